@@ -1,0 +1,163 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours is compiled the same way: Swift 6 mode, no warning left standing, and imports that say what they leak.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+
+/// A library target of the gateway: `Sources/Gateway/<folder>`.
+func gateway(_ name: String, folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Gateway/\(folder)", swiftSettings: settings)
+}
+
+func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, resources: resources, swiftSettings: settings)
+}
+
+let systemLibraries: [Target] = [
+    .systemLibrary(
+        name: "CLZ4", path: "Sources/Wire/CLZ4", pkgConfig: "liblz4",
+        providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+    .systemLibrary(
+        name: "CHiredis", path: "Sources/Gateway/System/CHiredis", pkgConfig: "hiredis",
+        providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+    .systemLibrary(
+        name: "CPQ", path: "Sources/Gateway/System/CPQ", pkgConfig: "libpq",
+        providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+    .systemLibrary(
+        name: "COpenSSL", path: "Sources/Gateway/System/COpenSSL", pkgConfig: "openssl",
+        providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+]
+
+let wire: [Target] = [
+    .target(name: "Wire", dependencies: ["CLZ4", nioCore, deque], path: "Sources/Wire/Protocol", swiftSettings: settings),
+    .target(name: "WireTransport", dependencies: ["Wire", nioCore], path: "Sources/Wire/Transport", swiftSettings: settings),
+]
+
+let client: [Target] = [
+    .target(
+        name: "AgentShield",
+        dependencies: [
+            "Wire", "WireTransport", nioCore, nioPosix, nioTLS, nioConcurrency, nioSSL, logging, tracing, lifecycle, deque,
+        ],
+        path: "Sources/ClientSDK", swiftSettings: settings)
+]
+
+let gatewayTargets: [Target] = [
+    .target(name: "CPrefilter", path: "Sources/Gateway/Scrubbing/CPrefilter"),
+    gateway("Scrubbing", folder: "Scrubbing/Engine", ["CPrefilter"]),
+    gateway("GatewayJSON", folder: "JSON", [nioCore]),
+    gateway("GatewayCrypto", folder: "Crypto", ["COpenSSL"]),
+    gateway("GatewayCore", folder: "Core", ["GatewayJSON", "Scrubbing", nioCore, deque]),
+    gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayCrypto", "Scrubbing", yams]),
+    gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", nioCore, nioConcurrency, deque]),
+    gateway(
+        "Providers", folder: "Providers",
+        ["GatewayCore", "GatewayJSON", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, logging, deque]),
+    gateway(
+        "GatewayPipeline", folder: "Pipeline",
+        [
+            "GatewayCore", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "Providers", nioCore, nioConcurrency, logging,
+            metrics, deque,
+        ]),
+    gateway(
+        "WireServer", folder: "WireServer",
+        ["GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", nioCore, nioSSL, logging, deque]),
+    gateway(
+        "HTTPShim", folder: "HTTPShim",
+        ["GatewayPipeline", "GatewayCore", "GatewayJSON", nioCore, nioHTTP1, nioHTTP2, logging, deque]),
+    .executableTarget(
+        name: "AgentShieldGateway",
+        dependencies: [
+            "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "Providers", "Scrubbing", "WireServer",
+            "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging, metrics,
+            lifecycle, argumentParser,
+        ],
+        path: "Sources/Gateway/App", swiftSettings: settings),
+]
+
+/// Programs that tests, benchmarks and the demo start as processes of their own.
+let support: [Target] = [
+    .executableTarget(
+        name: "ScriptedProvider", dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL, argumentParser],
+        path: "Tests/Support/ScriptedProvider", swiftSettings: settings),
+    .executableTarget(
+        name: "GatewayBench", dependencies: ["Wire", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, argumentParser],
+        path: "Tests/Support/GatewayBench", swiftSettings: settings),
+    .target(
+        name: "ProcessSupport", dependencies: [nioCore], path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+]
+
+let tests: [Target] = [
+    test("WireTests", ["Wire", nioCore, swiftProtobuf]),
+    test("SimulationTests", ["Wire", nioCore]),
+    test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioEmbedded]),
+    test("ClientSDKTests", ["AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioSSL, logging, lifecycle]),
+    test("ScrubbingTests", ["Scrubbing", "CPrefilter"]),
+    test("JSONTests", ["GatewayJSON", nioCore]),
+    test("CryptoTests", ["GatewayCrypto"]),
+    test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
+    test("ConfigurationTests", ["GatewayConfiguration", "GatewayCore", "GatewayCrypto"]),
+    test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", nioCore, nioEmbedded]),
+    test("ProvidersTests", ["Providers", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
+    test(
+        "PipelineTests",
+        ["GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded, logging]),
+    test("WireServerTests", ["WireServer", "Wire", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, logging]),
+    test("HTTPShimTests", ["HTTPShim", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, nioHTTP1, logging]),
+    test(
+        "EndToEndTests",
+        [
+            "AgentShield", "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "Wire", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS,
+            logging,
+        ]),
+    test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
+]
+
+let package = Package(
+    name: "agentshield",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "AgentShield", targets: ["AgentShield"]),
+        .executable(name: "agentshield", targets: ["AgentShieldGateway"]),
+        .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
+        .executable(name: "gateway-bench", targets: ["GatewayBench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: systemLibraries + wire + client + gatewayTargets + support + tests
+)

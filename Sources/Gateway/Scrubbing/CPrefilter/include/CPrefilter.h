@@ -1,0 +1,4 @@
+#ifndef CPREFILTER_H
+#define CPREFILTER_H
+int agentshield_prefilter_version(void);
+#endif

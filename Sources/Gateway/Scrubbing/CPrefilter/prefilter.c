@@ -1,0 +1,2 @@
+#include "CPrefilter.h"
+int agentshield_prefilter_version(void) { return 1; }
