@@ -72,7 +72,7 @@ extension ErrorCode {
     /// The caller cancelled.
     package static let cancelled = ErrorCode(rawValue: 601)
     /// A fault of the gateway itself; the request id finds it in its log.
-    package static let internal = ErrorCode(rawValue: 602)
+    package static let internalError = ErrorCode(rawValue: 602)
 
     /// The registry's entry of every known code.
     package static let registry: [ErrorCode: Entry] = [
@@ -111,6 +111,6 @@ extension ErrorCode {
         .streamBroken: Entry(name: "stream_broken", scope: .stream, retry: .later),
         .deadlineExceeded: Entry(name: "deadline_exceeded", scope: .stream, retry: .never),
         .cancelled: Entry(name: "cancelled", scope: .stream, retry: .never),
-        .internal: Entry(name: "internal", scope: .stream, retry: .later),
+        .internalError: Entry(name: "internal_error", scope: .stream, retry: .later),
     ]
 }

@@ -73,7 +73,7 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     /// The caller cancelled.
     case cancelled = 601
     /// A fault of the gateway itself; the request id finds it in its log.
-    case internal = 602
+    case internalError = 602
 }
 
 extension FaultKind {
@@ -220,10 +220,10 @@ extension FaultKind {
             FaultPresentation(
                 name: "cancelled", retry: .never, httpStatus: 499,
                 openAIType: "invalid_request_error", openAICode: "cancelled", anthropicType: "invalid_request_error")
-        case .internal:
+        case .internalError:
             FaultPresentation(
-                name: "internal", retry: .later, httpStatus: 500,
-                openAIType: "server_error", openAICode: "internal", anthropicType: "api_error")
+                name: "internal_error", retry: .later, httpStatus: 500,
+                openAIType: "server_error", openAICode: "internal_error", anthropicType: "api_error")
         }
     }
 }
