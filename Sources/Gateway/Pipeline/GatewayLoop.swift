@@ -5,6 +5,7 @@ import GatewayJSON
 package import Logging
 package import NIOCore
 package import Providers
+import Scrubbing
 
 /// What the event loops of one process share. Each part guards itself.
 package struct GatewayStores: Sendable {
@@ -32,6 +33,7 @@ package final class GatewayLoop {
     var budget: InFlightBudget
     var workspace = RequestWorkspace()
     var answerIndex = JSONIndex()
+    var scrubber: RequestScrubber
     private let credentialHash: KeyedHash
     private let cacheHash: KeyedHash
     private var random = SystemRandomNumberGenerator()
@@ -51,6 +53,7 @@ package final class GatewayLoop {
         self.clock = clock
         pool = UpstreamPool(eventLoop: eventLoop)
         metrics = PipelineMetrics()
+        scrubber = RequestScrubber(policy: snapshot.scrubPolicy)
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
         credentialHash = try KeyedHash(key: pepper)
@@ -69,6 +72,7 @@ package final class GatewayLoop {
     /// Takes a new configuration; requests under way go on with the one that they began with. The in-flight budget keeps its size.
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
+        scrubber = RequestScrubber(policy: snapshot.scrubPolicy)
     }
 
     /// From now on doors tell their peers to go elsewhere.
