@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 package import Scrubbing
 
 /// Puts the values back where an answer has placeholders, chunk by chunk.

@@ -1,4 +1,4 @@
-package import GatewayJSON
+import GatewayJSON
 package import NIOCore
 package import Scrubbing
 
