@@ -8,7 +8,7 @@ import Providers
 extension Exchange {
     func lookUp() throws(Fault) {
         guard let target else { return }
-        cachePlan = CachePlan(target.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
+        cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
         guard !cachePlan.isBypass else {
             if cachePlan.requiresHit { throw .cacheMiss }
             return call(target)
@@ -87,7 +87,7 @@ extension Exchange {
     }
 
     func makeRestorer() -> AnswerRestorer {
-        AnswerRestorer(placeholders: placeholders, toolsWithRestoredArguments: snapshot.pipeline.toolsWithRestoredArguments)
+        AnswerRestorer(placeholders: placeholders, toolsWithRestoredArguments: request.principal.scrub.toolsWithRestoredArguments)
     }
 
     func restore(_ chunk: AnswerChunk) {
@@ -102,7 +102,7 @@ extension Exchange {
     func share() {
         guard var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else { return }
         answer.usage = usage ?? TokenUsage()
-        let expiry = NIODeadline.now() + .nanoseconds(target.cache.timeToLiveNanoseconds)
+        let expiry = NIODeadline.now() + .nanoseconds(target.settings.cache.timeToLiveNanoseconds)
         if leadsFlight {
             leadsFlight = false
             loop.stores.cache.complete(cacheKey, with: answer, expiresAt: expiry)

@@ -1,8 +1,8 @@
 import GatewayCore
 import GatewayJSON
-import NIOCore
-import NIOHTTP1
-import Providers
+package import NIOCore
+package import NIOHTTP1
+package import Providers
 
 /// The phases `route`, `call` and `answer`: which provider is asked, and what is made of what it says.
 extension Exchange: UpstreamReceiver {
@@ -26,9 +26,13 @@ extension Exchange: UpstreamReceiver {
         var headers = binding.headers
         if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
         if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
+        var timeouts = binding.endpoint.timeouts
+        timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
+        timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
         callStartedAt = .now()
         call = loop.pool.send(
-            UpstreamRequest(endpoint: binding.endpoint, path: "/chat/completions", headers: headers, body: body), receiver: self)
+            UpstreamRequest(endpoint: binding.endpoint, path: "/chat/completions", headers: headers, body: body, timeouts: timeouts),
+            receiver: self)
         if isPaused { call?.pauseReading() }
     }
 

@@ -1,7 +1,7 @@
 import EmbeddedStore
 package import GatewayCore
 import GatewayJSON
-package import NIOCore
+import NIOCore
 import Providers
 import Scrubbing
 
@@ -162,13 +162,14 @@ package final class Exchange {
         let routed = NIODeadline.now()
         summary.timings[.route] += (routed - began).nanoseconds
 
-        loop.scrubber.reset()
-        defer {
-            placeholders = loop.scrubber.placeholders
-            summary.scrubbed = loop.scrubber.counts.map { ScrubCount(kind: $0.kind.name, count: $0.count) }
-            summary.timings[.scrub] += (NIODeadline.now() - routed).nanoseconds
+        defer { summary.timings[.scrub] += (NIODeadline.now() - routed).nanoseconds }
+        try loop.withScrubber(request.principal.scrub) { scrubber throws(Fault) in
+            defer {
+                placeholders = scrubber.placeholders
+                summary.scrubbed = scrubber.counts.map { ScrubCount(kind: $0.kind.name, count: $0.count) }
+            }
+            try loop.workspace.scrub(request.body, with: &scrubber)
         }
-        try loop.workspace.scrub(request.body, with: &loop.scrubber)
         body = loop.workspace.render(request.body, upstreamModel: target.upstreamModel, asksForUsage: envelope.isStreamed)
     }
 
