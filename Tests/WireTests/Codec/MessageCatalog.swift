@@ -61,13 +61,13 @@ struct CataloguedMessage: Sendable, CustomTestStringConvertible {
 
 extension CataloguedMessage {
     /// What this package's codec makes of bytes: the message as JSON and encoded again, or the fault.
-    func readByUs(_ bytes: [UInt8]) -> Swift.Result<Reading, DecodingFault> {
+    func readByUs(_ bytes: [UInt8], elementLimit: Int = FieldReader.defaultElementLimit) -> Swift.Result<Reading, DecodingFault> {
         func read<M: WireMessage>(_: M.Type) throws(DecodingFault) -> Reading {
             // The message lies in the middle of a buffer, as in a receive buffer.
             var buffer = ByteBuffer(bytes: [0xFF, 0xFF] + bytes + [0xFF])
             buffer.moveReaderIndex(forwardBy: 2)
             buffer.moveWriterIndex(to: buffer.writerIndex - 1)
-            let message = try M.decode(from: buffer)
+            let message = try M.decode(from: buffer, elementLimit: elementLimit)
 
             var encoded = ByteBuffer(bytes: [0x01])
             message.encode(into: &encoded)

@@ -13,8 +13,8 @@ enum WireType: UInt8 {
 /// One reader goes through a message and its inner messages, over one buffer; what it returns are slices of that buffer. Work
 /// is linear in the number of bytes, and depth is the schema's, as no message of it contains itself.
 package struct FieldReader {
-    /// Elements of repeated fields (floats excepted) in one message. An empty element takes two bytes on the wire and up to 120
-    /// in memory; the limit keeps that below 2 MiB for a message.
+    /// Elements of repeated fields (floats excepted) in one message. An empty element takes two bytes on the wire and up to 80
+    /// in memory; the limit keeps what a small message can grow to below 2 MiB.
     package static let defaultElementLimit = 16_384
 
     let buffer: ByteBuffer
