@@ -90,7 +90,7 @@ extension ClientConnection {
     package var nextDeadline: NIODeadline? {
         guard state != .closed else { return nil }
         let liveness = state == .open ? core.liveness.nextDeadline : nil
-        return [welcomeDeadline, liveness, idleDeadline, assemblyDeadline].compactMap(\.self).min()
+        return earlier(earlier(welcomeDeadline, liveness), earlier(idleDeadline, assemblyDeadline))
     }
 
     private var idleDeadline: NIODeadline? {

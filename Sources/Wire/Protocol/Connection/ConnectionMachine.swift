@@ -55,3 +55,9 @@ package struct CommonSettings: Sendable {
 
     package init() {}
 }
+
+/// The earlier of two times of which each may be never.
+func earlier(_ first: NIODeadline?, _ second: NIODeadline?) -> NIODeadline? {
+    guard let first, let second else { return first ?? second }
+    return min(first, second)
+}

@@ -86,9 +86,10 @@ extension ServerConnection {
     package var nextDeadline: NIODeadline? {
         switch state {
         case .closed: nil
-        case .awaitingHello, .awaitingAcceptance: [helloDeadline, drain?.deadline].compactMap(\.self).min()
+        case .awaitingHello, .awaitingAcceptance: earlier(helloDeadline, drain?.deadline)
         case .open:
-            [core.liveness.nextDeadline, idleDeadline, stallDeadline, assemblyDeadline, drain?.deadline].compactMap(\.self).min()
+            earlier(
+                earlier(earlier(core.liveness.nextDeadline, idleDeadline), earlier(stallDeadline, assemblyDeadline)), drain?.deadline)
         }
     }
 
