@@ -131,6 +131,18 @@ struct PoolRig: Sendable {
         }
     }
 
+    var holdsNothing: Bool {
+        get async throws { try await statistics.isEmpty }
+    }
+
+    var statistics: [UpstreamPoolStatistics] {
+        get async throws { try await onLoop { $0.statistics } }
+    }
+
+    func state(of recorder: NIOLoopBound<AnswerRecorder>) async throws -> (calls: Int, bodyBytes: Int, isOver: Bool) {
+        try await onLoop { _ in (recorder.value.calls, recorder.value.bodyBytes, recorder.value.call?.isOver == true) }
+    }
+
     var counters: UpstreamPoolCounters {
         get async throws { try await onLoop { $0.counters } }
     }

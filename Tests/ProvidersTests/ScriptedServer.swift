@@ -160,7 +160,9 @@ private final class ServerConnection: ChannelInboundHandler {
             context.close(promise: nil)
         case .reset:
             _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-            context.close(promise: nil)
+            // Below TLS, so that it says no goodbye either.
+            let lowest = (try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)) ?? context
+            lowest.close(promise: nil)
         }
         perform(steps.dropFirst(), context: context)
     }
