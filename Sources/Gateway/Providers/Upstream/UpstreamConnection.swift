@@ -202,6 +202,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case (.body(let bytes), .receivingBody(let call, _)):
             guard bytes.readableBytes > 0 else { return }
             if !isReadPaused {
+                // Later than the one before, which the pool's timer is set for.
                 deadline = eventLoop.now + call.request.timeouts.idle
             }
             call.bodyReceived(bytes)
@@ -237,7 +238,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
             answerIsMalformed(error)
         case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError:
             isTruncated = true
-            handshakeError = String(describing: error)
+            handshakeError = handshakeError ?? String(describing: error)
             if case NIOSSLError.uncleanShutdown = error { return }
             closeAtOnce()
         default:
@@ -274,7 +275,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         }
         state = .receivingBody(call, reusable: head.isKeepAlive)
         if !isReadPaused {
-            deadline = eventLoop.now + call.request.timeouts.idle
+            setDeadline(after: call.request.timeouts.idle)
         }
         call.headReceived(status: status, headers: head.headers)
     }
@@ -332,10 +333,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     private func giveUpConnecting(_ failure: UpstreamFailure) {
-        guard let pool else { return }
+        // First, so that the place that falls free is not used for the call that is told.
+        pool?.attemptFailed(failure)
         leavePool()
         closeAtOnce()
-        pool.attemptFailed(failure)
     }
 
     private func leavePool() {

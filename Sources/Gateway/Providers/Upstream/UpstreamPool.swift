@@ -97,6 +97,14 @@ package struct UpstreamPoolCounters: Sendable, Equatable {
     package var staleRetries = 0
     /// Calls that found no connection and no place, or no connection in time.
     package var exhausted = 0
+
+    package init(dials: Int = 0, failedDials: Int = 0, reuses: Int = 0, staleRetries: Int = 0, exhausted: Int = 0) {
+        self.dials = dials
+        self.failedDials = failedDials
+        self.reuses = reuses
+        self.staleRetries = staleRetries
+        self.exhausted = exhausted
+    }
 }
 
 /// What one endpoint holds at the moment on one event loop.
