@@ -10,12 +10,15 @@ struct JSONScanner {
     var count = 0
     private var depth = 0
     private var innermost: UInt32 = 0
+    /// How many nodes fit the tape as it is, and the limit.
+    private var room: Int
 
     init(_ document: UnsafeRawBufferPointer, base: UnsafeRawPointer, limits: JSONLimits, tape: JSONTape) {
         self.bytes = base
         self.end = document.count
         self.limits = limits
         self.tape = tape
+        self.room = min(tape.capacity, limits.maxNodes)
     }
 
     mutating func scanDocument() throws(JSONFault) {
@@ -122,7 +125,7 @@ struct JSONScanner {
 
     @inline(__always)
     mutating func append(_ kind: JSONKind, from start: Int, to end: Int, _ flags: JSONNode.Flags) throws(JSONFault) {
-        if count == tape.capacity { try makeRoom(at: start) }
+        if count == room { try makeRoom(at: start) }
         (tape.nodes + count).initialize(
             to: JSONNode(
                 start: UInt32(truncatingIfNeeded: start), end: UInt32(truncatingIfNeeded: end), next: UInt32(truncatingIfNeeded: count &+ 1),
@@ -133,6 +136,7 @@ struct JSONScanner {
     @inline(never)
     private mutating func makeRoom(at offset: Int) throws(JSONFault) {
         guard tape.grow(used: count, limit: limits.maxNodes) else { throw JSONFault(.tooManyValues, at: offset) }
+        room = tape.capacity
     }
 
     // MARK: White space and literals
