@@ -7,7 +7,7 @@ package import NIOCore
 /// Event-loop confined: every connection is given the backend of its own loop when it is accepted.
 package protocol ShimBackend: AnyObject {
     /// Read at the start of every connection and request, so a reload reaches the next one.
-    var shimSettings: ShimSettings { get }
+    var settings: DoorSettings { get }
     /// Whether this replica is going away: answers then end their HTTP/1.1 connections.
     var isDraining: Bool { get }
     func makeRequestID() -> RequestID
@@ -35,34 +35,25 @@ package protocol ShimExchange: AnyObject {
     func resume()
 }
 
-/// Limits and times of the HTTP door.
-package struct ShimSettings: Sendable, Equatable {
-    /// Bytes of a request's body; a longer one is a 413.
-    package var maxRequestBytes: Int
-    /// How long a request's head may take, and its body beyond what ``minimumBodyBytesPerSecond`` allows for; then 408.
-    package var slowRequestTimeout: TimeAmount
-    /// The rate at which a body must arrive: each second's worth of bytes buys a second more. At least 1.
-    package var minimumBodyBytesPerSecond: Int
-    /// How long a stream may be silent before it carries a comment.
-    package var keepAliveInterval: TimeAmount
-    /// How long a connection may be without a request.
-    package var idleTimeout: TimeAmount
+/// Limits of the HTTP door that no configuration changes.
+enum ShimLimits {
+    /// The rate at which a body must arrive: after the slow-request timeout, every so many bytes have bought a second more.
+    static let minimumBodyBytesPerSecond = 16 * 1024
+    /// Bytes of a refused request that are read and dropped to keep its connection; a longer rest costs the connection.
+    static let maxDrainedBytes = 64 * 1024
+    /// How long the rest of a refused request is read after its connection's last answer, so that the client comes to read that answer and
+    /// does not find the connection reset.
+    static let lingerTimeout = TimeAmount.seconds(5)
     /// How long a client may leave its answer unread before it is taken for gone.
-    package var stalledReaderTimeout: TimeAmount
-    /// How long HTTP/2 streams may go on after GOAWAY.
-    package var drainDeadline: TimeAmount
-
-    package init(
-        maxRequestBytes: Int = 32 * 1024 * 1024, slowRequestTimeout: TimeAmount = .seconds(20), minimumBodyBytesPerSecond: Int = 16 * 1024,
-        keepAliveInterval: TimeAmount = .seconds(15), idleTimeout: TimeAmount = .seconds(75), stalledReaderTimeout: TimeAmount = .seconds(120),
-        drainDeadline: TimeAmount = .seconds(30)
-    ) {
-        self.maxRequestBytes = maxRequestBytes
-        self.slowRequestTimeout = slowRequestTimeout
-        self.minimumBodyBytesPerSecond = max(1, minimumBodyBytesPerSecond)
-        self.keepAliveInterval = keepAliveInterval
-        self.idleTimeout = idleTimeout
-        self.stalledReaderTimeout = stalledReaderTimeout
-        self.drainDeadline = drainDeadline
-    }
+    static let stalledReaderTimeout = TimeAmount.seconds(120)
+    /// Requests of an HTTP/1.1 connection that wait behind the first unanswered one. Later ones are dropped, and the connection ends after
+    /// the last answer.
+    static let maxPipelinedRequests = 64
+    /// One header's name or value or the request's target, all of them together, in bytes, and how many headers there may be.
+    static let maxHeaderFieldBytes = 16 * 1024
+    static let maxHeaderBytes = 64 * 1024
+    static let maxHeaders = 128
+    /// How many bytes an HTTP/2 client may send ahead, in one stream and in all of them together.
+    static let streamWindowBytes = 256 * 1024
+    static let connectionWindowBytes = 1024 * 1024
 }
