@@ -1,3 +1,4 @@
+import GatewayPipeline
 package import NIOCore
 import NIOHTTP1
 import NIOHTTP2

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayPipeline
 import NIOCore
 import NIOHTTP1
 

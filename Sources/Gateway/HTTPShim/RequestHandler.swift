@@ -104,7 +104,7 @@ final class RequestHandler: ChannelInboundHandler {
 
     private func receive(_ head: HTTPRequestHead, now: NIODeadline) {
         let headers = RequestHeaders(head.headers)
-        let keepsAlive = head.isKeepAlive && head.version >= .http1_1 && head.method != .CONNECT && !backend.isDraining
+        let keepsAlive = head.isKeepAlive && head.version != .http1_0 && head.method != .CONNECT && !backend.isDraining
         let framing = headers.framing(keepsAlive: keepsAlive, endsUnknown: isMultiplexed)
         var request = Request(
             id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers)
@@ -261,15 +261,18 @@ final class RequestHandler: ChannelInboundHandler {
 }
 
 extension RequestHandler.Request {
-    /// The first part is kept as it came, in the read buffer; a longer body is gathered in a buffer of its declared size, up to 1 MiB at first.
+    /// The first part is kept as it came, in the read buffer; a longer body is gathered in a buffer that grows to its declared length, by 1 MiB at
+    /// most beyond what is there, so that a declaration alone takes no memory.
     fileprivate mutating func keep(_ bytes: ByteBuffer) {
+        let isFirst = reserved == 0
         reserved += bytes.readableBytes
-        if body.readableBytes == 0 {
+        if isFirst {
             body = bytes
             return
         }
-        if reserved == body.readableBytes + bytes.readableBytes, body.writableBytes < bytes.readableBytes {
-            body.reserveCapacity(min(max(plan?.declaredLength ?? 0, reserved), max(reserved * 2, 1 << 20)))
+        if body.writableBytes < bytes.readableBytes {
+            let rest = max(0, (plan?.declaredLength ?? 0) - body.readableBytes)
+            body.reserveCapacity(minimumWritableBytes: max(bytes.readableBytes, body.readableBytes, min(rest, 1 << 20)))
         }
         body.writeImmutableBuffer(bytes)
     }

@@ -82,7 +82,7 @@ extension HTTPHeaders {
         let mustAdvise = fault.httpStatus == 429 || fault.httpStatus == 503
         guard let wait = fault.retryAfterMilliseconds ?? (mustAdvise ? 1_000 : nil) else { return }
         // SDKs do not retry at all when they are told to wait longer.
-        let milliseconds = min(max(wait, 0), 120_000)
+        let milliseconds = Swift.min(Swift.max(wait, 0), 120_000)
         add(name: "retry-after", value: String((milliseconds + 999) / 1_000))
         add(name: "retry-after-ms", value: String(milliseconds))
     }

@@ -1,6 +1,6 @@
 package import GatewayCore
 package import GatewayPipeline
-package import NIOCore
+import NIOCore
 
 /// What stands behind the HTTP door on one event loop: the gateway, or a script in tests.
 ///
