@@ -129,7 +129,9 @@ let tests: [Target] = [
         "PipelineTests",
         ["GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded, logging]),
     test("WireServerTests", ["WireServer", "Wire", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, logging]),
-    test("HTTPShimTests", ["HTTPShim", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, nioHTTP1, logging]),
+    test(
+        "HTTPShimTests",
+        ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),
     test(
         "EndToEndTests",
         [

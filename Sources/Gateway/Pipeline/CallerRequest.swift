@@ -58,4 +58,9 @@ package struct ModelListing: Sendable, Equatable {
     package var name: String
     /// The provider's name, or `alias`.
     package var owner: String
+
+    package init(name: String, owner: String) {
+        self.name = name
+        self.owner = owner
+    }
 }
