@@ -109,10 +109,12 @@ let support: [Target] = [
         path: "Tests/Support/GatewayBench", swiftSettings: settings),
     .target(
         name: "ProcessSupport", dependencies: [nioCore], path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+    // Generated code, which does not keep our settings.
+    .target(name: "ProtobufReference", dependencies: [swiftProtobuf], path: "Tests/Support/ProtobufReference"),
 ]
 
 let tests: [Target] = [
-    test("WireTests", ["Wire", nioCore, swiftProtobuf]),
+    test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", nioCore]),
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioEmbedded]),
     test("ClientSDKTests", ["AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioSSL, logging, lifecycle]),
