@@ -13,7 +13,7 @@ struct AnswerPlan {
     struct Piece {
         var delayMilliseconds: Int
         var kind: ItemKind
-        var data: [UInt8]
+        var data: ByteBuffer
     }
 
     var isStreamed: Bool
@@ -27,25 +27,24 @@ struct AnswerPlan {
         var random = SeededGenerator(seed: seed)
         isStreamed = random.chance(70)
         heedsBackPressure = random.chance(90)
+        let corpus = random.chance(50) ? Corpus.compressible : Corpus.incompressible
         let count = isStreamed ? random.number(0...30) : random.number(0...3)
         pieces = (0..<count).map { _ in
             Piece(
                 delayMilliseconds: random.chance(30) ? random.number(0...500) : 0,
                 kind: random.pick([.text, .text, .text, .toolCall, .providerBlock]),
-                data: random.text(byteCount: random.size(upTo: 90_000)))
+                data: Corpus.slice(of: corpus, byteCount: random.size(upTo: 90_000), random: &random))
         }
         ending = random.chance(80) ? .end : random.chance(80) ? .error : .never
     }
 
-    var text: [UInt8] { pieces.flatMap(\.data) }
-
-    static func request(seed: UInt64, byteCount: Int, text: [UInt8]) -> Request {
+    static func request(seed: UInt64, text: ByteBuffer) -> Request {
         Request(
             idempotencyKey: Text(String(seed)),
             operation: .chat(
                 ChatRequest(
                     model: "m",
-                    messages: [ChatMessage(role: .user, parts: [Part(.text(Text(String(decoding: text.prefix(byteCount), as: UTF8.self))))])],
+                    messages: [ChatMessage(role: .user, parts: [Part(.text(Text(validating: text) ?? Text()))])],
                     stream: true)))
     }
 

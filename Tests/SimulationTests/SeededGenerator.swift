@@ -31,21 +31,4 @@ struct SeededGenerator: RandomNumberGenerator {
     mutating func pick<Element>(_ elements: [Element]) -> Element {
         elements[number(0...elements.count - 1)]
     }
-
-    /// Text of characters of one to four bytes; repeated, or so that it does not compress.
-    mutating func text(byteCount: Int) -> [UInt8] {
-        let alphabet = ["a", "b", "ñ", "é", "漢", "字", "😀", " "]
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(byteCount + 4)
-        let compresses = chance(50)
-        while bytes.count < byteCount {
-            if compresses {
-                bytes.append(contentsOf: Array("the same words, wörd for wörd. ".utf8))
-            } else {
-                bytes.append(contentsOf: Array(pick(alphabet).utf8))
-                bytes.append(UInt8(number(33...126)))
-            }
-        }
-        return bytes
-    }
 }

@@ -11,9 +11,9 @@ struct SimulatedClient {
     }
 
     private struct Call {
-        var seed: UInt64
         var plan: AnswerPlan
-        var received: [UInt8] = []
+        /// How much of each piece has come.
+        var received: [Int]
         var hasBegun = false
         var lastSequence: UInt64 = 0
         var hasResult = false
@@ -30,7 +30,6 @@ struct SimulatedClient {
     private(set) var outcomes: [StreamID: Outcome] = [:]
     private var toSend: Int
     private var nextSend: NIODeadline
-    private let text: [UInt8]
     private let maxRequestBytes: Int
     private(set) var isGoingAway = false
     private(set) var failure: (ErrorBody, ConnectionFailure.Origin)?
@@ -49,7 +48,6 @@ struct SimulatedClient {
         toSend = random.number(1...25)
         nextSend = now
         maxRequestBytes = random.pick([100, 30_000, 1_200_000])
-        text = random.text(byteCount: maxRequestBytes)
         machine = ClientConnection(
             settings: settings, credential: "k", agent: "simulation", compressor: random.chance(70) ? LZ4Compressor() : nil, now: now)
     }
@@ -82,15 +80,16 @@ struct SimulatedClient {
         case .deltaReceived(let id, let delta, let cost): try receive(delta, cost, id, now: now)
         case .resultReceived(let id, let result):
             guard calls[id]?.hasBegun == true, case .chat(let chat) = result.body else { throw SimulationFailure("a strange RESULT on \(id)") }
-            calls[id]?.received = chat.choices.flatMap(\.items).flatMap { Array($0.data.readableBytesView) }
+            let items = chat.choices.flatMap(\.items).map(\.data)
+            guard items == calls[id]?.plan.pieces.map(\.data) else { throw SimulationFailure("another RESULT than was sent on \(id)") }
+            calls[id]?.received = items.map(\.readableBytes)
             calls[id]?.hasResult = true
         case .endReceived(let id, _):
-            guard let call = calls[id], call.received == call.plan.text, call.hasResult != call.plan.isStreamed, call.plan.ending == .end
+            guard let call = calls[id], call.received == call.plan.pieces.map(\.data.readableBytes), call.hasResult != call.plan.isStreamed, call.plan.ending == .end
             else { throw SimulationFailure("END on \(id), but the answer is not what was sent") }
             textsCompared += 1
             try end(id, .ended)
         case .errorReceived(let id, let error):
-            try requirePrefix(id)
             try end(id, .failed(error.code))
         case .streamFailed(let id, let error):
             guard error.code == .answerTooLarge else { throw SimulationFailure("an answer was given up on \(id): \(error.message.string)") }
@@ -116,22 +115,19 @@ struct SimulatedClient {
         guard var call = calls[id], call.hasBegun, delta.sequence == call.lastSequence + 1 else {
             throw SimulationFailure("a strange DELTA on \(id)")
         }
-        let bytes = Array(delta.data.readableBytesView)
-        if delta.kind != .providerBlock, !bytes.isEmpty, String(validating: bytes, as: UTF8.self) == nil {
-            throw SimulationFailure("a character was cut on \(id)")
+        if delta.kind != .providerBlock, Text(validating: delta.data) == nil { throw SimulationFailure("a character was cut on \(id)") }
+        let piece = Int(delta.item)
+        guard call.plan.pieces.indices.contains(piece), call.received[(piece + 1)...].allSatisfy({ $0 == 0 }) else {
+            throw SimulationFailure("a DELTA of another item on \(id)")
         }
+        let expected = call.plan.pieces[piece].data.getSlice(at: call.received[piece] + call.plan.pieces[piece].data.readerIndex, length: delta.data.readableBytes)
+        guard expected == delta.data else { throw SimulationFailure("another text than was sent on \(id)") }
         call.lastSequence = delta.sequence
-        call.received.append(contentsOf: bytes)
+        call.received[piece] += delta.data.readableBytes
         call.unconsumed += cost
         guard call.unconsumed <= initialStreamCredit else { throw SimulationFailure("more unread bytes than credit on \(id)") }
         if call.nextRead == .distantFuture { call.nextRead = now + call.readDelay }
-        calls[id] = nil  // keeps the array unique while it is put back
         calls[id] = call
-    }
-
-    private func requirePrefix(_ id: StreamID) throws {
-        guard let call = calls[id] else { throw SimulationFailure("an ERROR on unknown \(id)") }
-        guard call.plan.text.starts(with: call.received) else { throw SimulationFailure("ERROR on \(id), but what came was not sent") }
     }
 
     private mutating func end(_ id: StreamID, _ outcome: Outcome) throws {
@@ -162,9 +158,12 @@ struct SimulatedClient {
     private mutating func sendNext(now: NIODeadline, random: inout SeededGenerator) throws {
         let seed = random.next()
         do {
-            let id = try machine.send(AnswerPlan.request(seed: seed, byteCount: random.size(upTo: maxRequestBytes), text: text))
+            let corpus = random.chance(50) ? Corpus.compressible : Corpus.incompressible
+            let text = Corpus.slice(of: corpus, byteCount: random.size(upTo: maxRequestBytes), random: &random)
+            let id = try machine.send(AnswerPlan.request(seed: seed, text: text))
+            let plan = AnswerPlan(seed: seed)
             calls[id] = Call(
-                seed: seed, plan: AnswerPlan(seed: seed), readDelay: readDelay(random: &random),
+                plan: plan, received: plan.pieces.map { _ in 0 }, readDelay: readDelay(random: &random),
                 cancelAt: random.chance(20) ? now + .milliseconds(Int64(random.number(0...800))) : nil)
             toSend -= 1
             nextSend = now + .milliseconds(Int64(random.chance(50) ? 0 : random.number(0...400)))

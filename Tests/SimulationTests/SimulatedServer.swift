@@ -124,7 +124,7 @@ struct SimulatedServer {
         }
         if plan.isStreamed, item.nextPiece < plan.pieces.count {
             let piece = plan.pieces[item.nextPiece]
-            machine.sendDelta(Delta(item: UInt32(item.nextPiece), kind: piece.kind, data: ByteBuffer(bytes: piece.data)), on: id)
+            machine.sendDelta(Delta(item: UInt32(item.nextPiece), kind: piece.kind, data: piece.data), on: id)
             work[id]?.nextPiece += 1
             work[id]?.due = now + .milliseconds(Int64(piece.delayMilliseconds))
             if plan.heedsBackPressure, machine.openStreams > 0, !machine.isWritable(id) { work[id]?.isPaused = true }
@@ -138,7 +138,7 @@ struct SimulatedServer {
             ended.insert(id)
         case .end:
             if !plan.isStreamed {
-                let items = plan.pieces.map { Item(kind: $0.kind, data: ByteBuffer(bytes: $0.data)) }
+                let items = plan.pieces.map { Item(kind: $0.kind, data: $0.data) }
                 machine.sendResult(ResultBody(.chat(ChatResult(choices: [Choice(items: items)]))), on: id)
             }
             machine.sendEnd(End(finishes: [Finish(reason: .stop)], attempts: 1), on: id)

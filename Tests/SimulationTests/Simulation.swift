@@ -122,9 +122,10 @@ struct Simulation {
 
     private mutating func deliver() throws {
         if let bytes = toServer.receive(now: now, random: &random) {
-            try tap.deliveredToServer(bytes)
-            var bytes = bytes
-            server.machine.receive(&bytes, now: now)
+            var read = bytes
+            server.machine.receive(&read, now: now)
+            try server.handleEvents(now: now)
+            try tap.deliveredToServer(bytes, encoded: server.machine.outboundBytes)
         }
         if let bytes = toClient.receive(now: now, random: &random) {
             try tap.deliveredToClient(bytes)

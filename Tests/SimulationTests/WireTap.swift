@@ -16,13 +16,13 @@ struct WireTap {
         var type: UInt8
         var flags: UInt8
         var stream: UInt32
-        var payload: [UInt8]
+        var payload: ByteBuffer
 
         /// Uncompressed bytes.
         var cost: Int {
-            guard flags & 0x20 != 0 else { return payload.count }
+            guard flags & 0x20 != 0 else { return payload.readableBytes }
             var length = 0
-            for (index, byte) in payload.prefix(4).enumerated() {
+            for (index, byte) in payload.readableBytesView.prefix(4).enumerated() {
                 length |= Int(byte & 0x7F) << (7 * index)
                 if byte & 0x80 == 0 { break }
             }
@@ -32,23 +32,20 @@ struct WireTap {
 
     /// Cuts bytes into frames.
     struct Reader {
-        private var pending: [UInt8] = []
+        private var pending = ByteBuffer()
 
         mutating func read(_ bytes: ByteBuffer) -> [TappedFrame] {
-            pending.append(contentsOf: bytes.readableBytesView)
+            pending.writeImmutableBuffer(bytes)
             var frames: [TappedFrame] = []
-            var start = 0
-            while pending.count - start >= 8 {
-                let length = Int(pending[start]) << 16 | Int(pending[start + 1]) << 8 | Int(pending[start + 2])
-                guard pending.count - start >= 8 + length else { break }
-                let stream = pending[start + 4..<start + 8].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            while let (first, stream) = pending.getMultipleIntegers(at: pending.readerIndex, as: (UInt32, UInt32).self) {
+                let length = Int(first >> 8)
+                guard pending.readableBytes >= 8 + length else { break }
+                pending.moveReaderIndex(forwardBy: 8)
+                guard let payload = pending.readSlice(length: length) else { break }
                 frames.append(
-                    TappedFrame(
-                        type: pending[start + 3] & 0x1F, flags: pending[start + 3] & 0xE0, stream: stream,
-                        payload: Array(pending[start + 8..<start + 8 + length])))
-                start += 8 + length
+                    TappedFrame(type: UInt8(first & 0x1F), flags: UInt8(first & 0xE0), stream: stream, payload: payload))
             }
-            pending.removeFirst(start)
+            pending.discardReadBytes()
             return frames
         }
     }
@@ -66,7 +63,7 @@ struct WireTap {
         }
 
         mutating func grant(_ frame: TappedFrame) {
-            let increment = Int(frame.payload.reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+            let increment = Int(frame.payload.getInteger(at: frame.payload.readerIndex, as: UInt32.self) ?? 0)
             if frame.stream == 0 {
                 connection += increment
             } else {
@@ -90,9 +87,10 @@ struct WireTap {
     private var serverLedger = Ledger(initialStream: 0, connection: 0)
     private var clientMaxFrame = 65_536
     private var progress: [UInt32: Progress] = [:]
-    /// Streams whose CANCEL has reached the server, or was sent.
     private var cancelSent: Set<UInt32> = []
-    private var cancelDelivered: Set<UInt32> = []
+    /// For streams whose CANCEL has reached the server: what it had encoded by then, in bytes since the beginning.
+    private var cancelDelivered: [UInt32: Int] = [:]
+    private var serverBytes = 0
     private(set) var frameCount = 0
     private(set) var compressedFrames = 0
 
@@ -117,12 +115,14 @@ struct WireTap {
     }
 
     mutating func sentByServer(_ bytes: ByteBuffer) throws {
+        serverBytes += bytes.readableBytes
         for frame in readers[1].read(bytes) {
             frameCount += 1
             if frame.flags & 0x20 != 0 { compressedFrames += 1 }
-            guard frame.payload.count <= clientMaxFrame, frame.cost <= clientMaxFrame else { throw SimulationFailure("a frame too large") }
+            guard frame.payload.readableBytes <= clientMaxFrame, frame.cost <= clientMaxFrame else { throw SimulationFailure("a frame too large") }
             guard (4...8).contains(frame.type), frame.stream > 0 else { continue }
-            guard !cancelDelivered.contains(frame.stream) else { throw SimulationFailure("an answer after CANCEL on \(frame.stream)") }
+            if let encoded = cancelDelivered[frame.stream], serverBytes > encoded { { throw SimulationFailure("an answer after CANCEL on \(frame.stream)")
+            }
             if frame.type == 4 || frame.type == 6 { try serverLedger.spend(frame.cost, on: frame.stream) }
             guard let former = progress[frame.stream], let next = Self.follow(former, frame) else {
                 throw SimulationFailure("type \(frame.type) out of order on \(frame.stream)")
@@ -144,14 +144,15 @@ struct WireTap {
         }
     }
 
-    mutating func deliveredToServer(_ bytes: ByteBuffer) throws {
+    /// - Parameter encoded: what the server has encoded and not sent, having read these bytes.
+    mutating func deliveredToServer(_ bytes: ByteBuffer, encoded: Int) throws {
         for frame in readers[2].read(bytes) {
             switch frame.type {
             case 1:
-                let limits = try (Hello.decode(from: ByteBuffer(bytes: frame.payload)).limits ?? Limits()).resolved
+                let limits = try (Hello.decode(from: frame.payload).limits ?? Limits()).resolved
                 serverLedger = Ledger(initialStream: Int(limits.initialStreamCredit), connection: Int(limits.initialConnectionCredit))
                 clientMaxFrame = Int(limits.maxFrameBytes)
-            case 9: cancelDelivered.insert(frame.stream)
+            case 9: cancelDelivered[frame.stream] = serverBytes + encoded
             case 10: serverLedger.grant(frame)
             default: break
             }
@@ -162,7 +163,7 @@ struct WireTap {
         for frame in readers[3].read(bytes) {
             switch frame.type {
             case 2:
-                let limits = try (Welcome.decode(from: ByteBuffer(bytes: frame.payload)).limits ?? Limits()).resolved
+                let limits = try (Welcome.decode(from: frame.payload).limits ?? Limits()).resolved
                 let rise = Int(limits.initialStreamCredit) - clientLedger.initialStream
                 clientLedger.initialStream += rise
                 for stream in clientLedger.streams.keys { clientLedger.streams[stream]? += rise }
