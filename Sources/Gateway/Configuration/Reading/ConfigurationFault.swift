@@ -11,11 +11,24 @@ package struct ConfigurationFault: Sendable, Hashable {
     package var problem: String
     /// How to mend it.
     package var remedy: String
+
+    package init(file: String, line: Int, column: Int, key: String, problem: String, remedy: String) {
+        self.file = file
+        self.line = line
+        self.column = column
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+    }
 }
 
 /// Everything that is wrong with a configuration file, in the order of its lines; never empty.
 package struct ConfigurationFaults: Error, Sendable, Hashable {
     package var faults: [ConfigurationFault]
+
+    package init(faults: [ConfigurationFault]) {
+        self.faults = faults
+    }
 
     /// The faults for a person at a terminal: two lines each, and a count.
     package var rendered: String {
