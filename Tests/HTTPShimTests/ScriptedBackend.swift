@@ -79,7 +79,13 @@ final class ScriptedExchange: ShimExchange {
 
     var body: String { String(buffer: request.body) }
 
-    func cancel() { isCancelled = true }
+    /// Called when the door cancels.
+    var onCancel: () -> Void = {}
+
+    func cancel() {
+        isCancelled = true
+        onCancel()
+    }
 
     func pause() {
         isPaused = true

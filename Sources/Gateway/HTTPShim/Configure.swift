@@ -5,7 +5,8 @@ import NIOHTTP2
 
 /// Makes a connection speak HTTP/1.1. To be called on its event loop, when TLS, if any, has been settled in front.
 ///
-/// A `ChannelShouldQuiesceEvent` fired into the pipeline drains the connection: what is under way is answered with `connection: close`.
+/// A `ChannelShouldQuiesceEvent` fired into the pipeline drains the connection: what is under way is answered with `connection: close`, and
+/// what is not over shortly after the drain deadline is cut.
 package func configureHTTP1(_ channel: any Channel, backend: any ShimBackend) throws {
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderFieldSize = ShimLimits.maxHeaderFieldBytes
@@ -20,13 +21,11 @@ package func configureHTTP1(_ channel: any Channel, backend: any ShimBackend) th
     try pipeline.addHandler(RequestHandler(backend: backend, routes: RouteTable(), isMultiplexed: false))
 }
 
-/// Makes a connection speak HTTP/2. As for ``configureHTTP1(_:backend:)``; a `ChannelShouldQuiesceEvent` is answered with GOAWAY, and what is not
-/// over by the drain deadline is cut.
+/// Makes a connection speak HTTP/2. As for ``configureHTTP1(_:backend:)``; a `ChannelShouldQuiesceEvent` sends GOAWAY.
 package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) throws {
     let settings = backend.settings
     let management = NIOHTTP2ServerConnectionManagementHandler(
-        eventLoop: channel.eventLoop,
-        configuration: .init(maxIdleTime: settings.idleTimeout, maxAge: nil, maxGraceTime: settings.drainDeadline, keepalive: nil))
+        eventLoop: channel.eventLoop, configuration: .init(maxIdleTime: nil, maxAge: nil, maxGraceTime: nil, keepalive: nil))
     var connection = NIOHTTP2Handler.ConnectionConfiguration()
     connection.initialSettings = [
         HTTP2Setting(parameter: .maxConcurrentStreams, value: settings.maxConcurrentStreams),
@@ -49,5 +48,6 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) th
             try stream.pipeline.syncOperations.addHandler(RequestHandler(backend: backend, routes: routes, isMultiplexed: true))
         }
     }
+    try channel.pipeline.syncOperations.addHandler(HTTP2ConnectionGuard(backend: backend, now: channel.eventLoop.now))
     try channel.pipeline.syncOperations.addHandler(management)
 }

@@ -1,0 +1,77 @@
+import GatewayPipeline
+import NIOCore
+import NIOHTTP2
+
+/// How long an HTTP/2 connection may be without a stream, and how long it may drain.
+///
+/// NIOHTTP2's own connection handler, behind this one, sends GOAWAY and follows its protocol; but it waits for the peer's answer to a ping
+/// without a limit, and counts idle time only from the first stream's end.
+final class HTTP2ConnectionGuard: ChannelInboundHandler {
+    typealias InboundIn = HTTP2Frame
+
+    private let backend: any ShimBackend
+    private var timer = LazyTimer()
+    private var openStreams = 0
+    private var hasHadStream = false
+    private var quietSince: NIODeadline
+    /// When a connection that drains is cut, whatever it still does.
+    private var cutAt: NIODeadline?
+
+    init(backend: any ShimBackend, now: NIODeadline) {
+        self.backend = backend
+        quietSince = now
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { armTimer(context) }
+    func handlerRemoved(context: ChannelHandlerContext) { timer.cancel() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer.cancel()
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is NIOHTTP2StreamCreatedEvent:
+            openStreams += 1
+            hasHadStream = true
+        case is StreamClosedEvent:
+            openStreams = max(0, openStreams - 1)
+            quietSince = context.eventLoop.now
+            armTimer(context)
+        case is ChannelShouldQuiesceEvent: startDraining(context)
+        default: break
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // NIOHTTP2 has said GOAWAY for what the peer broke. Errors of single streams reach their own channels only.
+        context.close(promise: nil)
+    }
+
+    private func startDraining(_ context: ChannelHandlerContext) {
+        guard cutAt == nil else { return }
+        cutAt = context.eventLoop.now + backend.settings.drainDeadline + ShimLimits.lingerTimeout
+        armTimer(context)
+    }
+
+    private var deadline: NIODeadline? {
+        if let cutAt { return cutAt }
+        guard openStreams == 0 else { return nil }
+        return quietSince + (hasHadStream ? backend.settings.idleTimeout : backend.settings.slowRequestTimeout)
+    }
+
+    private func armTimer(_ context: ChannelHandlerContext) {
+        let bound = context.loopBound
+        timer.ensure(deadline, on: context.eventLoop) { [weak self] in self?.timerFired(bound.value) }
+    }
+
+    private func timerFired(_ context: ChannelHandlerContext) {
+        timer.fired()
+        guard let deadline, context.eventLoop.now >= deadline else { return armTimer(context) }
+        guard cutAt == nil, hasHadStream else { return context.close(promise: nil) }
+        startDraining(context)
+        context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+    }
+}
