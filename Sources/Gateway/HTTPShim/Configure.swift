@@ -26,6 +26,8 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) th
     let settings = backend.settings
     let management = NIOHTTP2ServerConnectionManagementHandler(
         eventLoop: channel.eventLoop, configuration: .init(maxIdleTime: nil, maxAge: nil, maxGraceTime: nil, keepalive: nil))
+    let connectionGuard = HTTP2ConnectionGuard(backend: backend, now: channel.eventLoop.now)
+    let watch = HTTP2ConnectionGuard.StreamWatch(connectionGuard, management, on: channel.eventLoop)
     var connection = NIOHTTP2Handler.ConnectionConfiguration()
     connection.initialSettings = [
         HTTP2Setting(parameter: .maxConcurrentStreams, value: settings.maxConcurrentStreams),
@@ -40,7 +42,7 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) th
     let routes = RouteTable()
     let bound = NIOLoopBound((backend, routes), eventLoop: channel.eventLoop)
     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
-        mode: .server, connectionConfiguration: connection, streamConfiguration: stream, streamDelegate: management.http2StreamDelegate
+        mode: .server, connectionConfiguration: connection, streamConfiguration: stream, streamDelegate: watch
     ) { stream in
         stream.eventLoop.makeCompletedFuture {
             let (backend, routes) = bound.value
@@ -48,6 +50,6 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) th
             try stream.pipeline.syncOperations.addHandler(RequestHandler(backend: backend, routes: routes, isMultiplexed: true))
         }
     }
-    try channel.pipeline.syncOperations.addHandler(HTTP2ConnectionGuard(backend: backend, now: channel.eventLoop.now))
+    try channel.pipeline.syncOperations.addHandler(connectionGuard)
     try channel.pipeline.syncOperations.addHandler(management)
 }

@@ -10,6 +10,7 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
 
     private let backend: any ShimBackend
+    private var context: ChannelHandlerContext?
     private var timer = LazyTimer()
     private var openStreams = 0
     private var hasHadStream = false
@@ -22,8 +23,15 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
         quietSince = now
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { armTimer(context) }
-    func handlerRemoved(context: ChannelHandlerContext) { timer.cancel() }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        armTimer(context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer.cancel()
+        self.context = nil
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         timer.cancel()
@@ -31,18 +39,20 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        case is NIOHTTP2StreamCreatedEvent:
-            openStreams += 1
-            hasHadStream = true
-        case is StreamClosedEvent:
-            openStreams = max(0, openStreams - 1)
-            quietSince = context.eventLoop.now
-            armTimer(context)
-        case is ChannelShouldQuiesceEvent: startDraining(context)
-        default: break
-        }
+        if event is ChannelShouldQuiesceEvent { startDraining(context) }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    private func streamCreated() {
+        openStreams += 1
+        hasHadStream = true
+    }
+
+    private func streamClosed() {
+        openStreams = max(0, openStreams - 1)
+        guard let context else { return }
+        quietSince = context.eventLoop.now
+        armTimer(context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -73,5 +83,28 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
         guard cutAt == nil, hasHadStream else { return context.close(promise: nil) }
         startDraining(context)
         context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+    }
+}
+
+extension HTTP2ConnectionGuard {
+    /// Hears of streams for the guard and for NIOHTTP2's connection handler: the multiplexer tells one delegate only.
+    struct StreamWatch: NIOHTTP2StreamDelegate {
+        private let connection: NIOLoopBound<HTTP2ConnectionGuard>
+        private let management: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate
+
+        init(_ connection: HTTP2ConnectionGuard, _ management: NIOHTTP2ServerConnectionManagementHandler, on eventLoop: any EventLoop) {
+            self.connection = NIOLoopBound(connection, eventLoop: eventLoop)
+            self.management = management.http2StreamDelegate
+        }
+
+        func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
+            connection.value.streamCreated()
+            management.streamCreated(id, channel: channel)
+        }
+
+        func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
+            connection.value.streamClosed()
+            management.streamClosed(id, channel: channel)
+        }
     }
 }
