@@ -75,7 +75,7 @@ struct WriterTests {
         for _ in 0..<2000 {
             let bytes = (0..<random.below(24)).map { _ in random.textByte() }
             let json = bytes.withUnsafeBytes { bytes in written { $0.string(bytes) } }
-            try read(json) { root in
+            try read(json) { root throws in
                 let text = try #require(root.string)
                 if let valid = String(validating: bytes, as: UTF8.self) { #expect(text == valid) } else { #expect(text.contains("\u{FFFD}")) }
             }

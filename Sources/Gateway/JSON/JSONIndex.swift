@@ -24,10 +24,12 @@ package struct JSONIndex: ~Copyable {
     ///
     /// Allocates only when the document has more values than any before it, up to `limits.maxNodes`.
     package mutating func scan(_ document: UnsafeRawBufferPointer, limits: JSONLimits = JSONLimits()) throws(JSONFault) {
+        // Large documents in a row share one tape; the first ordinary one after them gives it back.
+        let isOversized = tape.capacity > JSONTape.retainedCapacity && nodeCount <= JSONTape.retainedCapacity
         nodeCount = 0
         documentLength = document.count
         guard let base = document.baseAddress else { throw JSONFault(.unexpectedEnd, at: 0) }
-        if tape.capacity > JSONTape.retainedCapacity {
+        if isOversized {
             tape.deallocate()
             tape = JSONTape(capacity: JSONTape.initialCapacity)
         }

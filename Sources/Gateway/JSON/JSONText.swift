@@ -30,6 +30,22 @@ enum JSONText {
         return position
     }
 
+    @inline(__always)
+    static func areEqual(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+        guard one.count == other.count else { return false }
+        var position = 0
+        while one.count &- position >= 8 {
+            let difference = one.loadUnaligned(fromByteOffset: position, as: UInt64.self) ^ other.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            guard difference == 0 else { return false }
+            position &+= 8
+        }
+        while position < one.count {
+            guard one[position] == other[position] else { return false }
+            position &+= 1
+        }
+        return true
+    }
+
     /// Length of the well-formed UTF-8 sequence of two to four bytes at `position` (Unicode's table 3-7); 0 if there is none.
     @inline(__always)
     static func multibyteLength(_ bytes: UnsafeRawPointer, at position: Int, to end: Int) -> Int {

@@ -93,16 +93,15 @@ extension JSONValue {
     }
 
     func textEquals(_ other: UnsafeRawBufferPointer) -> Bool {
-        let content = content
-        if !hasEscapes { return content.count == other.count && content.elementsEqual(other) }
+        guard hasEscapes else { return JSONText.areEqual(content, other) }
         guard other.count < content.count else { return false }
-        var matched = 0
+        var rest = other[...]
         var isEqual = true
         JSONText.decode(content) { piece in
-            isEqual = other.count - matched >= piece.count && piece.elementsEqual(UnsafeRawBufferPointer(rebasing: other[matched...].prefix(piece.count)))
-            matched += piece.count
+            isEqual = rest.starts(with: piece)
+            rest = rest.dropFirst(piece.count)
             return isEqual
         }
-        return isEqual && matched == other.count
+        return isEqual && rest.isEmpty
     }
 }

@@ -4,7 +4,8 @@ package import GatewayCrypto
 import GatewayJSON
 package import Logging
 package import NIOCore
-package import Providers
+import Providers
+import Scrubbing
 
 /// What the event loops of one process share. Each part guards itself.
 package struct GatewayStores: Sendable {
@@ -32,6 +33,8 @@ package final class GatewayLoop {
     var budget: InFlightBudget
     var workspace = RequestWorkspace()
     var answerIndex = JSONIndex()
+    /// One scrubber for each set of rules in use, so that its memory serves request after request.
+    private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
     private let credentialHash: KeyedHash
     private let cacheHash: KeyedHash
     private var random = SystemRandomNumberGenerator()
@@ -69,6 +72,7 @@ package final class GatewayLoop {
     /// Takes a new configuration; requests under way go on with the one that they began with. The in-flight budget keeps its size.
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
+        scrubbers.removeAll()
     }
 
     /// From now on doors tell their peers to go elsewhere.
@@ -78,7 +82,7 @@ package final class GatewayLoop {
 
     /// Closes the connections to providers. No request may be under way.
     package func shutdown() {
-        pool.shutdown()
+        pool.shutDown()
     }
 
     package func makeRequestID() -> RequestID {
@@ -128,12 +132,22 @@ package final class GatewayLoop {
     package func reserveBytes(_ count: Int) -> Bool { budget.reserve(count) }
     package func releaseBytes(_ count: Int) { budget.release(count) }
 
+    // MARK: scrub
+
+    /// Lends the scrubber of a set of rules, ready for another request.
+    func withScrubber<Result>(_ rules: ScrubRules, _ body: (inout RequestScrubber) throws(Fault) -> Result) throws(Fault) -> Result {
+        var scrubber = scrubbers.removeValue(forKey: ObjectIdentifier(rules)) ?? RequestScrubber(policy: rules.policy)
+        scrubber.reset()
+        defer { scrubbers[ObjectIdentifier(rules)] = scrubber }
+        return try body(&scrubber)
+    }
+
     // MARK: cache
 
     /// The key of everything that could change an answer: whose it is, under which policy, from where, and the request as the provider sees it.
     func cacheKey(principal: Principal, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            for part in ["cache/1", principal.tenant, snapshot.scrubPolicyVersion, target.provider, target.model] {
+            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + [principal.scrub.version, target.provider, target.model] {
                 var part = part
                 part.withUTF8 { text in
                     withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)

@@ -1,8 +1,6 @@
 package import GatewayCore
-package import GatewayCrypto
 package import NIOCore
 package import Providers
-package import Scrubbing
 
 /// What a door must know of the configuration.
 package struct DoorSettings: Sendable {
@@ -51,19 +49,18 @@ package struct PipelineSettings: Sendable {
     package var maxAnswerBytes: Int
     package var defaultTimeout: TimeAmount
     package var maxTimeout: TimeAmount
-    /// Tools whose arguments are given the values behind placeholders.
-    package var toolsWithRestoredArguments: Set<String>
+    package var cacheScope: CacheScope
 
     package init(
         maxInFlightRequests: Int = 4096, maxInFlightBytes: Int = 256 << 20, maxAnswerBytes: Int = 16 << 20,
-        defaultTimeout: TimeAmount = .seconds(120), maxTimeout: TimeAmount = .seconds(600), toolsWithRestoredArguments: Set<String> = []
+        defaultTimeout: TimeAmount = .seconds(120), maxTimeout: TimeAmount = .seconds(600), cacheScope: CacheScope = .tenant
     ) {
         self.maxInFlightRequests = maxInFlightRequests
         self.maxInFlightBytes = maxInFlightBytes
         self.maxAnswerBytes = maxAnswerBytes
         self.defaultTimeout = defaultTimeout
         self.maxTimeout = maxTimeout
-        self.toolsWithRestoredArguments = toolsWithRestoredArguments
+        self.cacheScope = cacheScope
     }
 }
 
@@ -84,21 +81,15 @@ package final class GatewaySnapshot: Sendable {
     package let keys: KeyTable
     package let models: ModelTable
     package let providers: [String: ProviderBinding]
-    package let scrubPolicy: ScrubPolicy
-    /// Distinguishes what different policies make of a request, in cache keys.
-    package let scrubPolicyVersion: String
     package let door: DoorSettings
     package let pipeline: PipelineSettings
 
     package init(
-        keys: KeyTable, models: ModelTable, providers: [String: ProviderBinding], scrubPolicy: ScrubPolicy, scrubPolicyVersion: String,
-        door: DoorSettings, pipeline: PipelineSettings
+        keys: KeyTable, models: ModelTable, providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings
     ) {
         self.keys = keys
         self.models = models
         self.providers = providers
-        self.scrubPolicy = scrubPolicy
-        self.scrubPolicyVersion = scrubPolicyVersion
         self.door = door
         self.pipeline = pipeline
     }

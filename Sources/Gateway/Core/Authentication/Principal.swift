@@ -8,12 +8,13 @@ package final class Principal: Sendable {
     package let models: ModelPermission
     /// `nil`: no limit of requests.
     package let requestLimit: RateLimit?
+    package let scrub: ScrubRules
     /// Seconds since 1970 at which the credential ends; `nil`: never.
     package let expiresAtUnixSeconds: Int64?
 
     package init(
         keyID: String, tenant: String, department: String? = nil, user: String? = nil, models: ModelPermission = .all,
-        requestLimit: RateLimit? = nil, expiresAtUnixSeconds: Int64? = nil
+        requestLimit: RateLimit? = nil, scrub: ScrubRules, expiresAtUnixSeconds: Int64? = nil
     ) {
         self.keyID = keyID
         self.tenant = tenant
@@ -21,6 +22,7 @@ package final class Principal: Sendable {
         self.user = user
         self.models = models
         self.requestLimit = requestLimit
+        self.scrub = scrub
         self.expiresAtUnixSeconds = expiresAtUnixSeconds
     }
 }

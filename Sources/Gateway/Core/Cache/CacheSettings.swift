@@ -17,6 +17,24 @@ package struct CacheSettings: Sendable, Equatable {
     }
 }
 
+/// Who may be served an answer that somebody else's request brought.
+package enum CacheScope: Sendable, Equatable {
+    case tenant
+    case user
+    case key
+}
+
+extension Principal {
+    /// What a cache key starts with: two principals share answers only if this is equal. A principal without a user shares within its key alone.
+    package func cacheOwner(_ scope: CacheScope) -> [String] {
+        switch (scope, user) {
+        case (.tenant, _): ["tenant", tenant]
+        case (.user, let user?): ["user", tenant, user]
+        case (.user, nil), (.key, _): ["key", tenant, keyID]
+        }
+    }
+}
+
 /// What the cache does for one request.
 package struct CachePlan: Sendable, Equatable {
     package var looksUp: Bool

@@ -14,6 +14,9 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
         low = random.next()
     }
 
+    /// When the request came, in milliseconds since 1970.
+    package var unixMilliseconds: UInt64 { high >> 16 }
+
     /// Reads what ``description`` writes; `nil` for anything else.
     package init?(_ text: some StringProtocol) {
         let utf8 = text.utf8

@@ -1,3 +1,20 @@
+/// What the configuration says of a model or a family of models, beside where it is.
+package struct ModelSettings: Sendable, Equatable {
+    /// `nil`: unknown.
+    package var price: Price?
+    package var cache: CacheSettings
+    /// How long the provider may take for the head of its answer, and between two pieces of it.
+    package var firstByteTimeoutNanoseconds: Int64
+    package var idleTimeoutNanoseconds: Int64
+
+    package init(price: Price?, cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64) {
+        self.price = price
+        self.cache = cache
+        self.firstByteTimeoutNanoseconds = firstByteTimeoutNanoseconds
+        self.idleTimeoutNanoseconds = idleTimeoutNanoseconds
+    }
+}
+
 /// One model at one provider, ready to be called.
 package final class UpstreamTarget: Sendable {
     /// The gateway's name for the model.
@@ -6,15 +23,14 @@ package final class UpstreamTarget: Sendable {
     package let provider: String
     /// The provider's name for the model.
     package let upstreamModel: String
-    package let price: Price?
-    package let cache: CacheSettings
+    package let settings: ModelSettings
+    package var price: Price? { settings.price }
 
-    package init(model: String, provider: String, upstreamModel: String, price: Price?, cache: CacheSettings) {
+    package init(model: String, provider: String, upstreamModel: String, settings: ModelSettings) {
         self.model = model
         self.provider = provider
         self.upstreamModel = upstreamModel
-        self.price = price
-        self.cache = cache
+        self.settings = settings
     }
 }
 
@@ -32,14 +48,12 @@ package struct ModelTable: Sendable {
     package struct Pattern: Sendable {
         package var prefix: String
         package var provider: String
-        package var price: Price?
-        package var cache: CacheSettings
+        package var settings: ModelSettings
 
-        package init(prefix: String, provider: String, price: Price?, cache: CacheSettings) {
+        package init(prefix: String, provider: String, settings: ModelSettings) {
             self.prefix = prefix
             self.provider = provider
-            self.price = price
-            self.cache = cache
+            self.settings = settings
         }
     }
 
@@ -92,6 +106,6 @@ package struct ModelTable: Sendable {
     private static func target(_ model: String, in patterns: [Pattern]) -> UpstreamTarget? {
         guard let pattern = patterns.first(where: { model.hasPrefix($0.prefix) }) else { return nil }
         return UpstreamTarget(
-            model: model, provider: pattern.provider, upstreamModel: model, price: pattern.price, cache: pattern.cache)
+            model: model, provider: pattern.provider, upstreamModel: model, settings: pattern.settings)
     }
 }

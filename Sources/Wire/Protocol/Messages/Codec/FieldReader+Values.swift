@@ -118,9 +118,4 @@ extension FieldReader {
         try expectSingular(.lengthDelimited)
         choice = member(try inner(M.self))
     }
-
-    private mutating func text() throws(DecodingFault) -> Text {
-        guard let text = Text(validating: try slice()) else { throw DecodingFault(.invalidUTF8) }
-        return text
-    }
 }

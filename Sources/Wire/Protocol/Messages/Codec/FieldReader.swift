@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// How a field's value is delimited: the low three bits of a tag.
 enum WireType: UInt8 {
@@ -13,19 +13,22 @@ enum WireType: UInt8 {
 /// One reader goes through a message and its inner messages, over one buffer; what it returns are slices of that buffer. Work
 /// is linear in the number of bytes, and depth is the schema's, as no message of it contains itself.
 package struct FieldReader {
-    /// Elements of repeated fields (floats excepted) in one message. An empty element takes two bytes on the wire and up to 120
-    /// in memory; the limit keeps that below 2 MiB for a message.
+    /// Elements of repeated fields (floats excepted) in one message. An empty element takes two bytes on the wire and up to 80
+    /// in memory; the limit keeps what a small message can grow to below 2 MiB.
     package static let defaultElementLimit = 16_384
 
-    let buffer: ByteBuffer
-    /// The next byte, as an index of ``buffer``.
-    private(set) var position: Int
+    /// What the outermost message is decoded from, for slices, and its readable bytes. Going through the buffer for every byte
+    /// would cost twice the time.
+    private let buffer: ByteBuffer
+    private let bytes: UnsafeRawBufferPointer
+    /// The next byte, as an index of ``bytes``.
+    private var position = 0
     private var elementsLeft: Int
     private var scope: Scope
 
     /// Where the reader is in one message.
     private struct Scope {
-        /// One past the message's last byte, as an index of the buffer; never past the readable bytes.
+        /// One past the message's last byte, as an index of the bytes; never above their count.
         var end: Int
         var oneof: ClosedRange<UInt32>?
         /// The field whose tag was read last.
@@ -36,15 +39,16 @@ package struct FieldReader {
         var hasOneofMember = false
     }
 
-    package init(_ buffer: ByteBuffer, elementLimit: Int) {
+    /// - Parameter bytes: the readable bytes of `buffer`, which the reader must not outlive.
+    init(_ bytes: UnsafeRawBufferPointer, of buffer: ByteBuffer, elementLimit: Int) {
+        self.bytes = bytes
         self.buffer = buffer
-        position = buffer.readerIndex
         elementsLeft = elementLimit
-        scope = Scope(end: buffer.writerIndex)
+        scope = Scope(end: bytes.count)
     }
 
     /// Reads every field of the message that the reader is in.
-    package mutating func readFields<M: WireMessage>(of message: inout M) throws(DecodingFault) {
+    mutating func readFields<M: WireMessage>(of message: inout M) throws(DecodingFault) {
         scope.oneof = M.oneof
         while position < scope.end {
             try readTag()
@@ -57,12 +61,12 @@ package struct FieldReader {
     }
 
     /// Passes over the value of a field that is not known.
-    package mutating func skip() throws(DecodingFault) {
+    mutating func skip() throws(DecodingFault) {
         switch scope.wireType {
         case .varint: _ = try varint()
         case .fixed64: _ = try fixed(UInt64.self)
         case .fixed32: _ = try fixed(UInt32.self)
-        case .lengthDelimited: position += try length()
+        case .lengthDelimited: _ = try advance(by: try length())
         }
     }
 
@@ -97,14 +101,17 @@ package struct FieldReader {
     // MARK: values
 
     mutating func varint() throws(DecodingFault) -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
+        let first = try byte()
+        if first < 0x80 { return UInt64(first) }
+
+        var value = UInt64(first & 0x7F)
+        for shift in stride(from: UInt64(7), to: 64, by: 7) {
             let byte = try self.byte()
             // The tenth byte holds the 64th bit alone.
             guard shift < 63 || byte <= 1 else { throw DecodingFault(.varintOverflow) }
             value |= UInt64(byte & 0x7F) << shift
             if byte < 0x80 {
-                guard byte != 0 || shift == 0 else { throw DecodingFault(.overlongVarint) }
+                guard byte != 0 else { throw DecodingFault(.overlongVarint) }
                 return value
             }
         }
@@ -112,20 +119,22 @@ package struct FieldReader {
     }
 
     mutating func fixed<Value: FixedWidthInteger>(_ type: Value.Type) throws(DecodingFault) -> Value {
-        let size = MemoryLayout<Value>.size
-        guard size <= scope.end - position,
-            let value = buffer.getInteger(at: position, endianness: .little, as: type)
-        else { throw DecodingFault(.truncated) }
-        position += size
-        return value
+        let start = try advance(by: MemoryLayout<Value>.size)
+        return Value(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: type))
     }
 
     /// A length and that many bytes.
     mutating func slice() throws(DecodingFault) -> ByteBuffer {
         let count = try length()
-        guard let slice = buffer.getSlice(at: position, length: count) else { throw DecodingFault(.truncated) }
-        position += count
-        return slice
+        return try slice(at: try advance(by: count), count: count)
+    }
+
+    /// A length and that many bytes of UTF-8.
+    mutating func text() throws(DecodingFault) -> Text {
+        let count = try length()
+        let start = try advance(by: count)
+        guard isValidUTF8(UnsafeRawBufferPointer(rebasing: bytes[start..<start + count])) else { throw DecodingFault(.invalidUTF8) }
+        return count == 0 ? Text() : Text(valid: try slice(at: start, count: count))
     }
 
     /// A length and a message of that many bytes.
@@ -142,16 +151,27 @@ package struct FieldReader {
     /// A length that the message has room for.
     mutating func length() throws(DecodingFault) -> Int {
         let length = try varint()
-        guard let length = Int(exactly: length), length <= scope.end - position else { throw DecodingFault(.truncated) }
-        return length
+        guard length <= UInt64(scope.end - position) else { throw DecodingFault(.truncated) }
+        return Int(length)
     }
 
+    // MARK: bytes
+
     private mutating func byte() throws(DecodingFault) -> UInt8 {
-        guard position < scope.end, let byte = buffer.getInteger(at: position, as: UInt8.self) else {
-            throw DecodingFault(.truncated)
-        }
-        position += 1
-        return byte
+        bytes[try advance(by: 1)]
+    }
+
+    /// Passes over `count` bytes, which the message must have, and returns where they start. All access to ``bytes`` is by
+    /// what this returns.
+    private mutating func advance(by count: Int) throws(DecodingFault) -> Int {
+        guard count <= scope.end - position else { throw DecodingFault(.truncated) }
+        defer { position += count }
+        return position
+    }
+
+    private func slice(at start: Int, count: Int) throws(DecodingFault) -> ByteBuffer {
+        guard let slice = buffer.getSlice(at: buffer.readerIndex + start, length: count) else { throw DecodingFault(.truncated) }
+        return slice
     }
 
     private mutating func readTag() throws(DecodingFault) {

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// Writes the fields of a message: shortest varints, nothing for a field at its default.
 ///
@@ -18,11 +18,11 @@ package struct FieldWriter {
         self.destination = destination
     }
 
-    /// Appends to `buffer` what `write` writes, which is as many bytes as it was measured to be.
-    package static func append(_ length: Int, to buffer: inout ByteBuffer, _ write: (inout FieldWriter) -> Void) {
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { destination in
+    /// Appends `message` to `buffer`.
+    static func append(_ message: some WireMessage, to buffer: inout ByteBuffer) {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: message.encodedLength) { destination in
             var writer = FieldWriter(destination: destination)
-            write(&writer)
+            message.write(to: &writer)
             return writer.length
         }
     }
@@ -83,11 +83,11 @@ package struct FieldWriter {
     // MARK: repeated fields
 
     mutating func write(_ number: UInt32, _ values: [Text]) {
-        for value in values { writeMember(number, value) }
+        for index in values.indices { writeMember(number, values[index]) }
     }
 
     mutating func write(_ number: UInt32, _ values: [some WireMessage]) {
-        for value in values { writeMember(number, value) }
+        for index in values.indices { writeMember(number, values[index]) }
     }
 
     /// Packed.

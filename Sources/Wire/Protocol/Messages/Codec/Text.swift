@@ -20,6 +20,11 @@ package struct Text: Hashable, Sendable {
         bytes = buffer.readableBytes == 0 ? nil : buffer
     }
 
+    /// Bytes that were validated, at least one.
+    init(valid buffer: ByteBuffer) {
+        bytes = buffer
+    }
+
     package var isEmpty: Bool { bytes == nil }
 
     /// Bytes, not characters.

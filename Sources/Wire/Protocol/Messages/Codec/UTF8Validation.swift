@@ -1,17 +1,21 @@
 /// Whether bytes are UTF-8 as of RFC 3629: shortest form, no surrogates, nothing above U+10FFFF.
 ///
-/// Eight bytes at a time while they are ASCII, otherwise one scalar at a time.
+/// ASCII is passed over eight bytes at a time, the rest one scalar at a time. `index` never passes `bytes.count`, so that its
+/// arithmetic cannot overflow.
 func isValidUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var index = 0
     while index < bytes.count {
-        if bytes.count - index >= 8,
-            bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
-        {
-            index += 8
-            continue
+        if bytes.count &- index >= 8 {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let highBits = word & 0x8080_8080_8080_8080
+            guard highBits != 0 else {
+                index &+= 8
+                continue
+            }
+            index &+= highBits.trailingZeroBitCount / 8
         }
         guard let length = scalarLength(bytes, at: index) else { return false }
-        index += length
+        index &+= length
     }
     return true
 }

@@ -25,24 +25,23 @@ extension WireMessage {
     ///
     /// - Parameter elementLimit: how many elements of repeated fields the message may have, its inner messages included.
     ///   Floats do not count: they take no more room in memory than on the wire.
-    @inlinable
     package static func decode(
         from buffer: ByteBuffer, elementLimit: Int = FieldReader.defaultElementLimit
     ) throws(DecodingFault) -> Self {
-        var reader = FieldReader(buffer, elementLimit: elementLimit)
-        var message = Self()
-        try reader.readFields(of: &message)
-        return message
+        try buffer.withUnsafeReadableBytes { bytes throws(DecodingFault) in
+            var reader = FieldReader(bytes, of: buffer, elementLimit: elementLimit)
+            var message = Self()
+            try reader.readFields(of: &message)
+            return message
+        }
     }
 
     /// Appends the message to `buffer`.
-    @inlinable
     package func encode(into buffer: inout ByteBuffer) {
-        FieldWriter.append(encodedLength, to: &buffer, write)
+        FieldWriter.append(self, to: &buffer)
     }
 
     /// How many bytes ``encode(into:)`` appends.
-    @inlinable
     package var encodedLength: Int {
         var writer = FieldWriter()
         write(to: &writer)
