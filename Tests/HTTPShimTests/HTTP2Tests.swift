@@ -74,6 +74,20 @@ import Testing
         #expect(try connection.open(.POST, "/v1/responses").status == 501)
     }
 
+    @Test("a body that is longer than declared costs its stream, not the connection")
+    func refusesLyingLength() throws {
+        let connection = try HTTP2Connection()
+        let other = try connection.open()
+        let stream = try connection.open(
+            .POST, "/v1/chat/completions", [("x-api-key", ScriptedBackend.key), ("content-length", "1")], body: "{}")
+        #expect(stream.isReset)
+        #expect(connection.backend.reservedBytes == 0)
+        connection.backend.exchanges.first?.answer()
+        try connection.exchangeBytes()
+        #expect(other.status == 200)
+        #expect(connection.server.isActive)
+    }
+
     @Test("a client that waits for 100 Continue is told to go on")
     func continues() throws {
         let connection = try HTTP2Connection()

@@ -56,8 +56,23 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // NIOHTTP2 has said GOAWAY for what the peer broke. Errors of single streams reach their own channels only.
-        context.close(promise: nil)
+        // NIOHTTP2 reports both kinds here, having sent RST_STREAM for the one and GOAWAY for the other. Nothing good follows the latter.
+        if !Self.endsStreamOnly(error) { context.close(promise: nil) }
+    }
+
+    /// Whether only the stream that broke a rule is over: header blocks and declared lengths are each stream's own affair.
+    private static func endsStreamOnly(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOHTTP2Errors.StreamClosed, is NIOHTTP2Errors.NoSuchStream, is NIOHTTP2Errors.ContentLengthViolated,
+            is NIOHTTP2Errors.ContentLengthHeadersMismatch, is NIOHTTP2Errors.ContentLengthHeaderNegative,
+            is NIOHTTP2Errors.ContentLengthHeaderMalformedValue, is NIOHTTP2Errors.MissingPseudoHeader, is NIOHTTP2Errors.DuplicatePseudoHeader,
+            is NIOHTTP2Errors.PseudoHeaderAfterRegularHeader, is NIOHTTP2Errors.UnknownPseudoHeader, is NIOHTTP2Errors.UnsupportedPseudoHeader,
+            is NIOHTTP2Errors.InvalidPseudoHeaders, is NIOHTTP2Errors.InvalidPseudoHeaderValue, is NIOHTTP2Errors.EmptyPathHeader,
+            is NIOHTTP2Errors.InvalidHTTP2HeaderFieldName, is NIOHTTP2Errors.InvalidHTTP2HeaderFieldValue, is NIOHTTP2Errors.ForbiddenHeaderField,
+            is NIOHTTP2Errors.TrailersWithoutEndStream:
+            true
+        default: false
+        }
     }
 
     private func startDraining(_ context: ChannelHandlerContext) {
