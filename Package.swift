@@ -132,7 +132,7 @@ let tests: [Target] = [
     test("WireServerTests", ["WireServer", "Wire", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, logging]),
     test(
         "HTTPShimTests",
-        ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),
+        ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", "Scrubbing", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),
     test(
         "EndToEndTests",
         [
