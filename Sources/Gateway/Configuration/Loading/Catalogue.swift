@@ -42,8 +42,9 @@ extension ConfigurationLoader {
         for alias in written where !alias.name.isEmpty {
             if byName[alias.name] != nil || catalogue.models.contains(where: { $0.name == .exact(alias.name) }) {
                 alias.section.refuse("name", "is another model's or alias's too", remedy: "choose another")
+            } else {
+                byName[alias.name] = alias
             }
-            byName[alias.name] = byName[alias.name] ?? alias
         }
         let known = Catalogue(models: catalogue.models, aliases: byName.keys.sorted().map { Configuration.Alias(name: $0, models: []) })
         return written.map { alias in

@@ -85,30 +85,23 @@ struct Section {
 
     // MARK: - Scalars
 
-    /// The key's value or its default; `nil` if it has neither, or after a fault.
+    /// The key's value; its default, if it has one, where there is no value or a wrong one, so that no other fault follows from it.
     private func value(_ key: String) -> ConfigurationValue? {
         let entry = reading.key(tablePath(key))
-        guard let node = node(key) else {
-            switch entry.absence {
-            case .required:
-                refuse(key, "is missing", remedy: "add `\(key): …` here, a \(entry.type.name)")
-                return nil
-            case .defaultText(let text): return try? entry.type.parse(text)
-            case .means: return nil
-            }
+        if let node = node(key), let found = scalar(node, key: key, type: entry.type) { return found.value }
+        switch entry.absence {
+        case .required:
+            if !has(key) { refuse(key, "is missing", remedy: "add `\(key): …` here, a \(entry.type.name)") }
+            return nil
+        case .defaultText(let text): return try? entry.type.parse(text)
+        case .means: return nil
         }
-        return scalar(node, key: key, type: entry.type)?.value
     }
 
     private func scalar(_ node: Node, key: String, type: ConfigurationKey.ValueType) -> Located<ConfigurationValue>? {
         let place = Position(node, otherwise: position)
         guard let text = node.scalar?.string else {
-            let isFlowSequence = node.sequence?.style == .flow
-            refuse(
-                key, at: place,
-                ValueProblem(
-                    "is not a single value",
-                    remedy: isFlowSequence ? "write a \(type.name); one that begins with [ needs quotes" : "write a \(type.name)"))
+            refuse(key, at: place, ValueProblem("is not a single value", remedy: "write a \(type.name)"))
             return nil
         }
         if refuseNull(node, key: key, type: type) { return nil }
