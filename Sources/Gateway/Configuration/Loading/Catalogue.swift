@@ -20,7 +20,8 @@ struct Catalogue {
     func unknownModel(_ text: String) -> ValueProblem {
         let exact = models.compactMap { if case .exact(let name) = $0.name { name } else { nil } }
         let meant = Suggestion.closest(to: text, among: exact + aliases.map(\.name)).map { "did you mean `\($0)`? " } ?? ""
-        return ValueProblem("names a model that is not in `models` or `aliases`: \(text)", remedy: "\(meant)add it there, or name one that is")
+        return ValueProblem(
+            "names a model that is not in `models` or `aliases`: \(text)", remedy: "\(meant)add it there, or name one that is")
     }
 }
 
@@ -54,7 +55,9 @@ extension ConfigurationLoader {
             var expansion = Expansion(byName: byName)
             expansion.expand(alias)
             if let cycle = expansion.cycle {
-                alias.section.refuse("fallback", "comes back to itself: \(cycle.joined(separator: " → "))", remedy: "remove one of these names from its list")
+                alias.section.refuse(
+                    "fallback", "comes back to itself: \(cycle.joined(separator: " → "))", remedy: "remove one of these names from its list"
+                )
             } else if expansion.models.count > maxModelsPerAlias {
                 alias.section.refuse("fallback", "stands for \(expansion.models.count) models", remedy: "keep at most \(maxModelsPerAlias)")
             }

@@ -29,7 +29,9 @@ package enum ConfigurationLoader {
 
     private static func root(_ bytes: [UInt8], _ reading: ConfigurationReading) -> Section? {
         guard bytes.count <= maxFileBytes else {
-            reading.refuse("", at: .start, ValueProblem("is larger than \(SizeText.text(maxFileBytes))", remedy: "check that this is the configuration file"))
+            reading.refuse(
+                "", at: .start,
+                ValueProblem("is larger than \(SizeText.text(maxFileBytes))", remedy: "check that this is the configuration file"))
             return nil
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -60,7 +62,9 @@ package enum ConfigurationLoader {
             let names = keys.map { "`\($0)`" }.joined(separator: ", ")
             return (
                 Position(line: context.mark.line, column: context.mark.column),
-                ValueProblem("has the same key twice in one section: \(names)", remedy: "keep one of them; this line has the first. What follows is checked then")
+                ValueProblem(
+                    "has the same key twice in one section: \(names)",
+                    remedy: "keep one of them; this line has the first. What follows is checked then")
             )
         case .reader(let problem, _, _, _):
             return (.start, ValueProblem("is not valid YAML: \(problem)", remedy: "save the file as UTF-8 text without control characters"))
@@ -80,7 +84,8 @@ package enum ConfigurationLoader {
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
-            listen: listen, auth: auth, limits: limits, providers: providers, models: catalogue.models, aliases: catalogue.aliases, scrub: scrub,
+            listen: listen, auth: auth, limits: limits, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
+            scrub: scrub,
             cache: cache, log: Configuration.Log(level: log.choice("level"), format: log.choice("format")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")))
@@ -92,26 +97,33 @@ package enum ConfigurationLoader {
             maxConnections: section.integer("max_connections"), maxRequestBytes: section.integer("max_request_bytes"),
             maxInFlightRequests: section.integer("max_in_flight_requests"), maxInFlightBytes: section.integer("max_in_flight_bytes"),
             defaultDeadline: section.duration("default_deadline"), maxDeadline: section.duration("max_deadline"),
-            requestLimit: Configuration.RequestLimit(requestsPerMinute: section.integer("requests_per_minute"), burst: section.integer("burst")),
+            requestLimit: Configuration.RequestLimit(
+                requestsPerMinute: section.integer("requests_per_minute"), burst: section.integer("burst")),
             wire: Configuration.Wire(
                 maxFrameBytes: wire.integer("max_frame_bytes"), maxConcurrentStreams: wire.integer("max_concurrent_streams"),
-                initialStreamCredit: wire.integer("initial_stream_credit"), initialConnectionCredit: wire.integer("initial_connection_credit"),
+                initialStreamCredit: wire.integer("initial_stream_credit"),
+                initialConnectionCredit: wire.integer("initial_connection_credit"),
                 idleTimeout: wire.duration("idle_timeout")))
         if limits.maxRequestBytes > limits.maxInFlightBytes {
-            section.refuse("max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in", remedy: "lower it, or raise `max_in_flight_bytes`")
+            section.refuse(
+                "max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in",
+                remedy: "lower it, or raise `max_in_flight_bytes`")
         }
         if limits.defaultDeadline > limits.maxDeadline {
             section.refuse("default_deadline", "is longer than `max_deadline`", remedy: "shorten it, or lengthen `max_deadline`")
         }
         if limits.wire.initialStreamCredit > limits.wire.initialConnectionCredit {
-            wire.refuse("initial_stream_credit", "is larger than `initial_connection_credit`", remedy: "lower it, or raise `initial_connection_credit`")
+            wire.refuse(
+                "initial_stream_credit", "is larger than `initial_connection_credit`",
+                remedy: "lower it, or raise `initial_connection_credit`")
         }
         return limits
     }
 
     private static func cache(_ section: Section) -> Configuration.Cache {
         let cache = Configuration.Cache(
-            maxBytes: section.integer("max_bytes"), maxEntryBytes: section.integer("max_entry_bytes"), defaultTTL: section.duration("default_ttl"),
+            maxBytes: section.integer("max_bytes"), maxEntryBytes: section.integer("max_entry_bytes"),
+            defaultTTL: section.duration("default_ttl"),
             scope: section.choice("scope"), maxWaiters: section.integer("max_waiters"))
         if cache.maxBytes > 0, cache.maxEntryBytes > cache.maxBytes {
             section.refuse("max_entry_bytes", "is larger than `max_bytes`", remedy: "lower it, or raise `max_bytes`")
