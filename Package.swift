@@ -109,10 +109,12 @@ let support: [Target] = [
         path: "Tests/Support/GatewayBench", swiftSettings: settings),
     .target(
         name: "ProcessSupport", dependencies: [nioCore], path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+    // Generated code, which does not keep our settings.
+    .target(name: "ProtobufReference", dependencies: [swiftProtobuf], path: "Tests/Support/ProtobufReference"),
 ]
 
 let tests: [Target] = [
-    test("WireTests", ["Wire", nioCore, swiftProtobuf]),
+    test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", nioCore]),
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioEmbedded]),
     test("ClientSDKTests", ["AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioSSL, logging, lifecycle]),
@@ -127,7 +129,9 @@ let tests: [Target] = [
         "PipelineTests",
         ["GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded, logging]),
     test("WireServerTests", ["WireServer", "Wire", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, logging]),
-    test("HTTPShimTests", ["HTTPShim", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, nioHTTP1, logging]),
+    test(
+        "HTTPShimTests",
+        ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),
     test(
         "EndToEndTests",
         [
