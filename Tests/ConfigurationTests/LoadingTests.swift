@@ -32,7 +32,7 @@ struct LoadingTests {
         #expect(provider.credential == Secret("credential-of-main"))
         #expect(loaded.models.first?.cacheMode == .deterministic)
         #expect(loaded.models.first?.cacheTTL == .seconds(3600))
-        #expect(loaded.models.first?.firstByteTimeout == .seconds(60))
+        #expect(loaded.models.first?.firstByteTimeout == .seconds(120))
     }
 
     @Test("values that are given are what comes out")

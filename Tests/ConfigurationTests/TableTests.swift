@@ -18,6 +18,11 @@ struct TableTests {
         for key in ConfigurationKey.all { #expect(CompleteFile.yaml.contains("\(key.name):"), "\(key.path) is not in the complete file") }
     }
 
+    @Test("each key says what it means")
+    func meanings() {
+        for key in ConfigurationKey.all { #expect(key.meaning.hasSuffix("."), "\(key.path)") }
+    }
+
     @Test("each key stands below a section that is in the table too")
     func parents() {
         let table = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0.type) })

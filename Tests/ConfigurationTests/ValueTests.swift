@@ -103,6 +103,9 @@ struct ValueTests {
                 == ProviderURL(usesTLS: true, host: "api.example.com", port: 443, path: "/v1"))
         #expect(try ProviderURL(parsing: "http://127.0.0.1:8000") == ProviderURL(usesTLS: false, host: "127.0.0.1", port: 8000, path: ""))
         #expect(try ProviderURL(parsing: "https://[::1]:8000/a/b") == ProviderURL(usesTLS: true, host: "::1", port: 8000, path: "/a/b"))
+        for text in ["https://api.example.com:443/v1", "http://127.0.0.1:8000", "https://[::1]:8000/a/b"] {
+            #expect(try ProviderURL(parsing: text).text == text)
+        }
         #expect(try ProviderURL(parsing: "http://[::1]/").isLoopback)
         #expect(try !ProviderURL(parsing: "http://10.0.0.1/").isLoopback)
     }

@@ -1,3 +1,4 @@
+internal import Scrubbing
 internal import Yams
 
 /// Makes a `Configuration` of a file's bytes, or says everything that is wrong with them. Reads neither the environment nor the disk
@@ -93,17 +94,21 @@ package enum ConfigurationLoader {
 
     private static func limits(_ section: Section) -> Configuration.Limits {
         let wire = section.section("wire")
+        let http = section.section("http")
         let limits = Configuration.Limits(
             maxConnections: section.integer("max_connections"), maxRequestBytes: section.integer("max_request_bytes"),
+            maxAnswerBytes: section.integer("max_answer_bytes"),
             maxInFlightRequests: section.integer("max_in_flight_requests"), maxInFlightBytes: section.integer("max_in_flight_bytes"),
             defaultDeadline: section.duration("default_deadline"), maxDeadline: section.duration("max_deadline"),
+            slowRequestTimeout: section.duration("slow_request_timeout"),
             requestLimit: Configuration.RequestLimit(
                 requestsPerMinute: section.integer("requests_per_minute"), burst: section.integer("burst")),
             wire: Configuration.Wire(
                 maxFrameBytes: wire.integer("max_frame_bytes"), maxConcurrentStreams: wire.integer("max_concurrent_streams"),
                 initialStreamCredit: wire.integer("initial_stream_credit"),
                 initialConnectionCredit: wire.integer("initial_connection_credit"),
-                idleTimeout: wire.duration("idle_timeout")))
+                idleTimeout: wire.duration("idle_timeout")),
+            http: Configuration.HTTP(idleTimeout: http.duration("idle_timeout"), keepAliveInterval: http.duration("keep_alive_interval")))
         if limits.maxRequestBytes > limits.maxInFlightBytes {
             section.refuse(
                 "max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in",
@@ -135,8 +140,8 @@ package enum ConfigurationLoader {
         var policies = ["default": defaultPolicy()]
         for (name, policy) in section.namedSections("policies") {
             let kinds = policy.section("kinds")
-            let actions = (ConfigurationKey.reversibleScrubKinds + ConfigurationKey.secretScrubKinds).map { kind in
-                (kind, kinds.choice(kind) as Configuration.ScrubAction)
+            let actions = EntityKind.builtIn.map { kind in
+                (kind.name, kinds.choice(kind.name) as Configuration.ScrubAction)
             }
             policies[name] = Configuration.ScrubPolicy(
                 actions: Dictionary(uniqueKeysWithValues: actions),
@@ -147,8 +152,7 @@ package enum ConfigurationLoader {
 
     /// The policy of a file that gives none.
     private static func defaultPolicy() -> Configuration.ScrubPolicy {
-        let reversible = ConfigurationKey.reversibleScrubKinds.map { ($0, Configuration.ScrubAction.placeholder) }
-        let secret = ConfigurationKey.secretScrubKinds.map { ($0, Configuration.ScrubAction.redact) }
-        return Configuration.ScrubPolicy(actions: Dictionary(uniqueKeysWithValues: reversible + secret), restoreInToolArguments: [])
+        let actions = EntityKind.builtIn.map { ($0.name, $0.isSecret ? Configuration.ScrubAction.redact : .placeholder) }
+        return Configuration.ScrubPolicy(actions: Dictionary(uniqueKeysWithValues: actions), restoreInToolArguments: [])
     }
 }

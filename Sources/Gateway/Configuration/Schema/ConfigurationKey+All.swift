@@ -1,3 +1,5 @@
+internal import Scrubbing
+
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] = listen + auth + limits + providers + models + scrub + rest
@@ -67,11 +69,14 @@ extension ConfigurationKey {
             "limits.max_request_bytes", .size(1 << 10...64 << 20), .defaultText("4MiB"),
             "Largest request, decompressed. Larger: `request_too_large` (413)."),
         ConfigurationKey(
-            "limits.max_in_flight_requests", .integer(1...1_000_000), .defaultText("4096"),
-            "Requests under way at once. More: `overloaded` (503)."),
+            "limits.max_answer_bytes", .size(1 << 16...256 << 20), .defaultText("16MiB"),
+            "Largest answer of a provider. Larger: `upstream_bad_answer`, or `stream_broken`."),
         ConfigurationKey(
-            "limits.max_in_flight_bytes", .size(1 << 20...64 << 30), .defaultText("64MiB"),
-            "Bytes of requests and buffered answers held at once; at least `max_request_bytes`. More: `overloaded` (503)."),
+            "limits.max_in_flight_requests", .integer(1...1_000_000), .defaultText("4096"),
+            "Requests under way at once; each event loop has its share. More: `overloaded` (503)."),
+        ConfigurationKey(
+            "limits.max_in_flight_bytes", .size(1 << 20...64 << 30), .defaultText("256MiB"),
+            "Bytes of requests held at once; each event loop has its share. At least `max_request_bytes`. More: `overloaded` (503)."),
         ConfigurationKey(
             "limits.default_deadline", .duration(.milliseconds(100)...(.seconds(86_400))), .defaultText("120s"),
             "Deadline of a request that names none. At most `max_deadline`."),
@@ -79,25 +84,34 @@ extension ConfigurationKey {
             "limits.max_deadline", .duration(.milliseconds(100)...(.seconds(86_400))), .defaultText("10m"),
             "Longest deadline a request gets; longer ones are shortened to it."),
         ConfigurationKey(
-            "limits.requests_per_minute", .integer(1...6_000_000), .defaultText("600"), "Of each key without a limit of its own."),
+            "limits.slow_request_timeout", .duration(.seconds(1)...(.seconds(3600))), .defaultText("20s"),
+            "For a request's head, and then its body, to arrive. Over: `timeout` (408)."),
+        ConfigurationKey("limits.requests_per_minute", .integer(1...6_000_000), .defaultText("600"), "Of each key without a limit of its own."),
         ConfigurationKey(
             "limits.burst", .integer(1...6_000_000), .defaultText("60"),
             "Requests that may come at once after a rest, of each key without a limit of its own."),
         ConfigurationKey("limits.wire", .section, .means("the defaults below"), "Limits of the wire protocol, told to clients in WELCOME."),
         ConfigurationKey(
-            "limits.wire.max_frame_bytes", .size(1 << 10...(16 << 20) - 1), .defaultText("64KiB"), "Largest frame payload, decompressed."),
+            "limits.wire.max_frame_bytes", .size(64 << 10...(16 << 20) - 1), .defaultText("64KiB"), "Largest frame payload, decompressed."),
         ConfigurationKey(
             "limits.wire.max_concurrent_streams", .integer(1...65_536), .defaultText("256"),
             "Streams open at once on a connection. More: `too_many_streams`."),
         ConfigurationKey(
-            "limits.wire.initial_stream_credit", .size(1 << 10...64 << 20), .defaultText("256KiB"),
+            "limits.wire.initial_stream_credit", .size(256 << 10...64 << 20), .defaultText("256KiB"),
             "Bytes a client may send on a stream before it gets credit."),
         ConfigurationKey(
-            "limits.wire.initial_connection_credit", .size(1 << 10...1 << 30), .defaultText("1MiB"),
+            "limits.wire.initial_connection_credit", .size(1 << 20...1 << 30), .defaultText("1MiB"),
             "The same for the whole connection; at least `initial_stream_credit`."),
         ConfigurationKey(
             "limits.wire.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("60s"),
             "Silence after which a connection is tried with a PING, and then closed."),
+        ConfigurationKey("limits.http", .section, .means("the defaults below"), "Limits of HTTP connections."),
+        ConfigurationKey(
+            "limits.http.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("120s"),
+            "How long a kept-alive connection may be idle before it is closed."),
+        ConfigurationKey(
+            "limits.http.keep_alive_interval", .duration(.seconds(1)...(.seconds(3600))), .defaultText("10s"),
+            "How often a stream says that it is alive while the provider thinks."),
     ]
 
     private static let providers: [ConfigurationKey] = [
@@ -114,16 +128,22 @@ extension ConfigurationKey {
         ConfigurationKey(
             "providers.*.ca_file", .path, .means("the system's trust store"), "PEM certificates to trust instead of the system's."),
         ConfigurationKey(
-            "providers.*.max_connections_per_loop", .integer(1...4096), .defaultText("64"),
+            "providers.*.max_connections_per_loop", .integer(1...65_536), .defaultText("512"),
             "Connections to the endpoint per event loop. Requests beyond them wait."),
+        ConfigurationKey(
+            "providers.*.max_waiters_per_loop", .integer(0...65_536), .defaultText("1024"),
+            "Requests that may wait for a connection, per event loop. More: `overloaded` (503)."),
+        ConfigurationKey(
+            "providers.*.queue_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("5s"),
+            "How long a request waits for a connection, beyond `connect_timeout`. Over: `overloaded` (503)."),
         ConfigurationKey(
             "providers.*.connect_timeout", .duration(.milliseconds(10)...(.seconds(60))), .defaultText("5s"),
             "For TCP and TLS together. Over: `upstream_unreachable`."),
         ConfigurationKey(
-            "providers.*.first_byte_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("60s"),
+            "providers.*.first_byte_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("120s"),
             "From the request's last byte to the answer's first. Over: `upstream_timeout`."),
         ConfigurationKey(
-            "providers.*.idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("30s"),
+            "providers.*.idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("60s"),
             "Longest silence within an answer. Over: `upstream_timeout`, or `stream_broken`."),
     ]
 
@@ -147,7 +167,7 @@ extension ConfigurationKey {
         ConfigurationKey("models[].cache", .section, .means("the defaults below"), "The gateway's own cache of answers."),
         ConfigurationKey(
             "models[].cache.mode", .choice(Configuration.CacheMode.allCases.map(\.rawValue)), .defaultText("deterministic"),
-            "`deterministic`: requests with temperature 0 and without tools. `always`: every request."),
+            "`deterministic`: requests with temperature 0 and without tools. `always`: every request. `off`: none, whatever a request asks for."),
         ConfigurationKey(
             "models[].cache.ttl", .duration(.seconds(1)...(.seconds(30 * 86_400))), .means("`cache.default_ttl`"),
             "How long an answer may be used again."),
@@ -163,40 +183,37 @@ extension ConfigurationKey {
             "aliases[].fallback", .list(.label), .required, "Models or other aliases, tried in this order; 1 to 16 models in all."),
     ]
 
-    /// Names as the scrubbing engine has them; secrets are never numbered and so never put back.
-    static let reversibleScrubKinds = ["EMAIL", "CARD", "IBAN", "DNI", "NIE", "IPV4"]
-    static let secretScrubKinds = ["SECRET"]
-
     private static let scrub: [ConfigurationKey] =
         [
-            ConfigurationKey(
-                "scrub", .section, .means("the policy `default` below"), "What personal data becomes before it reaches a provider."),
+            ConfigurationKey("scrub", .section, .means("the policy `default` below"), "What personal data becomes before it reaches a provider."),
             ConfigurationKey(
                 "scrub.policies", .namedSections, .means("the policy `default` below"),
                 "Policies that keys name. `default` is always there, as below unless given."),
             ConfigurationKey(
                 "scrub.policies.*.kinds", .section, .means("the defaults below"),
-                "What is done with each kind. `placeholder`: a numbered placeholder, put back in the answer. `redact`: a label, never put back. `block`: the request is refused. `allow`: left as it is."
-            ),
-        ]
-        + reversibleScrubKinds.map { kind in
-            ConfigurationKey(
-                "scrub.policies.*.kinds.\(kind)", .choice(Configuration.ScrubAction.allCases.map(\.rawValue)), .defaultText("placeholder"),
-                scrubMeanings[kind] ?? "")
-        }
-        + secretScrubKinds.map { kind in
-            ConfigurationKey(
-                "scrub.policies.*.kinds.\(kind)", .choice(["redact", "block", "allow"]), .defaultText("redact"), scrubMeanings[kind] ?? "")
-        } + [
+                """
+                What is done with each kind. `placeholder`: numbered, and put back in the answer. `redact`: a label, never put back. \
+                `mask`: asterisks but for the last four characters. `block`: the request is refused. `log`: counted, and left as it is. \
+                `ignore`: not looked for.
+                """),
+        ] + EntityKind.builtIn.map(kind)
+        + [
             ConfigurationKey(
                 "scrub.policies.*.restore_in_tool_arguments", .list(.label), .means("none"),
                 "Tools in whose call arguments placeholders are put back.")
         ]
 
+    private static func kind(_ kind: EntityKind) -> ConfigurationKey {
+        let actions = Configuration.ScrubAction.allCases.filter { !kind.isSecret || ($0 != .placeholder && $0 != .mask) }
+        return ConfigurationKey(
+            "scrub.policies.*.kinds.\(kind.name)", .choice(actions.map(\.rawValue)), .defaultText(kind.isSecret ? "redact" : "placeholder"),
+            scrubMeanings[kind.name] ?? "")
+    }
+
     private static let scrubMeanings = [
         "EMAIL": "E-mail addresses.", "CARD": "Payment cards that pass Luhn's check.", "IBAN": "Bank accounts that pass their check.",
         "DNI": "Spanish identity numbers.", "NIE": "Spanish numbers of foreigners.", "IPV4": "IPv4 addresses.",
-        "SECRET": "API keys and other credentials.",
+        "SECRET": "API keys and other credentials: never numbered, so never put back.",
     ]
 
     private static let rest: [ConfigurationKey] = [

@@ -45,6 +45,11 @@ package struct ProviderURL: Sendable, Hashable {
             path: Self.trimmed(path))
     }
 
+    /// The URL with its port, and without a slash at its end.
+    package var text: String {
+        "\(usesTLS ? "https" : "http")://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)"
+    }
+
     private static func split(_ authority: Substring) -> (host: Substring, port: Substring?) {
         guard let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") else { return (authority, nil) }
         return (authority[..<colon], authority[authority.index(after: colon)...])
