@@ -22,7 +22,8 @@ extension ConfigurationLoader {
             providers[name] = Configuration.Provider(
                 name: name, dialect: section.choice("dialect"), baseURL: url ?? ProviderURL(usesTLS: true, host: "", port: 443, path: ""),
                 credential: credential, trustRoots: certificateFile(section, "ca_file"),
-                maxConnectionsPerLoop: section.integer("max_connections_per_loop"), maxWaitersPerLoop: section.integer("max_waiters_per_loop"),
+                maxConnectionsPerLoop: section.integer("max_connections_per_loop"),
+                maxWaitersPerLoop: section.integer("max_waiters_per_loop"),
                 connectTimeout: section.duration("connect_timeout"), firstByteTimeout: section.duration("first_byte_timeout"),
                 idleTimeout: section.duration("idle_timeout"), queueTimeout: section.duration("queue_timeout"))
         }

@@ -86,7 +86,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "limits.slow_request_timeout", .duration(.seconds(1)...(.seconds(3600))), .defaultText("20s"),
             "For a request's head, and then its body, to arrive. Over: `timeout` (408)."),
-        ConfigurationKey("limits.requests_per_minute", .integer(1...6_000_000), .defaultText("600"), "Of each key without a limit of its own."),
+        ConfigurationKey(
+            "limits.requests_per_minute", .integer(1...6_000_000), .defaultText("600"), "Of each key without a limit of its own."),
         ConfigurationKey(
             "limits.burst", .integer(1...6_000_000), .defaultText("60"),
             "Requests that may come at once after a rest, of each key without a limit of its own."),
@@ -167,7 +168,8 @@ extension ConfigurationKey {
         ConfigurationKey("models[].cache", .section, .means("the defaults below"), "The gateway's own cache of answers."),
         ConfigurationKey(
             "models[].cache.mode", .choice(Configuration.CacheMode.allCases.map(\.rawValue)), .defaultText("deterministic"),
-            "`deterministic`: requests with temperature 0 and without tools. `always`: every request. `off`: none, whatever a request asks for."),
+            "`deterministic`: requests with temperature 0 and without tools. `always`: every request. `off`: none, whatever a request asks for."
+        ),
         ConfigurationKey(
             "models[].cache.ttl", .duration(.seconds(1)...(.seconds(30 * 86_400))), .means("`cache.default_ttl`"),
             "How long an answer may be used again."),
@@ -185,7 +187,8 @@ extension ConfigurationKey {
 
     private static let scrub: [ConfigurationKey] =
         [
-            ConfigurationKey("scrub", .section, .means("the policy `default` below"), "What personal data becomes before it reaches a provider."),
+            ConfigurationKey(
+                "scrub", .section, .means("the policy `default` below"), "What personal data becomes before it reaches a provider."),
             ConfigurationKey(
                 "scrub.policies", .namedSections, .means("the policy `default` below"),
                 "Policies that keys name. `default` is always there, as below unless given."),
