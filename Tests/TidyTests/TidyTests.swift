@@ -14,7 +14,7 @@ struct TidyTests {
     @Test("imports go down only, and every source is in a module's folder")
     func imports() throws {
         let files = try Self.sources.get()
-        #expect(files.flatMap(ImportRules.violations) == [])
+        expectNone(files.flatMap(ImportRules.violations))
         for module in ImportRules.modules {
             #expect(files.contains { $0.path.hasPrefix(module.folder + "/") }, "\(module.name) has no sources in \(module.folder)")
         }
@@ -50,12 +50,14 @@ struct TidyTests {
     func sizes() throws {
         var files = try Self.sources.get() + Self.tests.get()
         files += try Repository.files(below: "Sources", [".c", ".h"]) + Repository.files(below: "Scripts", [""])
-        #expect(files.flatMap(SourceRules.sizeViolations) == [])
+        expectNone(files.flatMap(SourceRules.sizeViolations))
     }
 
     @Test("no name says nothing")
     func names() throws {
-        #expect(try (Self.sources.get() + Self.tests.get()).filter { !$0.isGenerated }.flatMap(SourceRules.nameViolations) == [])
+        // The rules' own tests have examples of bad names.
+        let files = try Self.sources.get() + Self.tests.get().filter { !$0.path.hasPrefix("Tests/TidyTests/") }
+        expectNone(files.filter { !$0.isGenerated }.flatMap(SourceRules.nameViolations))
     }
 
     @Test("modules that decide take the clock, chance and the environment as parameters")
@@ -64,22 +66,22 @@ struct TidyTests {
             ImportRules.module(of: file.path).map { ImportRules.pure.contains($0.name) } ?? false
         }
         #expect(files.count > ImportRules.pure.count)
-        #expect(files.flatMap(SourceRules.purityViolations) == [])
+        expectNone(files.flatMap(SourceRules.purityViolations))
     }
 
     @Test("the environment is read in the App only, and by the SDK for its user")
     func environment() throws {
-        #expect(try Self.sources.get().flatMap(SourceRules.environmentViolations) == [])
+        try expectNone(Self.sources.get().flatMap(SourceRules.environmentViolations))
     }
 
     @Test("nothing is left unfinished, and nothing traps on a failure")
     func unfinished() throws {
-        #expect(try Self.sources.get().flatMap(SourceRules.unfinishedViolations) == [])
+        try expectNone(Self.sources.get().flatMap(SourceRules.unfinishedViolations))
     }
 
     @Test("whoever switches the compiler's check of Sendable off says why that is right")
     func sendable() throws {
-        #expect(try Self.sources.get().flatMap(SourceRules.sendableViolations) == [])
+        try expectNone(Self.sources.get().flatMap(SourceRules.sendableViolations))
     }
 
     @Test("what the error registry generates is up to date")
@@ -95,5 +97,9 @@ struct TidyTests {
         let text = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
         #expect(process.terminationStatus == 0, "\(String(decoding: text, as: UTF8.self))")
+    }
+
+    private func expectNone(_ violations: [String], sourceLocation: SourceLocation = #_sourceLocation) {
+        for violation in violations { Issue.record("\(violation)", sourceLocation: sourceLocation) }
     }
 }
