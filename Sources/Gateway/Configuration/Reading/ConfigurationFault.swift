@@ -37,17 +37,20 @@ package struct ConfigurationFaults: Error, Sendable, Hashable {
             let subject = fault.key.isEmpty ? "the file" : fault.key
             text += "\(fault.file):\(fault.line):\(fault.column): \(subject) \(fault.problem)\n    \(fault.remedy)\n"
         }
-        text += faults.count == 1 ? "1 problem; nothing was started or changed." : "\(faults.count) problems; nothing was started or changed."
+        text +=
+            faults.count == 1 ? "1 problem; nothing was started or changed." : "\(faults.count) problems; nothing was started or changed."
         return Self.withoutControlCharacters(text)
     }
 
     /// What a quoted key or a path may hold must not command a terminal.
     private static func withoutControlCharacters(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { scalar in
-            switch scalar.properties.generalCategory {
-            case .control where scalar != "\n", .format, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
-            default: scalar
-            }
-        }))
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control where scalar != "\n", .format, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
+                    default: scalar
+                    }
+                }))
     }
 }
