@@ -25,7 +25,7 @@ struct AnswerReader {
 
     mutating func receive(_ bytes: ByteBuffer) throws(Fault) {
         guard stream == nil else {
-            stream?.receive(bytes)
+            stream?.append(bytes)
             return
         }
         guard bytes.readableBytes <= maxBytes - whole.readableBytes else { throw .badAnswer("it is larger than \(maxBytes) bytes") }
@@ -35,7 +35,7 @@ struct AnswerReader {
     /// The body is over.
     mutating func finish() throws(Fault) {
         guard stream == nil else {
-            stream?.finish()
+            guard stream?.isMidEvent != true else { throw .badAnswer("it ends in the middle of an event") }
             return
         }
         guard whole.readableBytes > 0 else { throw .badAnswer("it is empty") }
@@ -49,12 +49,14 @@ struct AnswerReader {
             let chunk = try Self.chunk(whole, isWhole: true, index: &index)
             return .chunk(chunk)
         }
+        guard let event = try nextEvent() else { return nil }
+        if event.data.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
+        return .chunk(try Self.chunk(event.data, isWhole: false, index: &index))
+    }
+
+    private mutating func nextEvent() throws(Fault) -> SSEEvent? {
         do {
-            guard let event = try stream?.next() else { return nil }
-            if event.data.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
-            return .chunk(try Self.chunk(event.data, isWhole: false, index: &index))
-        } catch let fault as Fault {
-            throw fault
+            return try stream?.nextEvent()
         } catch {
             throw .badAnswer("its event stream is malformed")
         }

@@ -25,6 +25,8 @@ package final class Exchange {
     }
 
     package var requestID: RequestID { request.id }
+    /// Whether the caller asked for a stream; known when the answer begins.
+    package var isStreamed: Bool { envelope.isStreamed }
     let request: CallerRequest
     let loop: GatewayLoop
     /// The configuration that the request began with.

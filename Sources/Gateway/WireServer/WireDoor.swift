@@ -1,7 +1,7 @@
-package import GatewayCore
+import GatewayCore
 import GatewayJSON
 package import GatewayPipeline
-package import NIOCore
+import NIOCore
 package import Wire
 package import WireTransport
 
@@ -25,9 +25,8 @@ package final class WireDoor: WireDelegate {
     package static func makeHandler(loop: GatewayLoop, compressor: LZ4Compressor, connections: WireConnections) -> WireServerHandler {
         let settings = Self.serverSettings(loop.settings)
         let door = WireDoor(loop: loop, connections: connections)
-        let handler = WireServerHandler(delegate: door) { now in
-            ServerConnection(settings: settings, compressor: compressor, now: now)
-        }
+        let handler = WireServerHandler(
+            ServerConnection(settings: settings, compressor: compressor, admission: loop, now: .now()), delegate: door)
         door.handler = handler
         connections.add(door)
         return handler
@@ -96,7 +95,7 @@ package final class WireDoor: WireDelegate {
     private func requestReceived(_ request: Request, on stream: StreamID, _ handler: WireServerHandler) {
         let receivedAt = NIODeadline.now()
         let id = loop.makeRequestID()
-        do {
+        do throws(Fault) {
             let principal = try authenticate(request, handler)
             let authenticated = NIODeadline.now() - receivedAt
             switch request.operation {
@@ -122,7 +121,7 @@ package final class WireDoor: WireDelegate {
     private func authenticate(_ request: Request, _ handler: WireServerHandler) throws(Fault) -> Principal {
         guard request.credential.isEmpty else { return try request.credential.withUnsafeBytes(loop.authenticate).get() }
         guard let credential else { throw .missingCredential }
-        do {
+        do throws(Fault) {
             return try loop.authenticate(credential).get()
         } catch {
             handler.perform {

@@ -211,7 +211,7 @@ struct Outbox {
         } else {
             makeRoom()
             bytes.writeFrameHeader(FrameHeader(length: length, type: type, stream: id))
-            FieldWriter.append(length, to: &bytes, message.write)
+            message.encode(into: &bytes)
         }
         return .sent
     }

@@ -21,9 +21,9 @@ package struct ChatMessage: Sendable, Equatable {
     package var role: Role
     package var parts: [Part]
     package var name: Text
-    /// ASSISTANT only.
+    /// Only of ``Role/assistant``.
     package var toolCalls: [ToolCall]
-    /// TOOL only: which call this answers.
+    /// Only of ``Role/tool``: which call this answers.
     package var toolCallID: Text
 
     package init(

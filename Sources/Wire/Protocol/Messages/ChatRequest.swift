@@ -181,7 +181,7 @@ package struct ToolChoice: Sendable, Equatable {
     }
 
     package var mode: Mode
-    /// NAMED only.
+    /// Only with ``Mode/named``.
     package var name: Text
 
     package init(mode: Mode = .unspecified, name: Text = Text()) {
@@ -211,7 +211,7 @@ extension ToolChoice: WireMessage {
 
 /// The form that the answer must have.
 package struct ResponseFormat: Sendable, Equatable {
-    /// The forms of an answer.
+    /// What the answer's text must be.
     package struct Kind: OpenEnum {
         package static let unspecified = Kind(rawValue: 0)
         package static let text = Kind(rawValue: 1)

@@ -260,7 +260,7 @@ extension Cancel: WireMessage {
 
 /// The body of an ERROR frame: how a stream, or on stream 0 the connection, ended.
 package struct ErrorBody: Sendable, Equatable {
-    /// Error-codes.json; receivers keep codes that they do not know.
+    /// Of the registry `protocol/error-codes.json`; unknown codes are kept.
     package var code: ErrorCode
     /// One sentence for a person; never payload text.
     package var message: Text

@@ -75,11 +75,11 @@ package struct Delta: Sendable, Equatable {
     /// Index of the item within its choice.
     package var item: UInt32
     package var kind: ItemKind
-    /// TOOL_CALL: the call's id, on the item's first delta.
+    /// ``ItemKind/toolCall``: the call's id, on the item's first delta.
     package var id: Text
-    /// TOOL_CALL: the function; PROVIDER_BLOCK: provider and type, as "provider/type"; on the first delta.
+    /// ``ItemKind/toolCall``: the function; ``ItemKind/providerBlock``: "provider/type"; on the first delta.
     package var name: Text
-    /// UTF-8 text (opaque for PROVIDER_BLOCK); an item's deltas are concatenated.
+    /// UTF-8 text (opaque for ``ItemKind/providerBlock``); an item's deltas are concatenated.
     package var data: ByteBuffer
     /// Zeros; only where the feature `padding` was agreed.
     package var padding: ByteBuffer
@@ -135,7 +135,7 @@ package struct ItemKind: OpenEnum {
     package static let unspecified = ItemKind(rawValue: 0)
     package static let text = ItemKind(rawValue: 1)
     package static let reasoning = ItemKind(rawValue: 2)
-    /// Data: the arguments' JSON text.
+    /// Its data is the arguments' JSON text.
     package static let toolCall = ItemKind(rawValue: 3)
     package static let refusal = ItemKind(rawValue: 4)
     package static let providerBlock = ItemKind(rawValue: 5)

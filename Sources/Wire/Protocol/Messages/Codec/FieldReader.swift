@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// How a field's value is delimited: the low three bits of a tag.
 enum WireType: UInt8 {

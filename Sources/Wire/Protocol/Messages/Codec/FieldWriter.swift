@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// Writes the fields of a message: shortest varints, nothing for a field at its default.
 ///
