@@ -108,7 +108,7 @@ let support: [Target] = [
         name: "GatewayBench", dependencies: ["Wire", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, argumentParser],
         path: "Tests/Support/GatewayBench", swiftSettings: settings),
     .target(
-        name: "ProcessSupport", dependencies: [nioCore], path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+        name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
 ]
 
 let tests: [Target] = [
@@ -122,7 +122,7 @@ let tests: [Target] = [
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
     test("ConfigurationTests", ["GatewayConfiguration", "GatewayCore", "GatewayCrypto"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", nioCore, nioEmbedded]),
-    test("ProvidersTests", ["Providers", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
+    test("ProvidersTests", ["Providers", "ProcessSupport", "ScriptedProvider", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
     test(
         "PipelineTests",
         ["GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded, logging]),
