@@ -109,7 +109,7 @@ let support: [Target] = [
         name: "GatewayBench", dependencies: ["Wire", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, argumentParser],
         path: "Tests/Support/GatewayBench", swiftSettings: settings),
     .target(
-        name: "ProcessSupport", dependencies: [nioCore], path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+        name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     // Generated code, which does not keep our settings.
     .target(name: "ProtobufReference", dependencies: [swiftProtobuf], path: "Tests/Support/ProtobufReference"),
 ]
@@ -125,7 +125,7 @@ let tests: [Target] = [
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
     test("ConfigurationTests", ["GatewayConfiguration", "GatewayCore", "GatewayCrypto"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", nioCore, nioEmbedded]),
-    test("ProvidersTests", ["Providers", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
+    test("ProvidersTests", ["Providers", "ProcessSupport", "ScriptedProvider", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
     test(
         "PipelineTests",
         ["GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded, logging]),
