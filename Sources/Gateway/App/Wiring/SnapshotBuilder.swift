@@ -159,8 +159,10 @@ extension ScrubAction {
             switch action {
             case .placeholder: .placeholder
             case .redact: .redact
+            case .mask: .mask(keepLast: 4)
             case .block: .block
-            case .allow: .ignore
+            case .log: .logOnly
+            case .ignore: .ignore
             }
     }
 }
