@@ -17,7 +17,9 @@ package final class KeyedHash {
         }
         self.algorithm = algorithm
         self.context = context
-        let initialised = key.withUnsafeBytes { copenssl_hmac_sha256_init(context, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count) }
+        let initialised = key.withUnsafeBytes {
+            copenssl_hmac_sha256_init(context, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
+        }
         guard initialised == 1 else { throw .libraryFailure(operation: "EVP_MAC_init") }
     }
 
@@ -51,7 +53,8 @@ package final class KeyedHash {
         }
         return Digest { out in
             var written = 0
-            guard EVP_MAC_final(context, out.baseAddress?.assumingMemoryBound(to: UInt8.self), &written, out.count) == 1, written == out.count
+            guard EVP_MAC_final(context, out.baseAddress?.assumingMemoryBound(to: UInt8.self), &written, out.count) == 1,
+                written == out.count
             else { fatalError("libcrypto cannot compute HMAC-SHA256") }
         }
     }
@@ -68,7 +71,8 @@ package enum HKDF {
         return try Secret(count: count) { out throws(CryptoError) in
             let derived = secret.withUnsafeBytes { secret in
                 copenssl_hkdf_sha256(
-                    secret.baseAddress, secret.count, salt, salt.count, info, info.count, out.baseAddress?.assumingMemoryBound(to: UInt8.self), out.count)
+                    secret.baseAddress, secret.count, salt, salt.count, info, info.count,
+                    out.baseAddress?.assumingMemoryBound(to: UInt8.self), out.count)
             }
             guard derived == 1 else { throw .libraryFailure(operation: "EVP_KDF_derive HKDF") }
         }
