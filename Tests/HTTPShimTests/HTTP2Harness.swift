@@ -18,6 +18,8 @@ final class HTTP2Connection {
         try configureHTTP2(server, backend: backend)
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings.append(HTTP2Setting(parameter: .initialWindowSize, value: clientWindow))
+        // So that the client can lie about a body's length.
+        connection.contentLengthValidation = .disabled
         var stream = NIOHTTP2Handler.StreamConfiguration()
         stream.targetWindowSize = clientWindow
         multiplexer = try client.pipeline.syncOperations.configureHTTP2Pipeline(
