@@ -107,16 +107,14 @@ struct SnapshotBuilder {
     }
 
     private func endpoint(of provider: Configuration.Provider) throws -> UpstreamEndpoint {
-        let url = provider.baseURL
-        let host = url.host.contains(":") ? "[\(url.host)]" : url.host
         var limits = UpstreamLimits()
         limits.maxConnections = provider.maxConnectionsPerLoop
+        limits.maxWaiters = provider.maxWaitersPerLoop
         return try UpstreamEndpoint(
-            baseURL: "\(url.usesTLS ? "https" : "http")://\(host):\(url.port)\(url.path)",
-            tls: url.usesTLS ? UpstreamTLS(trustRoots: provider.trustRoots) : nil,
+            baseURL: provider.baseURL.text, tls: provider.baseURL.usesTLS ? UpstreamTLS(trustRoots: provider.trustRoots) : nil,
             timeouts: UpstreamTimeouts(
                 connect: TimeAmount(provider.connectTimeout), firstByte: TimeAmount(provider.firstByteTimeout),
-                idle: TimeAmount(provider.idleTimeout)),
+                idle: TimeAmount(provider.idleTimeout), queue: TimeAmount(provider.queueTimeout)),
             limits: limits)
     }
 
@@ -135,18 +133,21 @@ struct SnapshotBuilder {
     private var door: DoorSettings {
         let limits = configuration.limits
         return DoorSettings(
-            maxRequestBytes: limits.maxRequestBytes, idleTimeout: TimeAmount(limits.wire.idleTimeout),
+            maxRequestBytes: limits.maxRequestBytes, slowRequestTimeout: TimeAmount(limits.slowRequestTimeout),
+            idleTimeout: TimeAmount(limits.http.idleTimeout), keepAliveInterval: TimeAmount(limits.http.keepAliveInterval),
             drainDeadline: TimeAmount(configuration.drainDeadline),
             replicaID: configuration.replica.id ?? ProcessInfo.processInfo.hostName, region: configuration.replica.region ?? "",
             serverVersion: GatewayVersion.current, maxConcurrentStreams: limits.wire.maxConcurrentStreams,
-            maxFrameBytes: limits.wire.maxFrameBytes)
+            wire: WireDoorSettings(
+                maxFrameBytes: limits.wire.maxFrameBytes, initialStreamCredit: limits.wire.initialStreamCredit,
+                initialConnectionCredit: limits.wire.initialConnectionCredit, idleTimeout: TimeAmount(limits.wire.idleTimeout)))
     }
 
     private var pipeline: PipelineSettings {
         let limits = configuration.limits
         return PipelineSettings(
             maxInFlightRequests: limits.maxInFlightRequests, maxInFlightBytes: limits.maxInFlightBytes,
-            defaultTimeout: TimeAmount(limits.defaultDeadline), maxTimeout: TimeAmount(limits.maxDeadline),
+            maxAnswerBytes: limits.maxAnswerBytes, defaultTimeout: TimeAmount(limits.defaultDeadline), maxTimeout: TimeAmount(limits.maxDeadline),
             cacheScope: CacheScope(configuration.cache.scope))
     }
 }
