@@ -110,6 +110,9 @@ let support: [Target] = [
         path: "Tests/Support/GatewayBench", swiftSettings: settings),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+    .executableTarget(
+        name: "Demo", dependencies: ["AgentShield", "Wire", nioCore, nioPosix, nioHTTP1, argumentParser],
+        path: "Tests/Support/Demo", swiftSettings: settings),
     // Generated code, which does not keep our settings.
     .target(name: "ProtobufReference", dependencies: [swiftProtobuf], path: "Tests/Support/ProtobufReference"),
 ]
@@ -150,6 +153,7 @@ let package = Package(
         .executable(name: "agentshield", targets: ["AgentShieldGateway"]),
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
+        .executable(name: "agentshield-demo", targets: ["Demo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
