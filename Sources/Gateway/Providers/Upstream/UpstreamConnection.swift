@@ -48,6 +48,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// The transport reported an error or ended inside a message: a body that runs to the connection's end is not whole.
     private var isTruncated = false
     private var hasPartialHead = false
+    private var isHandshakeComplete = false
     private var handshakeError: String?
 
     init(endpoint: UpstreamEndpoint, eventLoop: any EventLoop) throws {
@@ -77,7 +78,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// TCP is connected. Plain connections are ready with that; TLS has until the deadline.
     func attach(to pool: EndpointPool, handshakeDeadline: NIODeadline) {
         self.pool = pool
-        if tlsHandler == nil {
+        if tlsHandler == nil || isHandshakeComplete {
             state = .idle
             pool.connectionOpened(self)
         } else {
@@ -188,9 +189,12 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .connecting = state, case .handshakeCompleted? = event as? TLSUserEvent {
-            deadline = .distantFuture
-            state = .idle
-            pool?.connectionOpened(self)
+            isHandshakeComplete = true
+            if let pool {
+                deadline = .distantFuture
+                state = .idle
+                pool.connectionOpened(self)
+            }
         }
         context.fireUserInboundEventTriggered(event)
     }
