@@ -207,6 +207,26 @@ struct UpstreamFailureTests {
         }
     }
 
+    @Test("every one of many calls to a dead upstream is told, once")
+    func manyRefused() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([])
+            let endpoint = try server.endpoint(limits: UpstreamLimits(maxConnections: 3))
+            try await server.stop()
+            let answers = try await rig.loop.flatSubmit {
+                let calls = (0..<50).map { _ in
+                    let recorder = AnswerRecorder(loop: rig.loop)
+                    recorder.call = rig.pool.value.send(request(endpoint), receiver: recorder)
+                    return recorder.whole
+                }
+                return EventLoopFuture.whenAllSucceed(calls, on: rig.loop)
+            }.get()
+            #expect(answers.allSatisfy { $0.failure?.mayHaveReachedUpstream == false })
+            #expect(try await rig.counters == UpstreamPoolCounters(dials: 50, failedDials: 50))
+            #expect(try await rig.holdsNothing)
+        }
+    }
+
     @Test("waiting calls are served in their order by the connections that fall free")
     func waitersAreServed() async throws {
         try await PoolRig.run { rig in

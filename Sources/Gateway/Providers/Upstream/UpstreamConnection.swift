@@ -318,7 +318,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
             // The answer itself was whole; bytes that belong to nothing came after it.
             complete(call, reusable: false)
         case .connecting, .idle, .closed:
-            leavePool()
+            // `channelInactive` follows.
             closeAtOnce()
         }
     }
@@ -337,19 +337,22 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     private func giveUpConnecting(_ failure: UpstreamFailure) {
-        // First, so that the place that falls free is not used for the call that is told.
-        pool?.attemptFailed(failure)
-        leavePool()
+        let pool = depart()
+        pool?.handshakeFailed(self, failure)
         closeAtOnce()
     }
 
     private func leavePool() {
-        let wasHandshaking = if case .connecting = state { true } else { false }
+        let pool = depart()
+        pool?.connectionClosed(self)
+    }
+
+    /// Nothing reaches the pool any more after this.
+    private func depart() -> EndpointPool? {
+        defer { pool = nil }
         state = .closed
         deadline = .distantFuture
-        let pool = self.pool
-        self.pool = nil
-        pool?.connectionClosed(self, wasHandshaking: wasHandshaking)
+        return pool
     }
 
     private func setDeadline(after timeout: TimeAmount) {
