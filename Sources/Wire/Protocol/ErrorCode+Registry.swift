@@ -37,6 +37,8 @@ extension ErrorCode {
     package static let cacheMiss = ErrorCode(rawValue: 209)
     /// The stream cannot be resumed: unknown, over, or its buffer is gone.
     package static let resumeUnavailable = ErrorCode(rawValue: 210)
+    /// The answer is larger than the client accepts, or outran the credit that the client gave.
+    package static let answerTooLarge = ErrorCode(rawValue: 211)
     /// No credential, or one that is wrong, expired or revoked.
     package static let unauthenticated = ErrorCode(rawValue: 300)
     /// The credential is valid but does not allow this.
@@ -73,6 +75,8 @@ extension ErrorCode {
     package static let cancelled = ErrorCode(rawValue: 601)
     /// A fault of the gateway itself; the request id finds it in its log.
     package static let internalError = ErrorCode(rawValue: 602)
+    /// The client took nothing of the answer for too long.
+    package static let stalled = ErrorCode(rawValue: 603)
 
     /// The registry's entry of every known code.
     package static let registry: [ErrorCode: Entry] = [
@@ -94,6 +98,7 @@ extension ErrorCode {
         .methodNotAllowed: Entry(name: "method_not_allowed", scope: .stream, retry: .never),
         .cacheMiss: Entry(name: "cache_miss", scope: .stream, retry: .never),
         .resumeUnavailable: Entry(name: "resume_unavailable", scope: .stream, retry: .never),
+        .answerTooLarge: Entry(name: "answer_too_large", scope: .stream, retry: .never),
         .unauthenticated: Entry(name: "unauthenticated", scope: .stream, retry: .never),
         .permissionDenied: Entry(name: "permission_denied", scope: .stream, retry: .never),
         .rateLimited: Entry(name: "rate_limited", scope: .stream, retry: .later),
@@ -112,5 +117,6 @@ extension ErrorCode {
         .deadlineExceeded: Entry(name: "deadline_exceeded", scope: .stream, retry: .never),
         .cancelled: Entry(name: "cancelled", scope: .stream, retry: .never),
         .internalError: Entry(name: "internal_error", scope: .stream, retry: .later),
+        .stalled: Entry(name: "stalled", scope: .stream, retry: .never),
     ]
 }

@@ -38,6 +38,8 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case cacheMiss = 209
     /// The stream cannot be resumed: unknown, over, or its buffer is gone.
     case resumeUnavailable = 210
+    /// The answer is larger than the client accepts, or outran the credit that the client gave.
+    case answerTooLarge = 211
     /// No credential, or one that is wrong, expired or revoked.
     case unauthenticated = 300
     /// The credential is valid but does not allow this.
@@ -74,6 +76,8 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case cancelled = 601
     /// A fault of the gateway itself; the request id finds it in its log.
     case internalError = 602
+    /// The client took nothing of the answer for too long.
+    case stalled = 603
 }
 
 extension FaultKind {
@@ -152,6 +156,10 @@ extension FaultKind {
             FaultPresentation(
                 name: "resume_unavailable", retry: .never, httpStatus: 410,
                 openAIType: "invalid_request_error", openAICode: "resume_unavailable", anthropicType: "not_found_error")
+        case .answerTooLarge:
+            FaultPresentation(
+                name: "answer_too_large", retry: .never, httpStatus: 502,
+                openAIType: "invalid_request_error", openAICode: "answer_too_large", anthropicType: "api_error")
         case .unauthenticated:
             FaultPresentation(
                 name: "unauthenticated", retry: .never, httpStatus: 401,
@@ -224,6 +232,10 @@ extension FaultKind {
             FaultPresentation(
                 name: "internal_error", retry: .later, httpStatus: 500,
                 openAIType: "server_error", openAICode: "internal_error", anthropicType: "api_error")
+        case .stalled:
+            FaultPresentation(
+                name: "stalled", retry: .never, httpStatus: 408,
+                openAIType: "timeout_error", openAICode: "stalled", anthropicType: "timeout_error")
         }
     }
 }

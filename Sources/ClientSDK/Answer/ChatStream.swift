@@ -1,0 +1,77 @@
+/// A streamed answer. To be iterated once.
+///
+/// The request is on its way when this value exists. Iteration is what makes the gateway send more: a reader that pauses stops
+/// the provider of this answer, and nobody else's. Breaking off the loop, cancelling its task or dropping the stream cancels the
+/// request at the provider.
+///
+/// Iteration throws ``AgentShieldError``, or `CancellationError` if the task was cancelled.
+public struct ChatStream: AsyncSequence, Sendable {
+    public typealias Element = ChatEvent
+
+    private let lease: CallLease
+    private let maxAnswerBytes: Int
+
+    init(_ mailbox: AnswerMailbox, maxAnswerBytes: Int) {
+        lease = CallLease(mailbox)
+        self.maxAnswerBytes = maxAnswerBytes
+    }
+
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(lease: CallLease(lease.mailbox, of: lease))
+    }
+
+    /// Waits for the end and returns the whole answer.
+    public func collect() async throws -> ChatAnswer {
+        var accumulator = AnswerAccumulator(maxBytes: maxAnswerBytes)
+        for try await event in self {
+            if let answer = try accumulator.add(event) { return answer }
+        }
+        throw AgentShieldError(.protocolError, "the stream was already read")
+    }
+
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        private let lease: CallLease
+        private var isFinished = false
+
+        init(lease: CallLease) {
+            self.lease = lease
+        }
+
+        /// `nil` after ``ChatEvent/finish(_:)``.
+        public mutating func next() async throws -> ChatEvent? {
+            try await next(isolation: nil)
+        }
+
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws -> ChatEvent? {
+            guard !isFinished else { return nil }
+            do {
+                while let piece = try await lease.mailbox.next(isolation: actor) {
+                    guard case .event(let event) = piece else { continue }
+                    if case .finish = event { isFinished = true }
+                    return event
+                }
+                isFinished = true
+                return nil
+            } catch {
+                isFinished = true
+                throw error
+            }
+        }
+    }
+}
+
+/// Gives the call up when the last of its owners has gone.
+final class CallLease: Sendable {
+    let mailbox: AnswerMailbox
+    /// What an iterator was made of: a stream that only its iterator still knows is not given up.
+    private let parent: CallLease?
+
+    init(_ mailbox: AnswerMailbox, of parent: CallLease? = nil) {
+        self.mailbox = mailbox
+        self.parent = parent
+    }
+
+    deinit {
+        mailbox.abandon()
+    }
+}

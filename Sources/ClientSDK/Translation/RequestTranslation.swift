@@ -1,0 +1,121 @@
+import NIOCore
+import Wire
+
+extension OutgoingCall {
+    /// The request on the wire, but for the deadline, which is what is left of it when the request is sent.
+    var wireRequest: Wire.Request {
+        var request = Wire.Request(
+            idempotencyKey: Text(idempotencyKey), resumable: options.isResumable, endUser: Text(options.endUser ?? ""),
+            traceparent: Text(trace.traceparent), tracestate: Text(trace.tracestate), cache: options.cache.wire,
+            route: Text(options.route ?? ""))
+        switch operation {
+        case .chat(let chat, let isStreamed): request.operation = .chat(chat.wire(isStreamed: isStreamed))
+        case .models: request.operation = .models(ModelsRequest())
+        }
+        return request
+    }
+}
+
+extension CacheDirective {
+    fileprivate var wire: Wire.CacheDirective {
+        switch self {
+        case .default: .default
+        case .use: .use
+        case .off: .off
+        case .refresh: .refresh
+        case .only: .only
+        }
+    }
+}
+
+extension ChatRequest {
+    fileprivate func wire(isStreamed: Bool) -> Wire.ChatRequest {
+        Wire.ChatRequest(
+            model: Text(model), messages: messages.map(\.wire), stream: isStreamed,
+            maxOutputTokens: maxOutputTokens.map { UInt32(clamping: $0) }, temperature: temperature, topP: topP, stop: stop.map { Text($0) },
+            choices: choices.map { UInt32(clamping: $0) }, tools: tools.map(\.wire), toolChoice: toolChoice?.wire,
+            parallelToolCalls: parallelToolCalls, responseFormat: responseFormat?.wire, seed: seed,
+            reasoningEffort: Text(reasoningEffort ?? ""), extraJSON: extraJSON.map { ByteBuffer(string: $0) } ?? ByteBuffer())
+    }
+}
+
+extension Message {
+    fileprivate var wire: ChatMessage {
+        ChatMessage(
+            role: role.wire, parts: parts.map(\.wire), name: Text(name ?? ""),
+            toolCalls: toolCalls.map { Wire.ToolCall(id: Text($0.id), name: Text($0.name), arguments: Text($0.arguments)) },
+            toolCallID: Text(toolCallID ?? ""))
+    }
+}
+
+extension Message.Role {
+    fileprivate var wire: Wire.Role {
+        switch self {
+        case .system: .system
+        case .developer: .developer
+        case .user: .user
+        case .assistant: .assistant
+        case .tool: .tool
+        }
+    }
+}
+
+extension Part {
+    fileprivate var wire: Wire.Part {
+        switch self {
+        case .text(let text): Wire.Part(.text(Text(text)))
+        case .refusal(let text): Wire.Part(.refusal(Text(text)))
+        case .reasoning(let text): Wire.Part(.reasoning(Text(text)))
+        case .image(let media): Wire.Part(.image(media.wire))
+        case .audio(let media): Wire.Part(.audio(media.wire))
+        case .file(let media): Wire.Part(.file(media.wire))
+        case .providerBlock(let block):
+            Wire.Part(
+                .providerBlock(
+                    Wire.ProviderBlock(provider: Text(block.provider), type: Text(block.type), data: ByteBuffer(bytes: block.data))))
+        }
+    }
+}
+
+extension Media {
+    fileprivate var wire: Wire.Media {
+        let wireSource: Wire.Media.Source =
+            switch source {
+            case .url(let url): .url(Text(url))
+            case .data(let bytes): .data(ByteBuffer(bytes: bytes))
+            }
+        return Wire.Media(
+            source: wireSource, mediaType: Text(mediaType), detail: Text(detail ?? ""), filename: Text(filename ?? ""))
+    }
+}
+
+extension Tool {
+    fileprivate var wire: ToolDefinition {
+        ToolDefinition(
+            name: Text(name), description: Text(description), parametersJSON: parameters.map { ByteBuffer(string: $0) } ?? ByteBuffer(),
+            strict: isStrict)
+    }
+}
+
+extension ToolChoice {
+    fileprivate var wire: Wire.ToolChoice {
+        switch self {
+        case .auto: Wire.ToolChoice(mode: .auto)
+        case .none: Wire.ToolChoice(mode: Wire.ToolChoice.Mode.none)
+        case .required: Wire.ToolChoice(mode: .required)
+        case .named(let name): Wire.ToolChoice(mode: .named, name: Text(name))
+        }
+    }
+}
+
+extension ResponseFormat {
+    fileprivate var wire: Wire.ResponseFormat {
+        switch self {
+        case .text: Wire.ResponseFormat(kind: .text)
+        case .jsonObject: Wire.ResponseFormat(kind: .jsonObject)
+        case .jsonSchema(let name, let schema, let description, let isStrict):
+            Wire.ResponseFormat(
+                kind: .jsonSchema, name: Text(name), description: Text(description), schemaJSON: ByteBuffer(string: schema), strict: isStrict)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package import GatewayCrypto
+
+extension Configuration {
+    package enum Dialect: String, Sendable, CaseIterable { case openai }
+
+    package struct Provider: Sendable, Equatable {
+        package var name: String
+        package var dialect: Dialect
+        package var baseURL: ProviderURL
+        /// `nil`: requests carry no credential.
+        package var credential: Secret?
+        /// PEM certificates to trust instead of the system's; `nil`: the system's.
+        package var trustRoots: [UInt8]?
+        package var maxConnectionsPerLoop: Int
+        package var maxWaitersPerLoop: Int
+        package var connectTimeout: Duration
+        package var firstByteTimeout: Duration
+        package var idleTimeout: Duration
+        package var queueTimeout: Duration
+    }
+
+    /// A model that callers may name, or a pattern for such names.
+    package struct Model: Sendable, Equatable {
+        package enum Name: Sendable, Hashable {
+            case exact(String)
+            /// Every name that begins so; the name is passed on unchanged.
+            case prefix(String)
+        }
+
+        package var name: Name
+        /// Name of the provider.
+        package var provider: String
+        /// What the provider calls the model; `nil`: as the caller does.
+        package var upstreamName: String?
+        /// `nil`: unknown.
+        package var price: TokenPrice?
+        package var cacheMode: CacheMode
+        package var cacheTTL: Duration
+        package var firstByteTimeout: Duration
+        package var idleTimeout: Duration
+
+        package func matches(_ model: String) -> Bool {
+            switch name {
+            case .exact(let name): model == name
+            case .prefix(let prefix): model.hasPrefix(prefix)
+            }
+        }
+    }
+
+    /// Nano-USD per million tokens: 1 USD per million tokens is 1,000,000,000.
+    package struct TokenPrice: Sendable, Equatable {
+        package var input: UInt64
+        package var output: UInt64
+        package var cacheRead: UInt64
+        package var cacheWrite: UInt64
+    }
+
+    /// A name that stands for other models, tried one after another.
+    package struct Alias: Sendable, Equatable {
+        package var name: String
+        /// Names of models, in order, none twice: aliases among them have been replaced by what they stand for.
+        package var models: [String]
+    }
+
+    package enum CacheMode: String, Sendable, CaseIterable {
+        /// Requests with temperature 0 and without tools.
+        case deterministic
+        case always
+        case off
+    }
+
+    package enum CacheScope: String, Sendable, CaseIterable { case tenant, user, key }
+
+    package struct Cache: Sendable, Equatable {
+        package var maxBytes: Int
+        package var maxEntryBytes: Int
+        package var defaultTTL: Duration
+        package var scope: CacheScope
+        /// How many equal requests may wait for the one that is under way.
+        package var maxWaiters: Int
+    }
+
+    package enum ScrubAction: String, Sendable, CaseIterable {
+        /// A numbered placeholder, put back in the answer.
+        case placeholder
+        /// A label, never put back.
+        case redact
+        /// Asterisks but for the last four characters.
+        case mask
+        /// The request is refused.
+        case block
+        /// Counted and left as it is.
+        case log
+        /// Not looked for.
+        case ignore
+    }
+
+    package struct Scrubbing: Sendable, Equatable {
+        /// By name; `default` is always there.
+        package var policies: [String: ScrubPolicy]
+    }
+
+    package struct ScrubPolicy: Sendable, Equatable {
+        /// By the kind's name: `EMAIL`, `CARD` …
+        package var actions: [String: ScrubAction]
+        /// Names of tools in whose call arguments placeholders are put back.
+        package var restoreInToolArguments: [String]
+    }
+}

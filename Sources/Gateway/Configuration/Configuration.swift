@@ -1,0 +1,115 @@
+package import GatewayCrypto
+
+/// Everything that `agentshield serve` is told by its file, checked whole. What the keys mean, with types, defaults and ranges, is in
+/// `ConfigurationKey.all` and, generated from it, in `docs/configuration.md`.
+package struct Configuration: Sendable {
+    package var listen: Listeners
+    package var auth: Authentication
+    package var limits: Limits
+    /// By name.
+    package var providers: [String: Provider]
+    /// Models with an exact name, and models given as a pattern, longest pattern first: the order in which a request's model is looked for.
+    package var models: [Model]
+    package var aliases: [Alias]
+    package var scrub: Scrubbing
+    package var cache: Cache
+    package var log: Log
+    /// How long requests under way may go on after SIGTERM.
+    package var drainDeadline: Duration
+    /// `nil`: as many as there are cores.
+    package var eventLoops: Int?
+    package var replica: Replica
+}
+
+extension Configuration {
+    package struct Listeners: Sendable {
+        package var tls: TLSListener?
+        package var http: ListenAddress?
+        package var admin: ListenAddress?
+    }
+
+    package struct TLSListener: Sendable {
+        package var address: ListenAddress
+        /// `nil`: the development certificate; the address is then a loopback one.
+        package var identity: TLSIdentity?
+    }
+
+    /// A certificate chain and its key, both PEM, as read from their files.
+    package struct TLSIdentity: Sendable, Equatable {
+        package var certificateChain: [UInt8]
+        package var privateKey: Secret
+    }
+
+    package struct Authentication: Sendable {
+        /// The key of the keyed hashes in `keys`.
+        package var pepper: Secret
+        package var keys: [Key]
+    }
+
+    /// One API key: its hash and what it stands for.
+    package struct Key: Sendable, Equatable {
+        package var id: String
+        package var hash: Digest
+        package var tenant: String
+        package var department: String?
+        package var user: String?
+        /// Names of models and aliases, or starts of them followed by `*`.
+        package var models: [String]
+        package var limit: RequestLimit
+        /// Seconds since 1970; `nil`: never.
+        package var expiresAtUnixSeconds: Int64?
+        /// Name of a policy in `scrub.policies`.
+        package var scrubPolicy: String
+        package var isDevelopment: Bool
+    }
+
+    package struct RequestLimit: Sendable, Equatable {
+        package var requestsPerMinute: Int
+        package var burst: Int
+    }
+
+    package struct Limits: Sendable, Equatable {
+        package var maxConnections: Int
+        package var maxRequestBytes: Int
+        /// Of one answer of a provider.
+        package var maxAnswerBytes: Int
+        package var maxInFlightRequests: Int
+        package var maxInFlightBytes: Int
+        package var defaultDeadline: Duration
+        package var maxDeadline: Duration
+        /// For a request's head, and then its body, to arrive.
+        package var slowRequestTimeout: Duration
+        /// Of keys that have no limit of their own.
+        package var requestLimit: RequestLimit
+        package var wire: Wire
+        package var http: HTTP
+    }
+
+    package struct HTTP: Sendable, Equatable {
+        /// Of a kept-alive connection.
+        package var idleTimeout: Duration
+        /// How often a stream says that it is alive while the provider thinks.
+        package var keepAliveInterval: Duration
+    }
+
+    package struct Wire: Sendable, Equatable {
+        package var maxFrameBytes: Int
+        package var maxConcurrentStreams: Int
+        package var initialStreamCredit: Int
+        package var initialConnectionCredit: Int
+        package var idleTimeout: Duration
+    }
+
+    package struct Log: Sendable, Equatable {
+        package enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+        package enum Format: String, Sendable, CaseIterable { case json, text }
+        package var level: Level
+        package var format: Format
+    }
+
+    package struct Replica: Sendable, Equatable {
+        /// `nil`: the host's name.
+        package var id: String?
+        package var region: String?
+    }
+}

@@ -1,0 +1,78 @@
+internal import GatewayCrypto
+
+extension ConfigurationLoader {
+    static func authentication(
+        _ section: Section, listen: Configuration.Listeners, limits: Configuration.Limits, scrub: Configuration.Scrubbing,
+        catalogue: Catalogue
+    ) -> Configuration.Authentication {
+        var pepper = Secret([UInt8]())
+        if let name = section.optionalText("pepper_env") {
+            do {
+                pepper = try section.reading.secret(named: name, minimumCount: NamedSecret.minimumPepperCount)
+            } catch {
+                section.refuse("pepper_env", at: section.position(of: "pepper_env"), error)
+            }
+        }
+        let exposed = [listen.tls?.address, listen.http].compactMap { $0 }.first { !$0.isLoopback }
+        var ids: Set<String> = []
+        var hashes: Set<Digest> = []
+        let keys: [Configuration.Key] = section.sections("keys").compactMap { entry in
+            let key = draft(entry, limits: limits, scrub: scrub, catalogue: catalogue)
+            if key.isDevelopment, let exposed {
+                entry.refuse(
+                    "development", "marks a development key, while the gateway listens on \(exposed), which other machines can reach",
+                    remedy: "make a key of its own with `agentshield keys create`, or listen on 127.0.0.1")
+            }
+            if !key.id.isEmpty, !ids.insert(key.id).inserted { entry.refuse("id", "is another key's too", remedy: "choose another") }
+            if let hash = key.hash, !hashes.insert(hash).inserted {
+                entry.refuse("hash", "is another key's too", remedy: "make a key of its own with `agentshield keys create`")
+            }
+            return key.complete
+        }
+        return Configuration.Authentication(pepper: pepper, keys: keys)
+    }
+
+    /// A key whose hash may have been refused.
+    private struct Draft {
+        var id: String
+        var hash: Digest?
+        var isDevelopment: Bool
+        var complete: Configuration.Key?
+    }
+
+    private static func draft(_ section: Section, limits: Configuration.Limits, scrub: Configuration.Scrubbing, catalogue: Catalogue)
+        -> Draft
+    {
+        let id = section.text("id")
+        let hash: Digest? = if case .digest(let digest) = section.optionalValue("hash") { digest } else { nil }
+        let tenant = section.text("tenant")
+        let department = section.optionalText("department")
+        let user = section.optionalText("user")
+        let models = section.texts("models")
+        for (index, model) in models.enumerated() where !catalogue.models.isEmpty && !catalogue.offers(model.value) {
+            section.refuse("models[\(index)]", at: model.position, catalogue.unknownModel(model.value))
+        }
+        let limit = requestLimit(section.section("limits"), default: limits.requestLimit)
+        let expires = section.optionalInstant("expires")
+        let policy = section.text("scrub")
+        if !policy.isEmpty, scrub.policies[policy] == nil {
+            let meant = Suggestion.closest(to: policy, among: scrub.policies.keys.sorted()).map { "did you mean `\($0)`? " } ?? ""
+            section.refuse(
+                "scrub", "names a policy that is not in `scrub.policies`: \(policy)",
+                remedy: "\(meant)add it there, or remove the key for `default`")
+        }
+        let isDevelopment = section.flag("development")
+        let complete = hash.map { hash in
+            Configuration.Key(
+                id: id, hash: hash, tenant: tenant, department: department, user: user, models: models.map(\.value), limit: limit,
+                expiresAtUnixSeconds: expires, scrubPolicy: policy, isDevelopment: isDevelopment)
+        }
+        return Draft(id: id, hash: hash, isDevelopment: isDevelopment, complete: complete)
+    }
+
+    private static func requestLimit(_ section: Section, default fallback: Configuration.RequestLimit) -> Configuration.RequestLimit {
+        let requestsPerMinute = section.optionalInteger("requests_per_minute") ?? fallback.requestsPerMinute
+        let burst = section.optionalInteger("burst") ?? min(fallback.burst, requestsPerMinute)
+        return Configuration.RequestLimit(requestsPerMinute: requestsPerMinute, burst: burst)
+    }
+}

@@ -1,0 +1,117 @@
+internal import GatewayCrypto
+
+extension ConfigurationLoader {
+    static func listeners(_ section: Section) -> Configuration.Listeners {
+        let tlsSection = section.section("tls")
+        let httpSection = section.optionalSection("http")
+        let adminSection = section.section("admin")
+        let isTLSOn = tlsSection.flag("enabled")
+        let tls = tlsListener(tlsSection)
+        let http = httpSection.flatMap { plainAddress($0) }
+        let admin = adminSection.optionalAddress("address")
+        if !isTLSOn, httpSection == nil {
+            section.refuse(
+                "tls", "is off, and there is no plain HTTP either", remedy: "add `http: {}` below `listen`, or remove `enabled: false`")
+        }
+        let listeners = Configuration.Listeners(
+            tls: isTLSOn ? tls : nil, http: http, admin: adminSection.flag("enabled") ? admin : nil)
+        refuseCollisions([
+            ("tls", tlsSection, listeners.tls?.address), ("http", httpSection ?? section, listeners.http),
+            ("admin", adminSection, listeners.admin),
+        ])
+        return listeners
+    }
+
+    private static func tlsListener(_ section: Section) -> Configuration.TLSListener? {
+        let chain = certificateFile(section, "certificate")
+        let key = privateKeyFile(section)
+        guard let address = section.optionalAddress("address") else { return nil }
+        guard section.has("certificate") || section.has("private_key") else {
+            if section.flag("enabled"), !address.isLoopback {
+                section.refuse(
+                    "address",
+                    "can be reached from other machines, and no certificate is given: the one that the gateway makes is for localhost only",
+                    remedy: "give `certificate` and `private_key`, or listen on 127.0.0.1")
+            }
+            return Configuration.TLSListener(address: address, identity: nil)
+        }
+        for (present, missing) in [("certificate", "private_key"), ("private_key", "certificate")]
+        where section.has(present) && !section.has(missing) {
+            section.refuse(present, "stands without `\(missing)`", remedy: "give both, or neither")
+        }
+        guard let chain, let key else { return Configuration.TLSListener(address: address, identity: nil) }
+        switch CertificateCheck.check(certificateChain: chain, privateKey: key) {
+        case .matching: break
+        case .certificateUnreadable:
+            section.refuse("certificate", "holds a certificate that cannot be read", remedy: "give a certificate chain in PEM")
+        case .privateKeyUnreadable:
+            section.refuse("private_key", "holds a key that cannot be read", remedy: "give the key in PEM, not encrypted")
+        case .different:
+            section.refuse(
+                "private_key", "does not belong to the certificate",
+                remedy: "give the key that the certificate was made with; the server's own certificate comes first in its file")
+        }
+        return Configuration.TLSListener(address: address, identity: Configuration.TLSIdentity(certificateChain: chain, privateKey: key))
+    }
+
+    /// The file that `key` names, if it holds a PEM certificate.
+    static func certificateFile(_ section: Section, _ key: String) -> [UInt8]? {
+        guard let path = section.optionalText(key), let bytes = file(section, key, path) else { return nil }
+        guard String(decoding: bytes, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----") else {
+            section.refuse(key, "names a file without a PEM certificate", remedy: "give a file with -----BEGIN CERTIFICATE----- in it")
+            return nil
+        }
+        return bytes
+    }
+
+    private static func privateKeyFile(_ section: Section) -> Secret? {
+        guard let path = section.optionalText("private_key"), let bytes = file(section, "private_key", path) else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard text.contains("PRIVATE KEY-----") else {
+            section.refuse(
+                "private_key", "names a file without a PEM private key", remedy: "give a file with -----BEGIN PRIVATE KEY----- in it")
+            return nil
+        }
+        guard !text.contains("ENCRYPTED") else {
+            section.refuse(
+                "private_key", "names an encrypted key", remedy: "decrypt it with `openssl pkey`, and let only this user read the file")
+            return nil
+        }
+        return Secret(bytes)
+    }
+
+    private static func file(_ section: Section, _ key: String, _ path: String) -> [UInt8]? {
+        guard let bytes = section.reading.contents(of: path) else {
+            section.refuse(
+                key, "names a file that cannot be read",
+                remedy: "check that the path exists, relative to this file's folder or absolute, and that this user may read it")
+            return nil
+        }
+        return bytes
+    }
+
+    private static func plainAddress(_ section: Section) -> ListenAddress? {
+        var address = section.optionalAddress("address")
+        if let text = section.reading.environment["PORT"], !text.isEmpty {
+            guard let port = ListenAddress.port(text) else {
+                section.refuse(
+                    "address", "is overridden by the environment's PORT, which is no port",
+                    remedy: "set PORT to a number from 0 to 65535, or unset it")
+                return address
+            }
+            address?.port = port
+        }
+        return address
+    }
+
+    private static func refuseCollisions(_ listeners: [(name: String, section: Section, address: ListenAddress?)]) {
+        var taken: [ListenAddress: String] = [:]
+        for (name, section, address) in listeners {
+            guard let address, address.port != 0 else { continue }
+            if let other = taken[address] {
+                section.refuse("address", "is the address of `listen.\(other)` too", remedy: "choose another port")
+            }
+            taken[address] = name
+        }
+    }
+}

@@ -1,0 +1,109 @@
+internal import GatewayCrypto
+
+extension ConfigurationLoader {
+    static func providers(_ root: Section) -> [String: Configuration.Provider] {
+        var providers: [String: Configuration.Provider] = [:]
+        for (name, section) in root.namedSections("providers") {
+            let url = section.optionalURL("base_url")
+            let allowsPlaintext = section.flag("allow_plaintext")
+            if let url, !url.usesTLS, !url.isLoopback, !allowsPlaintext {
+                section.refuse(
+                    "base_url", "would send prompts and the credential over the network unencrypted",
+                    remedy: "use https://, or write `allow_plaintext: true` if the network is trusted")
+            }
+            var credential: Secret?
+            if let variable = section.optionalText("api_key_env") {
+                do {
+                    credential = try section.reading.secret(named: variable, minimumCount: 1)
+                } catch {
+                    section.refuse("api_key_env", at: section.position(of: "api_key_env"), error)
+                }
+            }
+            providers[name] = Configuration.Provider(
+                name: name, dialect: section.choice("dialect"), baseURL: url ?? ProviderURL(usesTLS: true, host: "", port: 443, path: ""),
+                credential: credential, trustRoots: certificateFile(section, "ca_file"),
+                maxConnectionsPerLoop: section.integer("max_connections_per_loop"),
+                maxWaitersPerLoop: section.integer("max_waiters_per_loop"),
+                connectTimeout: section.duration("connect_timeout"), firstByteTimeout: section.duration("first_byte_timeout"),
+                idleTimeout: section.duration("idle_timeout"), queueTimeout: section.duration("queue_timeout"))
+        }
+        return providers
+    }
+
+    static func catalogue(_ root: Section, providers: [String: Configuration.Provider], cache: Configuration.Cache) -> Catalogue {
+        var names: Set<Configuration.Model.Name> = []
+        let models: [Configuration.Model] = root.sections("models").compactMap { section in
+            guard let model = draft(section, names: root.names(below: "providers"), providers: providers, cache: cache) else { return nil }
+            if !names.insert(model.name).inserted {
+                section.refuse(
+                    section.has("pattern") ? "pattern" : "name", "is another model's too", remedy: "remove one of the two, or rename it")
+            }
+            return model
+        }
+        let exact = models.filter { if case .exact = $0.name { true } else { false } }
+        let patterns = models.filter { if case .prefix = $0.name { true } else { false } }.sorted { $0.name.length > $1.name.length }
+        var catalogue = Catalogue(models: exact + patterns, aliases: [])
+        catalogue.aliases = aliases(root, catalogue)
+        return catalogue
+    }
+
+    private static func draft(
+        _ section: Section, names: Set<String>, providers: [String: Configuration.Provider], cache: Configuration.Cache
+    ) -> Configuration.Model? {
+        let name = section.optionalText("name")
+        let pattern = section.optionalText("pattern")
+        let providerName = section.text("provider")
+        let upstreamName = section.optionalText("upstream_name")
+        let price = section.optionalSection("price").flatMap { tokenPrice($0) }
+        let cacheSection = section.section("cache")
+        let mode: Configuration.CacheMode = cacheSection.choice("mode")
+        let ttl = cacheSection.optionalDuration("ttl") ?? cache.defaultTTL
+        let provider = providers[providerName]
+        let firstByteTimeout = section.optionalDuration("first_byte_timeout") ?? provider?.firstByteTimeout ?? .zero
+        let idleTimeout = section.optionalDuration("idle_timeout") ?? provider?.idleTimeout ?? .zero
+        if !providerName.isEmpty, !names.contains(providerName) {
+            let meant = Suggestion.closest(to: providerName, among: names.sorted()).map { "did you mean `\($0)`? " } ?? ""
+            section.refuse(
+                "provider", "names a provider that is not in `providers`: \(providerName)",
+                remedy: "\(meant)add it there, or name one that is")
+        }
+        if section.has("name"), section.has("pattern") {
+            section.refuse("pattern", "stands beside `name`", remedy: "keep one of the two")
+        }
+        if section.has("pattern"), section.has("upstream_name") {
+            section.refuse(
+                "upstream_name", "stands beside `pattern`", remedy: "remove it: names that match a pattern go to the provider unchanged")
+        }
+        if !section.has("name"), !section.has("pattern") {
+            section.refuse("", "has neither `name` nor `pattern`", remedy: "add one of the two")
+        }
+        if let pattern, !pattern.hasSuffix("*") {
+            section.refuse("pattern", "has no `*`", remedy: "end it with `*`, or call it `name`")
+        }
+        guard let modelName = name.map(Configuration.Model.Name.exact) ?? pattern.map({ .prefix(String($0.dropLast())) }) else {
+            return nil
+        }
+        return Configuration.Model(
+            name: modelName, provider: providerName, upstreamName: upstreamName, price: price, cacheMode: mode, cacheTTL: ttl,
+            firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout)
+    }
+
+    private static func tokenPrice(_ section: Section) -> Configuration.TokenPrice? {
+        let input = section.optionalPrice("input")
+        let output = section.optionalPrice("output")
+        let cacheRead = section.optionalPrice("cache_read")
+        let cacheWrite = section.optionalPrice("cache_write")
+        guard let input, let output else { return nil }
+        return Configuration.TokenPrice(input: input, output: output, cacheRead: cacheRead ?? input, cacheWrite: cacheWrite ?? input)
+    }
+}
+
+extension Configuration.Model.Name {
+    /// Bytes that a request's model must equal.
+    var length: Int {
+        switch self {
+        case .exact(let name): name.utf8.count
+        case .prefix(let prefix): prefix.utf8.count
+        }
+    }
+}

@@ -1,0 +1,158 @@
+internal import Scrubbing
+internal import Yams
+
+/// Makes a `Configuration` of a file's bytes, or says everything that is wrong with them. Reads neither the environment nor the disk
+/// itself: both are parameters.
+package enum ConfigurationLoader {
+    /// Larger files are refused.
+    package static let maxFileBytes = 1 << 20
+
+    /// - Parameters:
+    ///   - path: the file's path, for faults and as the origin of relative paths.
+    ///   - environment: what `NAME`, `NAME_FILE` and `PORT` are looked up in.
+    ///   - readFile: the bytes at a path; any error means that it cannot be read.
+    package static func load(
+        path: String, bytes: [UInt8], environment: [String: String], readFile: @escaping (String) throws -> [UInt8]
+    ) -> Result<Configuration, ConfigurationFaults> {
+        let reading = ConfigurationReading(file: path, environment: environment, readFile: readFile)
+        return load(bytes, reading)
+    }
+
+    /// As above, with a reading that can be asked afterwards which keys it was asked for.
+    static func load(_ bytes: [UInt8], _ reading: ConfigurationReading) -> Result<Configuration, ConfigurationFaults> {
+        let configuration = root(bytes, reading).map { decode($0) }
+        guard let configuration, reading.faults.isEmpty else {
+            let sorted = Set(reading.faults).sorted { ($0.line, $0.column, $0.key, $0.problem) < ($1.line, $1.column, $1.key, $1.problem) }
+            return .failure(ConfigurationFaults(faults: sorted))
+        }
+        return .success(configuration)
+    }
+
+    private static func root(_ bytes: [UInt8], _ reading: ConfigurationReading) -> Section? {
+        guard bytes.count <= maxFileBytes else {
+            reading.refuse(
+                "", at: .start,
+                ValueProblem("is larger than \(SizeText.text(maxFileBytes))", remedy: "check that this is the configuration file"))
+            return nil
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            reading.refuse("", at: .start, ValueProblem("is not UTF-8 text", remedy: "save it as UTF-8"))
+            return nil
+        }
+        do {
+            // The encoding is given, since Yams else reads it from the environment.
+            guard let node = try Yams.Parser(yaml: text, encoding: .utf8).singleRoot(), let mapping = node.mapping else {
+                reading.refuse("", at: .start, ValueProblem("holds no keys", remedy: "begin with examples/gateway.yaml"))
+                return nil
+            }
+            return Section(root: mapping, reading: reading)
+        } catch {
+            let (position, problem) = describe(error)
+            reading.refuse("", at: position, problem)
+            return nil
+        }
+    }
+
+    /// Where a YAML error is and what it means.
+    private static func describe(_ error: any Error) -> (Position, ValueProblem) {
+        let remedy = "mend the YAML here or just before; a value with : # [ ] { } , * & ! or quotes in it may need quotes around it"
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+            return (Position(line: mark.line, column: mark.column), ValueProblem("is not valid YAML: \(problem)", remedy: remedy))
+        case .duplicatedKeysInMapping(let keys, let context):
+            let names = keys.map { "`\($0)`" }.joined(separator: ", ")
+            return (
+                Position(line: context.mark.line, column: context.mark.column),
+                ValueProblem(
+                    "has the same key twice in one section: \(names)",
+                    remedy: "keep one of them; this line has the first. What follows is checked then")
+            )
+        case .reader(let problem, _, _, _):
+            return (.start, ValueProblem("is not valid YAML: \(problem)", remedy: "save the file as UTF-8 text without control characters"))
+        default:
+            return (.start, ValueProblem("is not valid YAML", remedy: remedy))
+        }
+    }
+
+    private static func decode(_ root: Section) -> Configuration {
+        let listen = listeners(root.section("listen"))
+        let limits = limits(root.section("limits"))
+        let scrub = scrubbing(root.section("scrub"))
+        let cache = cache(root.section("cache"))
+        let providers = providers(root)
+        let catalogue = catalogue(root, providers: providers, cache: cache)
+        let auth = authentication(root.section("auth"), listen: listen, limits: limits, scrub: scrub, catalogue: catalogue)
+        let log = root.section("log")
+        let replica = root.section("replica")
+        return Configuration(
+            listen: listen, auth: auth, limits: limits, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
+            scrub: scrub,
+            cache: cache, log: Configuration.Log(level: log.choice("level"), format: log.choice("format")),
+            drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
+            replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")))
+    }
+
+    private static func limits(_ section: Section) -> Configuration.Limits {
+        let wire = section.section("wire")
+        let http = section.section("http")
+        let limits = Configuration.Limits(
+            maxConnections: section.integer("max_connections"), maxRequestBytes: section.integer("max_request_bytes"),
+            maxAnswerBytes: section.integer("max_answer_bytes"),
+            maxInFlightRequests: section.integer("max_in_flight_requests"), maxInFlightBytes: section.integer("max_in_flight_bytes"),
+            defaultDeadline: section.duration("default_deadline"), maxDeadline: section.duration("max_deadline"),
+            slowRequestTimeout: section.duration("slow_request_timeout"),
+            requestLimit: Configuration.RequestLimit(
+                requestsPerMinute: section.integer("requests_per_minute"), burst: section.integer("burst")),
+            wire: Configuration.Wire(
+                maxFrameBytes: wire.integer("max_frame_bytes"), maxConcurrentStreams: wire.integer("max_concurrent_streams"),
+                initialStreamCredit: wire.integer("initial_stream_credit"),
+                initialConnectionCredit: wire.integer("initial_connection_credit"),
+                idleTimeout: wire.duration("idle_timeout")),
+            http: Configuration.HTTP(idleTimeout: http.duration("idle_timeout"), keepAliveInterval: http.duration("keep_alive_interval")))
+        if limits.maxRequestBytes > limits.maxInFlightBytes {
+            section.refuse(
+                "max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in",
+                remedy: "lower it, or raise `max_in_flight_bytes`")
+        }
+        if limits.defaultDeadline > limits.maxDeadline {
+            section.refuse("default_deadline", "is longer than `max_deadline`", remedy: "shorten it, or lengthen `max_deadline`")
+        }
+        if limits.wire.initialStreamCredit > limits.wire.initialConnectionCredit {
+            wire.refuse(
+                "initial_stream_credit", "is larger than `initial_connection_credit`",
+                remedy: "lower it, or raise `initial_connection_credit`")
+        }
+        return limits
+    }
+
+    private static func cache(_ section: Section) -> Configuration.Cache {
+        let cache = Configuration.Cache(
+            maxBytes: section.integer("max_bytes"), maxEntryBytes: section.integer("max_entry_bytes"),
+            defaultTTL: section.duration("default_ttl"),
+            scope: section.choice("scope"), maxWaiters: section.integer("max_waiters"))
+        if cache.maxBytes > 0, cache.maxEntryBytes > cache.maxBytes {
+            section.refuse("max_entry_bytes", "is larger than `max_bytes`", remedy: "lower it, or raise `max_bytes`")
+        }
+        return cache
+    }
+
+    private static func scrubbing(_ section: Section) -> Configuration.Scrubbing {
+        var policies = ["default": defaultPolicy()]
+        for (name, policy) in section.namedSections("policies") {
+            let kinds = policy.section("kinds")
+            let actions = EntityKind.builtIn.map { kind in
+                (kind.name, kinds.choice(kind.name) as Configuration.ScrubAction)
+            }
+            policies[name] = Configuration.ScrubPolicy(
+                actions: Dictionary(uniqueKeysWithValues: actions),
+                restoreInToolArguments: policy.texts("restore_in_tool_arguments").map(\.value))
+        }
+        return Configuration.Scrubbing(policies: policies)
+    }
+
+    /// The policy of a file that gives none.
+    private static func defaultPolicy() -> Configuration.ScrubPolicy {
+        let actions = EntityKind.builtIn.map { ($0.name, $0.isSecret ? Configuration.ScrubAction.redact : .placeholder) }
+        return Configuration.ScrubPolicy(actions: Dictionary(uniqueKeysWithValues: actions), restoreInToolArguments: [])
+    }
+}

@@ -1,0 +1,114 @@
+/// Durations as the file writes them: a whole number and `ms`, `s`, `m`, `h` or `d`.
+enum DurationText {
+    private static let units: [(suffix: String, milliseconds: Int64)] = [
+        ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+    ]
+
+    static func parse(_ text: String) throws(ValueProblem) -> Duration {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let suffix = text.dropFirst(digits.count)
+        guard !digits.isEmpty, let number = Int64(digits), let unit = units.first(where: { $0.suffix == suffix }),
+            case (let milliseconds, let overflow) = number.multipliedReportingOverflow(by: unit.milliseconds), !overflow
+        else {
+            throw ValueProblem("is not a duration", remedy: "write a whole number and a unit, ms, s, m, h or d: 250ms, 20s, 5m")
+        }
+        return .milliseconds(milliseconds)
+    }
+
+    /// The duration in the largest unit that divides it.
+    static func text(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        let unit = units.last { milliseconds % $0.milliseconds == 0 && milliseconds >= $0.milliseconds } ?? units[0]
+        return "\(milliseconds / unit.milliseconds)\(unit.suffix)"
+    }
+}
+
+/// Sizes as the file writes them: a whole number of bytes, or one with `KiB`, `MiB` or `GiB`.
+enum SizeText {
+    private static let units: [(suffix: String, bytes: Int)] = [("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
+
+    static func parse(_ text: String) throws(ValueProblem) -> Int {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let suffix = text.dropFirst(digits.count)
+        guard !digits.isEmpty, let number = Int(digits), let unit = units.first(where: { $0.suffix == suffix }),
+            case (let bytes, let overflow) = number.multipliedReportingOverflow(by: unit.bytes), !overflow
+        else {
+            throw ValueProblem("is not a size", remedy: "write a whole number and B, KiB, MiB or GiB (1 KiB is 1,024 bytes): 64KiB, 4MiB")
+        }
+        return bytes
+    }
+
+    /// The size in the largest unit that divides it.
+    static func text(_ bytes: Int) -> String {
+        let unit = units.last { bytes % $0.bytes == 0 && bytes >= $0.bytes && !$0.suffix.isEmpty } ?? units[1]
+        return "\(bytes / unit.bytes)\(unit.suffix)"
+    }
+}
+
+/// Prices as providers print them: USD per million tokens, as a decimal number.
+enum PriceText {
+    /// Nano-USD per million tokens; exact.
+    static func parse(_ text: String) throws(ValueProblem) -> UInt64 {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let fraction = parts.count == 2 ? parts[1] : "0"
+        guard parts[0].count <= 6, fraction.count <= 9,
+            (parts + [fraction]).allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0.isASCII && $0.isNumber } }),
+            let whole = UInt64(parts[0]), let nano = UInt64(fraction + String(repeating: "0", count: 9 - fraction.count))
+        else {
+            throw ValueProblem(
+                "is not a price",
+                remedy: "write USD per million tokens as a plain decimal number, under 1,000,000 and with at most 9 decimals: 0.15")
+        }
+        return whole * 1_000_000_000 + nano
+    }
+}
+
+/// Instants as RFC 3339 writes them, to the second.
+enum TimestampText {
+    /// Seconds since 1970.
+    static func parse(_ text: String) throws(ValueProblem) -> Int64 {
+        let problem = ValueProblem("is not an instant", remedy: "write it as 2027-01-31T00:00:00Z, or with an offset as in +02:00")
+        let bytes = Array(text.utf8)
+        guard bytes.count == 20 || bytes.count == 25 else { throw problem }
+        func number(_ range: Range<Int>) -> Int? {
+            var value = 0
+            for byte in bytes[range] {
+                guard (0x30...0x39).contains(byte) else { return nil }
+                value = value * 10 + Int(byte - 0x30)
+            }
+            return value
+        }
+        func has(_ character: Character, at position: Int) -> Bool { character.asciiValue == bytes[position] }
+        guard has("-", at: 4), has("-", at: 7), has("T", at: 10), has(":", at: 13), has(":", at: 16),
+            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
+            year >= 1970, (1...12).contains(month), (1...days(in: month, of: year)).contains(day), hour < 24, minute < 60, second < 60
+        else { throw problem }
+        var seconds = daysSince1970(year: year, month: month, day: day) * 86_400 + hour * 3600 + minute * 60 + second
+        if bytes.count == 20 {
+            guard has("Z", at: 19) else { throw problem }
+        } else {
+            guard has("+", at: 19) || has("-", at: 19), has(":", at: 22), let hours = number(20..<22), let minutes = number(23..<25),
+                hours < 24, minutes < 60
+            else { throw problem }
+            seconds -= (has("+", at: 19) ? 1 : -1) * (hours * 3600 + minutes * 60)
+        }
+        return Int64(seconds)
+    }
+
+    private static func days(in month: Int, of year: Int) -> Int {
+        switch month {
+        case 2: isLeap(year) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
+    }
+
+    private static func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
+
+    private static func daysSince1970(year: Int, month: Int, day: Int) -> Int {
+        let years = (1970..<year).reduce(0) { $0 + (isLeap($1) ? 366 : 365) }
+        return years + (1..<month).reduce(0) { $0 + days(in: $1, of: year) } + day - 1
+    }
+}

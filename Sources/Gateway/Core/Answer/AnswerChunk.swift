@@ -1,0 +1,124 @@
+package import NIOCore
+
+/// What a piece of an answer is.
+package enum AnswerItemKind: UInt8, Sendable, Hashable {
+    case text
+    case reasoning
+    /// The text is the JSON text of a tool call's arguments.
+    case toolCall
+    case refusal
+}
+
+/// Which item of an answer a fragment belongs to: fragments with the same key are concatenated.
+package struct AnswerItemKey: Sendable, Hashable {
+    package var choice: Int
+    package var kind: AnswerItemKind
+    /// The tool call's index as the provider numbers it; 0 for the other kinds.
+    package var index: Int
+
+    package init(choice: Int, kind: AnswerItemKind, index: Int = 0) {
+        self.choice = choice
+        self.kind = kind
+        self.index = index
+    }
+}
+
+/// One piece of generated text within an ``AnswerChunk``.
+package struct AnswerFragment: Sendable, Equatable {
+    package var key: AnswerItemKey
+    /// The tool call's id; on the item's first fragment only.
+    package var callID: String?
+    /// The function's name; on the tool call's first fragment only.
+    package var name: String?
+    /// The text, decoded: UTF-8, no JSON escapes. May be empty.
+    package var text: ByteBuffer
+    /// Where the JSON string literal (quotes included) stands, as an offset from `raw.readerIndex`. `nil`: there is none, such as for a
+    /// tool call's first fragment without arguments.
+    package var rawRange: Range<Int>?
+    /// Whether `text` differs from what stands at `rawRange`, so that a door which passes `raw` on must splice it in.
+    package var isRewritten: Bool
+
+    package init(
+        key: AnswerItemKey, callID: String? = nil, name: String? = nil, text: ByteBuffer, rawRange: Range<Int>?, isRewritten: Bool = false
+    ) {
+        self.key = key
+        self.callID = callID
+        self.name = name
+        self.text = text
+        self.rawRange = rawRange
+        self.isRewritten = isRewritten
+    }
+}
+
+/// Why a choice ended.
+package enum FinishReason: UInt8, Sendable, Equatable {
+    case stop
+    case length
+    case toolCalls
+    case contentFilter
+    case refusal
+    case other
+}
+
+/// The end of one choice.
+package struct AnswerFinish: Sendable, Equatable {
+    package var choice: Int
+    package var reason: FinishReason
+    /// The provider's own word.
+    package var providerReason: String
+
+    package init(choice: Int, reason: FinishReason, providerReason: String) {
+        self.choice = choice
+        self.reason = reason
+        self.providerReason = providerReason
+    }
+}
+
+/// One event of a provider's stream, or a whole unstreamed answer, parsed but not taken apart: `raw` is the JSON as it came.
+///
+/// A door that speaks the provider's dialect passes `raw` on and splices rewritten fragments in; the wire door reads `fragments`.
+package struct AnswerChunk: Sendable, Equatable {
+    /// The provider's JSON text, unchanged.
+    package var raw: ByteBuffer
+    /// In document order.
+    package var fragments: [AnswerFragment]
+    package var finishes: [AnswerFinish]
+    package var usage: TokenUsage?
+    /// The provider's id of the answer, where this chunk tells it.
+    package var id: String?
+    /// The model that the provider says it used.
+    package var model: String?
+    /// Seconds since 1970, as the provider says.
+    package var created: UInt64?
+    /// Whether the chunk holds usage and nothing for a reader: `choices` is empty. Passed on only to callers that asked for usage.
+    package var isUsageOnly: Bool
+
+    package init(
+        raw: ByteBuffer, fragments: [AnswerFragment] = [], finishes: [AnswerFinish] = [], usage: TokenUsage? = nil, id: String? = nil,
+        model: String? = nil, created: UInt64? = nil, isUsageOnly: Bool = false
+    ) {
+        self.raw = raw
+        self.fragments = fragments
+        self.finishes = finishes
+        self.usage = usage
+        self.id = id
+        self.model = model
+        self.created = created
+        self.isUsageOnly = isUsageOnly
+    }
+}
+
+/// What a provider says in place of an answer, as HTTP error body or inside a stream.
+package struct ProviderError: Sendable, Equatable {
+    package var message: String
+    package var type: String?
+    package var code: String?
+    package var parameter: String?
+
+    package init(message: String, type: String? = nil, code: String? = nil, parameter: String? = nil) {
+        self.message = message
+        self.type = type
+        self.code = code
+        self.parameter = parameter
+    }
+}

@@ -1,0 +1,41 @@
+/// On whose behalf a request runs: what a credential stands for.
+package final class Principal: Sendable {
+    /// Which key it was; never the key itself.
+    package let keyID: String
+    package let tenant: String
+    package let department: String?
+    package let user: String?
+    package let models: ModelPermission
+    /// `nil`: no limit of requests.
+    package let requestLimit: RateLimit?
+    package let scrub: ScrubRules
+    /// Seconds since 1970 at which the credential ends; `nil`: never.
+    package let expiresAtUnixSeconds: Int64?
+
+    package init(
+        keyID: String, tenant: String, department: String? = nil, user: String? = nil, models: ModelPermission = .all,
+        requestLimit: RateLimit? = nil, scrub: ScrubRules, expiresAtUnixSeconds: Int64? = nil
+    ) {
+        self.keyID = keyID
+        self.tenant = tenant
+        self.department = department
+        self.user = user
+        self.models = models
+        self.requestLimit = requestLimit
+        self.scrub = scrub
+        self.expiresAtUnixSeconds = expiresAtUnixSeconds
+    }
+}
+
+/// Which models a principal may name.
+package enum ModelPermission: Sendable, Equatable {
+    case all
+    case only([ModelPattern])
+
+    package func allows(_ model: String) -> Bool {
+        switch self {
+        case .all: true
+        case .only(let patterns): patterns.contains { $0.matches(model) }
+        }
+    }
+}

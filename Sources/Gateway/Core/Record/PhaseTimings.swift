@@ -1,0 +1,43 @@
+/// The phases of a request's life, in their order. See ARCHITECTURE.md.
+package enum Phase: Int, CaseIterable, Sendable {
+    case authenticate, limit, scrub, cache, route, call, answer, record
+
+    package var name: String {
+        switch self {
+        case .authenticate: "authenticate"
+        case .limit: "limit"
+        case .scrub: "scrub"
+        case .cache: "cache"
+        case .route: "route"
+        case .call: "call"
+        case .answer: "answer"
+        case .record: "record"
+        }
+    }
+}
+
+/// How long each phase took, in nanoseconds.
+///
+/// `call` is the time that the provider had the request, `answer` the gateway's own work on what came back; both run side by side on a stream.
+/// A coalesced request's wait counts as `call`.
+package struct PhaseTimings: Sendable, Equatable {
+    private var nanoseconds = SIMD8<Int64>.zero
+
+    package init() {}
+
+    package subscript(phase: Phase) -> Int64 {
+        get { nanoseconds[phase.rawValue] }
+        set { nanoseconds[phase.rawValue] = max(0, newValue) }
+    }
+
+    /// Microseconds, rounded up so that a phase that ran is never told as 0.
+    package func microseconds(_ phase: Phase) -> UInt32 {
+        UInt32(clamping: (self[phase] + 999) / 1_000)
+    }
+
+    /// What the gateway added: every phase but the provider's.
+    package var overheadMicroseconds: UInt32 {
+        let total = Phase.allCases.reduce(Int64(0)) { $1 == .call ? $0 : $0 + self[$1] }
+        return UInt32(clamping: (total + 999) / 1_000)
+    }
+}

@@ -1,0 +1,178 @@
+import GatewayJSON
+package import NIOCore
+package import Scrubbing
+
+/// Reads, scrubs and rewrites request bodies. Its memory serves request after request: keep one per event loop.
+///
+/// One request is taken through ``read(_:)``, ``scrub(_:with:)`` and ``render(_:upstreamModel:asksForUsage:)`` without another in between.
+package struct RequestWorkspace: ~Copyable {
+    private var index = JSONIndex()
+    private var splicer = JSONSplicer()
+    private var decoded: [UInt8] = []
+    private var scrubbed: [UInt8] = []
+
+    package init() {}
+
+    /// Checks the body and reads what the gateway interprets of it.
+    package mutating func read(_ body: ByteBuffer) throws(Fault) -> ChatEnvelope {
+        splicer.clear()
+        do {
+            try index.scan(body)
+        } catch {
+            throw Fault.malformedJSON(error)
+        }
+        return try index.read(body) { root throws(Fault) in try ChatEnvelope(reading: root) }
+    }
+
+    /// Scrubs every text that would reach the provider, in canonical order: tools, messages, the rest. The order keeps numbers stable when turns
+    /// are appended to a conversation.
+    ///
+    /// Not scanned: the model's name, keys of objects, and media that the dialect itself marks as such.
+    ///
+    /// - Throws: ``FaultKind/blockedByPolicy`` with the kinds that the policy blocks.
+    package mutating func scrub(_ body: ByteBuffer, with scrubber: inout RequestScrubber) throws(Fault) {
+        // Taken out for the duration: the closure must not touch `self` while the index is read.
+        var scratch = Scratch(splicer: splicer, decoded: decoded, scrubbed: scrubbed)
+        splicer = JSONSplicer()
+        (decoded, scrubbed) = ([], [])
+        defer { (splicer, decoded, scrubbed) = (scratch.splicer, scratch.decoded, scratch.scrubbed) }
+        try index.read(body) { root throws(Fault) in
+            for group in LeafGroup.allCases {
+                for member in root.members where LeafGroup(member.key) == group {
+                    let media = group == .messages ? MediaRanges(messages: member.value) : MediaRanges()
+                    for leaf in member.value.leaves where leaf.kind != .key && !media.contains(leaf.range) {
+                        try scratch.scrub(leaf, with: &scrubber)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes the body as the provider gets it: scrubbed, under the provider's own name for the model, and asking a stream for its usage. All else
+    /// is byte for byte as it came.
+    package mutating func render(_ body: ByteBuffer, upstreamModel: String, asksForUsage: Bool) -> ByteBuffer {
+        var splicer = self.splicer
+        self.splicer = JSONSplicer()
+        index.read(body) { root in
+            Self.replaceModel(in: root, by: upstreamModel, &splicer)
+            if asksForUsage { Self.askForUsage(in: root, &splicer) }
+        }
+        var rendered = ByteBuffer()
+        if splicer.isEmpty { rendered = body } else { splicer.write(body, into: &rendered) }
+        splicer.clear()
+        self.splicer = splicer
+        return rendered
+    }
+
+    /// Writes an already rendered body for another model, for a fallback.
+    package mutating func rerender(_ body: ByteBuffer, upstreamModel: String) -> ByteBuffer {
+        splicer.clear()
+        guard (try? index.scan(body)) != nil else { return body }
+        return render(body, upstreamModel: upstreamModel, asksForUsage: false)
+    }
+
+    private static func replaceModel(in root: JSONValue, by name: String, _ splicer: inout JSONSplicer) {
+        for member in root.members where member.key.equals("model") && !member.value.equals(name) {
+            splicer.replace(member.value.range, withString: name)
+        }
+    }
+
+    private static func askForUsage(in root: JSONValue, _ splicer: inout JSONSplicer) {
+        guard let options = root.members.first(where: { $0.key.equals("stream_options") })?.value else {
+            splicer.insert(into: root, "stream_options", raw: "{\"include_usage\":true}")
+            return
+        }
+        guard options.isObject else {
+            splicer.replace(options.range, withRaw: "{\"include_usage\":true}")
+            return
+        }
+        if let include = options.members.first(where: { $0.key.equals("include_usage") })?.value {
+            if include.bool != true { splicer.replace(include.range, withRaw: "true") }
+        } else {
+            splicer.insert(into: options, "include_usage", raw: "true")
+        }
+    }
+}
+
+extension RequestWorkspace {
+    /// What scrubbing one leaf needs and leaves behind.
+    private struct Scratch {
+        var splicer: JSONSplicer
+        var decoded: [UInt8]
+        var scrubbed: [UInt8]
+
+        mutating func scrub(_ leaf: JSONValue, with scrubber: inout RequestScrubber) throws(Fault) {
+            scrubbed.removeAll(keepingCapacity: true)
+            let outcome: ScrubOutcome
+            if leaf.isString {
+                var output = scrubbed
+                scrubbed = []
+                outcome = leaf.withDecodedString(scratch: &decoded) { scrubber.scrub($0, into: &output) } ?? .unchanged
+                scrubbed = output
+            } else {
+                outcome = scrubber.scrub(leaf.rawBytes, into: &scrubbed)
+            }
+            switch outcome {
+            case .unchanged: return
+            case .changed: scrubbed.withUnsafeBytes { splicer.replace(leaf.range, withString: $0) }
+            case .blocked(let kinds):
+                let names = kinds.map(\.name).joined(separator: ", ")
+                throw Fault(
+                    .blockedByPolicy, origin: .downstream,
+                    message: "The request holds data of a kind that the policy does not let through: \(names).", parameter: leaf.path)
+            }
+        }
+    }
+
+    /// In which order members are scrubbed.
+    private enum LeafGroup: CaseIterable {
+        case tools
+        case messages
+        case rest
+        case never
+
+        init(_ key: JSONValue) {
+            if key.equals("tools") || key.equals("functions") {
+                self = .tools
+            } else if key.equals("messages") {
+                self = .messages
+            } else if key.equals("model") {
+                self = .never
+            } else {
+                self = .rest
+            }
+        }
+
+        static var allCases: [LeafGroup] { [.tools, .messages, .rest] }
+    }
+
+    /// Where a conversation holds encoded media: scanning base64 finds only accidents.
+    private struct MediaRanges {
+        private var ranges: [Range<Int>] = []
+
+        init() {}
+
+        init(messages: JSONValue) {
+            for message in messages.elements {
+                for member in message.members where member.key.equals("content") {
+                    for part in member.value.elements { add(part) }
+                }
+            }
+        }
+
+        func contains(_ range: Range<Int>) -> Bool { !ranges.isEmpty && ranges.contains(range) }
+
+        private mutating func add(_ part: JSONValue) {
+            for member in part.members {
+                let isFile = member.key.equals("file")
+                let isAudio = member.key.equals("input_audio")
+                guard isFile || isAudio || member.key.equals("image_url") else { continue }
+                for field in member.value.members where field.value.isString {
+                    let isData = (isFile && field.key.equals("file_data")) || (isAudio && field.key.equals("data"))
+                    let isURL = field.key.equals("url") && field.value.rawBytes.dropFirst().starts(with: "data:".utf8)
+                    if isData || isURL { ranges.append(field.value.range) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+/// What the configuration says of a model or a family of models, beside where it is.
+package struct ModelSettings: Sendable, Equatable {
+    /// `nil`: unknown.
+    package var price: Price?
+    package var cache: CacheSettings
+    /// How long the provider may take for the head of its answer, and between two pieces of it.
+    package var firstByteTimeoutNanoseconds: Int64
+    package var idleTimeoutNanoseconds: Int64
+
+    package init(price: Price?, cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64) {
+        self.price = price
+        self.cache = cache
+        self.firstByteTimeoutNanoseconds = firstByteTimeoutNanoseconds
+        self.idleTimeoutNanoseconds = idleTimeoutNanoseconds
+    }
+}
+
+/// One model at one provider, ready to be called.
+package final class UpstreamTarget: Sendable {
+    /// The gateway's name for the model.
+    package let model: String
+    /// Which provider of the configuration.
+    package let provider: String
+    /// The provider's name for the model.
+    package let upstreamModel: String
+    package let settings: ModelSettings
+    package var price: Price? { settings.price }
+
+    package init(model: String, provider: String, upstreamModel: String, settings: ModelSettings) {
+        self.model = model
+        self.provider = provider
+        self.upstreamModel = upstreamModel
+        self.settings = settings
+    }
+}
+
+/// Where a request may go, in order: the first target is called, the others only where the one before failed before any content came.
+package struct RoutePlan: Sendable {
+    /// Never empty.
+    package let targets: [UpstreamTarget]
+    /// `exact`, `pattern` or `alias`.
+    package let reason: String
+}
+
+/// What a name of the configuration stands for. Immutable: a reload makes a new one.
+package struct ModelTable: Sendable {
+    /// A model family: any name that starts with `prefix` goes to `provider` under its own name.
+    package struct Pattern: Sendable {
+        package var prefix: String
+        package var provider: String
+        package var settings: ModelSettings
+
+        package init(prefix: String, provider: String, settings: ModelSettings) {
+            self.prefix = prefix
+            self.provider = provider
+            self.settings = settings
+        }
+    }
+
+    private let exact: [String: RoutePlan]
+    /// Longest prefix first.
+    private let patterns: [Pattern]
+
+    /// - Parameters:
+    ///   - models: callable models; names are unique.
+    ///   - patterns: model families; an exact name wins over any of them, a longer prefix over a shorter one.
+    ///   - aliases: each name with the models that it stands for, in order of preference, each resolvable by the other two.
+    package init(models: [UpstreamTarget], patterns: [Pattern], aliases: [(name: String, targets: [String])]) {
+        let sorted = patterns.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+        var plans: [String: RoutePlan] = [:]
+        for model in models {
+            plans[model.model] = RoutePlan(targets: [model], reason: "exact")
+        }
+        for alias in aliases {
+            let targets = alias.targets.compactMap { plans[$0]?.targets.first ?? Self.target($0, in: sorted) }
+            if !targets.isEmpty { plans[alias.name] = RoutePlan(targets: targets, reason: "alias") }
+        }
+        exact = plans
+        self.patterns = sorted
+    }
+
+    /// Finds where a request for `model` may go.
+    ///
+    /// A model that the principal may not name is told as one that does not exist, so that names of other tenants' models stay unknown.
+    package func resolve(_ model: String, for principal: Principal) -> Result<RoutePlan, Fault> {
+        guard principal.models.allows(model), let plan = plan(model) else {
+            return .failure(
+                Fault(
+                    .modelNotFound, origin: .downstream,
+                    message: "The model `\(model.prefix(128))` does not exist here or this key may not use it. GET /v1/models lists what it may use.",
+                    parameter: "model"))
+        }
+        return .success(plan)
+    }
+
+    /// The names that a principal may use, sorted; families are not listed, for their members are not known.
+    package func names(for principal: Principal) -> [(name: String, plan: RoutePlan)] {
+        exact.filter { principal.models.allows($0.key) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    private func plan(_ model: String) -> RoutePlan? {
+        if let plan = exact[model] { return plan }
+        return Self.target(model, in: patterns).map { RoutePlan(targets: [$0], reason: "pattern") }
+    }
+
+    private static func target(_ model: String, in patterns: [Pattern]) -> UpstreamTarget? {
+        guard let pattern = patterns.first(where: { model.hasPrefix($0.prefix) }) else { return nil }
+        return UpstreamTarget(
+            model: model, provider: pattern.provider, upstreamModel: model, settings: pattern.settings)
+    }
+}

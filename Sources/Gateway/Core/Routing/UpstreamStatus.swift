@@ -1,0 +1,38 @@
+extension Fault {
+    /// What an upstream's HTTP error means for the caller.
+    ///
+    /// - Parameters:
+    ///   - status: the upstream's status, not 2xx.
+    ///   - error: its body, if it could be read. Its message is passed on only where it speaks about the caller's own request.
+    ///   - retryAfterMilliseconds: from the upstream's `retry-after`.
+    package static func upstreamStatus(_ status: Int, error: ProviderError?, retryAfterMilliseconds: Int64?, provider: String) -> Fault {
+        switch status {
+        case 401, 403:
+            Fault(
+                .upstreamCredential, origin: .upstream,
+                message: "The provider `\(provider)` refused the gateway's own credential. The gateway's operator must check that provider's key.",
+                retryAfterMilliseconds: retryAfterMilliseconds)
+        case 429:
+            Fault(
+                .upstreamRateLimited, origin: .upstream, message: "The provider `\(provider)` limits the gateway's requests.",
+                retryAfterMilliseconds: retryAfterMilliseconds)
+        case 408, 504:
+            Fault(
+                .upstreamTimeout, origin: .upstream, message: "The provider `\(provider)` did not answer in time (status \(status)).",
+                retryAfterMilliseconds: retryAfterMilliseconds)
+        case 400..<500:
+            Fault(
+                .upstreamRejected, origin: .upstream,
+                message: "The provider `\(provider)` refused the request: \(error?.message ?? "status \(status), without a reason").",
+                retryAfterMilliseconds: retryAfterMilliseconds, parameter: error?.parameter, httpStatusOverride: status)
+        case 500...:
+            Fault(
+                .upstreamError, origin: .upstream, message: "The provider `\(provider)` failed with status \(status).",
+                retryAfterMilliseconds: retryAfterMilliseconds)
+        default:
+            Fault(
+                .upstreamBadAnswer, origin: .upstream,
+                message: "The provider `\(provider)` answered with status \(status), which is no answer to a request.")
+        }
+    }
+}

@@ -1,0 +1,113 @@
+package import GatewayCore
+import NIOConcurrencyHelpers
+package import NIOCore
+
+/// What became of the request that a waiter waited for.
+package enum FlightOutcome: Sendable {
+    case answered(StoredAnswer)
+    /// The leader failed; the waiter leads from now on.
+    case promoted
+}
+
+/// Someone who waits for an equal request; told on its own event loop.
+package struct FlightWaiter: Sendable {
+    package var eventLoop: any EventLoop
+    package var notify: @Sendable (FlightOutcome) -> Void
+
+    package init(eventLoop: any EventLoop, notify: @escaping @Sendable (FlightOutcome) -> Void) {
+        self.eventLoop = eventLoop
+        self.notify = notify
+    }
+}
+
+/// The exact cache and single flight of one process, shared by its event loops.
+///
+/// Bounds: the byte cap of the configuration; waiters per flight. At the cap the least recently used answer goes; at the bound of waiters
+/// a request is sent by itself.
+package final class EmbeddedResponseCache: Sendable {
+    package enum Lookup: Sendable {
+        case hit(StoredAnswer)
+        /// Not stored, and nobody fetches it: fetch it and tell ``complete(_:with:expiresAt:)`` or ``abandon(_:)``.
+        case lead
+        /// Not stored, but under way: the waiter will be told.
+        case wait(FlightWaiterID)
+        /// Not stored, and nothing to wait for.
+        case miss
+    }
+
+    private struct State {
+        var answers: RecencyCache<CacheKey, StoredAnswer>
+        var flights: FlightTable
+        var waiters: [FlightWaiterID: FlightWaiter] = [:]
+    }
+
+    private let state: NIOLockedValueBox<State>
+    private let maxEntryBytes: Int
+
+    package init(maxBytes: Int, maxEntryBytes: Int, maxWaitersPerFlight: Int) {
+        self.maxEntryBytes = maxEntryBytes
+        state = NIOLockedValueBox(
+            State(answers: RecencyCache(maxCost: maxBytes), flights: FlightTable(maxWaitersPerFlight: maxWaitersPerFlight)))
+    }
+
+    /// Finds a stored answer without joining a flight.
+    package func storedAnswer(_ key: CacheKey, now: NIODeadline) -> StoredAnswer? {
+        state.withLockedValue { $0.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds)) }
+    }
+
+    /// Finds a stored answer, or says who fetches it.
+    package func lookUp(_ key: CacheKey, now: NIODeadline, waiter: FlightWaiter) -> Lookup {
+        state.withLockedValue { state in
+            if let answer = state.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds)) { return .hit(answer) }
+            switch state.flights.enter(key) {
+            case .lead: return .lead
+            case .alone: return .miss
+            case .wait(let id):
+                state.waiters[id] = waiter
+                return .wait(id)
+            }
+        }
+    }
+
+    /// Stores what a leader fetched and tells all who wait.
+    package func complete(_ key: CacheKey, with answer: StoredAnswer, expiresAt: NIODeadline) {
+        let waiters = state.withLockedValue { state in
+            if answer.cost <= maxEntryBytes {
+                state.answers.insert(answer, for: key, cost: answer.cost, expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds))
+            }
+            return state.flights.completed(key).compactMap { state.waiters.removeValue(forKey: $0) }
+        }
+        for waiter in waiters {
+            waiter.eventLoop.execute { waiter.notify(.answered(answer)) }
+        }
+    }
+
+    /// A leader ends without an answer that may be shared.
+    package func abandon(_ key: CacheKey) {
+        let promoted = state.withLockedValue { state in
+            state.flights.abandoned(key).flatMap { state.waiters.removeValue(forKey: $0) }
+        }
+        if let promoted {
+            promoted.eventLoop.execute { promoted.notify(.promoted) }
+        }
+    }
+
+    /// Stores an answer that was fetched outside a flight, as `refresh` does.
+    package func store(_ answer: StoredAnswer, for key: CacheKey, expiresAt: NIODeadline) {
+        guard answer.cost <= maxEntryBytes else { return }
+        state.withLockedValue { $0.answers.insert(answer, for: key, cost: answer.cost, expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds)) }
+    }
+
+    /// A waiter goes before it was told. `false`: it has been told already, the message is on its way; if that says `.promoted`, the
+    /// waiter must ``abandon(_:)``.
+    package func leave(_ key: CacheKey, _ waiter: FlightWaiterID) -> Bool {
+        state.withLockedValue { state in
+            state.flights.left(key, waiter)
+            return state.waiters.removeValue(forKey: waiter) != nil
+        }
+    }
+
+    package var counts: (answers: Int, bytes: Int, flights: Int) {
+        state.withLockedValue { ($0.answers.count, $0.answers.cost, $0.flights.flights) }
+    }
+}

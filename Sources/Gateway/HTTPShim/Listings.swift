@@ -1,0 +1,104 @@
+import GatewayCore
+import GatewayJSON
+import GatewayPipeline
+import NIOCore
+
+extension ModelListing {
+    /// OpenAI's model object. When a model was made is not known here, so `created` is 0.
+    func write(into json: inout JSONWriter) {
+        json.object { json in
+            json.member("id", name)
+            json.member("object", "model")
+            json.member("created", Int64(0))
+            json.member("owned_by", owner)
+        }
+    }
+
+    var object: ByteBuffer {
+        var json = JSONWriter()
+        write(into: &json)
+        return json.buffer
+    }
+}
+
+extension [ModelListing] {
+    var listObject: ByteBuffer {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("object", "list")
+            json.key("data")
+            json.array { json in
+                for listing in self { listing.write(into: &json) }
+            }
+        }
+        return json.buffer
+    }
+}
+
+extension LedgerRecord {
+    /// The receipt of a request: what it was, what it cost and where its time went.
+    var receiptObject: ByteBuffer {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("id", summary.requestID.description)
+            json.member("object", "receipt")
+            json.member("outcome", outcome.rawValue)
+            json.member("error", orNull: fault)
+            json.member("received_at_ms", Int64(clamping: receivedUnixMilliseconds))
+            json.member("tenant", tenant)
+            json.member("department", orNull: department)
+            json.member("user", orNull: user)
+            json.member("key_id", keyID)
+            json.member("end_user", orNull: endUser)
+            json.member("caller_request_id", orNull: callerRequestID)
+            json.member("requested_model", requestedModel)
+            json.member("model", orNull: usedModel)
+            json.member("provider", orNull: provider)
+            json.member("route_reason", summary.routeReason)
+            json.member("cache", summary.cache.name)
+            json.member("attempts", Int64(clamping: summary.attempts))
+            writeUsage(into: &json)
+            writeScrubbed(into: &json)
+            writeTimings(into: &json)
+        }
+        return json.buffer
+    }
+
+    private func writeUsage(into json: inout JSONWriter) {
+        json.key("usage")
+        json.object { json in
+            json.member("input_tokens", Int64(clamping: summary.usage.input))
+            json.member("cache_read_tokens", Int64(clamping: summary.usage.cacheRead))
+            json.member("cache_write_tokens", Int64(clamping: summary.usage.cacheWrite))
+            json.member("output_tokens", Int64(clamping: summary.usage.output))
+            json.member("reasoning_tokens", Int64(clamping: summary.usage.reasoning))
+            json.member("is_estimated", summary.isEstimated)
+        }
+        json.member("cost_usd", orNull: summary.costNanoUSD.map(HeaderText.dollars))
+        json.key("finish_reasons")
+        json.array { json in
+            for finish in summary.finishes { json.string(finish.providerReason) }
+        }
+    }
+
+    private func writeScrubbed(into json: inout JSONWriter) {
+        json.key("scrubbed")
+        json.object { json in
+            for count in summary.scrubbed {
+                json.key(named: count.kind)
+                json.int(Int64(clamping: count.count))
+            }
+        }
+    }
+
+    private func writeTimings(into json: inout JSONWriter) {
+        json.key("timings_us")
+        json.object { json in
+            for phase in Phase.allCases {
+                json.key(named: phase.name)
+                json.int(Int64(summary.timings.microseconds(phase)))
+            }
+        }
+        json.member("overhead_us", Int64(summary.timings.overheadMicroseconds))
+    }
+}

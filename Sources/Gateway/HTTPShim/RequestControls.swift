@@ -1,0 +1,163 @@
+import GatewayCore
+import NIOCore
+
+/// What a caller asks for in headers beside the body.
+struct RequestControls: Equatable {
+    var cache = CacheDirective.modelDefault
+    /// How long the caller waits. `nil`: it does not say.
+    var timeout: TimeAmount?
+    /// At most 128 visible ASCII characters.
+    var callerRequestID: String?
+    var traceparent: String?
+    var tracestate: String?
+}
+
+extension RequestHeaders {
+    /// Longest name for a request that is recorded, in bytes.
+    static let maxCallerRequestIDBytes = 128
+    /// Longest `tracestate` passed on, in bytes: what the W3C asks to support.
+    static let maxTracestateBytes = 512
+    /// A deadline is at most 24 hours; what is longer counts as that.
+    static let maxTimeoutMilliseconds: Int64 = 86_400_000
+
+    /// Reads the request controls; a value that cannot be followed is an error that names its header.
+    func controls() throws(Fault) -> RequestControls {
+        var controls = RequestControls()
+        if let contradiction { throw .badHeader(contradiction, "stands twice with different values") }
+        controls.cache = try cache()
+        controls.timeout = try timeout()
+        controls.callerRequestID = callerRequestID.flatMap(Self.visibleASCII)
+        // An unusable trace context is dropped, as the W3C's recommendation says, never an error.
+        if let traceparent, Self.isTraceparent(traceparent) {
+            controls.traceparent = traceparent
+            if let tracestate, tracestate.utf8.count <= Self.maxTracestateBytes, tracestate.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) {
+                controls.tracestate = tracestate
+            }
+        }
+        return controls
+    }
+
+    private func cache() throws(Fault) -> CacheDirective {
+        if let cacheDirective {
+            switch cacheDirective.trimmed.lowercased() {
+            case "on": return .use
+            case "off": return .off
+            case "refresh": return .refresh
+            case "only": return .only
+            default: throw .badHeader("x-agentshield-cache", "must be on, off, refresh or only")
+            }
+        }
+        guard let cacheControl else { return .modelDefault }
+        if cacheControl.listsToken("no-store") { return .off }
+        return cacheControl.listsToken("no-cache") ? .refresh : .modelDefault
+    }
+
+    /// The explicit deadline, or else the time after which the caller's SDK gives up.
+    private func timeout() throws(Fault) -> TimeAmount? {
+        if let deadlineMilliseconds {
+            guard let value = Self.decimalMilliseconds(deadlineMilliseconds, perUnit: 1), value > 0 else {
+                throw .badHeader("x-agentshield-deadline-ms", "must be a number of milliseconds above 0")
+            }
+            return .milliseconds(value)
+        }
+        guard let readTimeoutSeconds else { return nil }
+        guard let value = Self.decimalMilliseconds(readTimeoutSeconds, perUnit: 1_000), value > 0 else {
+            throw .badHeader("x-stainless-read-timeout", "must be a number of seconds above 0")
+        }
+        return .milliseconds(value)
+    }
+
+    /// Reads an unsigned decimal such as `600` or `0.5`, in milliseconds, rounded down; `nil` for anything else.
+    static func decimalMilliseconds(_ text: String, perUnit: Int64) -> Int64? {
+        let bytes = text.trimmed.utf8
+        guard bytes.count <= 32 else { return nil }
+        var value: Int64 = 0
+        var scale = perUnit
+        var digits = 0
+        var isFraction = false
+        for byte in bytes {
+            if byte == UInt8(ascii: "."), !isFraction, digits > 0 {
+                isFraction = true
+                continue
+            }
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            digits += 1
+            let digit = Int64(byte - UInt8(ascii: "0"))
+            if isFraction {
+                scale /= 10
+                value = min(maxTimeoutMilliseconds, value + digit * scale)
+            } else {
+                value = min(maxTimeoutMilliseconds, value * 10 + digit * perUnit)
+            }
+        }
+        return digits > 0 ? value : nil
+    }
+
+    private static func visibleASCII(_ text: String) -> String? {
+        let kept = text.utf8.lazy.filter { $0 > 0x20 && $0 < 0x7F }.prefix(maxCallerRequestIDBytes)
+        let name = String(decoding: kept, as: UTF8.self)
+        return name.isEmpty ? nil : name
+    }
+
+    /// Whether `text` is a trace context of version 00: `00-` and 32, 16 and 2 lower-case hexadecimal digits, neither id all zeros.
+    static func isTraceparent(_ text: String) -> Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0].elementsEqual("00".utf8), parts[1].count == 32, parts[2].count == 16, parts[3].count == 2 else { return false }
+        let isHexadecimal = parts.allSatisfy { part in
+            part.allSatisfy { ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")) || ($0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "f")) }
+        }
+        return isHexadecimal && parts[1].contains { $0 != UInt8(ascii: "0") } && parts[2].contains { $0 != UInt8(ascii: "0") }
+    }
+}
+
+// MARK: Body
+
+/// How a request's body will come, as its head tells.
+struct BodyFraming: Equatable {
+    /// Bytes; `nil`: chunked, or an HTTP/2 body without a declared length.
+    var length: Int?
+    /// The client waits for `100 Continue` before it sends the body.
+    var expectsContinue = false
+    /// Whether the connection may carry another request after this one.
+    var keepsAlive = true
+
+    var isEmpty: Bool { length == 0 }
+}
+
+extension RequestHeaders {
+    /// - Parameter endsUnknown: whether a body may follow that no header announces, as on HTTP/2.
+    func framing(keepsAlive: Bool, endsUnknown: Bool) -> BodyFraming {
+        var framing = BodyFraming(length: endsUnknown ? nil : 0, expectsContinue: false, keepsAlive: keepsAlive && !isUpgrade)
+        if isChunked {
+            framing.length = nil
+        } else if let contentLength {
+            // The decoder has checked the digits; what does not fit is longer than any limit.
+            framing.length = Int(contentLength) ?? .max
+        }
+        framing.expectsContinue = !framing.isEmpty && expect?.lowercased() == "100-continue"
+        return framing
+    }
+
+    /// Refuses bodies that the door cannot read.
+    func checkBodyKind() throws(Fault) {
+        if let expect, expect.lowercased() != "100-continue" {
+            throw .badHeader("expect", "asks for something that this gateway does not do", status: 417)
+        }
+        if let contentEncoding, contentEncoding.trimmed.lowercased() != "identity" {
+            throw .badHeader("content-encoding", "is not accepted: send the body uncompressed", status: 415)
+        }
+        // OpenAI's own answer to another type is a 400, so SDKs know it.
+        guard let contentType else { return }
+        let type = contentType.prefix { $0 != ";" }.trimmed.lowercased()
+        guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {
+            throw .badHeader("content-type", "must be application/json")
+        }
+    }
+}
+
+extension Fault {
+    /// - Parameter rule: half a sentence that follows the header's name.
+    static func badHeader(_ name: String, _ rule: String, status: Int? = nil) -> Fault {
+        Fault(.invalidRequest, origin: .downstream, message: "The header \(name) \(rule).", parameter: name, httpStatusOverride: status)
+    }
+}

@@ -1,0 +1,177 @@
+import GatewayCore
+import GatewayPipeline
+import NIOCore
+import NIOHTTP1
+
+// What the pipeline tells, and how answers are written.
+
+extension RequestHandler: AnswerReceiver {
+    func answerBegan(_ head: AnswerHead) {
+        guard let context, let exchange else { return }
+        perform(machine.answerBegan(head, isStreamed: exchange.isStreamed, now: context.eventLoop.now))
+        armTimer()
+    }
+
+    func answerReceived(_ chunk: AnswerChunk) {
+        guard let context else { return }
+        perform(machine.answerReceived(chunk, now: context.eventLoop.now))
+    }
+
+    func answerEnded(_ summary: AnswerSummary) {
+        guard let context else { return }
+        forgetExchange()
+        perform(machine.answerEnded(summary, now: context.eventLoop.now))
+        armTimer()
+    }
+
+    func answerFailed(_ fault: Fault, summary: AnswerSummary) {
+        guard let context else { return }
+        forgetExchange()
+        perform(machine.answerFailed(fault, rateLimit: summary.rateLimit, now: context.eventLoop.now))
+        armTimer()
+    }
+}
+
+extension RequestHandler {
+    private static let json = "application/json"
+    private static let events = "text/event-stream; charset=utf-8"
+
+    func sendContinue() {
+        guard let context, let request else { return }
+        context.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: request.version, status: .continue))), promise: nil)
+    }
+
+    // MARK: Whole answers
+
+    func respond(_ fault: Fault, rateLimit: RateLimitStatus?, closing: Bool) {
+        guard let request = takeRequest() else { return }
+        var body = ByteBuffer()
+        fault.writeErrorObject(into: &body)
+        var headers = HTTPHeaders(requestID: request.id, contentType: Self.json, contentLength: body.readableBytes, closing: closing)
+        headers.add(fault)
+        headers.add(rateLimit)
+        if let allow = request.allow { headers.add(name: "allow", value: allow) }
+        send(request, status: HTTPResponseStatus(statusCode: fault.httpStatus), headers, body, closing: closing)
+    }
+
+    func respond(_ body: ByteBuffer, closing: Bool) {
+        guard let request = takeRequest() else { return }
+        let headers = HTTPHeaders(requestID: request.id, contentType: Self.json, contentLength: body.readableBytes, closing: closing)
+        send(request, status: .ok, headers, body, closing: closing)
+    }
+
+    func respond(_ head: AnswerHead, _ chunk: AnswerChunk, _ summary: AnswerSummary, closing: Bool) {
+        var body = chunk.raw
+        if chunk.needsSplicing {
+            body = ByteBuffer()
+            body.reserveCapacity(chunk.raw.readableBytes)
+            guard chunk.write(into: &body) else { return respond(.unrestorable, rateLimit: summary.rateLimit, closing: closing) }
+        }
+        guard let request = takeRequest() else { return }
+        var headers = HTTPHeaders(requestID: request.id, contentType: Self.json, contentLength: body.readableBytes, closing: closing)
+        headers.add(head)
+        headers.add(summary.rateLimit ?? head.rateLimit)
+        headers.add(summary)
+        send(request, status: .ok, headers, body, closing: closing)
+    }
+
+    private func send(_ request: Request, status: HTTPResponseStatus, _ headers: HTTPHeaders, _ body: ByteBuffer, closing: Bool) {
+        guard let context else { return }
+        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: request.version, status: status, headers: headers))), promise: nil)
+        if !request.isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        writeEnd(nil, closing: closing, context)
+        context.flush()
+    }
+
+    /// Writes the end of an answer. Nothing of the request may be touched after this: the next one may already be under way.
+    private func writeEnd(_ trailers: HTTPHeaders?, closing: Bool, _ context: ChannelHandlerContext) {
+        guard closing else { return context.write(wrapOutboundOut(.end(trailers)), promise: nil) }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+            guard let self else { return }
+            perform(machine.answerFlushed())
+        }
+        context.write(wrapOutboundOut(.end(trailers)), promise: promise)
+    }
+
+    // MARK: Streams
+
+    func beginStream(_ head: AnswerHead, closing: Bool) {
+        guard let context, let request else { return }
+        var headers = HTTPHeaders(requestID: request.id, contentType: Self.events, contentLength: nil, closing: closing)
+        headers.add(name: "cache-control", value: "no-cache")
+        // Proxies that gather answers would hold the events back.
+        headers.add(name: "x-accel-buffering", value: "no")
+        headers.add(head)
+        headers.add(head.rateLimit)
+        if request.acceptsTrailers { headers.add(name: "trailer", value: "\(HTTPHeaders.cost), \(HTTPHeaders.overhead)") }
+        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: request.version, status: .ok, headers: headers))), promise: nil)
+        scheduleFlush()
+    }
+
+    func writeEvent(_ chunk: AnswerChunk) {
+        guard chunk.writeEvent(into: &pendingEvents) else { return failStream() }
+        scheduleFlush()
+    }
+
+    func writeComment() {
+        pendingEvents.writeStaticString(StreamText.comment)
+        scheduleFlush()
+    }
+
+    func endStream(_ summary: AnswerSummary, closing: Bool) {
+        pendingEvents.writeStaticString(StreamText.done)
+        finishStream(summary, closing: closing)
+    }
+
+    func breakStream(_ fault: Fault, closing: Bool) {
+        fault.writeErrorEvent(into: &pendingEvents)
+        finishStream(nil, closing: closing)
+    }
+
+    private func failStream() {
+        guard let context else { return }
+        cancelExchange()
+        perform(machine.answerFailed(.unrestorable, rateLimit: nil, now: context.eventLoop.now))
+    }
+
+    /// The end is a clean one after an error too: the error event says what happened, and clients that meet a cut transfer throw the last
+    /// bytes away, this event among them.
+    private func finishStream(_ summary: AnswerSummary?, closing: Bool) {
+        guard let context, let request = takeRequest() else { return }
+        writePendingEvents(context)
+        var trailers: HTTPHeaders?
+        if request.acceptsTrailers, let summary {
+            trailers = HTTPHeaders()
+            trailers?.add(summary)
+        }
+        writeEnd(trailers, closing: closing, context)
+        context.flush()
+    }
+
+    private func writePendingEvents(_ context: ChannelHandlerContext) {
+        guard pendingEvents.readableBytes > 0 else { return }
+        let events = pendingEvents
+        pendingEvents = ByteBuffer()
+        // A HEAD request never streams: its only route is a GET's.
+        context.write(wrapOutboundOut(.body(.byteBuffer(events))), promise: nil)
+    }
+
+    /// Writes and flushes once for everything that this tick brings.
+    private func scheduleFlush() {
+        guard !isFlushScheduled, let context else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolated().execute { [weak self] in
+            guard let self else { return }
+            isFlushScheduled = false
+            guard let context = self.context else { return }
+            writePendingEvents(context)
+            context.flush()
+        }
+    }
+}
+
+extension Fault {
+    /// Passing the provider's bytes on would show the caller a placeholder in place of what was scrubbed.
+    fileprivate static let unrestorable = Fault(.internalError, origin: .gateway, message: "The answer could not be put together again.")
+}

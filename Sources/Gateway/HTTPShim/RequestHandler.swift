@@ -1,0 +1,288 @@
+import GatewayCore
+import GatewayPipeline
+import NIOCore
+import NIOHTTP1
+
+/// Carries out what ``RequestMachine`` decides, on an HTTP/1.1 connection or an HTTP/2 stream.
+final class RequestHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// The request under way, from its head to its answer.
+    struct Request {
+        var id: RequestID
+        var version: HTTPVersion
+        var isHead: Bool
+        var acceptsTrailers: Bool
+        var body = ByteBuffer()
+        /// Bytes of `body` that are reserved in the backend's budget.
+        var reserved = 0
+        /// `nil`: the request was refused at its head.
+        var plan: Plan?
+        /// The one header that belongs to a refusal alone.
+        var allow: String?
+    }
+
+    /// What an accepted request asks.
+    struct Plan {
+        var operation: Operation
+        /// `nil`: the operation needs none.
+        var principal: Principal?
+        var controls: RequestControls
+        var declaredLength: Int?
+        var authenticationNanoseconds: Int64
+    }
+
+    let backend: any ShimBackend
+    private let routes: RouteTable
+    private let isMultiplexed: Bool
+    var machine: RequestMachine
+    var request: Request?
+    private(set) var exchange: (any ShimExchange)?
+    private(set) var context: ChannelHandlerContext?
+    private var timer = LazyTimer()
+    /// Events of a stream that are written at the end of this tick, together.
+    var pendingEvents = ByteBuffer()
+    var isFlushScheduled = false
+
+    init(backend: any ShimBackend, routes: RouteTable, isMultiplexed: Bool) {
+        self.backend = backend
+        self.routes = routes
+        self.isMultiplexed = isMultiplexed
+        machine = RequestMachine(isMultiplexed: isMultiplexed, settings: backend.settings)
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        perform(machine.clientGone())
+        timer.cancel()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        perform(machine.clientGone())
+        timer.cancel()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let now = context.eventLoop.now
+        switch unwrapInboundIn(data) {
+        case .head(let head): receive(head, now: now)
+        case .body(let bytes): receive(bytes, now: now)
+        case .end: perform(machine.requestEnded(now: now))
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        armTimer()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        perform(machine.writabilityChanged(context.channel.isWritable, now: context.eventLoop.now))
+        armTimer()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // A client that has closed its side waits for nothing any more: HTTP libraries close sockets so when a call is cancelled.
+        if case ChannelEvent.inputClosed = event { perform(machine.connectionFailed()) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else { return perform(machine.connectionFailed()) }
+        if request == nil { request = Request(id: backend.makeRequestID(), version: .http1_1, isHead: false, acceptsTrailers: false) }
+        perform(machine.parserFailed(.notHTTP, now: context.eventLoop.now))
+    }
+
+    // MARK: Request
+
+    private func receive(_ head: HTTPRequestHead, now: NIODeadline) {
+        let headers = RequestHeaders(head.headers)
+        let keepsAlive = head.isKeepAlive && head.version != .http1_0 && head.method != .CONNECT && !backend.isDraining
+        let framing = headers.framing(keepsAlive: keepsAlive, endsUnknown: isMultiplexed)
+        var request = Request(
+            id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers)
+        let verdict: Result<Bool, Fault>
+        do throws(Fault) {
+            let plan = try plan(head, headers, into: &request, now: now)
+            request.plan = plan
+            request.plan?.declaredLength = framing.length
+            verdict = .success(plan.operation.takesBody)
+        } catch {
+            verdict = .failure(error)
+        }
+        self.request = request
+        perform(machine.headReceived(verdict, framing: framing, settings: backend.settings, now: now))
+    }
+
+    /// Route, credential, then the rest of the head, so that a caller without a key learns nothing but that.
+    private func plan(
+        _ head: HTTPRequestHead, _ headers: RequestHeaders, into request: inout Request, now: NIODeadline
+    ) throws(Fault) -> Plan {
+        let operation: Operation
+        switch routes.resolve(head.method, uri: head.uri) {
+        case .success(let found): operation = found
+        case .failure(let refusal):
+            if case .methodNotAllowed(let allow) = refusal { request.allow = allow }
+            throw refusal.fault
+        }
+        var principal: Principal?
+        if operation.needsCredential {
+            var credential = try headers.credential()
+            principal = try credential.withUTF8 { backend.authenticate(UnsafeRawBufferPointer($0)) }.get()
+        }
+        let authenticated = context?.eventLoop.now ?? now
+        let controls = try headers.controls()
+        if operation.takesBody { try headers.checkBodyKind() }
+        return Plan(
+            operation: operation, principal: principal, controls: controls, declaredLength: nil,
+            authenticationNanoseconds: (authenticated - now).nanoseconds)
+    }
+
+    private func receive(_ bytes: ByteBuffer, now: NIODeadline) {
+        let action = machine.bodyReceived(bytes.readableBytes, now: now)
+        guard action == .keepBytes else { return perform(action) }
+        guard backend.reserveBytes(bytes.readableBytes) else { return perform(machine.refuse(.overloaded, now: now)) }
+        request?.keep(bytes)
+    }
+
+    // MARK: Actions
+
+    func perform(_ action: RequestMachine.Action) {
+        switch action {
+        case .none, .keepBytes: break
+        case .sendContinue: sendContinue()
+        case .dispatch: dispatch()
+        case .respond(let fault, let rateLimit, let closing): respond(fault, rateLimit: rateLimit, closing: closing)
+        case .respondWhole(let head, let chunk, let summary, let closing): respond(head, chunk, summary, closing: closing)
+        case .beginStream(let head, let closing): beginStream(head, closing: closing)
+        case .writeEvent(let chunk): writeEvent(chunk)
+        case .writeComment: writeComment()
+        case .endStream(let summary, let closing): endStream(summary, closing: closing)
+        case .breakStream(let fault, let closing): breakStream(fault, closing: closing)
+        case .pauseExchange: exchange?.pause()
+        case .resumeExchange: exchange?.resume()
+        case .abandon: abandon()
+        case .abandonAndClose:
+            abandon()
+            context?.close(promise: nil)
+        case .close: context?.close(promise: nil)
+        }
+    }
+
+    private func dispatch() {
+        guard let context, let plan = request?.plan else { return }
+        if plan.operation == .chatCompletion, let principal = plan.principal { return begin(plan, principal, context) }
+        switch listing(plan) {
+        case .success(let body): respond(body, closing: machine.answered(now: context.eventLoop.now))
+        case .failure(let fault): perform(machine.refuse(fault, now: context.eventLoop.now))
+        }
+    }
+
+    private func begin(_ plan: Plan, _ principal: Principal, _ context: ChannelHandlerContext) {
+        guard let request else { return }
+        let call = CallerRequest(
+            id: request.id, principal: principal, body: request.body, receivedAt: context.eventLoop.now,
+            authenticationNanoseconds: plan.authenticationNanoseconds, timeout: plan.controls.timeout, cache: plan.controls.cache,
+            callerRequestID: plan.controls.callerRequestID, traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate)
+        // From here on the pipeline counts the bytes.
+        releaseBody()
+        let exchange = backend.begin(call, receiver: self)
+        self.exchange = exchange
+        if !context.channel.isWritable { exchange.pause() }
+    }
+
+    /// What is answered from here, without a provider.
+    private func listing(_ plan: Plan) -> Result<ByteBuffer, Fault> {
+        switch (plan.operation, plan.principal) {
+        case (.listModels, let principal?): return .success(backend.models(for: principal).listObject)
+        case (.showModel(let name), let principal?):
+            guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
+            return .success(model.object)
+        case (.showReceipt(let text), let principal?):
+            guard let id = RequestID(text), let record = backend.receipt(id, for: principal) else { return .failure(.unknownReceipt) }
+            return .success(record.receiptObject)
+        case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
+        case (.chatCompletion, _), (.listModels, nil), (.showModel, nil), (.showReceipt, nil): return .failure(.misrouted)
+        }
+    }
+
+    /// Gives the body's bytes back to the budget and lets go of them.
+    private func releaseBody() {
+        guard let reserved = request?.reserved else { return }
+        request?.body = ByteBuffer()
+        request?.reserved = 0
+        if reserved > 0 { backend.releaseBytes(reserved) }
+    }
+
+    private func abandon() {
+        _ = takeRequest()
+        let exchange = self.exchange
+        self.exchange = nil
+        exchange?.cancel()
+    }
+
+    /// Ends the door's part of the request, before its last bytes are written: writing them may bring the next request at once.
+    func takeRequest() -> Request? {
+        releaseBody()
+        let taken = request
+        request = nil
+        return taken
+    }
+
+    func forgetExchange() { exchange = nil }
+
+    /// Cancels the exchange of an answer that the door itself cannot go on with.
+    func cancelExchange() {
+        let exchange = self.exchange
+        self.exchange = nil
+        exchange?.cancel()
+    }
+
+    // MARK: Timer
+
+    func armTimer() {
+        guard let context else { return }
+        timer.ensure(machine.deadline, on: context.eventLoop) { [weak self] in self?.timerFired() }
+    }
+
+    private func timerFired() {
+        guard let context else { return }
+        timer.fired()
+        perform(machine.timerFired(now: context.eventLoop.now))
+        armTimer()
+    }
+}
+
+extension RequestHandler.Request {
+    /// The first part is kept as it came, in the read buffer; a longer body is gathered in a buffer that grows to its declared length, by 1 MiB at
+    /// most beyond what is there, so that a declaration alone takes no memory.
+    fileprivate mutating func keep(_ bytes: ByteBuffer) {
+        let isFirst = reserved == 0
+        reserved += bytes.readableBytes
+        if isFirst {
+            body = bytes
+            return
+        }
+        if body.writableBytes < bytes.readableBytes {
+            let rest = max(0, (plan?.declaredLength ?? 0) - body.readableBytes)
+            body.reserveCapacity(minimumWritableBytes: max(bytes.readableBytes, body.readableBytes, min(rest, 1 << 20)))
+        }
+        body.writeImmutableBuffer(bytes)
+    }
+}
+
+extension Fault {
+    fileprivate static let notHTTP = Fault(.protocolError, origin: .downstream, message: "The request is not valid HTTP.")
+    fileprivate static let unknownModel = Fault(
+        .modelNotFound, origin: .downstream, message: "No model of this name is configured, or the key may not use it.")
+    fileprivate static let unknownReceipt = Fault(
+        .notFound, origin: .downstream, message: "There is no receipt of this id, or it is no longer kept here.")
+    fileprivate static let misrouted = Fault(.internalError, origin: .gateway, message: "The operation was routed wrongly.")
+}

@@ -1,0 +1,136 @@
+import GatewayCore
+import NIOHTTP1
+
+/// What a request asks of the door.
+enum Operation: Equatable {
+    case chatCompletion
+    case listModels
+    case showModel(String)
+    case showReceipt(String)
+    case health
+
+    /// Whether the request's body is read; another operation's body is dropped.
+    var takesBody: Bool { self == .chatCompletion }
+    var needsCredential: Bool { self != .health }
+}
+
+/// Which paths the door serves. A new surface is a new row.
+struct RouteTable {
+    struct Route {
+        var method: HTTPMethod
+        /// Without the `/v1` that may stand in front, if ``isVersioned``.
+        var path: String
+        /// Whether the path is also served with `/v1` in front; `false`: only bare.
+        var isVersioned = true
+        /// Whether more path follows, which the operation is made from, percent-decoded.
+        var takesRest = false
+        var operation: (_ rest: String) -> Operation
+    }
+
+    let routes: [Route]
+
+    init() {
+        routes = [
+            Route(method: .POST, path: "/chat/completions") { _ in .chatCompletion },
+            Route(method: .GET, path: "/models") { _ in .listModels },
+            Route(method: .GET, path: "/models/", takesRest: true) { .showModel($0) },
+            Route(method: .GET, path: "/receipts/", takesRest: true) { .showReceipt($0) },
+            Route(method: .GET, path: "/healthz", isVersioned: false) { _ in .health },
+        ]
+    }
+
+    /// What a request's target leads to. HEAD goes where GET goes.
+    func resolve(_ method: HTTPMethod, uri: String) -> Result<Operation, RouteRefusal> {
+        let path = Self.path(of: uri)
+        let isVersioned = path.hasPrefix("/v1/")
+        let unversioned = isVersioned ? path.dropFirst(3) : path
+        var allowed: [String] = []
+        for route in routes {
+            guard let rest = route.match(unversioned, isVersioned: isVersioned) else { continue }
+            if route.method == method || (route.method == .GET && method == .HEAD) {
+                guard let rest = Self.percentDecoded(rest) else { return .failure(.badEncoding) }
+                return .success(route.operation(rest))
+            }
+            allowed.append(route.method.rawValue)
+            if route.method == .GET { allowed.append("HEAD") }
+        }
+        if !allowed.isEmpty { return .failure(.methodNotAllowed(allow: allowed.joined(separator: ", "))) }
+        return .failure(isVersioned || path == "/v1" ? .unsupported(served: served) : .notFound)
+    }
+
+    /// Every route in a form for people: `POST /v1/chat/completions`.
+    var served: [String] {
+        routes.map { "\($0.method.rawValue) \($0.isVersioned ? "/v1" : "")\($0.path)\($0.takesRest ? "{id}" : "")" }
+    }
+
+    /// The path of an origin-form or absolute-form target, without its query.
+    static func path(of uri: String) -> Substring {
+        var path = uri[...]
+        for scheme in ["http://", "https://"] where path.hasPrefix(scheme) {
+            let afterScheme = path.dropFirst(scheme.count)
+            path = afterScheme.firstIndex(of: "/").map { afterScheme[$0...] } ?? "/"
+        }
+        if let end = path.firstIndex(where: { $0 == "?" || $0 == "#" }) { path = path[..<end] }
+        return path
+    }
+
+    /// `nil`: a percent sign without two hexadecimal digits, or bytes that are not UTF-8.
+    static func percentDecoded(_ text: Substring) -> String? {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(Self.hexadecimalDigit), let low = rest.popFirst().flatMap(Self.hexadecimalDigit) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
+
+extension RouteTable.Route {
+    /// What follows the route's path in `path`; `nil`: another path.
+    fileprivate func match(_ path: Substring, isVersioned: Bool) -> Substring? {
+        guard self.isVersioned || !isVersioned else { return nil }
+        guard takesRest else { return path == self.path ? "" : nil }
+        guard path.hasPrefix(self.path), path.utf8.count > self.path.utf8.count else { return nil }
+        return path.dropFirst(self.path.count)
+    }
+}
+
+/// Why a target leads nowhere.
+enum RouteRefusal: Error, Equatable {
+    case methodNotAllowed(allow: String)
+    case unsupported(served: [String])
+    case notFound
+    case badEncoding
+
+    var fault: Fault {
+        switch self {
+        case .methodNotAllowed(let allow):
+            Fault(.methodNotAllowed, origin: .downstream, message: "This path takes \(allow) only.")
+        case .unsupported(let served):
+            Fault(
+                .unsupported, origin: .downstream,
+                message: "This gateway does not serve this path. It serves \(served.joined(separator: ", ")).")
+        case .notFound:
+            Fault(.notFound, origin: .downstream, message: "There is nothing at this path. The API is under /v1.")
+        case .badEncoding:
+            Fault(.invalidRequest, origin: .downstream, message: "The path is not percent-encoded UTF-8.")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package import GatewayCore
+package import GatewayPipeline
+import NIOCore
+
+/// What stands behind the HTTP door on one event loop: the gateway, or a script in tests.
+///
+/// Event-loop confined: every connection is given the backend of its own loop when it is accepted.
+package protocol ShimBackend: AnyObject {
+    /// Read at the start of every connection and request, so a reload reaches the next one.
+    var settings: DoorSettings { get }
+    /// Whether this replica is going away: answers then end their HTTP/1.1 connections.
+    var isDraining: Bool { get }
+    func makeRequestID() -> RequestID
+    /// Finds who presents a credential: one keyed hash and a table look-up, called as soon as a request's head is there.
+    func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault>
+    /// Starts a chat request. The receiver is never called before this has returned.
+    func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange
+    /// The models that a principal may name, sorted by name.
+    func models(for principal: Principal) -> [ModelListing]
+    /// The record of a finished request of the principal's own tenant; `nil`: unknown, or another tenant's.
+    func receipt(_ id: RequestID, for principal: Principal) -> LedgerRecord?
+    /// Takes bytes from the budget for requests that are still arriving; `false`: shed the request.
+    func reserveBytes(_ count: Int) -> Bool
+    func releaseBytes(_ count: Int)
+}
+
+/// A chat request under way, as the door holds it.
+package protocol ShimExchange: AnyObject {
+    /// Whether the caller asked for a stream. Asked for in `answerBegan` and afterwards only.
+    var isStreamed: Bool { get }
+    /// The caller left: the receiver hears nothing more.
+    func cancel()
+    /// Stops reading the upstream; a chunk or two may still come.
+    func pause()
+    func resume()
+}
+
+/// Limits of the HTTP door that no configuration changes.
+enum ShimLimits {
+    /// The rate at which a body must arrive: after the slow-request timeout, every so many bytes have bought a second more.
+    static let minimumBodyBytesPerSecond = 16 * 1024
+    /// Bytes of a refused request that are read and dropped to keep its connection; a longer rest costs the connection.
+    static let maxDrainedBytes = 64 * 1024
+    /// How long the rest of a refused request is read after its connection's last answer, so that the client comes to read that answer and
+    /// does not find the connection reset.
+    static let lingerTimeout = TimeAmount.seconds(5)
+    /// How long a client may leave its answer unread before it is taken for gone.
+    static let stalledReaderTimeout = TimeAmount.seconds(120)
+    /// Requests of an HTTP/1.1 connection that wait behind the first unanswered one. Later ones are dropped, and the connection ends after
+    /// the last answer.
+    static let maxPipelinedRequests = 64
+    /// One header's name or value or the request's target, all of them together, in bytes, and how many headers there may be.
+    static let maxHeaderFieldBytes = 16 * 1024
+    static let maxHeaderBytes = 64 * 1024
+    static let maxHeaders = 128
+    /// How many bytes an HTTP/2 client may send ahead, in one stream and in all of them together.
+    static let streamWindowBytes = 256 * 1024
+    static let connectionWindowBytes = 1024 * 1024
+}

@@ -1,0 +1,66 @@
+package import GatewayCore
+package import NIOCore
+
+/// A chat request as a door hands it to the pipeline: authenticated, received whole, not yet read.
+package struct CallerRequest {
+    package var id: RequestID
+    package var principal: Principal
+    /// The body in OpenAI's chat completion dialect, the gateway's canonical form.
+    package var body: ByteBuffer
+    /// When the last byte of the request was there.
+    package var receivedAt: NIODeadline
+    /// What authentication took, in nanoseconds; told to the caller with the other phases.
+    package var authenticationNanoseconds: Int64
+    /// How long the caller will wait. `nil`: the configured default. Never longer than the configured maximum.
+    package var timeout: TimeAmount?
+    package var cache: CacheDirective
+    /// The caller's own user; recorded, not authenticated.
+    package var endUser: String?
+    /// The caller's own name for the request; recorded.
+    package var callerRequestID: String?
+    /// W3C trace context, passed to the provider.
+    package var traceparent: String?
+    package var tracestate: String?
+
+    package init(
+        id: RequestID, principal: Principal, body: ByteBuffer, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
+        timeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, endUser: String? = nil, callerRequestID: String? = nil,
+        traceparent: String? = nil, tracestate: String? = nil
+    ) {
+        self.id = id
+        self.principal = principal
+        self.body = body
+        self.receivedAt = receivedAt
+        self.authenticationNanoseconds = authenticationNanoseconds
+        self.timeout = timeout
+        self.cache = cache
+        self.endUser = endUser
+        self.callerRequestID = callerRequestID
+        self.traceparent = traceparent
+        self.tracestate = tracestate
+    }
+}
+
+/// Where a door takes its answer. Called on the request's event loop only, and never before `GatewayLoop.begin` has returned.
+///
+/// The order is: `answerBegan`, any number of `answerReceived` (exactly one for an unstreamed answer), `answerEnded`. `answerFailed` may
+/// come in place of any of these. After `answerEnded` or `answerFailed`, and after `Exchange.cancel`, nothing comes any more.
+package protocol AnswerReceiver: AnyObject {
+    func answerBegan(_ head: AnswerHead)
+    /// Placeholders are already restored: fragments that say `isRewritten` must be spliced over what stands in `raw`.
+    func answerReceived(_ chunk: AnswerChunk)
+    func answerEnded(_ summary: AnswerSummary)
+    func answerFailed(_ fault: Fault, summary: AnswerSummary)
+}
+
+/// A model that a principal may name.
+package struct ModelListing: Sendable, Equatable {
+    package var name: String
+    /// The provider's name, or `alias`.
+    package var owner: String
+
+    package init(name: String, owner: String) {
+        self.name = name
+        self.owner = owner
+    }
+}

@@ -1,0 +1,119 @@
+import EmbeddedStore
+import GatewayCore
+import GatewayJSON
+import NIOCore
+import Providers
+
+/// The phase `cache`: who fetches the answer, and how a stored one is told again.
+extension Exchange {
+    func lookUp() throws(Fault) {
+        guard let target else { return }
+        cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
+        guard !cachePlan.isBypass else {
+            if cachePlan.requiresHit { throw .cacheMiss }
+            return call(target)
+        }
+        let began = NIODeadline.now()
+        let lookup = find(target, now: began)
+        summary.cache = .miss
+        summary.timings[.cache] += (NIODeadline.now() - began).nanoseconds
+        switch lookup {
+        case .hit(let answer): tell(answer, as: .hit)
+        case .lead:
+            leadsFlight = true
+            call(target)
+        case .wait(let waiter):
+            guard let cacheKey else { return }
+            state = .waiting(cacheKey, waiter)
+            callStartedAt = began
+        case .miss:
+            if cachePlan.requiresHit { throw .cacheMiss }
+            call(target)
+        }
+    }
+
+    private func find(_ target: UpstreamTarget, now: NIODeadline) -> EmbeddedResponseCache.Lookup {
+        guard let key = loop.cacheKey(principal: request.principal, target: target, body: body) else { return .miss }
+        cacheKey = key
+        let cache = loop.stores.cache
+        guard cachePlan.looksUp else { return .miss }
+        guard cachePlan.stores else { return cache.storedAnswer(key, now: now).map { .hit($0) } ?? .miss }
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        return cache.lookUp(key, now: now, waiter: FlightWaiter(eventLoop: loop.eventLoop) { bound.value.flightEnded($0) })
+    }
+
+    /// The equal request that this one waited for is over.
+    private func flightEnded(_ outcome: FlightOutcome) {
+        guard case .waiting(let key, _) = state, let target else {
+            // Too late: this request is over. A lead that it was given goes to the next.
+            if case .promoted = outcome, let cacheKey { loop.stores.cache.abandon(cacheKey) }
+            return
+        }
+        summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
+        callStartedAt = .uptimeNanoseconds(0)
+        switch outcome {
+        case .answered(let answer): tell(answer, as: .coalesced)
+        case .promoted:
+            cacheKey = key
+            leadsFlight = true
+            call(target)
+        }
+    }
+
+    /// Tells a stored answer as if it came from the provider, placeholders restored for this caller.
+    private func tell(_ answer: StoredAnswer, as status: CacheStatus) {
+        state = .replaying
+        usage = answer.usage
+        summary.finishes = answer.finishes
+        replay = answer.chunks.reversed()
+        restorer = makeRestorer()
+        begin(cache: status, model: answer.model, provider: answer.provider)
+        continueReplay()
+    }
+
+    func continueReplay() {
+        let began = NIODeadline.now()
+        while !isPaused, case .replaying = state, let raw = replay.popLast() {
+            do {
+                restore(try AnswerReader.chunk(raw, isWhole: !envelope.isStreamed, index: &loop.answerIndex))
+            } catch {
+                return fail(error)
+            }
+        }
+        guard case .replaying = state, replay.isEmpty, !isPaused else { return }
+        restorer?.finish { deliver($0) }
+        summary.timings[.answer] += (NIODeadline.now() - began).nanoseconds
+        end()
+    }
+
+    func makeRestorer() -> AnswerRestorer {
+        AnswerRestorer(placeholders: placeholders, toolsWithRestoredArguments: request.principal.scrub.toolsWithRestoredArguments)
+    }
+
+    func restore(_ chunk: AnswerChunk) {
+        if envelope.isStreamed {
+            restorer?.restore(chunk) { deliver($0) }
+        } else {
+            restorer?.restoreWhole(chunk) { deliver($0) }
+        }
+    }
+
+    /// A leader has the whole answer: stores it and tells those who wait.
+    func share() {
+        guard var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else { return }
+        answer.usage = usage ?? TokenUsage()
+        let expiry = NIODeadline.now() + .nanoseconds(target.settings.cache.timeToLiveNanoseconds)
+        if leadsFlight {
+            leadsFlight = false
+            loop.stores.cache.complete(cacheKey, with: answer, expiresAt: expiry)
+        } else {
+            loop.stores.cache.store(answer, for: cacheKey, expiresAt: expiry)
+        }
+    }
+}
+
+extension Fault {
+    /// The caller wanted a stored answer or none.
+    static let cacheMiss = Fault(
+        .cacheMiss, origin: .downstream, message: "There is no cached answer to this request, and the request allows no other.")
+}

@@ -1,0 +1,192 @@
+import GatewayCore
+import GatewayJSON
+package import NIOCore
+package import NIOHTTP1
+package import Providers
+
+/// The phases `route`, `call` and `answer`: which provider is asked, and what is made of what it says.
+extension Exchange: UpstreamReceiver {
+    /// Bytes of an error answer that are read for its message.
+    private static let maxErrorBytes = 64 << 10
+    /// Chunks without content (a role, a ping) that are kept back so that a failure behind them can still go to another provider.
+    private static let maxHeldChunks = 16
+
+    func call(_ target: UpstreamTarget) {
+        guard let binding = snapshot.providers[target.provider] else {
+            return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
+        }
+        state = .calling
+        self.target = target
+        reader = nil
+        errorStatus = nil
+        errorBody.clear()
+        heldChunks.removeAll()
+        restorer = makeRestorer()
+        stored = cachePlan.stores ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
+        var headers = binding.headers
+        if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
+        if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
+        var timeouts = binding.endpoint.timeouts
+        timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
+        timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
+        callStartedAt = .now()
+        call = loop.pool.send(
+            UpstreamRequest(endpoint: binding.endpoint, path: "/chat/completions", headers: headers, body: body, timeouts: timeouts),
+            receiver: self)
+        if isPaused { call?.pauseReading() }
+    }
+
+    /// The call gave no answer: another target, or the end.
+    private func attemptFailed(_ fault: Fault) {
+        guard !isOver, let target else { return }
+        call?.cancel()
+        call = nil
+        summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
+        let began = NIODeadline.now()
+        let decision = sequence?.failed(fault, contentWasDelivered: hasBegun) ?? .fail(fault)
+        switch decision {
+        case .fail(let fault): fail(fault)
+        case .call(let next):
+            loop.logger.logFallback(request.id, from: target, to: next, fault: fault)
+            summary.routeReason = sequence?.reason ?? summary.routeReason
+            body = loop.workspace.rerender(body, upstreamModel: next.upstreamModel)
+            summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
+            call(next)
+        }
+    }
+
+    // MARK: UpstreamReceiver
+
+    package func upstreamHeadReceived(status: Int, headers: HTTPHeaders) {
+        guard case .calling = state else { return }
+        let retryAfter = RetryAfter.milliseconds(
+            headers.first(name: "retry-after"), milliseconds: headers.first(name: "retry-after-ms"),
+            unixSeconds: Int64(clamping: loop.clock.unixMilliseconds() / 1_000))
+        guard (200..<300).contains(status) else {
+            errorStatus = (status, retryAfter)
+            return
+        }
+        let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
+        guard isEventStream == envelope.isStreamed else {
+            return attemptFailed(.badAnswer(target, "its content type is not the one that was asked for"))
+        }
+        reader = AnswerReader(isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+    }
+
+    package func upstreamBodyReceived(_ bytes: ByteBuffer) {
+        guard case .calling = state else { return }
+        guard errorStatus == nil else {
+            var bytes = bytes
+            if let slice = bytes.readSlice(length: min(bytes.readableBytes, Self.maxErrorBytes - errorBody.readableBytes)) {
+                errorBody.writeImmutableBuffer(slice)
+            }
+            return
+        }
+        let began = NIODeadline.now()
+        defer { summary.timings[.answer] += (NIODeadline.now() - began).nanoseconds }
+        do {
+            try reader?.receive(bytes)
+            try drainReader()
+        } catch {
+            attemptFailed(hasBegun ? .broken(error, target) : error.naming(target))
+        }
+    }
+
+    package func upstreamEnded() {
+        guard case .calling = state else { return }
+        if let errorStatus {
+            let error = OpenAIError.parse(errorBody, index: &loop.answerIndex)
+            return attemptFailed(
+                .upstreamStatus(
+                    errorStatus.status, error: error, retryAfterMilliseconds: errorStatus.retryAfterMilliseconds,
+                    provider: target?.provider ?? ""))
+        }
+        do {
+            try reader?.finish()
+            try drainReader()
+        } catch {
+            return attemptFailed(hasBegun ? .broken(error, target) : error.naming(target))
+        }
+        guard !isOver else { return }
+        guard !summary.finishes.isEmpty else {
+            let fault = Fault.badAnswer(target, "it ended before the answer did")
+            return attemptFailed(hasBegun ? .broken(fault, target) : fault)
+        }
+        answerIsWhole()
+    }
+
+    package func upstreamFailed(_ failure: UpstreamFailure) {
+        guard case .calling = state else { return }
+        let fault = failure.fault.naming(target)
+        attemptFailed(hasBegun ? .broken(fault, target) : fault)
+    }
+
+    // MARK: chunks
+
+    private func drainReader() throws(Fault) {
+        while case .calling = state, let event = try reader?.next(index: &loop.answerIndex) {
+            switch event {
+            case .chunk(let chunk): chunkReceived(chunk)
+            case .done:
+                guard !summary.finishes.isEmpty else { throw .badAnswer(target, "it ended before the answer did") }
+                answerIsWhole()
+            }
+        }
+    }
+
+    private func chunkReceived(_ chunk: AnswerChunk) {
+        if let told = chunk.usage { usage = told }
+        summary.finishes.append(contentsOf: chunk.finishes)
+        stored?.append(chunk.raw)
+        if let answer = stored, answer.cost > snapshot.pipeline.maxAnswerBytes { stored = nil }
+        for fragment in chunk.fragments { outputBytes += fragment.text.readableBytes }
+        guard hasBegun || chunk.hasContent || heldChunks.count >= Self.maxHeldChunks else {
+            heldChunks.append(chunk)
+            return
+        }
+        if !hasBegun, let target {
+            begin(cache: cachePlan.isBypass ? .bypass : .miss, model: target.model, provider: target.provider)
+            for held in heldChunks { restore(held) }
+            heldChunks.removeAll()
+        }
+        restore(chunk)
+    }
+
+    private func answerIsWhole() {
+        restorer?.finish { deliver($0) }
+        stored?.finishes = summary.finishes
+        share()
+        end()
+    }
+}
+
+extension AnswerChunk {
+    /// Whether there is anything in it that a reader would miss.
+    var hasContent: Bool {
+        !finishes.isEmpty || fragments.contains { $0.text.readableBytes > 0 || $0.name != nil || $0.callID != nil }
+    }
+}
+
+extension Fault {
+    static func badAnswer(_ target: UpstreamTarget?, _ reason: String) -> Fault {
+        Fault(
+            .upstreamBadAnswer, origin: .upstream,
+            message: "The answer of the provider `\(target?.provider ?? "")` cannot be used: \(reason).")
+    }
+
+    /// A part of the answer has been delivered, so nobody else can be asked.
+    static func broken(_ fault: Fault, _ target: UpstreamTarget?) -> Fault {
+        Fault(
+            .streamBroken, origin: fault.origin,
+            message: "The stream of the provider `\(target?.provider ?? "")` broke before the answer's end.",
+            retryAfterMilliseconds: fault.retryAfterMilliseconds)
+    }
+
+    func naming(_ target: UpstreamTarget?) -> Fault {
+        var fault = self
+        if let target, origin == .upstream, !message.contains("`") {
+            fault.message = message.replacing("The provider", with: "The provider `\(target.provider)`", maxReplacements: 1)
+        }
+        return fault
+    }
+}

@@ -1,0 +1,256 @@
+import EmbeddedStore
+package import GatewayCore
+import GatewayJSON
+import NIOCore
+import Providers
+import Scrubbing
+
+/// One request under way: carries out what the phases decide. Confined to its event loop.
+///
+/// ```
+/// authenticate → limit → scrub → cache ─ hit ───────────────→ answer → record
+///                                  ├ wait ─ answered ───────→ answer → record
+///                                  └ lead, miss → route → call → answer → record
+/// ```
+package final class Exchange {
+    enum State {
+        case new
+        /// An equal request is under way.
+        case waiting(CacheKey, FlightWaiterID)
+        /// A provider has the request.
+        case calling
+        /// A stored answer is being told.
+        case replaying
+        case over
+    }
+
+    package var requestID: RequestID { request.id }
+    /// Whether the caller asked for a stream; known when the answer begins.
+    package var isStreamed: Bool { envelope.isStreamed }
+    let request: CallerRequest
+    let loop: GatewayLoop
+    /// The configuration that the request began with.
+    let snapshot: GatewaySnapshot
+    var state = State.new
+    private var receiver: (any AnswerReceiver)?
+    private(set) var isPaused = false
+
+    // What the phases find out.
+    var envelope = ChatEnvelope(model: "")
+    var body = ByteBuffer()
+    var sequence: AttemptSequence?
+    var target: UpstreamTarget?
+    var summary: AnswerSummary
+    var placeholders = PlaceholderMap()
+    var reservedBytes = 0
+    var holdsPlace = false
+
+    // cache
+    var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
+    var cacheKey: CacheKey?
+    var leadsFlight = false
+    var stored: StoredAnswer?
+    var replay: [ByteBuffer] = []
+
+    // call and answer
+    var call: UpstreamCall?
+    var callStartedAt = NIODeadline.uptimeNanoseconds(0)
+    var reader: AnswerReader?
+    var errorStatus: (status: Int, retryAfterMilliseconds: Int64?)?
+    var errorBody = ByteBuffer()
+    var restorer: AnswerRestorer?
+    var heldChunks: [AnswerChunk] = []
+    var hasBegun = false
+    var usage: TokenUsage?
+    var outputBytes = 0
+    private var deadlineTimer: Scheduled<Void>?
+
+    init(_ request: CallerRequest, loop: GatewayLoop, receiver: any AnswerReceiver) {
+        self.request = request
+        self.loop = loop
+        self.receiver = receiver
+        snapshot = loop.snapshot
+        summary = AnswerSummary(requestID: request.id)
+        summary.timings[.authenticate] = request.authenticationNanoseconds
+    }
+
+    var isOver: Bool {
+        if case .over = state { true } else { false }
+    }
+
+    // MARK: for doors
+
+    /// The caller has left. The provider's request is closed at once, what was produced is booked, and the receiver hears nothing more.
+    package func cancel() {
+        guard !isOver else { return }
+        receiver = nil
+        close(.cancelled, fault: nil)
+    }
+
+    /// The caller reads no further for now: the provider is not read either. What is already on its way may still come.
+    package func pause() {
+        guard !isOver, !isPaused else { return }
+        isPaused = true
+        call?.pauseReading()
+    }
+
+    package func resume() {
+        guard !isOver, isPaused else { return }
+        isPaused = false
+        if case .replaying = state { continueReplay() } else { call?.resumeReading() }
+    }
+
+    // MARK: the phases before the call
+
+    func start() {
+        guard !isOver else { return }
+        armDeadline()
+        do {
+            try admit()
+            try limit()
+            try prepare()
+            try lookUp()
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func armDeadline() {
+        let timeout = min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout)
+        deadlineTimer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: request.receivedAt + timeout) { [self] in
+            guard !isOver else { return }
+            fail(Fault(.deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed."))
+        }
+    }
+
+    /// Takes a place and the bytes in the in-flight budget.
+    private func admit() throws(Fault) {
+        guard loop.budget.openRequest() else { throw .overloaded }
+        holdsPlace = true
+        // The body, its rendered copy, and an answer of about the same size.
+        let bytes = 3 * request.body.readableBytes + 4096
+        guard loop.budget.reserve(bytes) else { throw .overloaded }
+        reservedBytes = bytes
+    }
+
+    private func limit() throws(Fault) {
+        guard let limit = request.principal.requestLimit else { return }
+        let began = NIODeadline.now()
+        defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
+        switch loop.stores.limiter.admit(request.principal.keyID, limit: limit, now: began) {
+        case .admitted(let status):
+            summary.rateLimit = status
+        case .refused(let status, let wait):
+            summary.rateLimit = status
+            throw Fault(
+                .rateLimited, origin: .gateway,
+                message: "This key may send \(limit.burst) requests at once and one more every \(limit.emissionIntervalNanoseconds / 1_000_000) ms.",
+                retryAfterMilliseconds: wait)
+        case nil:
+            throw .overloaded
+        }
+    }
+
+    /// Reads the request, resolves its model, scrubs it and writes it as the provider will see it.
+    private func prepare() throws(Fault) {
+        let began = NIODeadline.now()
+        envelope = try loop.workspace.read(request.body)
+        let plan = try snapshot.models.resolve(envelope.model, for: request.principal).get()
+        var sequence = AttemptSequence(plan: plan)
+        guard case .call(let target) = sequence.start() else { throw Fault(.internalError, origin: .gateway, message: "The route has no target.") }
+        self.sequence = sequence
+        self.target = target
+        summary.routeReason = sequence.reason
+        let routed = NIODeadline.now()
+        summary.timings[.route] += (routed - began).nanoseconds
+
+        defer { summary.timings[.scrub] += (NIODeadline.now() - routed).nanoseconds }
+        try loop.withScrubber(request.principal.scrub) { scrubber throws(Fault) in
+            defer {
+                placeholders = scrubber.placeholders
+                summary.scrubbed = scrubber.counts.map { ScrubCount(kind: $0.kind.name, count: $0.count) }
+            }
+            try loop.workspace.scrub(request.body, with: &scrubber)
+        }
+        body = loop.workspace.render(request.body, upstreamModel: target.upstreamModel, asksForUsage: envelope.isStreamed)
+    }
+
+    // MARK: telling the caller
+
+    /// Tells the caller that the answer begins; once.
+    func begin(cache: CacheStatus, model: String, provider: String) {
+        guard !hasBegun else { return }
+        hasBegun = true
+        summary.cache = cache
+        receiver?.answerBegan(
+            AnswerHead(
+                requestID: request.id, model: model, provider: provider, cache: cache, routeReason: summary.routeReason,
+                createdUnixSeconds: loop.clock.unixMilliseconds() / 1_000, scrubbed: summary.scrubbed, rateLimit: summary.rateLimit))
+    }
+
+    func deliver(_ chunk: AnswerChunk) {
+        if chunk.isUsageOnly, !envelope.wantsUsageChunk { return }
+        receiver?.answerReceived(chunk)
+    }
+
+    /// The answer is whole.
+    func end() {
+        guard !isOver else { return }
+        let receiver = self.receiver
+        close(.answered, fault: nil)
+        receiver?.answerEnded(summary)
+    }
+
+    func fail(_ fault: Fault) {
+        guard !isOver else { return }
+        let receiver = self.receiver
+        close(.failed, fault: fault)
+        receiver?.answerFailed(fault, summary: summary)
+    }
+
+    // MARK: record
+
+    /// The request is over: gives back what it holds, books it and writes it down.
+    private func close(_ outcome: Outcome, fault: Fault?) {
+        let waiting: (CacheKey, FlightWaiterID)? = if case .waiting(let key, let waiter) = state { (key, waiter) } else { nil }
+        state = .over
+        receiver = nil
+        deadlineTimer?.cancel()
+        deadlineTimer = nil
+        if outcome != .answered { call?.cancel() }
+        if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
+        call = nil
+        let began = NIODeadline.now()
+        settle(outcome)
+        if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
+        if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
+        if reservedBytes > 0 { loop.budget.release(reservedBytes) }
+        if holdsPlace { loop.budget.closeRequest() }
+        body = ByteBuffer()
+        summary.timings[.record] += (NIODeadline.now() - began).nanoseconds
+        let record = LedgerRecord(
+            summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
+            requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,
+            receivedUnixMilliseconds: request.id.unixMilliseconds)
+        loop.stores.ledger.append(record)
+        loop.metrics.record(record)
+        loop.logger.log(record)
+    }
+
+    /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.
+    private func settle(_ outcome: Outcome) {
+        summary.attempts = sequence.map { state in call == nil && callStartedAt == .uptimeNanoseconds(0) ? 0 : state.attempts } ?? 0
+        guard summary.attempts > 0 else {
+            summary.usage = usage ?? TokenUsage()
+            summary.costNanoUSD = 0
+            return
+        }
+        if let usage {
+            summary.usage = usage
+        } else if outcome == .answered || hasBegun {
+            summary.usage = TokenUsage(input: UInt64(request.body.readableBytes / 4), output: UInt64((outputBytes + 3) / 4))
+            summary.isEstimated = true
+        }
+        summary.costNanoUSD = target?.price?.cost(of: summary.usage)
+    }
+}

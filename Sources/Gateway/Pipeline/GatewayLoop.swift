@@ -1,0 +1,161 @@
+package import EmbeddedStore
+package import GatewayCore
+package import GatewayCrypto
+import GatewayJSON
+package import Logging
+package import NIOCore
+import Providers
+import Scrubbing
+
+/// What the event loops of one process share. Each part guards itself.
+package struct GatewayStores: Sendable {
+    package let limiter: EmbeddedLimiter
+    package let cache: EmbeddedResponseCache
+    package let ledger: EmbeddedLedger
+
+    package init(limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, ledger: EmbeddedLedger) {
+        self.limiter = limiter
+        self.cache = cache
+        self.ledger = ledger
+    }
+}
+
+/// The gateway on one event loop: what a request needs that is not shared. Confined to that loop.
+package final class GatewayLoop {
+    package let eventLoop: any EventLoop
+    package private(set) var snapshot: GatewaySnapshot
+    package private(set) var isDraining = false
+    let stores: GatewayStores
+    let pool: UpstreamPool
+    let logger: Logger
+    let metrics: PipelineMetrics
+    let clock: WallClock
+    var budget: InFlightBudget
+    var workspace = RequestWorkspace()
+    var answerIndex = JSONIndex()
+    /// One scrubber for each set of rules in use, so that its memory serves request after request.
+    private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
+    private let credentialHash: KeyedHash
+    private let cacheHash: KeyedHash
+    private var random = SystemRandomNumberGenerator()
+
+    /// - Parameters:
+    ///   - pepper: the secret under which credentials are hashed.
+    ///   - cacheSecret: the secret under which cache keys are hashed.
+    ///   - share: how many event loops share the process' in-flight budget.
+    package init(
+        eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret, share: Int,
+        logger: Logger, clock: WallClock = .system
+    ) throws(CryptoError) {
+        self.eventLoop = eventLoop
+        self.snapshot = snapshot
+        self.stores = stores
+        self.logger = logger
+        self.clock = clock
+        pool = UpstreamPool(eventLoop: eventLoop)
+        metrics = PipelineMetrics()
+        budget = Self.budget(snapshot.pipeline, share: share)
+        self.share = max(1, share)
+        credentialHash = try KeyedHash(key: pepper)
+        cacheHash = try KeyedHash(key: cacheSecret)
+    }
+
+    private let share: Int
+
+    private static func budget(_ settings: PipelineSettings, share: Int) -> InFlightBudget {
+        InFlightBudget(
+            maxRequests: max(1, settings.maxInFlightRequests / max(1, share)), maxBytes: max(1, settings.maxInFlightBytes / max(1, share)))
+    }
+
+    package var settings: DoorSettings { snapshot.door }
+
+    /// Takes a new configuration; requests under way go on with the one that they began with. The in-flight budget keeps its size.
+    package func update(_ snapshot: GatewaySnapshot) {
+        self.snapshot = snapshot
+        scrubbers.removeAll()
+    }
+
+    /// From now on doors tell their peers to go elsewhere.
+    package func beginDraining() {
+        isDraining = true
+    }
+
+    /// Closes the connections to providers. No request may be under way.
+    package func shutdown() {
+        pool.shutDown()
+    }
+
+    package func makeRequestID() -> RequestID {
+        RequestID(unixMilliseconds: clock.unixMilliseconds(), random: &random)
+    }
+
+    // MARK: authenticate
+
+    /// Hashes a credential; `nil` for one that no gateway can have issued.
+    package func digest(of credential: UnsafeRawBufferPointer) -> CredentialDigest? {
+        guard APIKey.isWellFormed(credential) else { return nil }
+        return credentialHash.hash(credential).withUnsafeBytes { CredentialDigest($0) }
+    }
+
+    /// Finds whom a credential stands for, under the current configuration.
+    package func authenticate(_ digest: CredentialDigest) -> Result<Principal, Fault> {
+        snapshot.keys.authenticate(digest, unixSeconds: Int64(clamping: clock.unixMilliseconds() / 1_000))
+    }
+
+    package func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault> {
+        guard let digest = digest(of: credential) else { return .failure(.unknownCredential) }
+        return authenticate(digest)
+    }
+
+    // MARK: requests
+
+    /// Takes a request through the pipeline. The receiver is told nothing before this has returned.
+    package func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> Exchange {
+        let exchange = Exchange(request, loop: self, receiver: receiver)
+        eventLoop.assumeIsolated().execute { exchange.start() }
+        return exchange
+    }
+
+    package func models(for principal: Principal) -> [ModelListing] {
+        snapshot.models.names(for: principal).map { name, plan in
+            ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
+        }
+    }
+
+    /// A finished request of the principal's tenant; `nil` for one that never was, is forgotten or is another tenant's.
+    package func receipt(_ id: RequestID, for principal: Principal) -> LedgerRecord? {
+        stores.ledger.record(id, tenant: principal.tenant)
+    }
+
+    // MARK: what doors hold for requests that are still arriving
+
+    package func reserveBytes(_ count: Int) -> Bool { budget.reserve(count) }
+    package func releaseBytes(_ count: Int) { budget.release(count) }
+
+    // MARK: scrub
+
+    /// Lends the scrubber of a set of rules, ready for another request.
+    func withScrubber<Result>(_ rules: ScrubRules, _ body: (inout RequestScrubber) throws(Fault) -> Result) throws(Fault) -> Result {
+        var scrubber = scrubbers.removeValue(forKey: ObjectIdentifier(rules)) ?? RequestScrubber(policy: rules.policy)
+        scrubber.reset()
+        defer { scrubbers[ObjectIdentifier(rules)] = scrubber }
+        return try body(&scrubber)
+    }
+
+    // MARK: cache
+
+    /// The key of everything that could change an answer: whose it is, under which policy, from where, and the request as the provider sees it.
+    func cacheKey(principal: Principal, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
+        let digest = cacheHash.hash(parts: { add in
+            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + [principal.scrub.version, target.provider, target.model] {
+                var part = part
+                part.withUTF8 { text in
+                    withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)
+                    add(UnsafeRawBufferPointer(text))
+                }
+            }
+            body.withUnsafeReadableBytes(add)
+        })
+        return digest.withUnsafeBytes { CacheKey($0) }
+    }
+}

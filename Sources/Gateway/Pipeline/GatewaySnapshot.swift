@@ -1,0 +1,116 @@
+package import GatewayCore
+package import NIOCore
+package import Providers
+
+/// What a door must know of the configuration.
+package struct DoorSettings: Sendable {
+    /// Largest request body, in bytes.
+    package var maxRequestBytes: Int
+    /// How long a request's head, and then its body, may take to arrive.
+    package var slowRequestTimeout: TimeAmount
+    /// How long a kept-alive connection may be idle.
+    package var idleTimeout: TimeAmount
+    /// How often a stream says that it is alive while the provider thinks.
+    package var keepAliveInterval: TimeAmount
+    /// How long accepted work may go on after the gateway was told to stop.
+    package var drainDeadline: TimeAmount
+    package var replicaID: String
+    package var region: String
+    package var serverVersion: String
+    /// Open streams of one connection.
+    package var maxConcurrentStreams: Int
+    package var wire: WireDoorSettings
+
+    package init(
+        maxRequestBytes: Int = 4 << 20, slowRequestTimeout: TimeAmount = .seconds(20), idleTimeout: TimeAmount = .seconds(120),
+        keepAliveInterval: TimeAmount = .seconds(10), drainDeadline: TimeAmount = .seconds(20), replicaID: String = "local",
+        region: String = "", serverVersion: String = "", maxConcurrentStreams: Int = 256, wire: WireDoorSettings = WireDoorSettings()
+    ) {
+        self.maxRequestBytes = maxRequestBytes
+        self.slowRequestTimeout = slowRequestTimeout
+        self.idleTimeout = idleTimeout
+        self.keepAliveInterval = keepAliveInterval
+        self.drainDeadline = drainDeadline
+        self.replicaID = replicaID
+        self.region = region
+        self.serverVersion = serverVersion
+        self.maxConcurrentStreams = maxConcurrentStreams
+        self.wire = wire
+    }
+}
+
+/// What the wire protocol's door announces in WELCOME.
+package struct WireDoorSettings: Sendable {
+    /// Largest frame, in bytes.
+    package var maxFrameBytes: Int
+    /// Bytes that a client may send ahead, on one stream and on all together.
+    package var initialStreamCredit: Int
+    package var initialConnectionCredit: Int
+    /// How long a connection without a stream is kept.
+    package var idleTimeout: TimeAmount
+
+    package init(
+        maxFrameBytes: Int = 64 << 10, initialStreamCredit: Int = 256 << 10, initialConnectionCredit: Int = 1 << 20,
+        idleTimeout: TimeAmount = .seconds(60)
+    ) {
+        self.maxFrameBytes = maxFrameBytes
+        self.initialStreamCredit = initialStreamCredit
+        self.initialConnectionCredit = initialConnectionCredit
+        self.idleTimeout = idleTimeout
+    }
+}
+
+/// What the pipeline itself is bound by.
+package struct PipelineSettings: Sendable {
+    /// Requests in the process at once, and bytes of theirs; each event loop has its share.
+    package var maxInFlightRequests: Int
+    package var maxInFlightBytes: Int
+    /// Largest answer of a provider, in bytes.
+    package var maxAnswerBytes: Int
+    package var defaultTimeout: TimeAmount
+    package var maxTimeout: TimeAmount
+    package var cacheScope: CacheScope
+
+    package init(
+        maxInFlightRequests: Int = 4096, maxInFlightBytes: Int = 256 << 20, maxAnswerBytes: Int = 16 << 20,
+        defaultTimeout: TimeAmount = .seconds(120), maxTimeout: TimeAmount = .seconds(600), cacheScope: CacheScope = .tenant
+    ) {
+        self.maxInFlightRequests = maxInFlightRequests
+        self.maxInFlightBytes = maxInFlightBytes
+        self.maxAnswerBytes = maxAnswerBytes
+        self.defaultTimeout = defaultTimeout
+        self.maxTimeout = maxTimeout
+        self.cacheScope = cacheScope
+    }
+}
+
+/// A provider, ready to be called.
+package struct ProviderBinding: Sendable {
+    package var endpoint: UpstreamEndpoint
+    /// Credential and content type; the credential is in here and nowhere else.
+    package var headers: UpstreamHeaders
+
+    package init(endpoint: UpstreamEndpoint, headers: UpstreamHeaders) {
+        self.endpoint = endpoint
+        self.headers = headers
+    }
+}
+
+/// Everything that follows from the configuration, made once and never changed; a reload makes a new one. Requests under way keep theirs.
+package final class GatewaySnapshot: Sendable {
+    package let keys: KeyTable
+    package let models: ModelTable
+    package let providers: [String: ProviderBinding]
+    package let door: DoorSettings
+    package let pipeline: PipelineSettings
+
+    package init(
+        keys: KeyTable, models: ModelTable, providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings
+    ) {
+        self.keys = keys
+        self.models = models
+        self.providers = providers
+        self.door = door
+        self.pipeline = pipeline
+    }
+}

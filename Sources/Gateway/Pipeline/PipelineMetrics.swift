@@ -1,0 +1,21 @@
+import GatewayCore
+import Metrics
+
+/// What is counted of every request, under OpenTelemetry's names where there are some.
+struct PipelineMetrics {
+    private let answered = Counter(label: "agentshield.requests", dimensions: [("outcome", "answered")])
+    private let failed = Counter(label: "agentshield.requests", dimensions: [("outcome", "failed")])
+    private let cancelled = Counter(label: "agentshield.requests", dimensions: [("outcome", "cancelled")])
+    private let overhead = Timer(label: "agentshield.overhead.duration")
+    private let call = Timer(label: "gen_ai.client.operation.duration")
+
+    func record(_ record: LedgerRecord) {
+        switch record.outcome {
+        case .answered: answered.increment()
+        case .failed: failed.increment()
+        case .cancelled: cancelled.increment()
+        }
+        overhead.recordMicroseconds(Int64(record.summary.timings.overheadMicroseconds))
+        if record.summary.attempts > 0 { call.recordNanoseconds(record.summary.timings[.call]) }
+    }
+}

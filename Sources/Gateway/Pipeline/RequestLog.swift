@@ -1,0 +1,37 @@
+import GatewayCore
+import Logging
+
+/// The request log: one line for each request, and never a word of its text.
+extension Logger {
+    func log(_ record: LedgerRecord) {
+        let level: Logger.Level = record.outcome == .failed ? .notice : .info
+        self.log(
+            level: level, "request \(record.outcome.rawValue)",
+            metadata: [
+                "request_id": "\(record.summary.requestID)",
+                "tenant": "\(record.tenant)",
+                "key": "\(record.keyID)",
+                "model": "\(record.usedModel ?? "-")",
+                "provider": "\(record.provider ?? "-")",
+                "route": "\(record.summary.routeReason)",
+                "cache": "\(record.summary.cache.name)",
+                "attempts": "\(record.summary.attempts)",
+                "error": "\(record.fault ?? "-")",
+                "input_tokens": "\(record.summary.usage.input)",
+                "output_tokens": "\(record.summary.usage.output)",
+                "cost_nano_usd": "\(record.summary.costNanoUSD.map(String.init) ?? "-")",
+                "scrubbed": "\(record.summary.scrubbed.map { "\($0.kind)=\($0.count)" }.joined(separator: ","))",
+                "call_us": "\(record.summary.timings.microseconds(.call))",
+                "overhead_us": "\(record.summary.timings.overheadMicroseconds)",
+            ])
+    }
+
+    func logFallback(_ id: RequestID, from failed: UpstreamTarget, to next: UpstreamTarget, fault: Fault) {
+        notice(
+            "upstream failed, trying the next",
+            metadata: [
+                "request_id": "\(id)", "failed": "\(failed.provider)/\(failed.model)", "next": "\(next.provider)/\(next.model)",
+                "error": "\(fault.kind.presentation.name)",
+            ])
+    }
+}

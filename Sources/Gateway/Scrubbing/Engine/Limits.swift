@@ -1,0 +1,21 @@
+/// The engine's bounds, in bytes. They are the same for whole texts and for streams: this is what makes a stream's result exact.
+enum Limits {
+    /// What a recogniser may look at before its trigger: the longest local part, credential name or context window, and a boundary byte.
+    static let lookBehind = 128
+    /// How far to the left of a value a context word counts.
+    static let contextWindow = 64
+    /// The longest local part of an e-mail address (RFC 5321, 4.5.3.1.1).
+    static let emailLocalPart = 64
+    /// The longest domain (RFC 5321, 4.5.3.1.2).
+    static let emailDomain = 255
+    /// The longest number with its separators.
+    static let numberPhrase = 48
+    /// The longest credential that is one token; what follows is other text.
+    static let token = 4096
+    /// The longest name of a kind.
+    static let kindName = 32
+    /// The most digits in a placeholder's number.
+    static let placeholderDigits = 7
+    /// The longest finding that joins overlapping candidates.
+    static let joinedSpan = 8192
+}

@@ -1,0 +1,92 @@
+/// The values behind one request's placeholders. Numbers count from 1 per kind, in the order of first occurrence; the same value has the
+/// same number. Holds personal data: it lives as long as its request and is never logged.
+public struct PlaceholderMap: Sendable {
+    private struct Entry: Sendable {
+        var kind: EntityKind
+        var number: Int
+        var value: Range<Int>
+    }
+
+    /// The placeholders of one kind.
+    struct Series: Sendable {
+        let kind: EntityKind
+        /// The kind's name in upper case.
+        let name: [UInt8]
+        /// The entry of number `n` is at `n - 1`.
+        fileprivate(set) var entries: [Int] = []
+    }
+
+    private var storage: [UInt8] = []
+    private var entries: [Entry] = []
+    private(set) var series: [Series] = []
+    /// Open addressing, linear probing; entry index + 1, 0 where free. A power of two, at most half full.
+    private var slots: [Int32] = []
+
+    public init() {}
+
+    /// Nothing was replaced: restoring would change nothing and can be left out.
+    public var isEmpty: Bool { entries.isEmpty }
+
+    /// How many values there are.
+    public var count: Int { entries.count }
+
+    /// The number of `value`, which it gets now if it has none.
+    mutating func number(for value: UnsafeRawBufferPointer, kind: EntityKind) -> Int {
+        if entries.count * 2 >= slots.count { grow() }
+        var slot = Self.hash(value, kind) & (slots.count - 1)
+        while slots[slot] != 0 {
+            let entry = entries[Int(slots[slot]) - 1]
+            if entry.kind == kind, isEqual(entry.value, value) { return entry.number }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        let seriesIndex = indexOfSeries(kind)
+        let number = series[seriesIndex].entries.count + 1
+        series[seriesIndex].entries.append(entries.count)
+        let start = storage.count
+        storage.append(contentsOf: value)
+        entries.append(Entry(kind: kind, number: number, value: start..<storage.count))
+        slots[slot] = Int32(truncatingIfNeeded: entries.count)
+        return number
+    }
+
+    /// The value of placeholder `number` of a kind, by index into ``series``; nil if it was not issued.
+    func withValue<Result>(series index: Int, number: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+        guard series.indices.contains(index), number >= 1, number <= series[index].entries.count else { return nil }
+        let range = entries[series[index].entries[number - 1]].value
+        return storage.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// The placeholder of `number` was issued.
+    func isIssued(series index: Int, number: Int) -> Bool {
+        series.indices.contains(index) && number >= 1 && number <= series[index].entries.count
+    }
+
+    private mutating func indexOfSeries(_ kind: EntityKind) -> Int {
+        if let index = series.firstIndex(where: { $0.kind == kind }) { return index }
+        series.append(Series(kind: kind, name: Array(kind.name.utf8)))
+        return series.count - 1
+    }
+
+    private func isEqual(_ range: Range<Int>, _ value: UnsafeRawBufferPointer) -> Bool {
+        range.count == value.count && storage[range].elementsEqual(value)
+    }
+
+    private mutating func grow() {
+        slots = [Int32](repeating: 0, count: max(16, slots.count * 2))
+        for (index, entry) in entries.enumerated() {
+            var slot = storage.withUnsafeBytes {
+                Self.hash(UnsafeRawBufferPointer(rebasing: $0[entry.value]), entry.kind) & (slots.count - 1)
+            }
+            while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = Int32(truncatingIfNeeded: index + 1)
+        }
+    }
+
+    /// Seeded per process, so that values cannot be chosen to collide.
+    private static func hash(_ value: UnsafeRawBufferPointer, _ kind: EntityKind) -> Int {
+        var hasher = Hasher()
+        hasher.combine(kind.rawValue)
+        hasher.combine(bytes: value)
+        return hasher.finalize() & Int.max
+    }
+}

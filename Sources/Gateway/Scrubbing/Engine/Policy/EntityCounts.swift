@@ -1,0 +1,39 @@
+/// How many findings of each kind there were; takes no memory until there is one.
+public struct EntityCounts: Sendable, Equatable, Sequence {
+    private var entries: [Entry] = []
+
+    private struct Entry: Sendable, Equatable {
+        var kind: EntityKind
+        var count: Int
+    }
+
+    public init() {}
+
+    public subscript(kind: EntityKind) -> Int {
+        entries.first { $0.kind == kind }?.count ?? 0
+    }
+
+    public var isEmpty: Bool { entries.isEmpty }
+
+    /// Findings of all kinds together.
+    public var total: Int { entries.reduce(0) { $0 + $1.count } }
+
+    /// Adds a finding of `kind`.
+    public mutating func add(_ kind: EntityKind) {
+        if let index = entries.firstIndex(where: { $0.kind >= kind }) {
+            if entries[index].kind == kind {
+                entries[index].count += 1
+            } else {
+                entries.insert(Entry(kind: kind, count: 1), at: index)
+            }
+        } else {
+            entries.append(Entry(kind: kind, count: 1))
+        }
+    }
+
+    /// By kind, in the kinds' order.
+    public func makeIterator() -> AnyIterator<(kind: EntityKind, count: Int)> {
+        var iterator = entries.makeIterator()
+        return AnyIterator { iterator.next().map { ($0.kind, $0.count) } }
+    }
+}

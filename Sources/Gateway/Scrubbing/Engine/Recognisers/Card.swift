@@ -1,0 +1,67 @@
+/// Payment cards: issuer prefix with its lengths, Luhn's check digit, one kind of separator.
+enum Card {
+    static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
+        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.digitCount >= 13, isStart(text, phrase.start) else { return nil }
+        var groups = phrase.groupCount
+        while groups > 0 {
+            let count = phrase.digitCount(beforeGroup: groups)
+            if count < 13 { return nil }
+            if count <= 19, phrase.endsCleanly(afterGroups: groups), hasCardShape(phrase, groups: groups),
+                isIssued(phrase, count: count), luhn(phrase, count: count)
+            {
+                return Finding(kind: .card, range: phrase.start..<phrase.end(ofGroup: groups - 1), score: groups > 1 ? 0.95 : 0.9)
+            }
+            groups -= 1
+        }
+        return nil
+    }
+
+    /// Not the decimals of a number: `0.4111…`. Only one digit is taken for an integer part: more may be the end of another entity.
+    private static func isStart(_ text: Text, _ start: Int) -> Bool {
+        guard text.before(start) == UInt8(ascii: "."), text.before(start - 1).isDigit else { return true }
+        let before = text.before(start - 2)
+        return before.isWordByte || before == UInt8(ascii: ".")
+    }
+
+    /// One group, or groups of two digits and more with the same space, hyphen or dot between them.
+    private static func hasCardShape(_ phrase: NumberPhrase, groups: Int) -> Bool {
+        guard groups > 1 else { return true }
+        let separator = phrase.separators[0]
+        guard separator != UInt8(ascii: "/"), phrase.hasUniformSeparators(groups: groups) else { return false }
+        return (0..<groups).allSatisfy { phrase.groups[$0] >= 2 }
+    }
+
+    private static func luhn(_ phrase: NumberPhrase, count: Int) -> Bool {
+        var sum = 0
+        for index in 0..<count {
+            let digit = phrase.digit(count - 1 - index)
+            sum += index & 1 == 0 ? digit : (digit > 4 ? 2 * digit - 9 : 2 * digit)
+        }
+        return sum % 10 == 0
+    }
+
+    /// The issuers' ranges and lengths (ISO/IEC 7812 as the networks publish them).
+    private static func isIssued(_ phrase: NumberPhrase, count: Int) -> Bool {
+        let four = phrase.value(0..<4)
+        let two = four / 100
+        switch four {
+        case 4000...4999: return count == 13 || count == 16 || count == 19  // Visa
+        case 2200...2204: return count >= 16  // Mir
+        case 2221...2720: return count == 16  // Mastercard
+        case 3000...3059, 3095, 3800...3999: return count >= 14  // Diners Club
+        case 3528...3589: return count >= 16  // JCB
+        case 6011, 6440...6599: return count >= 16  // Discover, RuPay
+        case 5018, 5020, 5038, 5893, 6304, 6759, 6761...6763: return true  // Maestro
+        case 9792: return count == 16  // Troy
+        default: break
+        }
+        switch two {
+        case 34, 37: return count == 15  // American Express
+        case 36: return count >= 14  // Diners Club
+        case 51...55: return count == 16  // Mastercard
+        case 62, 81: return count >= 16  // UnionPay
+        case 50, 56...58, 60, 61, 63, 64, 66...69: return count == 16 || count >= 18  // Maestro, RuPay, Elo, Hipercard
+        default: return false
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/// Spanish identity numbers: DNI (eight digits and a letter) and NIE (X, Y or Z, seven digits and a letter), letter by mod 23.
+enum SpanishIdentity {
+    /// A DNI: `12345678Z`, `12.345.678-Z`, `12345678 Z`, lower case too unless a space stands before the letter.
+    static func matchDNI(_ phrase: NumberPhrase, _ text: inout Text) -> Finding? {
+        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.digitCount >= 8 else { return nil }
+        let groups = phrase.groups[0] == 8 ? 1 : 3
+        if groups == 3 {
+            let isDotted = phrase.separators[0] == UInt8(ascii: ".") || phrase.separators[0] == UInt8(ascii: " ")
+            guard isDotted, phrase.hasUniformSeparators(groups: 3), phrase.groups[0] == 2, phrase.groups[1] == 3, phrase.groups[2] == 3
+            else { return nil }
+        }
+        let end = phrase.end(ofGroup: groups - 1)
+        guard let letter = letterEnd(&text, after: end, number: phrase.value(0..<8)) else { return nil }
+        return Finding(kind: .dni, range: phrase.start..<letter, score: 0.9)
+    }
+
+    /// A NIE: `X1234567L`, `x-1234567-l`.
+    static func matchNIE(_ text: inout Text, at start: Int) -> Finding? {
+        let prefix = text.byte(start).uppercased
+        guard prefix >= UInt8(ascii: "X"), prefix <= UInt8(ascii: "Z") else { return nil }
+        var index = start + 1
+        if text.byte(index) == UInt8(ascii: "-") || text.byte(index) == UInt8(ascii: " ") { index += 1 }
+        var number = Int(prefix - UInt8(ascii: "X"))
+        for _ in 0..<7 {
+            let byte = text.byte(index)
+            guard byte.isDigit else { return nil }
+            number = number * 10 + byte.digitValue
+            index += 1
+        }
+        guard let end = letterEnd(&text, after: index, number: number) else { return nil }
+        return Finding(kind: .nie, range: start..<end, score: 0.95)
+    }
+
+    /// The end of the control letter behind `index`, if it is the right one for `number` and ends the word.
+    private static func letterEnd(_ text: inout Text, after index: Int, number: Int) -> Int? {
+        var position = index
+        var letter = text.byte(position)
+        if letter == UInt8(ascii: "-") || letter == UInt8(ascii: " ") {
+            let isSpaced = letter == UInt8(ascii: " ")
+            position += 1
+            letter = text.byte(position)
+            if isSpaced, letter != letter.uppercased { return nil }
+        }
+        guard letter.isLetter, letter.uppercased == controlLetter(number), !text.byte(position + 1).isWordByte else { return nil }
+        return position + 1
+    }
+
+    static func controlLetter(_ number: Int) -> UInt8 {
+        let letters: StaticString = "TRWAGMYFPDXBNJZSQVHLCKE"
+        return letters.utf8Start[number % 23]
+    }
+}

@@ -1,0 +1,118 @@
+/// What became of a piece of a stream.
+public enum StreamOutcome: Hashable, Sendable {
+    /// What is decided was appended to the output.
+    case passed
+    /// The policy blocks these kinds; from here on the stream puts out nothing.
+    case blocked([EntityKind])
+}
+
+/// Scrubs a provider's answer as it arrives. Exact: the output's bytes, all together, are the same for every chunking, single bytes
+/// included. Findings are never numbered here: where the policy says `placeholder`, the value is redacted.
+///
+/// Feed it decoded text, one scrubber per choice and tool call: escapes of JSON would hide entities.
+public struct StreamScrubber: Sendable {
+    private let policy: ScrubPolicy
+    private var scanner: Scanner
+    private var findings: [Finding] = []
+    /// Left context, then undecided text.
+    private var buffer: [UInt8] = []
+    /// Where undecided text starts in `buffer`.
+    private var decided = 0
+    /// How much of `buffer` the last scan saw.
+    private var scanned = 0
+    private var blockedKinds: [EntityKind] = []
+    /// Findings by kind so far.
+    public private(set) var counts = EntityCounts()
+
+    /// An unbroken token that is longer than this is looked at again only after as many bytes: else a long one, fed byte by byte, would
+    /// cost the square of its length.
+    private static let patience = 96
+
+    public init(policy: ScrubPolicy) {
+        self.policy = policy
+        scanner = policy.answerScanner()
+    }
+
+    /// How many bytes are held back.
+    public var heldBack: Int { buffer.count - decided }
+
+    /// Takes a chunk; appends to `output` what no further chunk can change.
+    public mutating func feed(_ chunk: UnsafeRawBufferPointer, into output: inout [UInt8]) -> StreamOutcome {
+        guard blockedKinds.isEmpty else { return .blocked(blockedKinds) }
+        buffer.append(contentsOf: chunk)
+        if heldBack > Self.patience, buffer.count - scanned < Self.patience, !chunk.contains(where: { $0 <= 0x20 }) { return .passed }
+        return process(isFinal: false, into: &output)
+    }
+
+    /// Ends the text: decides and appends the rest. The scrubber is then ready for another text, with its counts kept.
+    public mutating func finish(into output: inout [UInt8]) -> StreamOutcome {
+        guard blockedKinds.isEmpty else { return .blocked(blockedKinds) }
+        let outcome = process(isFinal: true, into: &output)
+        buffer.removeAll(keepingCapacity: true)
+        decided = 0
+        scanned = 0
+        return outcome
+    }
+
+    private mutating func process(isFinal: Bool, into output: inout [UInt8]) -> StreamOutcome {
+        let origin = max(0, decided - Limits.lookBehind)
+        findings.removeAll(keepingCapacity: true)
+        var hold = buffer.withUnsafeBytes {
+            origin + scanner.collect(UnsafeRawBufferPointer(rebasing: $0[origin...]), isFinal: isFinal, into: &findings)
+        }
+        scanned = buffer.count
+        // Candidates that start in decided text were judged when it was decided.
+        findings.removeAll { origin + $0.range.lowerBound < decided }
+        Finding.resolveOverlaps(&findings)
+        hold = holdPoint(hold, origin: origin)
+        guard hold > decided else { return .passed }
+        for finding in findings where origin + finding.range.lowerBound < hold {
+            counts.add(finding.kind)
+            if policy.action(for: finding.kind) == .block, !blockedKinds.contains(finding.kind) { blockedKinds.append(finding.kind) }
+        }
+        guard blockedKinds.isEmpty else {
+            blockedKinds.sort()
+            return .blocked(blockedKinds)
+        }
+        write(upTo: hold, origin: origin, into: &output)
+        forget()
+        return .passed
+    }
+
+    /// Moves the hold off the inside of a UTF-8 sequence, and before a finding that crosses it, since what follows may join it.
+    private func holdPoint(_ hold: Int, origin: Int) -> Int {
+        var boundary = hold
+        while boundary > decided, boundary < buffer.count, hold - boundary < 3, buffer[boundary] & 0xC0 == 0x80 { boundary -= 1 }
+        for finding in findings where origin + finding.range.lowerBound < boundary && origin + finding.range.upperBound > boundary {
+            boundary = origin + finding.range.lowerBound
+        }
+        return boundary
+    }
+
+    private mutating func write(upTo hold: Int, origin: Int, into output: inout [UInt8]) {
+        buffer.withUnsafeBytes { bytes in
+            for finding in findings where origin + finding.range.lowerBound < hold {
+                let start = origin + finding.range.lowerBound
+                output.append(contentsOf: bytes[decided..<start])
+                decided = origin + finding.range.upperBound
+                let value = UnsafeRawBufferPointer(rebasing: bytes[start..<decided])
+                switch policy.action(for: finding.kind) {
+                case .placeholder, .redact: Replacement.redact(finding.kind, into: &output)
+                case .mask(let keepLast): Replacement.mask(value, keepLast: keepLast, into: &output)
+                case .block, .logOnly, .ignore: output.append(contentsOf: value)
+                }
+            }
+            output.append(contentsOf: bytes[decided..<hold])
+            decided = hold
+        }
+    }
+
+    /// Drops decided text that no look-behind reaches.
+    private mutating func forget() {
+        guard decided >= 4 * Limits.lookBehind else { return }
+        let dropped = decided - Limits.lookBehind
+        buffer.removeFirst(dropped)
+        decided -= dropped
+        scanned -= dropped
+    }
+}

@@ -1,0 +1,183 @@
+import GatewayCore
+import GatewayJSON
+package import GatewayPipeline
+import NIOCore
+package import Wire
+package import WireTransport
+
+/// One connection of the wire protocol: hands its requests to the pipeline and the answers back. Confined to the connection's event loop.
+package final class WireDoor: WireDelegate {
+    package typealias Machine = ServerConnection
+
+    let loop: GatewayLoop
+    private var credential: CredentialDigest?
+    private var exchanges: [StreamID: WireExchange] = [:]
+    private var extraIndex = JSONIndex()
+    private weak var handler: WireServerHandler?
+    private let connections: WireConnections
+
+    private init(loop: GatewayLoop, connections: WireConnections) {
+        self.loop = loop
+        self.connections = connections
+    }
+
+    /// The handler for a channel that has agreed on `agentshield/1`. It goes last into the pipeline.
+    package static func makeHandler(loop: GatewayLoop, compressor: LZ4Compressor, connections: WireConnections) -> WireServerHandler {
+        let settings = Self.serverSettings(loop.settings)
+        let door = WireDoor(loop: loop, connections: connections)
+        let handler = WireServerHandler(
+            ServerConnection(settings: settings, compressor: compressor, admission: loop, now: .now()), delegate: door)
+        door.handler = handler
+        connections.add(door)
+        return handler
+    }
+
+    private static func serverSettings(_ door: DoorSettings) -> ServerSettings {
+        var settings = ServerSettings()
+        settings.limits.maxMessageBytes = UInt32(clamping: door.maxRequestBytes)
+        settings.limits.maxFrameBytes = UInt32(clamping: door.wire.maxFrameBytes)
+        settings.limits.initialStreamCredit = UInt32(clamping: door.wire.initialStreamCredit)
+        settings.limits.initialConnectionCredit = UInt32(clamping: door.wire.initialConnectionCredit)
+        settings.limits.idleTimeoutMs = UInt32(clamping: door.wire.idleTimeout.nanoseconds / 1_000_000)
+        settings.common.idleTimeout = door.wire.idleTimeout
+        settings.maxInFlightRequestBytes = max(settings.maxInFlightRequestBytes, door.maxRequestBytes)
+        settings.limits.maxConcurrentStreams = UInt32(clamping: door.maxConcurrentStreams)
+        settings.helloTimeout = door.slowRequestTimeout
+        return settings
+    }
+
+    /// Tells the peer to go elsewhere and gives accepted requests until the drain deadline.
+    package func drain() {
+        handler?.perform { $0.goAway(.drain, message: "The replica is going away.", drainWithin: loop.settings.drainDeadline) }
+    }
+
+    // MARK: WireDelegate
+
+    package func eventReceived(_ event: ServerEvent, from handler: WireServerHandler) {
+        switch event {
+        case .helloReceived(let hello): helloReceived(hello, handler)
+        case .requestReceived(let stream, let request): requestReceived(request, on: stream, handler)
+        case .cancelReceived(let stream, _), .streamAborted(let stream, _): exchanges.removeValue(forKey: stream)?.cancel()
+        case .streamWritable(let stream): exchanges[stream]?.resume()
+        case .failed: cancelAll()
+        case .requestRefused, .goAwayReceived, .closed: break
+        }
+    }
+
+    package func connectionClosed(_ handler: WireServerHandler, error: (any Error)?) {
+        connections.remove(self)
+        cancelAll()
+    }
+
+    private func cancelAll() {
+        let open = exchanges
+        exchanges.removeAll()
+        for exchange in open.values { exchange.cancel() }
+    }
+
+    // MARK: requests
+
+    private func helloReceived(_ hello: Hello, _ handler: WireServerHandler) {
+        guard !hello.credential.isEmpty else { return reject(.missingCredential, handler) }
+        guard let digest = hello.credential.withUnsafeBytes(loop.digest) else { return reject(.unknownCredential, handler) }
+        switch loop.authenticate(digest) {
+        case .failure(let fault): reject(fault, handler)
+        case .success:
+            credential = digest
+            let settings = loop.settings
+            handler.perform {
+                $0.accept(
+                    region: Text(settings.region), replicaID: Text(settings.replicaID), serverVersion: Text(settings.serverVersion))
+                if loop.isDraining { $0.goAway(.drain, drainWithin: settings.drainDeadline) }
+            }
+        }
+    }
+
+    private func reject(_ fault: Fault, _ handler: WireServerHandler) {
+        handler.perform { $0.reject(ErrorBody(fault, requestID: nil)) }
+    }
+
+    private func requestReceived(_ request: Request, on stream: StreamID, _ handler: WireServerHandler) {
+        let receivedAt = NIODeadline.now()
+        let id = loop.makeRequestID()
+        do throws(Fault) {
+            let principal = try authenticate(request, handler)
+            let authenticated = NIODeadline.now() - receivedAt
+            switch request.operation {
+            case .chat(let chat):
+                let body = try ChatTranslation.body(of: chat, extra: &extraIndex)
+                begin(
+                    chat, request, on: stream, handler,
+                    CallerRequest(
+                        id: id, principal: principal, body: body, receivedAt: receivedAt, authenticationNanoseconds: authenticated.nanoseconds))
+            case .models(let models):
+                tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
+            case .embeddings, .feedback, .resume:
+                throw Fault(.unsupported, origin: .gateway, message: "This gateway does not offer this operation yet.")
+            case nil:
+                throw Fault(.unsupported, origin: .downstream, message: "The request names no operation that this gateway knows.")
+            }
+        } catch {
+            handler.perform { $0.sendError(ErrorBody(error, requestID: id), on: stream) }
+        }
+    }
+
+    /// Authority is looked up anew for each request, so that a key that has been revoked is refused at once.
+    private func authenticate(_ request: Request, _ handler: WireServerHandler) throws(Fault) -> Principal {
+        guard request.credential.isEmpty else { return try request.credential.withUnsafeBytes(loop.authenticate).get() }
+        guard let credential else { throw .missingCredential }
+        do throws(Fault) {
+            return try loop.authenticate(credential).get()
+        } catch {
+            handler.perform {
+                $0.goAway(
+                    .reauthenticate, message: "The connection's credential is no longer valid.", drainWithin: loop.settings.drainDeadline)
+            }
+            throw error
+        }
+    }
+
+    private func begin(_ chat: ChatRequest, _ request: Request, on stream: StreamID, _ handler: WireServerHandler, _ call: CallerRequest) {
+        var call = call
+        if request.deadlineMs > 0 { call.timeout = .milliseconds(Int64(request.deadlineMs)) }
+        call.cache = GatewayCore.CacheDirective(request.cache)
+        call.endUser = request.endUser.isEmpty ? nil : request.endUser.string
+        call.traceparent = request.traceparent.isEmpty ? nil : request.traceparent.string
+        call.tracestate = request.tracestate.isEmpty ? nil : request.tracestate.string
+        let exchange = WireExchange(stream: stream, isStreamed: chat.stream, handler: handler) { [weak self] in
+            self?.exchanges[stream] = nil
+        }
+        exchanges[stream] = exchange
+        exchange.start(loop.begin(call, receiver: exchange))
+    }
+
+    private func tellModels(matching id: String, to principal: Principal, _ request: RequestID, on stream: StreamID, _ handler: WireServerHandler) {
+        let all = loop.models(for: principal).filter { id.isEmpty || $0.name == id }
+        guard id.isEmpty || !all.isEmpty else {
+            let fault = Fault(.modelNotFound, origin: .downstream, message: "There is no such model for this key.", parameter: "models.id")
+            return handler.perform { $0.sendError(ErrorBody(fault, requestID: request), on: stream) }
+        }
+        let result = ModelsResult(models: all.map { ModelEntry(id: Text($0.name), ownedBy: Text($0.owner)) })
+        handler.perform {
+            $0.sendBegin(Begin(responseID: Text(request.description), cache: .bypass, requestID: Text(request.description)), on: stream)
+            $0.sendResult(ResultBody(.models(result)), on: stream)
+            $0.sendEnd(End(receiptID: Text(request.description)), on: stream)
+        }
+    }
+}
+
+/// The open connections of one event loop, so that a drain reaches them all. Bound: the listener's own limit of connections.
+package final class WireConnections {
+    private var doors: [ObjectIdentifier: WireDoor] = [:]
+
+    package init() {}
+
+    package var count: Int { doors.count }
+
+    package func drain() {
+        for door in doors.values { door.drain() }
+    }
+
+    func add(_ door: WireDoor) { doors[ObjectIdentifier(door)] = door }
+    func remove(_ door: WireDoor) { doors[ObjectIdentifier(door)] = nil }
+}

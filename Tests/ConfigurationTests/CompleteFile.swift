@@ -1,0 +1,91 @@
+import GatewayCrypto
+
+/// A file in which every key of the table stands.
+enum CompleteFile {
+    static let identity: (certificate: [UInt8], privateKey: String, authority: [UInt8]) = {
+        guard let made = try? DevelopmentCertificate.make(now: 1_800_000_000) else { return ([], "", []) }
+        return (made.certificate, made.privateKey.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }, made.authority)
+    }()
+
+    static let environment = Fixture.environment.merging(["OTHER_KEY_FILE": "/run/secrets/other"]) { $1 }
+
+    static let files = [
+        "/etc/agentshield/server.pem": String(decoding: identity.certificate, as: UTF8.self),
+        "/keys/server.key": identity.privateKey,
+        "/etc/agentshield/tls/ca.pem": String(decoding: identity.authority, as: UTF8.self),
+        "/run/secrets/other": "from-a-file\n",
+    ]
+
+    static let yaml = """
+        listen:
+          tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key}
+          http: {address: "[::1]:8081"}
+          admin: {enabled: false, address: "localhost:9091"}
+        auth:
+          pepper_env: AGENTSHIELD_PEPPER
+          keys:
+            - id: k1
+              hash: "\(Fixture.zeroHash)"
+              tenant: acme
+              department: support
+              user: ana@example.com
+              models: [smart, "oai-*"]
+              limits: {requests_per_minute: 30, burst: 3}
+              expires: 2030-01-01T00:00:00Z
+              scrub: strict
+              development: false
+        limits:
+          max_connections: 100
+          max_request_bytes: 1MiB
+          max_answer_bytes: 2MiB
+          max_in_flight_requests: 10
+          max_in_flight_bytes: 8MiB
+          default_deadline: 30s
+          max_deadline: 2m
+          slow_request_timeout: 4s
+          requests_per_minute: 10
+          burst: 2
+          wire:
+            max_frame_bytes: 128KiB
+            max_concurrent_streams: 10
+            initial_stream_credit: 512KiB
+            initial_connection_credit: 2MiB
+            idle_timeout: 15s
+          http: {idle_timeout: 10s, keep_alive_interval: 5s}
+        providers:
+          main: {dialect: openai, base_url: "https://api.example.com/v1", api_key_env: MAIN_KEY}
+          other:
+            dialect: openai
+            base_url: http://vllm.internal:8000/
+            allow_plaintext: true
+            api_key_env: OTHER_KEY
+            ca_file: tls/ca.pem
+            max_connections_per_loop: 8
+            max_waiters_per_loop: 9
+            queue_timeout: 900ms
+            connect_timeout: 1s
+            first_byte_timeout: 2s
+            idle_timeout: 3s
+        models:
+          - name: small
+            provider: main
+            upstream_name: small-2026
+            price: {input: 0.15, output: 0.60, cache_read: 0.0375, cache_write: 0.1875}
+            cache: {mode: always, ttl: 60s}
+            first_byte_timeout: 7s
+            idle_timeout: 800ms
+          - {pattern: "oai-*", provider: other}
+        aliases:
+          - {name: smart, fallback: [small, oai-large]}
+        scrub:
+          policies:
+            strict:
+              kinds: {EMAIL: redact, CARD: block, IBAN: block, DNI: placeholder, NIE: placeholder, IPV4: ignore, SECRET: block}
+              restore_in_tool_arguments: [create_ticket]
+        cache: {max_bytes: 1MiB, max_entry_bytes: 64KiB, default_ttl: 5m, scope: user, max_waiters: 4}
+        log: {level: debug, format: text}
+        drain_deadline: 5s
+        event_loops: 2
+        replica: {id: r1, region: eu-west}
+        """
+}

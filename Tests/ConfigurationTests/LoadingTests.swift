@@ -1,0 +1,140 @@
+import GatewayCrypto
+import Testing
+
+@testable import GatewayConfiguration
+
+@Suite("Loading a configuration")
+struct LoadingTests {
+    @Test("a file with only what is required gets the documented defaults")
+    func minimal() throws {
+        let loaded = try Fixture.load(Fixture.minimal).get()
+        #expect(loaded.listen.tls?.address == ListenAddress(host: "127.0.0.1", port: 8443))
+        #expect(loaded.listen.tls?.identity == nil)
+        #expect(loaded.listen.http == nil)
+        #expect(loaded.listen.admin == ListenAddress(host: "127.0.0.1", port: 9090))
+        #expect(loaded.limits.maxRequestBytes == 4 << 20)
+        #expect(loaded.limits.defaultDeadline == .seconds(120))
+        #expect(loaded.limits.wire.maxFrameBytes == 65_536)
+        #expect(loaded.drainDeadline == .seconds(20))
+        #expect(loaded.eventLoops == nil)
+        #expect(loaded.log == Configuration.Log(level: .info, format: .json))
+        #expect(loaded.cache.scope == .tenant)
+        #expect(loaded.scrub.policies.keys.sorted() == ["default"])
+        #expect(loaded.scrub.policies["default"]?.actions["EMAIL"] == .placeholder)
+        #expect(loaded.scrub.policies["default"]?.actions["SECRET"] == .redact)
+        let key = try #require(loaded.auth.keys.first)
+        #expect(key.models == ["*"])
+        #expect(key.limit == Configuration.RequestLimit(requestsPerMinute: 600, burst: 60))
+        #expect(key.expiresAtUnixSeconds == nil)
+        #expect(key.scrubPolicy == "default")
+        let provider = try #require(loaded.providers["main"])
+        #expect(provider.baseURL == ProviderURL(usesTLS: true, host: "api.example.com", port: 443, path: "/v1"))
+        #expect(provider.credential == Secret("credential-of-main"))
+        #expect(loaded.models.first?.cacheMode == .deterministic)
+        #expect(loaded.models.first?.cacheTTL == .seconds(3600))
+        #expect(loaded.models.first?.firstByteTimeout == .seconds(120))
+    }
+
+    @Test("values that are given are what comes out")
+    func given() throws {
+        let loaded = try Fixture.load(
+            CompleteFile.yaml, path: "/etc/agentshield/gateway.yaml", environment: CompleteFile.environment, files: CompleteFile.files
+        ).get()
+        #expect(loaded.listen.tls?.address.description == "0.0.0.0:443")
+        #expect(loaded.listen.tls?.identity?.certificateChain == CompleteFile.identity.certificate)
+        #expect(loaded.listen.http?.description == "[::1]:8081")
+        #expect(loaded.listen.admin == nil)
+        let key = try #require(loaded.auth.keys.first)
+        #expect(key.models == ["smart", "oai-*"])
+        #expect(key.limit == Configuration.RequestLimit(requestsPerMinute: 30, burst: 3))
+        #expect(key.expiresAtUnixSeconds == 1_893_456_000)
+        #expect(key.department == "support" && key.user == "ana@example.com")
+        let model = try #require(loaded.models.first)
+        #expect(model.name == .exact("small"))
+        #expect(model.upstreamName == "small-2026")
+        #expect(
+            model.price == Configuration.TokenPrice(input: 150_000_000, output: 600_000_000, cacheRead: 37_500_000, cacheWrite: 187_500_000)
+        )
+        #expect(model.cacheMode == .always && model.cacheTTL == .seconds(60))
+        #expect(model.firstByteTimeout == .seconds(7) && model.idleTimeout == .milliseconds(800))
+        #expect(loaded.aliases == [Configuration.Alias(name: "smart", models: ["small", "oai-large"])])
+        #expect(loaded.scrub.policies["strict"]?.actions["CARD"] == .block)
+        #expect(loaded.scrub.policies["strict"]?.restoreInToolArguments == ["create_ticket"])
+        #expect(loaded.providers["other"]?.trustRoots == CompleteFile.identity.authority)
+        #expect(loaded.providers["other"]?.credential == Secret("from-a-file"))
+        #expect(loaded.eventLoops == 2)
+        #expect(loaded.replica == Configuration.Replica(id: "r1", region: "eu-west"))
+    }
+
+    @Test("exact names come first, then the longest pattern")
+    func order() throws {
+        let yaml =
+            Fixture.minimal + """
+
+                  - {pattern: "*", provider: main}
+                  - {pattern: "oai-*", provider: main}
+                  - {pattern: "oai-g*", provider: main}
+                  - {name: oai-g, provider: main}
+                """
+        let models = try Fixture.load(yaml).get().models
+        #expect(models.map(\.name) == [.exact("small"), .exact("oai-g"), .prefix("oai-g"), .prefix("oai-"), .prefix("")])
+        for (name, index) in [("small", 0), ("oai-g", 1), ("oai-gpt", 2), ("oai-x", 3), ("else", 4)] {
+            #expect(models.firstIndex { $0.matches(name) } == index, "\(name)")
+        }
+    }
+
+    @Test("an alias of aliases stands for their models, each once")
+    func aliases() throws {
+        let yaml =
+            Fixture.minimal + """
+
+                  - {name: large, provider: main}
+                aliases:
+                  - {name: best, fallback: [quick, large, small]}
+                  - {name: quick, fallback: [small]}
+                """
+        let aliases = try Fixture.load(yaml).get().aliases
+        #expect(aliases.map(\.models) == [["small", "large"], ["small"]])
+    }
+
+    @Test("a key's own rate without a burst never gets a burst above the rate")
+    func burst() throws {
+        let yaml = Fixture.minimal.replacing("tenant: acme", with: "tenant: acme, limits: {requests_per_minute: 5}")
+        #expect(try Fixture.load(yaml).get().auth.keys.first?.limit == Configuration.RequestLimit(requestsPerMinute: 5, burst: 5))
+    }
+
+    @Test("PORT replaces the port of plain HTTP, never its address, and turns nothing on")
+    func port() throws {
+        var environment = Fixture.environment
+        environment["PORT"] = "3000"
+        #expect(try Fixture.load(Fixture.minimal, environment: environment).get().listen.http == nil)
+        #expect(
+            try Fixture.load(Fixture.minimal + "\nlisten: {http: {}}", environment: environment).get().listen.http?.description
+                == "127.0.0.1:3000")
+        let open = Fixture.minimal + "\nlisten: {http: {address: 0.0.0.0:8080}}"
+        #expect(try Fixture.load(open, environment: environment).get().listen.http?.description == "0.0.0.0:3000")
+        environment["PORT"] = "http"
+        let fault = try #require(Fixture.faults(open, environment: environment).first)
+        #expect(fault.key == "listen.http.address")
+        #expect(fault.problem.contains("PORT"))
+    }
+
+    @Test("a development key goes with loopback listeners")
+    func development() throws {
+        let yaml = Fixture.minimal.replacing("tenant: acme", with: "tenant: acme, development: true") + "\nlisten: {http: {}}"
+        #expect(try Fixture.load(yaml).get().auth.keys.first?.isDevelopment == true)
+    }
+
+    @Test("a new key's entry loads, and its hash is the key's")
+    func newKey() throws {
+        let pepper = Secret("0123456789abcdef0123456789abcdef")
+        let made = try #require(try NewKey.make(id: "k9", tenant: "acme", isDevelopment: true, pepper: pepper, random: secureRandom))
+        #expect(APIKey.isWellFormed(made.key))
+        #expect(!made.entry.contains(made.key))
+        let yaml = Fixture.minimal.replacing("providers:", with: "    \(made.entry)\nproviders:")
+        let key = try #require(try Fixture.load(yaml).get().auth.keys.last)
+        #expect(key.id == "k9" && key.isDevelopment)
+        #expect(key.hash == APIKey.hash(made.key, pepper: try KeyedHash(key: pepper)))
+        #expect(try NewKey.make(id: "k 9", tenant: "acme", isDevelopment: false, pepper: pepper, random: secureRandom) == nil)
+    }
+}

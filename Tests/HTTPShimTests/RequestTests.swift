@@ -1,0 +1,244 @@
+import GatewayCore
+import GatewayPipeline
+import NIOCore
+import Testing
+
+@testable import HTTPShim
+
+@Suite struct CredentialTests {
+    private func answer(_ headers: String) throws -> (HTTPResponse, ScriptedBackend) {
+        let connection = try HTTP1Connection()
+        try connection.send("GET /v1/models HTTP/1.1\r\nhost: gateway\r\n\(headers)\r\n")
+        return (try connection.response(), connection.backend)
+    }
+
+    @Test("a key is taken from each header that SDKs use", arguments: [
+        "authorization: Bearer sk-good\r\n", "Authorization: bearer   sk-good \r\n", "x-api-key: sk-good\r\n", "api-key: sk-good\r\n",
+        "authorization: Bearer sk-good\r\nx-api-key: sk-good\r\n",
+    ])
+    func accepts(headers: String) throws {
+        #expect(try answer(headers).0.status == 200)
+    }
+
+    @Test("no key, a wrong one, or two different ones are a 401", arguments: [
+        "", "authorization: Bearer wrong\r\n", "authorization: Bearer\r\n", "authorization: Basic c2s6\r\n", "x-api-key:\r\n",
+        "authorization: Bearer sk-good\r\nx-api-key: sk-other\r\n", "x-api-key: sk-good\r\nx-api-key: sk-other\r\n",
+    ])
+    func refuses(headers: String) throws {
+        let (response, _) = try answer(headers)
+        #expect(response.status == 401)
+        let error = try response.error()
+        #expect(error.code == "invalid_api_key")
+        #expect(error.type == "authentication_error")
+        #expect(error.param == nil)
+        #expect(!response.body.contains("sk-"))
+        #expect(response["www-authenticate"] == "Bearer")
+        #expect(response["x-request-id"]?.hasPrefix("req_") == true)
+        #expect(response["connection"] == nil)
+    }
+
+    @Test("a request is authenticated at its head, and a refused one's short body leaves the connection open")
+    func refusesAtHead() throws {
+        let connection = try HTTP1Connection()
+        try connection.send("POST /v1/chat/completions HTTP/1.1\r\nx-api-key: no\r\ncontent-length: 10\r\n\r\n")
+        #expect(try connection.response().status == 401)
+        try connection.send("0123456789GET /healthz HTTP/1.1\r\n\r\n")
+        #expect(try connection.response().status == 200)
+        #expect(!connection.isClosed)
+        #expect(connection.backend.mostReservedBytes == 0)
+    }
+}
+
+@Suite struct RouteTests {
+    private func status(_ path: String, method: String = "GET") throws -> HTTPResponse {
+        let connection = try HTTP1Connection()
+        try connection.get(path, method: method)
+        return try connection.response(toHead: method == "HEAD")
+    }
+
+    @Test("chat requests reach the pipeline with and without /v1, whatever the query", arguments: [
+        "/v1/chat/completions", "/chat/completions", "/v1/chat/completions?api-version=1", "http://gateway/v1/chat/completions",
+    ])
+    func chat(path: String) throws {
+        let connection = try HTTP1Connection()
+        try connection.post("{}", path: path)
+        #expect(try connection.exchange.body == "{}")
+    }
+
+    @Test("the models that the key may name are listed")
+    func listsModels() throws {
+        let response = try status("/v1/models")
+        #expect(
+            response.body
+                == #"{"object":"list","data":[{"id":"fast","object":"model","created":0,"owned_by":"alias"},"#
+                + #"{"id":"gpt-4o","object":"model","created":0,"owned_by":"openai"},"#
+                + #"{"id":"org/model name","object":"model","created":0,"owned_by":"local"}]}"#)
+        #expect(response["content-type"] == "application/json")
+        #expect(try status("/models").body == response.body)
+    }
+
+    @Test("one model is shown by its name, with slashes and percent-encoding", arguments: [
+        "/v1/models/org/model%20name", "/v1/models/org%2Fmodel%20name", "/models/org%2fmodel%20name?x=1",
+    ])
+    func showsModel(path: String) throws {
+        #expect(try status(path).body == #"{"id":"org/model name","object":"model","created":0,"owned_by":"local"}"#)
+    }
+
+    @Test("an unknown model is a 404 that says so")
+    func unknownModel() throws {
+        let response = try status("/v1/models/none")
+        #expect(response.status == 404)
+        #expect(try response.error().code == "model_not_found")
+    }
+
+    @Test("a path that is not percent-encoded UTF-8 is a 400", arguments: ["/v1/models/%zz", "/v1/models/%f", "/v1/models/%ff"])
+    func badEncoding(path: String) throws {
+        #expect(try status(path).status == 400)
+    }
+
+    @Test("a receipt is shown to its own tenant only")
+    func receipts() throws {
+        let connection = try HTTP1Connection()
+        let id = connection.backend.makeRequestID()
+        var summary = AnswerSummary(requestID: id)
+        summary.costNanoUSD = 2_000_000_001
+        summary.usage = TokenUsage(input: 5, cacheRead: 4, cacheWrite: 3, output: 2, reasoning: 1)
+        summary.scrubbed = [ScrubCount(kind: "EMAIL", count: 2)]
+        summary.finishes = [AnswerFinish(choice: 0, reason: .stop, providerReason: "stop")]
+        summary.attempts = 1
+        summary.cache = .miss
+        summary.routeReason = "exact"
+        summary.timings[.call] = 1_500
+        func record(_ principal: Principal) -> LedgerRecord {
+            LedgerRecord(
+                summary: summary, principal: principal, endUser: nil, callerRequestID: "mine", requestedModel: "fast", usedModel: "gpt-4o",
+                provider: "openai", outcome: .answered, fault: nil, receivedUnixMilliseconds: 7)
+        }
+        connection.backend.receipts[id] = record(ScriptedBackend.principal)
+        try connection.get("/v1/receipts/\(id)")
+        #expect(
+            try connection.response().body
+                == #"{"id":"\#(id)","object":"receipt","outcome":"answered","error":null,"received_at_ms":7,"tenant":"acme","department":null,"#
+                + #""user":null,"key_id":"key_1","end_user":null,"caller_request_id":"mine","requested_model":"fast","model":"gpt-4o","#
+                + #""provider":"openai","route_reason":"exact","cache":"miss","attempts":1,"usage":{"input_tokens":5,"cache_read_tokens":4,"#
+                + #""cache_write_tokens":3,"output_tokens":2,"reasoning_tokens":1,"is_estimated":false},"cost_usd":"2.000000001","#
+                + #""finish_reasons":["stop"],"scrubbed":{"EMAIL":2},"timings_us":{"authenticate":0,"limit":0,"scrub":0,"cache":0,"route":0,"#
+                + #""call":2,"answer":0,"record":0},"overhead_us":0}"#)
+        connection.backend.receipts[id] = record(ScriptedBackend.principal(tenant: "other"))
+        for path in ["/v1/receipts/\(id)", "/v1/receipts/nonsense", "/v1/receipts/\(connection.backend.makeRequestID())"] {
+            try connection.get(path)
+            let response = try connection.response()
+            #expect(response.status == 404)
+            #expect(try response.error().code == "not_found")
+        }
+    }
+
+    @Test("health is told without a key")
+    func health() throws {
+        let connection = try HTTP1Connection()
+        try connection.send("GET /healthz HTTP/1.1\r\n\r\n")
+        #expect(try connection.response().status == 200)
+        #expect(connection.backend.authentications == 0)
+    }
+
+    @Test("a path of the API that is not served is a 501 with what is")
+    func unsupported() throws {
+        let response = try status("/v1/embeddings", method: "POST")
+        #expect(response.status == 501)
+        let error = try response.error()
+        #expect(error.code == "unsupported")
+        for route in ["POST /v1/chat/completions", "GET /v1/models", "GET /v1/models/{id}", "GET /v1/receipts/{id}", "GET /healthz"] {
+            #expect(error.message.contains(route))
+        }
+        #expect(response["x-should-retry"] == "false")
+    }
+
+    @Test("any other path is a 404", arguments: ["/", "*", "/favicon.ico", "/v1x/models", "/v2/models", "http://gateway"])
+    func notFound(path: String) throws {
+        let response = try status(path, method: path == "*" ? "OPTIONS" : "GET")
+        #expect(response.status == 404)
+        #expect(try response.error().code == "not_found")
+    }
+
+    @Test("another method on a known path is a 405 that names those allowed")
+    func methodNotAllowed() throws {
+        let response = try status("/v1/chat/completions")
+        #expect(response.status == 405)
+        #expect(response["allow"] == "POST")
+        #expect(try response.error().code == "method_not_allowed")
+        #expect(try status("/v1/models", method: "DELETE")["allow"] == "GET, HEAD")
+    }
+
+    @Test("HEAD is answered like GET, without the body", arguments: ["/healthz", "/v1/models", "/v1/chat/completions"])
+    func head(path: String) throws {
+        let connection = try HTTP1Connection()
+        try connection.get(path, method: "HEAD")
+        let response = try connection.response(toHead: true)
+        #expect(response.status == (path.hasSuffix("completions") ? 405 : 200))
+        #expect(response["content-length"].flatMap { Int($0) } ?? 0 > 0)
+        try connection.get("/healthz")
+        #expect(try connection.response().status == 200)
+    }
+}
+
+@Suite struct ControlTests {
+    private func request(_ headers: [String]) throws -> CallerRequest {
+        let connection = try HTTP1Connection()
+        try connection.post("{}", headers)
+        return try connection.exchange.request
+    }
+
+    @Test("the cache is controlled by its own header, or else by cache-control", arguments: [
+        (["x-agentshield-cache: on"], CacheDirective.use), (["x-agentshield-cache: OFF"], .off), (["x-agentshield-cache: refresh"], .refresh),
+        (["x-agentshield-cache: only"], .only), (["cache-control: no-store"], .off), (["cache-control: max-age=0, no-cache"], .refresh),
+        (["cache-control: no-cache", "cache-control: no-store"], .off), (["cache-control: no-store", "x-agentshield-cache: on"], .use),
+        (["cache-control: private"], .modelDefault), ([], .modelDefault),
+    ])
+    func cache(headers: [String], directive: CacheDirective) throws {
+        #expect(try request(headers).cache == directive)
+    }
+
+    @Test("the caller's patience is its deadline, or else its SDK's read timeout", arguments: [
+        (["x-agentshield-deadline-ms: 1500"], TimeAmount.milliseconds(1500)), (["x-stainless-read-timeout: 600"], .seconds(600)),
+        (["x-stainless-read-timeout: 0.25"], .milliseconds(250)), (["x-stainless-read-timeout: 600.0", "x-agentshield-deadline-ms: 20"], .milliseconds(20)),
+        (["x-agentshield-deadline-ms: 99999999999999999999"], .hours(24)), ([], nil),
+    ] as [([String], TimeAmount?)])
+    func timeout(headers: [String], timeout: TimeAmount?) throws {
+        #expect(try request(headers).timeout == timeout)
+    }
+
+    @Test("a control that cannot be followed is a 400 that names its header", arguments: [
+        "x-agentshield-cache: maybe", "x-agentshield-deadline-ms: soon", "x-agentshield-deadline-ms: 0", "x-agentshield-deadline-ms: -1",
+        "x-agentshield-deadline-ms: 1.2.3", "x-agentshield-deadline-ms:", "x-stainless-read-timeout: NaN",
+        "x-agentshield-cache: on\r\nx-agentshield-cache: off",
+    ])
+    func badControl(header: String) throws {
+        let connection = try HTTP1Connection()
+        try connection.post("{}", [header])
+        let response = try connection.response()
+        #expect(response.status == 400)
+        #expect(try response.error().param == String(header.prefix { $0 != ":" }))
+        #expect(connection.backend.exchanges.isEmpty)
+        #expect(!connection.isClosed)
+    }
+
+    @Test("the caller's request id is recorded without what may not stand in a log line")
+    func callerRequestID() throws {
+        #expect(try request(["x-request-id: abc 1\u{1F600}\tz"]).callerRequestID == "abc1z")
+        #expect(try request(["x-request-id: \(String(repeating: "a", count: 500))"]).callerRequestID?.count == 128)
+        #expect(try request(["x-request-id:   "]).callerRequestID == nil)
+    }
+
+    @Test("a trace context is passed on if it is one, and dropped with its state if not")
+    func traceContext() throws {
+        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        let request = try request(["traceparent: \(valid)", "tracestate: a=1", "tracestate: b=2"])
+        #expect(request.traceparent == valid)
+        #expect(request.tracestate == "a=1,b=2")
+        for invalid in ["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", "00-short-b7ad6b7169203331-01", "x", valid.uppercased()] {
+            let request = try self.request(["traceparent: \(invalid)", "tracestate: a=1"])
+            #expect(request.traceparent == nil)
+            #expect(request.tracestate == nil)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import GatewayCore
+import GatewayPipeline
+import HTTPShim
+import NIOCore
+import Scrubbing
+
+/// A backend that does what a test tells it, and remembers what it was asked.
+final class ScriptedBackend: ShimBackend {
+    static let key = "sk-good"
+    static let principal = principal(tenant: "acme")
+
+    static func principal(tenant: String) -> Principal {
+        Principal(
+            keyID: "key_1", tenant: tenant, scrub: ScrubRules(name: "none", version: "1", policy: ScrubPolicy(), toolsWithRestoredArguments: []))
+    }
+
+    var settings = DoorSettings()
+    var isDraining = false
+    var listings = [
+        ModelListing(name: "fast", owner: "alias"), ModelListing(name: "gpt-4o", owner: "openai"),
+        ModelListing(name: "org/model name", owner: "local"),
+    ]
+    var receipts: [RequestID: LedgerRecord] = [:]
+    /// Bytes that may be reserved at once.
+    var byteBudget = Int.max
+    /// Whether the next requests count as streamed.
+    var isStreamed = false
+    private(set) var reservedBytes = 0
+    private(set) var mostReservedBytes = 0
+    private(set) var authentications = 0
+    private(set) var exchanges: [ScriptedExchange] = []
+    private var nextID: UInt64 = 1
+    /// Called when a request has begun, on its event loop.
+    var onBegin: (ScriptedExchange) -> Void = { _ in }
+
+    func makeRequestID() -> RequestID {
+        defer { nextID += 1 }
+        var id = RequestID("req_00000000000000000000000000000000")!
+        id.low = nextID
+        return id
+    }
+
+    func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault> {
+        authentications += 1
+        if credential.elementsEqual(Self.key.utf8) { return .success(Self.principal) }
+        return .failure(Fault(.unauthenticated, origin: .downstream, message: "The API key is unknown."))
+    }
+
+    func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange {
+        let exchange = ScriptedExchange(request, receiver: receiver, isStreamed: isStreamed)
+        exchanges.append(exchange)
+        onBegin(exchange)
+        return exchange
+    }
+
+    func models(for principal: Principal) -> [ModelListing] { listings }
+
+    func receipt(_ id: RequestID, for principal: Principal) -> LedgerRecord? {
+        receipts[id].flatMap { $0.tenant == principal.tenant ? $0 : nil }
+    }
+
+    func reserveBytes(_ count: Int) -> Bool {
+        guard reservedBytes + count <= byteBudget else { return false }
+        reservedBytes += count
+        mostReservedBytes = max(mostReservedBytes, reservedBytes)
+        return true
+    }
+
+    func releaseBytes(_ count: Int) { reservedBytes -= count }
+}
+
+final class ScriptedExchange: ShimExchange {
+    let request: CallerRequest
+    let isStreamed: Bool
+    private let receiver: any AnswerReceiver
+    private(set) var isCancelled = false
+    private(set) var isPaused = false
+    private(set) var pauses = 0
+
+    init(_ request: CallerRequest, receiver: any AnswerReceiver, isStreamed: Bool) {
+        self.request = request
+        self.receiver = receiver
+        self.isStreamed = isStreamed
+    }
+
+    var body: String { String(buffer: request.body) }
+
+    /// Called when the door cancels.
+    var onCancel: () -> Void = {}
+
+    func cancel() {
+        isCancelled = true
+        onCancel()
+    }
+
+    func pause() {
+        isPaused = true
+        pauses += 1
+    }
+
+    func resume() { isPaused = false }
+
+    // MARK: What the script says
+
+    func head(
+        model: String = "gpt-4o", provider: String = "openai", routeReason: String = "exact", scrubbed: [ScrubCount] = [],
+        rateLimit: RateLimitStatus? = nil
+    ) -> AnswerHead {
+        AnswerHead(
+            requestID: request.id, model: model, provider: provider, cache: .miss, routeReason: routeReason, createdUnixSeconds: 1_700_000_000,
+            scrubbed: scrubbed, rateLimit: rateLimit)
+    }
+
+    func summary(cost: UInt64? = 1_234_500, rateLimit: RateLimitStatus? = nil) -> AnswerSummary {
+        var summary = AnswerSummary(requestID: request.id)
+        summary.costNanoUSD = cost
+        summary.timings[.scrub] = 42_000
+        summary.rateLimit = rateLimit
+        return summary
+    }
+
+    func begin(_ head: AnswerHead? = nil) { receiver.answerBegan(head ?? self.head()) }
+    func send(_ chunk: AnswerChunk) { receiver.answerReceived(chunk) }
+    func send(_ json: String) { send(AnswerChunk(raw: ByteBuffer(string: json))) }
+    func end(_ summary: AnswerSummary? = nil) { receiver.answerEnded(summary ?? self.summary()) }
+
+    func fail(_ fault: Fault, rateLimit: RateLimitStatus? = nil) {
+        receiver.answerFailed(fault, summary: summary(rateLimit: rateLimit))
+    }
+
+    /// An unstreamed answer as the pipeline gives it: all in one tick.
+    func answer(_ json: String = #"{"id":"chatcmpl-1"}"#, _ head: AnswerHead? = nil) {
+        begin(head)
+        send(json)
+        end()
+    }
+}
+
+extension AnswerChunk {
+    /// A chunk in which each of `rewritten`'s string literals, as they stand in `json`, is to read otherwise.
+    init(_ json: String, rewritten: [(literal: String, text: String)]) {
+        self.init(raw: ByteBuffer(string: json))
+        for (literal, text) in rewritten {
+            let start = json.firstRange(of: literal).map { json.utf8.distance(from: json.startIndex, to: $0.lowerBound) }
+            fragments.append(
+                AnswerFragment(
+                    key: AnswerItemKey(choice: 0, kind: .text), text: ByteBuffer(string: text),
+                    rawRange: start.map { $0..<($0 + literal.utf8.count) }, isRewritten: true))
+        }
+    }
+}

@@ -1,0 +1,85 @@
+/// Texts that are hard on the engine: entities, near-misses, placeholders that a user typed, Markdown, other scripts and plain noise,
+/// glued together with and without separators.
+struct TextGenerator {
+    var random: SeededGenerator
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+    }
+
+    static let entities = [
+        "ana.lopez@example.com", "josé+tag@sub.ejemplo.es", "\"quoted.part\"@mail.org", "user@例え.jp", "o'brien@example.co.uk",
+        "4111111111111111", "4111 1111 1111 1111", "3782-822463-10005", "5555.5555.5555.4444", "6011111111111117",
+        "ES9121000418450200051332", "es91 2100 0418 4502 0005 1332", "GB82 WEST 1234 5698 7654 32", "MT84MALT011000012345MTLCAST001S",
+        "12345678Z", "12.345.678-Z", "x1234567l", "Y-2345678-Z", "192.168.10.254", "8.8.4.4", "255.255.255.255",
+        "sk-abcDEF0123456789abcDEF0123456789", "sk-proj-4fJ_k3L-0aZ9bY8cX7dW6eV5fU4gT3hS2",
+    ]
+
+    static let nearMisses = [
+        "a@b", "@", "icon@2x.png", "4111 1111 1111 1112", "1.2.3", "1.2.3.4.5", "256.1.1.1", "ES91 2100 0418", "12345678A", "sk-",
+        "sk-learn", "00000000-0000-0000-0000-000000000000", "+34", "(", "1 2 3 4 5 6 7", "ES", "GB82 WEST 1234 5698 7654 33", "X123456",
+        "2024-05-06T10:11:12.123Z", "foo@bar.", "foo@@bar.com", "....@x.com", "\"@x.com", "1111-1111-1111", "-----", "eyJ", "x@y.z",
+    ]
+
+    static let typedPlaceholders = [
+        "<EMAIL_1>", "EMAIL_1", "[EMAIL_2]", "<email_1>", "[email_1]", "EMAIL\\_1", "\\<EMAIL_1\\>", "&lt;CARD_1&gt;", "< CARD_1 >", "<EMAIL_",
+        "<TEXT_1>", "TEXT_1", "<IBAN_01>", "card_1", "<EMAIL_12345678>", "<<EMAIL_1>>", "EMAIL_1>", "<EMAIL_1", "MYEMAIL_1", "EMAIL_1x", "<DNI_1",
+    ]
+
+    static let prose = [
+        "the", "quick", "brown fox", "El ñandú", "contraseña", "año", "请联系", "您好。", "🙂", "tel", "IBAN", "my card is", "d'Artagnan", "e.g.",
+        "let x = y[0];", "if a <b and c> d", "\u{200B}", "１２３", "cliente", "n/a", "2 + 2 = 4", "…",
+    ]
+
+    static let markup = [
+        "`", "```", "\n```\n", "\n~~~\n", "https://example.com/?q=", "www.x.org/", "](", ")", "[link](", "<img src=\"", "\">", "<b>", "</b>",
+        "\n[ref]: ", "**", "_", "\\", "<", ">", "mailto:", "{\"a\":\"", "\"}", "&lt;", "//", "|",
+    ]
+
+    static let separators = ["", "", " ", " ", " ", "\n", ", ", ": ", ".", "-", "/", "\t", "=", "\n\n"]
+
+    /// Up to `pieces` pieces; with links and code only if `markup`.
+    mutating func text(pieces: Int = 30, markup: Bool = true) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for _ in 0..<Int.random(in: 0...pieces, using: &random) {
+            bytes += piece(markup: markup)
+            bytes += Self.separators.randomElement(using: &random).map { Array($0.utf8) } ?? []
+        }
+        return bytes
+    }
+
+    /// `count` bytes: any, or with a weight on those that patterns are made of.
+    mutating func noise(count: Int) -> [UInt8] {
+        let signs = Array("@.:-_+()<>[]\\/&;= '\"`#0123456789abcdefXYZES\u{E9}".utf8)
+        return (0..<count).map { _ in
+            Bool.random(using: &random) ? signs[Int.random(in: 0..<signs.count, using: &random)] : UInt8.random(in: 0...255, using: &random)
+        }
+    }
+
+    /// Cuts `bytes` into chunks of 1 to `longest` bytes.
+    mutating func chunks(_ bytes: [UInt8], longest: Int) -> [ArraySlice<UInt8>] {
+        var chunks: [ArraySlice<UInt8>] = []
+        var start = 0
+        while start < bytes.count {
+            let end = min(bytes.count, start + Int.random(in: 1...longest, using: &random))
+            chunks.append(bytes[start..<end])
+            start = end
+        }
+        return chunks
+    }
+
+    private mutating func piece(markup: Bool) -> [UInt8] {
+        let lists = [Self.entities, Self.entities, Self.nearMisses, Self.typedPlaceholders, Self.prose, Self.prose]
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0: return noise(count: Int.random(in: 0...12, using: &random))
+        case 1, 2: if markup { return Array((Self.markup.randomElement(using: &random) ?? "").utf8) }
+        case 3:
+            // A cut entity, so that pieces meet in the middle.
+            let whole = Array((Self.entities.randomElement(using: &random) ?? "").utf8)
+            return Array(whole.prefix(Int.random(in: 0...whole.count, using: &random)))
+        default: break
+        }
+        let list = lists.randomElement(using: &random) ?? []
+        return Array((list.randomElement(using: &random) ?? "").utf8)
+    }
+}
