@@ -22,6 +22,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -94,7 +95,7 @@ let gatewayTargets: [Target] = [
         dependencies: [
             "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "Providers", "Scrubbing", "WireServer",
             "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging, metrics,
-            lifecycle, argumentParser,
+            lifecycle, unixSignals, argumentParser,
         ],
         path: "Sources/Gateway/App", swiftSettings: settings),
 ]
@@ -108,7 +109,7 @@ let support: [Target] = [
         name: "GatewayBench", dependencies: ["Wire", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, argumentParser],
         path: "Tests/Support/GatewayBench", swiftSettings: settings),
     .target(
-        name: "ProcessSupport", dependencies: [nioCore], path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+        name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     // Generated code, which does not keep our settings.
     .target(name: "ProtobufReference", dependencies: [swiftProtobuf], path: "Tests/Support/ProtobufReference"),
 ]
@@ -126,14 +127,14 @@ let tests: [Target] = [
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
     test("ConfigurationTests", ["GatewayConfiguration", "GatewayCore", "GatewayCrypto"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", nioCore, nioEmbedded]),
-    test("ProvidersTests", ["Providers", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
+    test("ProvidersTests", ["Providers", "ProcessSupport", "ScriptedProvider", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
     test(
         "PipelineTests",
         ["GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded, logging]),
     test("WireServerTests", ["WireServer", "Wire", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, logging]),
     test(
         "HTTPShimTests",
-        ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),
+        ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", "Scrubbing", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),
     test(
         "EndToEndTests",
         [

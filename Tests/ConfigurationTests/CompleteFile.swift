@@ -37,18 +37,21 @@ enum CompleteFile {
         limits:
           max_connections: 100
           max_request_bytes: 1MiB
+          max_answer_bytes: 2MiB
           max_in_flight_requests: 10
           max_in_flight_bytes: 8MiB
           default_deadline: 30s
           max_deadline: 2m
+          slow_request_timeout: 4s
           requests_per_minute: 10
           burst: 2
           wire:
-            max_frame_bytes: 32KiB
+            max_frame_bytes: 128KiB
             max_concurrent_streams: 10
-            initial_stream_credit: 64KiB
-            initial_connection_credit: 128KiB
+            initial_stream_credit: 512KiB
+            initial_connection_credit: 2MiB
             idle_timeout: 15s
+          http: {idle_timeout: 10s, keep_alive_interval: 5s}
         providers:
           main: {dialect: openai, base_url: "https://api.example.com/v1", api_key_env: MAIN_KEY}
           other:
@@ -58,6 +61,8 @@ enum CompleteFile {
             api_key_env: OTHER_KEY
             ca_file: tls/ca.pem
             max_connections_per_loop: 8
+            max_waiters_per_loop: 9
+            queue_timeout: 900ms
             connect_timeout: 1s
             first_byte_timeout: 2s
             idle_timeout: 3s
@@ -75,7 +80,7 @@ enum CompleteFile {
         scrub:
           policies:
             strict:
-              kinds: {EMAIL: redact, CARD: block, IBAN: block, DNI: placeholder, NIE: placeholder, IPV4: allow, SECRET: block}
+              kinds: {EMAIL: redact, CARD: block, IBAN: block, DNI: placeholder, NIE: placeholder, IPV4: ignore, SECRET: block}
               restore_in_tool_arguments: [create_ticket]
         cache: {max_bytes: 1MiB, max_entry_bytes: 64KiB, default_ttl: 5m, scope: user, max_waiters: 4}
         log: {level: debug, format: text}

@@ -32,12 +32,14 @@ struct LoadingTests {
         #expect(provider.credential == Secret("credential-of-main"))
         #expect(loaded.models.first?.cacheMode == .deterministic)
         #expect(loaded.models.first?.cacheTTL == .seconds(3600))
-        #expect(loaded.models.first?.firstByteTimeout == .seconds(60))
+        #expect(loaded.models.first?.firstByteTimeout == .seconds(120))
     }
 
     @Test("values that are given are what comes out")
     func given() throws {
-        let loaded = try Fixture.load(CompleteFile.yaml, path: "/etc/agentshield/gateway.yaml", environment: CompleteFile.environment, files: CompleteFile.files).get()
+        let loaded = try Fixture.load(
+            CompleteFile.yaml, path: "/etc/agentshield/gateway.yaml", environment: CompleteFile.environment, files: CompleteFile.files
+        ).get()
         #expect(loaded.listen.tls?.address.description == "0.0.0.0:443")
         #expect(loaded.listen.tls?.identity?.certificateChain == CompleteFile.identity.certificate)
         #expect(loaded.listen.http?.description == "[::1]:8081")
@@ -50,7 +52,9 @@ struct LoadingTests {
         let model = try #require(loaded.models.first)
         #expect(model.name == .exact("small"))
         #expect(model.upstreamName == "small-2026")
-        #expect(model.price == Configuration.TokenPrice(input: 150_000_000, output: 600_000_000, cacheRead: 37_500_000, cacheWrite: 187_500_000))
+        #expect(
+            model.price == Configuration.TokenPrice(input: 150_000_000, output: 600_000_000, cacheRead: 37_500_000, cacheWrite: 187_500_000)
+        )
         #expect(model.cacheMode == .always && model.cacheTTL == .seconds(60))
         #expect(model.firstByteTimeout == .seconds(7) && model.idleTimeout == .milliseconds(800))
         #expect(loaded.aliases == [Configuration.Alias(name: "smart", models: ["small", "oai-large"])])
@@ -64,13 +68,14 @@ struct LoadingTests {
 
     @Test("exact names come first, then the longest pattern")
     func order() throws {
-        let yaml = Fixture.minimal + """
+        let yaml =
+            Fixture.minimal + """
 
-              - {pattern: "*", provider: main}
-              - {pattern: "oai-*", provider: main}
-              - {pattern: "oai-g*", provider: main}
-              - {name: oai-g, provider: main}
-            """
+                  - {pattern: "*", provider: main}
+                  - {pattern: "oai-*", provider: main}
+                  - {pattern: "oai-g*", provider: main}
+                  - {name: oai-g, provider: main}
+                """
         let models = try Fixture.load(yaml).get().models
         #expect(models.map(\.name) == [.exact("small"), .exact("oai-g"), .prefix("oai-g"), .prefix("oai-"), .prefix("")])
         for (name, index) in [("small", 0), ("oai-g", 1), ("oai-gpt", 2), ("oai-x", 3), ("else", 4)] {
@@ -80,13 +85,14 @@ struct LoadingTests {
 
     @Test("an alias of aliases stands for their models, each once")
     func aliases() throws {
-        let yaml = Fixture.minimal + """
+        let yaml =
+            Fixture.minimal + """
 
-              - {name: large, provider: main}
-            aliases:
-              - {name: best, fallback: [quick, large, small]}
-              - {name: quick, fallback: [small]}
-            """
+                  - {name: large, provider: main}
+                aliases:
+                  - {name: best, fallback: [quick, large, small]}
+                  - {name: quick, fallback: [small]}
+                """
         let aliases = try Fixture.load(yaml).get().aliases
         #expect(aliases.map(\.models) == [["small", "large"], ["small"]])
     }
@@ -102,7 +108,9 @@ struct LoadingTests {
         var environment = Fixture.environment
         environment["PORT"] = "3000"
         #expect(try Fixture.load(Fixture.minimal, environment: environment).get().listen.http == nil)
-        #expect(try Fixture.load(Fixture.minimal + "\nlisten: {http: {}}", environment: environment).get().listen.http?.description == "127.0.0.1:3000")
+        #expect(
+            try Fixture.load(Fixture.minimal + "\nlisten: {http: {}}", environment: environment).get().listen.http?.description
+                == "127.0.0.1:3000")
         let open = Fixture.minimal + "\nlisten: {http: {address: 0.0.0.0:8080}}"
         #expect(try Fixture.load(open, environment: environment).get().listen.http?.description == "0.0.0.0:3000")
         environment["PORT"] = "http"

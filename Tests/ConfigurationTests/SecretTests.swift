@@ -21,7 +21,8 @@ struct SecretTests {
     @Test(
         "a secret that is missing, there twice, unreadable, empty, short or no credential is refused, and never repeated",
         arguments: [
-            ([:], "neither KEY nor KEY_FILE"), (["KEY": "hunter2", "KEY_FILE": "/f"], "there twice"), (["KEY_FILE": "/none"], "cannot be read"),
+            ([:], "neither KEY nor KEY_FILE"), (["KEY": "hunter2", "KEY_FILE": "/f"], "there twice"),
+            (["KEY_FILE": "/none"], "cannot be read"),
             (["KEY": ""], "is empty"), (["KEY_FILE": "/empty"], "is empty"), (["KEY": "hunter2"], "less than 16 bytes"),
             (["KEY": "hunter2 hunter2 hunter2"], "no credential has"), (["KEY_FILE": "/lines"], "no credential has"),
             (["KEY": "hunter2hunter2hunter2é"], "no credential has"),
@@ -36,7 +37,9 @@ struct SecretTests {
 
     @Test("a configuration that is printed or dumped shows no secret")
     func printing() throws {
-        let loaded = try Fixture.load(CompleteFile.yaml, path: "/etc/agentshield/gateway.yaml", environment: CompleteFile.environment, files: CompleteFile.files).get()
+        let loaded = try Fixture.load(
+            CompleteFile.yaml, path: "/etc/agentshield/gateway.yaml", environment: CompleteFile.environment, files: CompleteFile.files
+        ).get()
         var text = "\(loaded)"
         dump(loaded, to: &text)
         for secret in ["credential-of-main", "from-a-file", "0123456789abcdef"] { #expect(!text.contains(secret)) }

@@ -18,6 +18,11 @@ struct TableTests {
         for key in ConfigurationKey.all { #expect(CompleteFile.yaml.contains("\(key.name):"), "\(key.path) is not in the complete file") }
     }
 
+    @Test("each key says what it means")
+    func meanings() {
+        for key in ConfigurationKey.all { #expect(key.meaning.hasSuffix("."), "\(key.path)") }
+    }
+
     @Test("each key stands below a section that is in the table too")
     func parents() {
         let table = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0.type) })
@@ -49,7 +54,8 @@ struct TableTests {
         let end = try #require(text.range(of: ConfigurationReference.end))
         let written = text[begin.lowerBound..<end.upperBound]
         if written != ConfigurationReference.markdown, ProcessInfo.processInfo.environment["AGENTSHIELD_RECORD"] == "1" {
-            try text.replacingCharacters(in: begin.lowerBound..<end.upperBound, with: ConfigurationReference.markdown).write(to: file, atomically: true, encoding: .utf8)
+            try text.replacingCharacters(in: begin.lowerBound..<end.upperBound, with: ConfigurationReference.markdown).write(
+                to: file, atomically: true, encoding: .utf8)
         }
         #expect(
             written == ConfigurationReference.markdown,
@@ -70,7 +76,8 @@ struct TableTests {
     @Test("the example's values are the defaults, where there are any")
     func exampleDefaults() throws {
         let text = try String(contentsOf: Fixture.root.appendingPathComponent("examples/gateway.yaml"), encoding: .utf8)
-        let example = try Fixture.load(text, environment: Fixture.environment.merging(["OPENAI_API_KEY": "credential-of-openai"]) { $1 }).get()
+        let example = try Fixture.load(text, environment: Fixture.environment.merging(["OPENAI_API_KEY": "credential-of-openai"]) { $1 })
+            .get()
         let minimal = try Fixture.load(Fixture.minimal).get()
         #expect(example.limits == minimal.limits)
         #expect(example.cache == minimal.cache)

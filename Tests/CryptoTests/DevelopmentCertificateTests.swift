@@ -73,7 +73,8 @@ struct DevelopmentCertificateTests {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("agentshield-ca-\(UUID().uuidString).pem")
         try Data(authority).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        return try run(["verify", "-x509_strict", "-no-CApath", "-no-CAstore", "-purpose", "sslserver", "-CAfile", file.path] + flags, input: leaf)
+        return try run(
+            ["verify", "-x509_strict", "-no-CApath", "-no-CAstore", "-purpose", "sslserver", "-CAfile", file.path] + flags, input: leaf)
     }
 
     private func describe(_ certificate: [UInt8]) throws -> String {

@@ -124,7 +124,7 @@ import Testing
                 + #""cache_write_tokens":3,"output_tokens":2,"reasoning_tokens":1,"is_estimated":false},"cost_usd":"2.000000001","#
                 + #""finish_reasons":["stop"],"scrubbed":{"EMAIL":2},"timings_us":{"authenticate":0,"limit":0,"scrub":0,"cache":0,"route":0,"#
                 + #""call":2,"answer":0,"record":0},"overhead_us":0}"#)
-        connection.backend.receipts[id] = record(Principal(keyID: "k", tenant: "other"))
+        connection.backend.receipts[id] = record(ScriptedBackend.principal(tenant: "other"))
         for path in ["/v1/receipts/\(id)", "/v1/receipts/nonsense", "/v1/receipts/\(connection.backend.makeRequestID())"] {
             try connection.get(path)
             let response = try connection.response()

@@ -2,11 +2,17 @@ import GatewayCore
 import GatewayPipeline
 import HTTPShim
 import NIOCore
+import Scrubbing
 
 /// A backend that does what a test tells it, and remembers what it was asked.
 final class ScriptedBackend: ShimBackend {
     static let key = "sk-good"
-    static let principal = Principal(keyID: "key_1", tenant: "acme")
+    static let principal = principal(tenant: "acme")
+
+    static func principal(tenant: String) -> Principal {
+        Principal(
+            keyID: "key_1", tenant: tenant, scrub: ScrubRules(name: "none", version: "1", policy: ScrubPolicy(), toolsWithRestoredArguments: []))
+    }
 
     var settings = DoorSettings()
     var isDraining = false
@@ -79,7 +85,13 @@ final class ScriptedExchange: ShimExchange {
 
     var body: String { String(buffer: request.body) }
 
-    func cancel() { isCancelled = true }
+    /// Called when the door cancels.
+    var onCancel: () -> Void = {}
+
+    func cancel() {
+        isCancelled = true
+        onCancel()
+    }
 
     func pause() {
         isPaused = true

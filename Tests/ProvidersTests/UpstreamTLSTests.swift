@@ -1,14 +1,10 @@
-import Foundation
 import NIOCore
 import Providers
 import Testing
 
 /// A context that trusts the test root alone.
 func trustingTLS() throws -> UpstreamTLS {
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("providers-test-root-\(UUID().uuidString).pem")
-    try TestCertificates.root.write(to: file, atomically: true, encoding: .utf8)
-    defer { try? FileManager.default.removeItem(at: file) }
-    return try UpstreamTLS(caFile: file.path)
+    try UpstreamTLS(trustRoots: Array(TestCertificates.root.utf8))
 }
 
 @Suite("Upstream pool: TLS", .timeLimit(.minutes(1)))
@@ -71,9 +67,9 @@ struct UpstreamTLSTests {
         }
     }
 
-    @Test("a CA file that is missing or holds no certificate is refused at start")
+    @Test("roots without a certificate are refused at start")
     func badCAFile() throws {
-        #expect(throws: UpstreamEndpointError.self) { try UpstreamTLS(caFile: "/nonexistent/ca.pem") }
-        #expect(throws: UpstreamEndpointError.self) { try UpstreamTLS(caFile: "/dev/null") }
+        #expect(throws: UpstreamEndpointError.self) { try UpstreamTLS(trustRoots: []) }
+        #expect(throws: UpstreamEndpointError.self) { try UpstreamTLS(trustRoots: Array("no PEM".utf8)) }
     }
 }

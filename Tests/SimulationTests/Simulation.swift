@@ -125,7 +125,7 @@ struct Simulation {
             var read = bytes
             server.machine.receive(&read, now: now)
             try server.handleEvents(now: now)
-            try tap.deliveredToServer(bytes, encoded: server.machine.outboundBytes)
+            try tap.deliveredToServer(bytes, encoded: server.machine.isOpen ? server.machine.outboundBytes : nil)
         }
         if let bytes = toClient.receive(now: now, random: &random) {
             try tap.deliveredToClient(bytes)

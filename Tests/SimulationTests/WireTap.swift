@@ -90,6 +90,7 @@ struct WireTap {
     private var cancelSent: Set<UInt32> = []
     /// For streams whose CANCEL has reached the server: what it had encoded by then, in bytes since the beginning.
     private var cancelDelivered: [UInt32: Int] = [:]
+    /// Bytes of the frames that the server has sent so far.
     private var serverBytes = 0
     private(set) var frameCount = 0
     private(set) var compressedFrames = 0
@@ -115,13 +116,13 @@ struct WireTap {
     }
 
     mutating func sentByServer(_ bytes: ByteBuffer) throws {
-        serverBytes += bytes.readableBytes
         for frame in readers[1].read(bytes) {
+            serverBytes += 8 + frame.payload.readableBytes
             frameCount += 1
             if frame.flags & 0x20 != 0 { compressedFrames += 1 }
             guard frame.payload.readableBytes <= clientMaxFrame, frame.cost <= clientMaxFrame else { throw SimulationFailure("a frame too large") }
             guard (4...8).contains(frame.type), frame.stream > 0 else { continue }
-            if let encoded = cancelDelivered[frame.stream], serverBytes > encoded { { throw SimulationFailure("an answer after CANCEL on \(frame.stream)")
+            if let encoded = cancelDelivered[frame.stream], serverBytes > encoded { throw SimulationFailure("an answer after CANCEL on \(frame.stream)")
             }
             if frame.type == 4 || frame.type == 6 { try serverLedger.spend(frame.cost, on: frame.stream) }
             guard let former = progress[frame.stream], let next = Self.follow(former, frame) else {
@@ -144,15 +145,15 @@ struct WireTap {
         }
     }
 
-    /// - Parameter encoded: what the server has encoded and not sent, having read these bytes.
-    mutating func deliveredToServer(_ bytes: ByteBuffer, encoded: Int) throws {
+    /// - Parameter encoded: what the server has encoded and not sent, having read these bytes; `nil` if it has not yet.
+    mutating func deliveredToServer(_ bytes: ByteBuffer, encoded: Int?) throws {
         for frame in readers[2].read(bytes) {
             switch frame.type {
             case 1:
                 let limits = try (Hello.decode(from: frame.payload).limits ?? Limits()).resolved
                 serverLedger = Ledger(initialStream: Int(limits.initialStreamCredit), connection: Int(limits.initialConnectionCredit))
                 clientMaxFrame = Int(limits.maxFrameBytes)
-            case 9: cancelDelivered[frame.stream] = serverBytes + encoded
+            case 9: cancelDelivered[frame.stream] = encoded.map { serverBytes + $0 }
             case 10: serverLedger.grant(frame)
             default: break
             }

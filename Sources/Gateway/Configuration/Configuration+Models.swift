@@ -12,9 +12,11 @@ extension Configuration {
         /// PEM certificates to trust instead of the system's; `nil`: the system's.
         package var trustRoots: [UInt8]?
         package var maxConnectionsPerLoop: Int
+        package var maxWaitersPerLoop: Int
         package var connectTimeout: Duration
         package var firstByteTimeout: Duration
         package var idleTimeout: Duration
+        package var queueTimeout: Duration
     }
 
     /// A model that callers may name, or a pattern for such names.
@@ -61,7 +63,7 @@ extension Configuration {
     }
 
     package enum CacheMode: String, Sendable, CaseIterable {
-        /// Requests with temperature 0 (or a seed) and no tools.
+        /// Requests with temperature 0 and without tools.
         case deterministic
         case always
         case off
@@ -81,11 +83,16 @@ extension Configuration {
     package enum ScrubAction: String, Sendable, CaseIterable {
         /// A numbered placeholder, put back in the answer.
         case placeholder
-        /// A label that nothing is put back for.
+        /// A label, never put back.
         case redact
+        /// Asterisks but for the last four characters.
+        case mask
         /// The request is refused.
         case block
-        case allow
+        /// Counted and left as it is.
+        case log
+        /// Not looked for.
+        case ignore
     }
 
     package struct Scrubbing: Sendable, Equatable {

@@ -71,13 +71,25 @@ extension Configuration {
     package struct Limits: Sendable, Equatable {
         package var maxConnections: Int
         package var maxRequestBytes: Int
+        /// Of one answer of a provider.
+        package var maxAnswerBytes: Int
         package var maxInFlightRequests: Int
         package var maxInFlightBytes: Int
         package var defaultDeadline: Duration
         package var maxDeadline: Duration
+        /// For a request's head, and then its body, to arrive.
+        package var slowRequestTimeout: Duration
         /// Of keys that have no limit of their own.
         package var requestLimit: RequestLimit
         package var wire: Wire
+        package var http: HTTP
+    }
+
+    package struct HTTP: Sendable, Equatable {
+        /// Of a kept-alive connection.
+        package var idleTimeout: Duration
+        /// How often a stream says that it is alive while the provider thinks.
+        package var keepAliveInterval: Duration
     }
 
     package struct Wire: Sendable, Equatable {

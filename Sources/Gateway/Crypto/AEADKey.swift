@@ -17,7 +17,9 @@ package final class AEADKey {
     /// - Parameter key: exactly 32 bytes.
     package init(_ key: Secret) throws(CryptoError) {
         guard key.count == Self.keyCount else { throw .lengthOutOfRange("AES-256-GCM key: 32 bytes") }
-        guard let algorithm = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil) else { throw .libraryFailure(operation: "EVP_CIPHER_fetch AES-256-GCM") }
+        guard let algorithm = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil) else {
+            throw .libraryFailure(operation: "EVP_CIPHER_fetch AES-256-GCM")
+        }
         guard let sealing = EVP_CIPHER_CTX_new(), let opening = EVP_CIPHER_CTX_new() else {
             EVP_CIPHER_free(algorithm)
             throw .libraryFailure(operation: "EVP_CIPHER_CTX_new")
@@ -27,7 +29,8 @@ package final class AEADKey {
         self.opening = opening
         let initialised = key.withUnsafeBytes { key in
             let key = key.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            return EVP_EncryptInit_ex2(sealing, algorithm, key, nil, nil) == 1 && EVP_DecryptInit_ex2(opening, algorithm, key, nil, nil) == 1
+            return EVP_EncryptInit_ex2(sealing, algorithm, key, nil, nil) == 1
+                && EVP_DecryptInit_ex2(opening, algorithm, key, nil, nil) == 1
         }
         guard initialised else { throw .libraryFailure(operation: "EVP_EncryptInit_ex2") }
     }
@@ -40,7 +43,9 @@ package final class AEADKey {
 
     /// The ciphertext followed by the 16-byte tag.
     /// - Parameter nonce: 12 bytes, never used before with this key.
-    package func seal(_ plaintext: UnsafeRawBufferPointer, nonce: [UInt8], associatedData: UnsafeRawBufferPointer) throws(CryptoError) -> [UInt8] {
+    package func seal(_ plaintext: UnsafeRawBufferPointer, nonce: [UInt8], associatedData: UnsafeRawBufferPointer) throws(CryptoError)
+        -> [UInt8]
+    {
         try Self.check(nonce: nonce, associatedData: associatedData)
         guard let plaintextCount = Int32(exactly: plaintext.count), plaintext.count <= Int(Int32.max) - Self.tagCount else {
             throw .lengthOutOfRange("AES-256-GCM plaintext: under 2 GiB")
@@ -52,7 +57,8 @@ package final class AEADKey {
             guard let base = out.baseAddress, EVP_EncryptInit_ex2(sealing, nil, nil, nonce, nil) == 1,
                 Self.feed(associatedData, to: sealing, with: EVP_EncryptUpdate),
                 plaintextCount == 0
-                    || EVP_EncryptUpdate(sealing, base, &written, plaintext.baseAddress?.assumingMemoryBound(to: UInt8.self), plaintextCount) == 1,
+                    || EVP_EncryptUpdate(
+                        sealing, base, &written, plaintext.baseAddress?.assumingMemoryBound(to: UInt8.self), plaintextCount) == 1,
                 EVP_EncryptFinal_ex(sealing, base + Int(written), &last) == 1, written + last == plaintextCount,
                 EVP_CIPHER_CTX_ctrl(sealing, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagCount), base + plaintext.count) == 1
             else { return }
@@ -64,9 +70,13 @@ package final class AEADKey {
     }
 
     /// The plaintext of what `seal` returned. Nothing of a value that does not open is handed out.
-    package func open(_ sealed: UnsafeRawBufferPointer, nonce: [UInt8], associatedData: UnsafeRawBufferPointer) throws(CryptoError) -> [UInt8] {
+    package func open(_ sealed: UnsafeRawBufferPointer, nonce: [UInt8], associatedData: UnsafeRawBufferPointer) throws(CryptoError)
+        -> [UInt8]
+    {
         try Self.check(nonce: nonce, associatedData: associatedData)
-        guard sealed.count >= Self.tagCount, let ciphertextCount = Int32(exactly: sealed.count - Self.tagCount) else { throw .authenticationFailed }
+        guard sealed.count >= Self.tagCount, let ciphertextCount = Int32(exactly: sealed.count - Self.tagCount) else {
+            throw .authenticationFailed
+        }
         var tag = [UInt8](sealed.suffix(Self.tagCount))
         var succeeded = false
         let plaintext = [UInt8](unsafeUninitializedCapacity: max(1, Int(ciphertextCount))) { out, initialisedCount in
@@ -75,7 +85,8 @@ package final class AEADKey {
             guard let base = out.baseAddress, EVP_DecryptInit_ex2(opening, nil, nil, nonce, nil) == 1,
                 Self.feed(associatedData, to: opening, with: EVP_DecryptUpdate),
                 ciphertextCount == 0
-                    || EVP_DecryptUpdate(opening, base, &written, sealed.baseAddress?.assumingMemoryBound(to: UInt8.self), ciphertextCount) == 1,
+                    || EVP_DecryptUpdate(opening, base, &written, sealed.baseAddress?.assumingMemoryBound(to: UInt8.self), ciphertextCount)
+                        == 1,
                 EVP_CIPHER_CTX_ctrl(opening, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagCount), &tag) == 1,
                 EVP_DecryptFinal_ex(opening, base + Int(written), &last) == 1, written + last == ciphertextCount
             else {
@@ -128,6 +139,7 @@ package final class AEADKey {
     private static func feed(_ associatedData: UnsafeRawBufferPointer, to context: OpaquePointer, with update: Update) -> Bool {
         if associatedData.isEmpty { return true }
         var taken: Int32 = 0
-        return update(context, nil, &taken, associatedData.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(associatedData.count)) == 1
+        return update(context, nil, &taken, associatedData.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(associatedData.count))
+            == 1
     }
 }

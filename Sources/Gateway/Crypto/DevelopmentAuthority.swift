@@ -100,7 +100,8 @@ private struct CertificateDraft {
         }
     }
 
-    private func add(_ extensions: [(nid: Int32, value: String)], to certificate: OpaquePointer, issuer: OpaquePointer) throws(CryptoError) {
+    private func add(_ extensions: [(nid: Int32, value: String)], to certificate: OpaquePointer, issuer: OpaquePointer) throws(CryptoError)
+    {
         var context = X509V3_CTX()
         X509V3_set_ctx(&context, issuer, certificate, nil, nil, 0)
         for (nid, value) in extensions {

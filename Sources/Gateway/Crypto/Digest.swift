@@ -74,7 +74,10 @@ package struct Digest: Sendable {
     /// SHA-256 in one call. It looks the algorithm up every time; a hot path keeps a `DigestContext`.
     package static func sha256(_ bytes: UnsafeRawBufferPointer) -> Digest {
         Digest { out in
-            guard SHA256(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, out.baseAddress?.assumingMemoryBound(to: UInt8.self)) != nil
+            guard
+                SHA256(
+                    bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count,
+                    out.baseAddress?.assumingMemoryBound(to: UInt8.self)) != nil
             else { fatalError("libcrypto cannot compute SHA-256") }
         }
     }

@@ -2,7 +2,8 @@ internal import COpenSSL
 
 /// HMAC-SHA256 (RFC 2104) with its key prepared once, for hashes on the hot path.
 ///
-/// One per event loop: not `Sendable`, and one message at a time. A hash looks nothing up; see `docs/dependencies.md` for its cost.
+/// One per event loop: not `Sendable`, and one message at a time. A hash of a key's 43 bytes looks
+/// nothing up and costs 0.3 µs and two allocations of libcrypto's; preparing the key each time costs 2.2 µs and thirteen.
 package final class KeyedHash {
     private let algorithm: OpaquePointer
     private let context: OpaquePointer
@@ -17,7 +18,9 @@ package final class KeyedHash {
         }
         self.algorithm = algorithm
         self.context = context
-        let initialised = key.withUnsafeBytes { copenssl_hmac_sha256_init(context, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count) }
+        let initialised = key.withUnsafeBytes {
+            copenssl_hmac_sha256_init(context, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
+        }
         guard initialised == 1 else { throw .libraryFailure(operation: "EVP_MAC_init") }
     }
 
@@ -51,7 +54,8 @@ package final class KeyedHash {
         }
         return Digest { out in
             var written = 0
-            guard EVP_MAC_final(context, out.baseAddress?.assumingMemoryBound(to: UInt8.self), &written, out.count) == 1, written == out.count
+            guard EVP_MAC_final(context, out.baseAddress?.assumingMemoryBound(to: UInt8.self), &written, out.count) == 1,
+                written == out.count
             else { fatalError("libcrypto cannot compute HMAC-SHA256") }
         }
     }
@@ -68,7 +72,8 @@ package enum HKDF {
         return try Secret(count: count) { out throws(CryptoError) in
             let derived = secret.withUnsafeBytes { secret in
                 copenssl_hkdf_sha256(
-                    secret.baseAddress, secret.count, salt, salt.count, info, info.count, out.baseAddress?.assumingMemoryBound(to: UInt8.self), out.count)
+                    secret.baseAddress, secret.count, salt, salt.count, info, info.count,
+                    out.baseAddress?.assumingMemoryBound(to: UInt8.self), out.count)
             }
             guard derived == 1 else { throw .libraryFailure(operation: "EVP_KDF_derive HKDF") }
         }

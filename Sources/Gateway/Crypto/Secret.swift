@@ -37,7 +37,9 @@ package final class Secret: @unchecked Sendable {
     package var isEmpty: Bool { storage.isEmpty }
 
     /// The bytes, for the time of `body` only.
-    package func withUnsafeBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    package func withUnsafeBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         try body(UnsafeRawBufferPointer(storage))
     }
 }

@@ -5,7 +5,8 @@ import NIOHTTP2
 
 /// Makes a connection speak HTTP/1.1. To be called on its event loop, when TLS, if any, has been settled in front.
 ///
-/// A `ChannelShouldQuiesceEvent` fired into the pipeline drains the connection: what is under way is answered with `connection: close`.
+/// A `ChannelShouldQuiesceEvent` fired into the pipeline drains the connection: what is under way is answered with `connection: close`, and
+/// what is not over shortly after the drain deadline is cut.
 package func configureHTTP1(_ channel: any Channel, backend: any ShimBackend) throws {
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderFieldSize = ShimLimits.maxHeaderFieldBytes
@@ -20,13 +21,13 @@ package func configureHTTP1(_ channel: any Channel, backend: any ShimBackend) th
     try pipeline.addHandler(RequestHandler(backend: backend, routes: RouteTable(), isMultiplexed: false))
 }
 
-/// Makes a connection speak HTTP/2. As for ``configureHTTP1(_:backend:)``; a `ChannelShouldQuiesceEvent` is answered with GOAWAY, and what is not
-/// over by the drain deadline is cut.
+/// Makes a connection speak HTTP/2. As for ``configureHTTP1(_:backend:)``; a `ChannelShouldQuiesceEvent` sends GOAWAY.
 package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) throws {
     let settings = backend.settings
     let management = NIOHTTP2ServerConnectionManagementHandler(
-        eventLoop: channel.eventLoop,
-        configuration: .init(maxIdleTime: settings.idleTimeout, maxAge: nil, maxGraceTime: settings.drainDeadline, keepalive: nil))
+        eventLoop: channel.eventLoop, configuration: .init(maxIdleTime: nil, maxAge: nil, maxGraceTime: nil, keepalive: nil))
+    let connectionGuard = HTTP2ConnectionGuard(backend: backend, now: channel.eventLoop.now)
+    let watch = HTTP2ConnectionGuard.StreamWatch(connectionGuard, management, on: channel.eventLoop)
     var connection = NIOHTTP2Handler.ConnectionConfiguration()
     connection.initialSettings = [
         HTTP2Setting(parameter: .maxConcurrentStreams, value: settings.maxConcurrentStreams),
@@ -41,7 +42,7 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) th
     let routes = RouteTable()
     let bound = NIOLoopBound((backend, routes), eventLoop: channel.eventLoop)
     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
-        mode: .server, connectionConfiguration: connection, streamConfiguration: stream, streamDelegate: management.http2StreamDelegate
+        mode: .server, connectionConfiguration: connection, streamConfiguration: stream, streamDelegate: watch
     ) { stream in
         stream.eventLoop.makeCompletedFuture {
             let (backend, routes) = bound.value
@@ -49,5 +50,6 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) th
             try stream.pipeline.syncOperations.addHandler(RequestHandler(backend: backend, routes: routes, isMultiplexed: true))
         }
     }
+    try channel.pipeline.syncOperations.addHandler(connectionGuard)
     try channel.pipeline.syncOperations.addHandler(management)
 }

@@ -24,6 +24,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
     /// Since when a part of a head has been there.
     private var headSince: NIODeadline?
     private var hasHadRequest = false
+    /// When a connection that was told to drain is cut, whatever it still does.
+    private var cutAt: NIODeadline?
 
     init(backend: any ShimBackend, now: NIODeadline) {
         self.backend = backend
@@ -72,7 +74,17 @@ final class ConnectionGuard: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // Answered here, since the pipelining handler would keep it back behind requests that wait.
         if case ChannelEvent.inputClosed = event { return context.close(promise: nil) }
+        if event is ChannelShouldQuiesceEvent, cutAt == nil {
+            cutAt = context.eventLoop.now + backend.settings.drainDeadline + ShimLimits.lingerTimeout
+            armTimer(context)
+        }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The rest of what was given up, or of what a client that is gone had begun, is nobody's request.
+        if error is HTTPParserError, isOverfull || !context.channel.isActive { return }
+        context.fireErrorCaught(error)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -105,10 +117,13 @@ final class ConnectionGuard: ChannelDuplexHandler {
     private var isQuiet: Bool { unanswered == 0 && !isInsideRequest }
 
     private var deadline: NIODeadline? {
-        guard isQuiet else { return nil }
+        guard isQuiet else { return cutAt }
         let settings = backend.settings
-        if let headSince { return headSince + settings.slowRequestTimeout }
-        return quietSince + (hasHadRequest ? settings.idleTimeout : settings.slowRequestTimeout)
+        let quietUntil =
+            if let headSince { headSince + settings.slowRequestTimeout } else {
+                quietSince + (hasHadRequest ? settings.idleTimeout : settings.slowRequestTimeout)
+            }
+        return cutAt.map { min($0, quietUntil) } ?? quietUntil
     }
 
     private func armTimer(_ context: ChannelHandlerContext) {
@@ -119,7 +134,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
     private func timerFired(_ context: ChannelHandlerContext) {
         timer.fired()
         guard let deadline, context.eventLoop.now >= deadline else { return armTimer(context) }
-        guard headSince != nil else { return context.close(promise: nil) }
+        guard isQuiet, headSince != nil else { return context.close(promise: nil) }
         refuse(.requestTooSlow, context)
     }
 

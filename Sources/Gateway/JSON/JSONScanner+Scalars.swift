@@ -51,9 +51,11 @@ extension JSONScanner {
         guard let unit = JSONText.hexadecimal4(bytes, at: start &+ 2) else { return fail(.invalidEscape, at: start) }
         guard unit & 0xF800 == 0xD800 else { return start &+ 6 }
         let second = start &+ 6
-        guard unit < 0xDC00, end &- second >= 2, byte(second) == JSONText.backslash, byte(second &+ 1) == UInt8(ascii: "u") else {
-            return fail(.loneSurrogate, at: start)
-        }
+        guard unit < 0xDC00 else { return fail(.loneSurrogate, at: start) }
+        guard second < end else { return fail(.unexpectedEnd, at: end) }
+        guard byte(second) == JSONText.backslash else { return fail(.loneSurrogate, at: start) }
+        guard second &+ 1 < end else { return fail(.unexpectedEnd, at: end) }
+        guard byte(second &+ 1) == UInt8(ascii: "u") else { return fail(.loneSurrogate, at: start) }
         guard end &- second >= 6 else { return fail(.unexpectedEnd, at: end) }
         guard let low = JSONText.hexadecimal4(bytes, at: second &+ 2) else { return fail(.invalidEscape, at: second) }
         return low & 0xFC00 == 0xDC00 ? second &+ 6 : fail(.loneSurrogate, at: start)

@@ -98,7 +98,9 @@ package struct JSONSplicer {
             replacements.withUnsafeReadableBytes { replacements in
                 var copied = 0
                 for edit in edits {
-                    precondition(edit.range.lowerBound >= copied && edit.range.upperBound <= bytes.count, "changes overlap or lie outside the document")
+                    precondition(
+                        edit.range.lowerBound >= copied && edit.range.upperBound <= bytes.count,
+                        "changes overlap or lie outside the document")
                     output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[copied..<edit.range.lowerBound]))
                     output.writeBytes(UnsafeRawBufferPointer(rebasing: replacements[edit.replacement]))
                     copied = edit.range.upperBound

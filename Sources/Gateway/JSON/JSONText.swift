@@ -35,8 +35,8 @@ enum JSONText {
         guard one.count == other.count else { return false }
         var position = 0
         while one.count &- position >= 8 {
-            let difference = one.loadUnaligned(fromByteOffset: position, as: UInt64.self) ^ other.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            guard difference == 0 else { return false }
+            let word = one.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            guard word == other.loadUnaligned(fromByteOffset: position, as: UInt64.self) else { return false }
             position &+= 8
         }
         while position < one.count {

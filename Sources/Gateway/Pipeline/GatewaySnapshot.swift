@@ -17,15 +17,14 @@ package struct DoorSettings: Sendable {
     package var replicaID: String
     package var region: String
     package var serverVersion: String
-    /// Open streams of one connection of the wire protocol.
+    /// Open streams of one connection.
     package var maxConcurrentStreams: Int
-    /// Largest frame of the wire protocol, in bytes.
-    package var maxFrameBytes: Int
+    package var wire: WireDoorSettings
 
     package init(
         maxRequestBytes: Int = 4 << 20, slowRequestTimeout: TimeAmount = .seconds(20), idleTimeout: TimeAmount = .seconds(120),
         keepAliveInterval: TimeAmount = .seconds(10), drainDeadline: TimeAmount = .seconds(20), replicaID: String = "local",
-        region: String = "", serverVersion: String = "", maxConcurrentStreams: Int = 256, maxFrameBytes: Int = 64 << 10
+        region: String = "", serverVersion: String = "", maxConcurrentStreams: Int = 256, wire: WireDoorSettings = WireDoorSettings()
     ) {
         self.maxRequestBytes = maxRequestBytes
         self.slowRequestTimeout = slowRequestTimeout
@@ -36,7 +35,28 @@ package struct DoorSettings: Sendable {
         self.region = region
         self.serverVersion = serverVersion
         self.maxConcurrentStreams = maxConcurrentStreams
+        self.wire = wire
+    }
+}
+
+/// What the wire protocol's door announces in WELCOME.
+package struct WireDoorSettings: Sendable {
+    /// Largest frame, in bytes.
+    package var maxFrameBytes: Int
+    /// Bytes that a client may send ahead, on one stream and on all together.
+    package var initialStreamCredit: Int
+    package var initialConnectionCredit: Int
+    /// How long a connection without a stream is kept.
+    package var idleTimeout: TimeAmount
+
+    package init(
+        maxFrameBytes: Int = 64 << 10, initialStreamCredit: Int = 256 << 10, initialConnectionCredit: Int = 1 << 20,
+        idleTimeout: TimeAmount = .seconds(60)
+    ) {
         self.maxFrameBytes = maxFrameBytes
+        self.initialStreamCredit = initialStreamCredit
+        self.initialConnectionCredit = initialConnectionCredit
+        self.idleTimeout = idleTimeout
     }
 }
 

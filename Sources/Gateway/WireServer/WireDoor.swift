@@ -35,7 +35,12 @@ package final class WireDoor: WireDelegate {
     private static func serverSettings(_ door: DoorSettings) -> ServerSettings {
         var settings = ServerSettings()
         settings.limits.maxMessageBytes = UInt32(clamping: door.maxRequestBytes)
-        settings.limits.maxFrameBytes = UInt32(clamping: door.maxFrameBytes)
+        settings.limits.maxFrameBytes = UInt32(clamping: door.wire.maxFrameBytes)
+        settings.limits.initialStreamCredit = UInt32(clamping: door.wire.initialStreamCredit)
+        settings.limits.initialConnectionCredit = UInt32(clamping: door.wire.initialConnectionCredit)
+        settings.limits.idleTimeoutMs = UInt32(clamping: door.wire.idleTimeout.nanoseconds / 1_000_000)
+        settings.common.idleTimeout = door.wire.idleTimeout
+        settings.maxInFlightRequestBytes = max(settings.maxInFlightRequestBytes, door.maxRequestBytes)
         settings.limits.maxConcurrentStreams = UInt32(clamping: door.maxConcurrentStreams)
         settings.helloTimeout = door.slowRequestTimeout
         return settings

@@ -20,7 +20,8 @@ struct Catalogue {
     func unknownModel(_ text: String) -> ValueProblem {
         let exact = models.compactMap { if case .exact(let name) = $0.name { name } else { nil } }
         let meant = Suggestion.closest(to: text, among: exact + aliases.map(\.name)).map { "did you mean `\($0)`? " } ?? ""
-        return ValueProblem("names a model that is not in `models` or `aliases`: \(text)", remedy: "\(meant)add it there, or name one that is")
+        return ValueProblem(
+            "names a model that is not in `models` or `aliases`: \(text)", remedy: "\(meant)add it there, or name one that is")
     }
 }
 
@@ -42,8 +43,9 @@ extension ConfigurationLoader {
         for alias in written where !alias.name.isEmpty {
             if byName[alias.name] != nil || catalogue.models.contains(where: { $0.name == .exact(alias.name) }) {
                 alias.section.refuse("name", "is another model's or alias's too", remedy: "choose another")
+            } else {
+                byName[alias.name] = alias
             }
-            byName[alias.name] = byName[alias.name] ?? alias
         }
         let known = Catalogue(models: catalogue.models, aliases: byName.keys.sorted().map { Configuration.Alias(name: $0, models: []) })
         return written.map { alias in
@@ -53,7 +55,9 @@ extension ConfigurationLoader {
             var expansion = Expansion(byName: byName)
             expansion.expand(alias)
             if let cycle = expansion.cycle {
-                alias.section.refuse("fallback", "comes back to itself: \(cycle.joined(separator: " → "))", remedy: "remove one of these names from its list")
+                alias.section.refuse(
+                    "fallback", "comes back to itself: \(cycle.joined(separator: " → "))", remedy: "remove one of these names from its list"
+                )
             } else if expansion.models.count > maxModelsPerAlias {
                 alias.section.refuse("fallback", "stands for \(expansion.models.count) models", remedy: "keep at most \(maxModelsPerAlias)")
             }

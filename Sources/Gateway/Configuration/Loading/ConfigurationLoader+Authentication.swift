@@ -2,7 +2,8 @@ internal import GatewayCrypto
 
 extension ConfigurationLoader {
     static func authentication(
-        _ section: Section, listen: Configuration.Listeners, limits: Configuration.Limits, scrub: Configuration.Scrubbing, catalogue: Catalogue
+        _ section: Section, listen: Configuration.Listeners, limits: Configuration.Limits, scrub: Configuration.Scrubbing,
+        catalogue: Catalogue
     ) -> Configuration.Authentication {
         var pepper = Secret([UInt8]())
         if let name = section.optionalText("pepper_env") {
@@ -39,7 +40,9 @@ extension ConfigurationLoader {
         var complete: Configuration.Key?
     }
 
-    private static func draft(_ section: Section, limits: Configuration.Limits, scrub: Configuration.Scrubbing, catalogue: Catalogue) -> Draft {
+    private static func draft(_ section: Section, limits: Configuration.Limits, scrub: Configuration.Scrubbing, catalogue: Catalogue)
+        -> Draft
+    {
         let id = section.text("id")
         let hash: Digest? = if case .digest(let digest) = section.optionalValue("hash") { digest } else { nil }
         let tenant = section.text("tenant")
@@ -54,7 +57,9 @@ extension ConfigurationLoader {
         let policy = section.text("scrub")
         if !policy.isEmpty, scrub.policies[policy] == nil {
             let meant = Suggestion.closest(to: policy, among: scrub.policies.keys.sorted()).map { "did you mean `\($0)`? " } ?? ""
-            section.refuse("scrub", "names a policy that is not in `scrub.policies`: \(policy)", remedy: "\(meant)add it there, or remove the key for `default`")
+            section.refuse(
+                "scrub", "names a policy that is not in `scrub.policies`: \(policy)",
+                remedy: "\(meant)add it there, or remove the key for `default`")
         }
         let isDevelopment = section.flag("development")
         let complete = hash.map { hash in

@@ -10,12 +10,14 @@ extension ConfigurationLoader {
         let http = httpSection.flatMap { plainAddress($0) }
         let admin = adminSection.optionalAddress("address")
         if !isTLSOn, httpSection == nil {
-            section.refuse("tls", "is off, and there is no plain HTTP either", remedy: "add `http: {}` below `listen`, or remove `enabled: false`")
+            section.refuse(
+                "tls", "is off, and there is no plain HTTP either", remedy: "add `http: {}` below `listen`, or remove `enabled: false`")
         }
         let listeners = Configuration.Listeners(
             tls: isTLSOn ? tls : nil, http: http, admin: adminSection.flag("enabled") ? admin : nil)
         refuseCollisions([
-            ("tls", tlsSection, listeners.tls?.address), ("http", httpSection ?? section, listeners.http), ("admin", adminSection, listeners.admin),
+            ("tls", tlsSection, listeners.tls?.address), ("http", httpSection ?? section, listeners.http),
+            ("admin", adminSection, listeners.admin),
         ])
         return listeners
     }
@@ -27,21 +29,27 @@ extension ConfigurationLoader {
         guard section.has("certificate") || section.has("private_key") else {
             if section.flag("enabled"), !address.isLoopback {
                 section.refuse(
-                    "address", "can be reached from other machines, and no certificate is given: the one that the gateway makes is for localhost only",
+                    "address",
+                    "can be reached from other machines, and no certificate is given: the one that the gateway makes is for localhost only",
                     remedy: "give `certificate` and `private_key`, or listen on 127.0.0.1")
             }
             return Configuration.TLSListener(address: address, identity: nil)
         }
-        for (present, missing) in [("certificate", "private_key"), ("private_key", "certificate")] where section.has(present) && !section.has(missing) {
+        for (present, missing) in [("certificate", "private_key"), ("private_key", "certificate")]
+        where section.has(present) && !section.has(missing) {
             section.refuse(present, "stands without `\(missing)`", remedy: "give both, or neither")
         }
         guard let chain, let key else { return Configuration.TLSListener(address: address, identity: nil) }
         switch CertificateCheck.check(certificateChain: chain, privateKey: key) {
         case .matching: break
-        case .certificateUnreadable: section.refuse("certificate", "holds a certificate that cannot be read", remedy: "give a certificate chain in PEM")
-        case .privateKeyUnreadable: section.refuse("private_key", "holds a key that cannot be read", remedy: "give the key in PEM, not encrypted")
+        case .certificateUnreadable:
+            section.refuse("certificate", "holds a certificate that cannot be read", remedy: "give a certificate chain in PEM")
+        case .privateKeyUnreadable:
+            section.refuse("private_key", "holds a key that cannot be read", remedy: "give the key in PEM, not encrypted")
         case .different:
-            section.refuse("private_key", "does not belong to the certificate", remedy: "give the key that the certificate was made with; the server's own certificate comes first in its file")
+            section.refuse(
+                "private_key", "does not belong to the certificate",
+                remedy: "give the key that the certificate was made with; the server's own certificate comes first in its file")
         }
         return Configuration.TLSListener(address: address, identity: Configuration.TLSIdentity(certificateChain: chain, privateKey: key))
     }
@@ -60,11 +68,13 @@ extension ConfigurationLoader {
         guard let path = section.optionalText("private_key"), let bytes = file(section, "private_key", path) else { return nil }
         let text = String(decoding: bytes, as: UTF8.self)
         guard text.contains("PRIVATE KEY-----") else {
-            section.refuse("private_key", "names a file without a PEM private key", remedy: "give a file with -----BEGIN PRIVATE KEY----- in it")
+            section.refuse(
+                "private_key", "names a file without a PEM private key", remedy: "give a file with -----BEGIN PRIVATE KEY----- in it")
             return nil
         }
         guard !text.contains("ENCRYPTED") else {
-            section.refuse("private_key", "names an encrypted key", remedy: "decrypt it with `openssl pkey`, and let only this user read the file")
+            section.refuse(
+                "private_key", "names an encrypted key", remedy: "decrypt it with `openssl pkey`, and let only this user read the file")
             return nil
         }
         return Secret(bytes)
@@ -72,7 +82,9 @@ extension ConfigurationLoader {
 
     private static func file(_ section: Section, _ key: String, _ path: String) -> [UInt8]? {
         guard let bytes = section.reading.contents(of: path) else {
-            section.refuse(key, "names a file that cannot be read", remedy: "check that the path exists, relative to this file's folder or absolute, and that this user may read it")
+            section.refuse(
+                key, "names a file that cannot be read",
+                remedy: "check that the path exists, relative to this file's folder or absolute, and that this user may read it")
             return nil
         }
         return bytes
@@ -82,7 +94,9 @@ extension ConfigurationLoader {
         var address = section.optionalAddress("address")
         if let text = section.reading.environment["PORT"], !text.isEmpty {
             guard let port = ListenAddress.port(text) else {
-                section.refuse("address", "is overridden by the environment's PORT, which is no port", remedy: "set PORT to a number from 0 to 65535, or unset it")
+                section.refuse(
+                    "address", "is overridden by the environment's PORT, which is no port",
+                    remedy: "set PORT to a number from 0 to 65535, or unset it")
                 return address
             }
             address?.port = port

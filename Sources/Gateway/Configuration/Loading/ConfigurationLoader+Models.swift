@@ -21,9 +21,11 @@ extension ConfigurationLoader {
             }
             providers[name] = Configuration.Provider(
                 name: name, dialect: section.choice("dialect"), baseURL: url ?? ProviderURL(usesTLS: true, host: "", port: 443, path: ""),
-                credential: credential, trustRoots: certificateFile(section, "ca_file"), maxConnectionsPerLoop: section.integer("max_connections_per_loop"),
+                credential: credential, trustRoots: certificateFile(section, "ca_file"),
+                maxConnectionsPerLoop: section.integer("max_connections_per_loop"),
+                maxWaitersPerLoop: section.integer("max_waiters_per_loop"),
                 connectTimeout: section.duration("connect_timeout"), firstByteTimeout: section.duration("first_byte_timeout"),
-                idleTimeout: section.duration("idle_timeout"))
+                idleTimeout: section.duration("idle_timeout"), queueTimeout: section.duration("queue_timeout"))
         }
         return providers
     }
@@ -33,7 +35,8 @@ extension ConfigurationLoader {
         let models: [Configuration.Model] = root.sections("models").compactMap { section in
             guard let model = draft(section, names: root.names(below: "providers"), providers: providers, cache: cache) else { return nil }
             if !names.insert(model.name).inserted {
-                section.refuse(section.has("pattern") ? "pattern" : "name", "is another model's too", remedy: "remove one of the two, or rename it")
+                section.refuse(
+                    section.has("pattern") ? "pattern" : "name", "is another model's too", remedy: "remove one of the two, or rename it")
             }
             return model
         }
@@ -60,13 +63,16 @@ extension ConfigurationLoader {
         let idleTimeout = section.optionalDuration("idle_timeout") ?? provider?.idleTimeout ?? .zero
         if !providerName.isEmpty, !names.contains(providerName) {
             let meant = Suggestion.closest(to: providerName, among: names.sorted()).map { "did you mean `\($0)`? " } ?? ""
-            section.refuse("provider", "names a provider that is not in `providers`: \(providerName)", remedy: "\(meant)add it there, or name one that is")
+            section.refuse(
+                "provider", "names a provider that is not in `providers`: \(providerName)",
+                remedy: "\(meant)add it there, or name one that is")
         }
         if section.has("name"), section.has("pattern") {
             section.refuse("pattern", "stands beside `name`", remedy: "keep one of the two")
         }
         if section.has("pattern"), section.has("upstream_name") {
-            section.refuse("upstream_name", "stands beside `pattern`", remedy: "remove it: names that match a pattern go to the provider unchanged")
+            section.refuse(
+                "upstream_name", "stands beside `pattern`", remedy: "remove it: names that match a pattern go to the provider unchanged")
         }
         if !section.has("name"), !section.has("pattern") {
             section.refuse("", "has neither `name` nor `pattern`", remedy: "add one of the two")
@@ -74,7 +80,9 @@ extension ConfigurationLoader {
         if let pattern, !pattern.hasSuffix("*") {
             section.refuse("pattern", "has no `*`", remedy: "end it with `*`, or call it `name`")
         }
-        guard let modelName = name.map(Configuration.Model.Name.exact) ?? pattern.map({ .prefix(String($0.dropLast())) }) else { return nil }
+        guard let modelName = name.map(Configuration.Model.Name.exact) ?? pattern.map({ .prefix(String($0.dropLast())) }) else {
+            return nil
+        }
         return Configuration.Model(
             name: modelName, provider: providerName, upstreamName: upstreamName, price: price, cacheMode: mode, cacheTTL: ttl,
             firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout)

@@ -1,3 +1,4 @@
+internal import Scrubbing
 internal import Yams
 
 /// Makes a `Configuration` of a file's bytes, or says everything that is wrong with them. Reads neither the environment nor the disk
@@ -29,7 +30,9 @@ package enum ConfigurationLoader {
 
     private static func root(_ bytes: [UInt8], _ reading: ConfigurationReading) -> Section? {
         guard bytes.count <= maxFileBytes else {
-            reading.refuse("", at: .start, ValueProblem("is larger than \(SizeText.text(maxFileBytes))", remedy: "check that this is the configuration file"))
+            reading.refuse(
+                "", at: .start,
+                ValueProblem("is larger than \(SizeText.text(maxFileBytes))", remedy: "check that this is the configuration file"))
             return nil
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -60,7 +63,9 @@ package enum ConfigurationLoader {
             let names = keys.map { "`\($0)`" }.joined(separator: ", ")
             return (
                 Position(line: context.mark.line, column: context.mark.column),
-                ValueProblem("has the same key twice in one section: \(names)", remedy: "keep one of them; this line has the first. What follows is checked then")
+                ValueProblem(
+                    "has the same key twice in one section: \(names)",
+                    remedy: "keep one of them; this line has the first. What follows is checked then")
             )
         case .reader(let problem, _, _, _):
             return (.start, ValueProblem("is not valid YAML: \(problem)", remedy: "save the file as UTF-8 text without control characters"))
@@ -80,7 +85,8 @@ package enum ConfigurationLoader {
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
-            listen: listen, auth: auth, limits: limits, providers: providers, models: catalogue.models, aliases: catalogue.aliases, scrub: scrub,
+            listen: listen, auth: auth, limits: limits, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
+            scrub: scrub,
             cache: cache, log: Configuration.Log(level: log.choice("level"), format: log.choice("format")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")))
@@ -88,30 +94,41 @@ package enum ConfigurationLoader {
 
     private static func limits(_ section: Section) -> Configuration.Limits {
         let wire = section.section("wire")
+        let http = section.section("http")
         let limits = Configuration.Limits(
             maxConnections: section.integer("max_connections"), maxRequestBytes: section.integer("max_request_bytes"),
+            maxAnswerBytes: section.integer("max_answer_bytes"),
             maxInFlightRequests: section.integer("max_in_flight_requests"), maxInFlightBytes: section.integer("max_in_flight_bytes"),
             defaultDeadline: section.duration("default_deadline"), maxDeadline: section.duration("max_deadline"),
-            requestLimit: Configuration.RequestLimit(requestsPerMinute: section.integer("requests_per_minute"), burst: section.integer("burst")),
+            slowRequestTimeout: section.duration("slow_request_timeout"),
+            requestLimit: Configuration.RequestLimit(
+                requestsPerMinute: section.integer("requests_per_minute"), burst: section.integer("burst")),
             wire: Configuration.Wire(
                 maxFrameBytes: wire.integer("max_frame_bytes"), maxConcurrentStreams: wire.integer("max_concurrent_streams"),
-                initialStreamCredit: wire.integer("initial_stream_credit"), initialConnectionCredit: wire.integer("initial_connection_credit"),
-                idleTimeout: wire.duration("idle_timeout")))
+                initialStreamCredit: wire.integer("initial_stream_credit"),
+                initialConnectionCredit: wire.integer("initial_connection_credit"),
+                idleTimeout: wire.duration("idle_timeout")),
+            http: Configuration.HTTP(idleTimeout: http.duration("idle_timeout"), keepAliveInterval: http.duration("keep_alive_interval")))
         if limits.maxRequestBytes > limits.maxInFlightBytes {
-            section.refuse("max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in", remedy: "lower it, or raise `max_in_flight_bytes`")
+            section.refuse(
+                "max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in",
+                remedy: "lower it, or raise `max_in_flight_bytes`")
         }
         if limits.defaultDeadline > limits.maxDeadline {
             section.refuse("default_deadline", "is longer than `max_deadline`", remedy: "shorten it, or lengthen `max_deadline`")
         }
         if limits.wire.initialStreamCredit > limits.wire.initialConnectionCredit {
-            wire.refuse("initial_stream_credit", "is larger than `initial_connection_credit`", remedy: "lower it, or raise `initial_connection_credit`")
+            wire.refuse(
+                "initial_stream_credit", "is larger than `initial_connection_credit`",
+                remedy: "lower it, or raise `initial_connection_credit`")
         }
         return limits
     }
 
     private static func cache(_ section: Section) -> Configuration.Cache {
         let cache = Configuration.Cache(
-            maxBytes: section.integer("max_bytes"), maxEntryBytes: section.integer("max_entry_bytes"), defaultTTL: section.duration("default_ttl"),
+            maxBytes: section.integer("max_bytes"), maxEntryBytes: section.integer("max_entry_bytes"),
+            defaultTTL: section.duration("default_ttl"),
             scope: section.choice("scope"), maxWaiters: section.integer("max_waiters"))
         if cache.maxBytes > 0, cache.maxEntryBytes > cache.maxBytes {
             section.refuse("max_entry_bytes", "is larger than `max_bytes`", remedy: "lower it, or raise `max_bytes`")
@@ -123,8 +140,8 @@ package enum ConfigurationLoader {
         var policies = ["default": defaultPolicy()]
         for (name, policy) in section.namedSections("policies") {
             let kinds = policy.section("kinds")
-            let actions = (ConfigurationKey.reversibleScrubKinds + ConfigurationKey.secretScrubKinds).map { kind in
-                (kind, kinds.choice(kind) as Configuration.ScrubAction)
+            let actions = EntityKind.builtIn.map { kind in
+                (kind.name, kinds.choice(kind.name) as Configuration.ScrubAction)
             }
             policies[name] = Configuration.ScrubPolicy(
                 actions: Dictionary(uniqueKeysWithValues: actions),
@@ -135,8 +152,7 @@ package enum ConfigurationLoader {
 
     /// The policy of a file that gives none.
     private static func defaultPolicy() -> Configuration.ScrubPolicy {
-        let reversible = ConfigurationKey.reversibleScrubKinds.map { ($0, Configuration.ScrubAction.placeholder) }
-        let secret = ConfigurationKey.secretScrubKinds.map { ($0, Configuration.ScrubAction.redact) }
-        return Configuration.ScrubPolicy(actions: Dictionary(uniqueKeysWithValues: reversible + secret), restoreInToolArguments: [])
+        let actions = EntityKind.builtIn.map { ($0.name, $0.isSecret ? Configuration.ScrubAction.redact : .placeholder) }
+        return Configuration.ScrubPolicy(actions: Dictionary(uniqueKeysWithValues: actions), restoreInToolArguments: [])
     }
 }

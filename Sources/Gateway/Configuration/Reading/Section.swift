@@ -59,7 +59,9 @@ struct Section {
         for (keyNode, _) in mapping {
             let place = Position(keyNode, otherwise: position)
             guard let key = keyNode.scalar?.string else {
-                reading.refuse(path, at: place, ValueProblem("has a key that is no plain name", remedy: "use one of \(siblings.joined(separator: ", "))"))
+                reading.refuse(
+                    path, at: place,
+                    ValueProblem("has a key that is no plain name", remedy: "use one of \(siblings.joined(separator: ", "))"))
                 continue
             }
             if !siblings.contains(key) { refuse(key, at: place, Self.unknown(key, among: siblings)) }
@@ -73,7 +75,9 @@ struct Section {
     private static func unknown(_ key: String, among siblings: [String]) -> ValueProblem {
         if secretNames.contains(key.lowercased()) {
             let named = siblings.first { $0.hasSuffix("_env") }.map { "name the variable in `\($0)`" } ?? "keep it out of the file"
-            return ValueProblem("would put a secret into the file", remedy: "put the secret into an environment variable NAME, or a file named by NAME_FILE, and \(named)")
+            return ValueProblem(
+                "would put a secret into the file",
+                remedy: "put the secret into an environment variable NAME, or a file named by NAME_FILE, and \(named)")
         }
         if let meant = Suggestion.closest(to: key, among: siblings) {
             return ValueProblem("is no key", remedy: "did you mean `\(meant)`?")
@@ -85,30 +89,23 @@ struct Section {
 
     // MARK: - Scalars
 
-    /// The key's value or its default; `nil` if it has neither, or after a fault.
+    /// The key's value; its default, if it has one, where there is no value or a wrong one, so that no other fault follows from it.
     private func value(_ key: String) -> ConfigurationValue? {
         let entry = reading.key(tablePath(key))
-        guard let node = node(key) else {
-            switch entry.absence {
-            case .required:
-                refuse(key, "is missing", remedy: "add `\(key): …` here, a \(entry.type.name)")
-                return nil
-            case .defaultText(let text): return try? entry.type.parse(text)
-            case .means: return nil
-            }
+        if let node = node(key), let found = scalar(node, key: key, type: entry.type) { return found.value }
+        switch entry.absence {
+        case .required:
+            if !has(key) { refuse(key, "is missing", remedy: "add `\(key): …` here, a \(entry.type.name)") }
+            return nil
+        case .defaultText(let text): return try? entry.type.parse(text)
+        case .means: return nil
         }
-        return scalar(node, key: key, type: entry.type)?.value
     }
 
     private func scalar(_ node: Node, key: String, type: ConfigurationKey.ValueType) -> Located<ConfigurationValue>? {
         let place = Position(node, otherwise: position)
         guard let text = node.scalar?.string else {
-            let isFlowSequence = node.sequence?.style == .flow
-            refuse(
-                key, at: place,
-                ValueProblem(
-                    "is not a single value",
-                    remedy: isFlowSequence ? "write a \(type.name); one that begins with [ needs quotes" : "write a \(type.name)"))
+            refuse(key, at: place, ValueProblem("is not a single value", remedy: "write a \(type.name)"))
             return nil
         }
         if refuseNull(node, key: key, type: type) { return nil }
@@ -117,7 +114,9 @@ struct Section {
                 key, at: place,
                 ValueProblem(
                     "looks like a secret",
-                    remedy: "take it out of the file, and into an environment variable NAME or a file named by NAME_FILE; if others could read it, replace it"))
+                    remedy:
+                        "take it out of the file, and into an environment variable NAME or a file named by NAME_FILE; if others could read it, replace it"
+                ))
             return nil
         }
         do {
@@ -129,8 +128,11 @@ struct Section {
     }
 
     private func refuseNull(_ node: Node, key: String, type: ConfigurationKey.ValueType) -> Bool {
-        guard let scalar = node.scalar, scalar.style == .plain || scalar.style == .any, ["", "~", "null", "Null", "NULL"].contains(scalar.string) else { return false }
-        refuse(key, at: Position(node, otherwise: position), ValueProblem("has no value", remedy: "give it a \(type.name), or remove the key"))
+        guard let scalar = node.scalar, scalar.style == .plain || scalar.style == .any,
+            ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+        else { return false }
+        refuse(
+            key, at: Position(node, otherwise: position), ValueProblem("has no value", remedy: "give it a \(type.name), or remove the key"))
         return true
     }
 
@@ -203,7 +205,9 @@ struct Section {
         var seen: Set<String> = []
         return sequence.enumerated().compactMap { index, node in
             guard let found = scalar(node, key: "\(key)[\(index)]", type: element), case .text(let text) = found.value else { return nil }
-            if !seen.insert(text).inserted { refuse("\(key)[\(index)]", at: found.position, ValueProblem("is there twice", remedy: "remove one")) }
+            if !seen.insert(text).inserted {
+                refuse("\(key)[\(index)]", at: found.position, ValueProblem("is there twice", remedy: "remove one"))
+            }
             return Located(value: text, position: found.position)
         }
     }
@@ -222,7 +226,8 @@ extension Section {
         guard let mapping = mapping(node, key: key) else {
             return Section(reading: reading, mapping: nil, position: position, path: shown(key), pattern: entry.path)
         }
-        return Section(reading: reading, mapping: mapping, position: Position(node, otherwise: position), path: shown(key), pattern: entry.path)
+        return Section(
+            reading: reading, mapping: mapping, position: Position(node, otherwise: position), path: shown(key), pattern: entry.path)
     }
 
     /// The section below, if it is there.
@@ -245,7 +250,9 @@ extension Section {
         return sequence.enumerated().compactMap { index, node in
             let name = "\(key)[\(index)]"
             guard let mapping = mapping(node, key: name) else { return nil }
-            return Section(reading: reading, mapping: mapping, position: Position(node, otherwise: position), path: shown(name), pattern: entry.path + "[]")
+            return Section(
+                reading: reading, mapping: mapping, position: Position(node, otherwise: position), path: shown(name),
+                pattern: entry.path + "[]")
         }
     }
 
@@ -266,11 +273,15 @@ extension Section {
         return mapping.compactMap { keyNode, valueNode in
             let place = Position(keyNode, otherwise: position)
             guard let name = keyNode.scalar?.string, ConfigurationKey.ValueType.isIdentifier(name) else {
-                refuse(key, at: place, ValueProblem("has a name that is no identifier", remedy: "use letters, digits, ., _ and -; at most 64"))
+                refuse(
+                    key, at: place, ValueProblem("has a name that is no identifier", remedy: "use letters, digits, ., _ and -; at most 64"))
                 return nil
             }
             guard let mapping = self.mapping(valueNode, key: "\(key).\(name)") else { return nil }
-            return (name, Section(reading: reading, mapping: mapping, position: place, path: shown("\(key).\(name)"), pattern: entry.path + ".*"))
+            return (
+                name,
+                Section(reading: reading, mapping: mapping, position: place, path: shown("\(key).\(name)"), pattern: entry.path + ".*")
+            )
         }
     }
 

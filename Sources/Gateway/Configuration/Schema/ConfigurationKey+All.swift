@@ -1,25 +1,32 @@
+internal import Scrubbing
+
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] = listen + auth + limits + providers + models + scrub + rest
 
     private static let listen: [ConfigurationKey] = [
-        ConfigurationKey("listen", .section, .means("the defaults below"), "Where the gateway listens. One of `tls` and `http` must be on."),
+        ConfigurationKey(
+            "listen", .section, .means("the defaults below"), "Where the gateway listens. One of `tls` and `http` must be on."),
         ConfigurationKey(
             "listen.tls", .section, .means("the defaults below"),
             "The port for everything: the wire protocol, HTTP/2 and HTTP/1.1, chosen by ALPN."),
         ConfigurationKey("listen.tls.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
         ConfigurationKey(
-            "listen.tls.address", .address, .defaultText("127.0.0.1:8443"), "Where it binds. Port 0 lets the system choose, which is printed."),
+            "listen.tls.address", .address, .defaultText("127.0.0.1:8443"),
+            "Where it binds. Port 0 lets the system choose, which is printed."),
         ConfigurationKey(
             "listen.tls.certificate", .path,
             .means("a certificate for localhost that the gateway makes for itself, on loopback addresses only"),
             "The server's certificate chain in PEM, its own certificate first. Goes with `private_key`."),
-        ConfigurationKey("listen.tls.private_key", .path, .means("as for `certificate`"), "The certificate's private key in PEM, not encrypted."),
-        ConfigurationKey("listen.http", .section, .means("no plain HTTP"), "Plain HTTP/1.1 and HTTP/2 for use behind a proxy that ends TLS."),
+        ConfigurationKey(
+            "listen.tls.private_key", .path, .means("as for `certificate`"), "The certificate's private key in PEM, not encrypted."),
+        ConfigurationKey(
+            "listen.http", .section, .means("no plain HTTP"), "Plain HTTP/1.1 and HTTP/2 for use behind a proxy that ends TLS."),
         ConfigurationKey(
             "listen.http.address", .address, .defaultText("127.0.0.1:8080"),
             "Where it binds. The environment variable `PORT`, if set, replaces the port, never the address."),
-        ConfigurationKey("listen.admin", .section, .means("the defaults below"), "`/healthz`, `/readyz` and `/metrics`, without authentication."),
+        ConfigurationKey(
+            "listen.admin", .section, .means("the defaults below"), "`/healthz`, `/readyz` and `/metrics`, without authentication."),
         ConfigurationKey("listen.admin.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
         ConfigurationKey("listen.admin.address", .address, .defaultText("127.0.0.1:9090"), "Where it binds."),
     ]
@@ -28,7 +35,8 @@ extension ConfigurationKey {
         ConfigurationKey("auth", .section, .required, "Who may call."),
         ConfigurationKey(
             "auth.pepper_env", .environmentName, .defaultText("AGENTSHIELD_PEPPER"),
-            "Names the secret that keys the hashes below: this variable, or the file that it names with `_FILE` after it. At least 16 bytes."),
+            "Names the secret that keys the hashes below: this variable, or the file that it names with `_FILE` after it. At least 16 bytes."
+        ),
         ConfigurationKey("auth.keys", .sections, .required, "The API keys; make one with `agentshield keys create`."),
         ConfigurationKey("auth.keys[].id", .identifier, .required, "What logs and ledger call the key. Unique."),
         ConfigurationKey("auth.keys[].hash", .keyHash, .required, "Keyed hash of the key. Unique. The key itself stands nowhere."),
@@ -39,11 +47,13 @@ extension ConfigurationKey {
             "auth.keys[].models", .list(.pattern), .defaultText("*"), "The models and aliases that the key may name. `*` alone: all."),
         ConfigurationKey("auth.keys[].limits", .section, .means("`limits` of the file"), "The key's own limits."),
         ConfigurationKey(
-            "auth.keys[].limits.requests_per_minute", .integer(1...6_000_000), .means("`limits.requests_per_minute`"), "Requests per minute in the long run."),
+            "auth.keys[].limits.requests_per_minute", .integer(1...6_000_000), .means("`limits.requests_per_minute`"),
+            "Requests per minute in the long run."),
         ConfigurationKey(
             "auth.keys[].limits.burst", .integer(1...6_000_000), .means("`limits.burst`, and at most `requests_per_minute`"),
             "Requests that may come at once after a rest."),
-        ConfigurationKey("auth.keys[].expires", .timestamp, .means("never"), "When the key ends, as RFC 3339 writes it: `2027-01-31T00:00:00Z`."),
+        ConfigurationKey(
+            "auth.keys[].expires", .timestamp, .means("never"), "When the key ends, as RFC 3339 writes it: `2027-01-31T00:00:00Z`."),
         ConfigurationKey("auth.keys[].scrub", .identifier, .defaultText("default"), "Name of the scrubbing policy in `scrub.policies`."),
         ConfigurationKey(
             "auth.keys[].development", .flag, .defaultText("false"),
@@ -52,31 +62,63 @@ extension ConfigurationKey {
 
     private static let limits: [ConfigurationKey] = [
         ConfigurationKey("limits", .section, .means("the defaults below"), "What the gateway takes on before it refuses."),
-        ConfigurationKey("limits.max_connections", .integer(1...1_000_000), .defaultText("4096"), "Connections open at once over all listeners; more are closed at once."),
-        ConfigurationKey("limits.max_request_bytes", .size(1 << 10...64 << 20), .defaultText("4MiB"), "Largest request, decompressed. Larger: `request_too_large` (413)."),
-        ConfigurationKey("limits.max_in_flight_requests", .integer(1...1_000_000), .defaultText("4096"), "Requests under way at once. More: `overloaded` (503)."),
         ConfigurationKey(
-            "limits.max_in_flight_bytes", .size(1 << 20...64 << 30), .defaultText("64MiB"),
-            "Bytes of requests and buffered answers held at once; at least `max_request_bytes`. More: `overloaded` (503)."),
+            "limits.max_connections", .integer(1...1_000_000), .defaultText("4096"),
+            "Connections open at once over all listeners; more are closed at once."),
         ConfigurationKey(
-            "limits.default_deadline", .duration(.milliseconds(100)...(.seconds(86_400))), .defaultText("120s"), "Deadline of a request that names none. At most `max_deadline`."),
+            "limits.max_request_bytes", .size(1 << 10...64 << 20), .defaultText("4MiB"),
+            "Largest request, decompressed. Larger: `request_too_large` (413)."),
         ConfigurationKey(
-            "limits.max_deadline", .duration(.milliseconds(100)...(.seconds(86_400))), .defaultText("10m"), "Longest deadline a request gets; longer ones are shortened to it."),
-        ConfigurationKey("limits.requests_per_minute", .integer(1...6_000_000), .defaultText("600"), "Of each key without a limit of its own."),
-        ConfigurationKey("limits.burst", .integer(1...6_000_000), .defaultText("60"), "Requests that may come at once after a rest, of each key without a limit of its own."),
+            "limits.max_answer_bytes", .size(1 << 16...256 << 20), .defaultText("16MiB"),
+            "Largest answer of a provider. Larger: `upstream_bad_answer`, or `stream_broken`."),
+        ConfigurationKey(
+            "limits.max_in_flight_requests", .integer(1...1_000_000), .defaultText("4096"),
+            "Requests under way at once; each event loop has its share. More: `overloaded` (503)."),
+        ConfigurationKey(
+            "limits.max_in_flight_bytes", .size(1 << 20...64 << 30), .defaultText("256MiB"),
+            "Bytes of requests held at once; each event loop has its share. At least `max_request_bytes`. More: `overloaded` (503)."),
+        ConfigurationKey(
+            "limits.default_deadline", .duration(.milliseconds(100)...(.seconds(86_400))), .defaultText("120s"),
+            "Deadline of a request that names none. At most `max_deadline`."),
+        ConfigurationKey(
+            "limits.max_deadline", .duration(.milliseconds(100)...(.seconds(86_400))), .defaultText("10m"),
+            "Longest deadline a request gets; longer ones are shortened to it."),
+        ConfigurationKey(
+            "limits.slow_request_timeout", .duration(.seconds(1)...(.seconds(3600))), .defaultText("20s"),
+            "For a request's head, and then its body, to arrive. Over: `timeout` (408)."),
+        ConfigurationKey(
+            "limits.requests_per_minute", .integer(1...6_000_000), .defaultText("600"), "Of each key without a limit of its own."),
+        ConfigurationKey(
+            "limits.burst", .integer(1...6_000_000), .defaultText("60"),
+            "Requests that may come at once after a rest, of each key without a limit of its own."),
         ConfigurationKey("limits.wire", .section, .means("the defaults below"), "Limits of the wire protocol, told to clients in WELCOME."),
-        ConfigurationKey("limits.wire.max_frame_bytes", .size(1 << 10...(16 << 20) - 1), .defaultText("64KiB"), "Largest frame payload, decompressed."),
-        ConfigurationKey("limits.wire.max_concurrent_streams", .integer(1...65_536), .defaultText("256"), "Streams open at once on a connection. More: `too_many_streams`."),
-        ConfigurationKey("limits.wire.initial_stream_credit", .size(1 << 10...64 << 20), .defaultText("256KiB"), "Bytes a client may send on a stream before it gets credit."),
         ConfigurationKey(
-            "limits.wire.initial_connection_credit", .size(1 << 10...1 << 30), .defaultText("1MiB"),
+            "limits.wire.max_frame_bytes", .size(64 << 10...(16 << 20) - 1), .defaultText("64KiB"), "Largest frame payload, decompressed."),
+        ConfigurationKey(
+            "limits.wire.max_concurrent_streams", .integer(1...65_536), .defaultText("256"),
+            "Streams open at once on a connection. More: `too_many_streams`."),
+        ConfigurationKey(
+            "limits.wire.initial_stream_credit", .size(256 << 10...64 << 20), .defaultText("256KiB"),
+            "Bytes a client may send on a stream before it gets credit."),
+        ConfigurationKey(
+            "limits.wire.initial_connection_credit", .size(1 << 20...1 << 30), .defaultText("1MiB"),
             "The same for the whole connection; at least `initial_stream_credit`."),
-        ConfigurationKey("limits.wire.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("60s"), "Silence after which a connection is tried with a PING, and then closed."),
+        ConfigurationKey(
+            "limits.wire.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("60s"),
+            "Silence after which a connection is tried with a PING, and then closed."),
+        ConfigurationKey("limits.http", .section, .means("the defaults below"), "Limits of HTTP connections."),
+        ConfigurationKey(
+            "limits.http.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("120s"),
+            "How long a kept-alive connection may be idle before it is closed."),
+        ConfigurationKey(
+            "limits.http.keep_alive_interval", .duration(.seconds(1)...(.seconds(3600))), .defaultText("10s"),
+            "How often a stream says that it is alive while the provider thinks."),
     ]
 
     private static let providers: [ConfigurationKey] = [
         ConfigurationKey("providers", .namedSections, .required, "The providers' endpoints, under names of your choice."),
-        ConfigurationKey("providers.*.dialect", .choice(Configuration.Dialect.allCases.map(\.rawValue)), .required, "Which API the endpoint speaks."),
+        ConfigurationKey(
+            "providers.*.dialect", .choice(Configuration.Dialect.allCases.map(\.rawValue)), .required, "Which API the endpoint speaks."),
         ConfigurationKey("providers.*.base_url", .url, .required, "What comes before `/chat/completions`: `https://api.openai.com/v1`."),
         ConfigurationKey(
             "providers.*.allow_plaintext", .flag, .defaultText("false"),
@@ -84,78 +126,123 @@ extension ConfigurationKey {
         ConfigurationKey(
             "providers.*.api_key_env", .environmentName, .means("requests carry no credential"),
             "Names the credential: this variable, or the file that it names with `_FILE` after it."),
-        ConfigurationKey("providers.*.ca_file", .path, .means("the system's trust store"), "PEM certificates to trust instead of the system's."),
-        ConfigurationKey("providers.*.max_connections_per_loop", .integer(1...4096), .defaultText("64"), "Connections to the endpoint per event loop. Requests beyond them wait."),
-        ConfigurationKey("providers.*.connect_timeout", .duration(.milliseconds(10)...(.seconds(60))), .defaultText("5s"), "For TCP and TLS together. Over: `upstream_unreachable`."),
         ConfigurationKey(
-            "providers.*.first_byte_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("60s"), "From the request's last byte to the answer's first. Over: `upstream_timeout`."),
-        ConfigurationKey("providers.*.idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("30s"), "Longest silence within an answer. Over: `upstream_timeout`, or `stream_broken`."),
+            "providers.*.ca_file", .path, .means("the system's trust store"), "PEM certificates to trust instead of the system's."),
+        ConfigurationKey(
+            "providers.*.max_connections_per_loop", .integer(1...65_536), .defaultText("512"),
+            "Connections to the endpoint per event loop. Requests beyond them wait."),
+        ConfigurationKey(
+            "providers.*.max_waiters_per_loop", .integer(0...65_536), .defaultText("1024"),
+            "Requests that may wait for a connection, per event loop. More: `overloaded` (503)."),
+        ConfigurationKey(
+            "providers.*.queue_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("5s"),
+            "How long a request waits for a connection, beyond `connect_timeout`. Over: `overloaded` (503)."),
+        ConfigurationKey(
+            "providers.*.connect_timeout", .duration(.milliseconds(10)...(.seconds(60))), .defaultText("5s"),
+            "For TCP and TLS together. Over: `upstream_unreachable`."),
+        ConfigurationKey(
+            "providers.*.first_byte_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("120s"),
+            "From the request's last byte to the answer's first. Over: `upstream_timeout`."),
+        ConfigurationKey(
+            "providers.*.idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("60s"),
+            "Longest silence within an answer. Over: `upstream_timeout`, or `stream_broken`."),
     ]
 
     private static let models: [ConfigurationKey] = [
         ConfigurationKey("models", .sections, .required, "What callers may name as a model. An exact name wins, then the longest pattern."),
-        ConfigurationKey("models[].name", .label, .means("the entry has a `pattern`"), "Exact name. Each entry has either `name` or `pattern`."),
-        ConfigurationKey("models[].pattern", .pattern, .means("the entry has a `name`"), "The start of names, then `*`: `oai-*`. The caller's name goes to the provider unchanged."),
+        ConfigurationKey(
+            "models[].name", .label, .means("the entry has a `pattern`"), "Exact name. Each entry has either `name` or `pattern`."),
+        ConfigurationKey(
+            "models[].pattern", .pattern, .means("the entry has a `name`"),
+            "The start of names, then `*`: `oai-*`. The caller's name goes to the provider unchanged."),
         ConfigurationKey("models[].provider", .identifier, .required, "Name of the provider in `providers`."),
-        ConfigurationKey("models[].upstream_name", .label, .means("as the caller names it"), "What the provider calls the model. Not with `pattern`."),
+        ConfigurationKey(
+            "models[].upstream_name", .label, .means("as the caller names it"), "What the provider calls the model. Not with `pattern`."),
         ConfigurationKey("models[].price", .section, .means("unknown"), "What tokens cost, in USD per million tokens."),
         ConfigurationKey("models[].price.input", .price, .required, "Input tokens."),
         ConfigurationKey("models[].price.output", .price, .required, "Output and reasoning tokens."),
-        ConfigurationKey("models[].price.cache_read", .price, .means("as `input`"), "Input tokens that the provider had in its prompt cache."),
-        ConfigurationKey("models[].price.cache_write", .price, .means("as `input`"), "Input tokens that the provider put into its prompt cache."),
+        ConfigurationKey(
+            "models[].price.cache_read", .price, .means("as `input`"), "Input tokens that the provider had in its prompt cache."),
+        ConfigurationKey(
+            "models[].price.cache_write", .price, .means("as `input`"), "Input tokens that the provider put into its prompt cache."),
         ConfigurationKey("models[].cache", .section, .means("the defaults below"), "The gateway's own cache of answers."),
         ConfigurationKey(
             "models[].cache.mode", .choice(Configuration.CacheMode.allCases.map(\.rawValue)), .defaultText("deterministic"),
-            "`deterministic`: requests with temperature 0 and without tools. `always`: every request."),
-        ConfigurationKey("models[].cache.ttl", .duration(.seconds(1)...(.seconds(30 * 86_400))), .means("`cache.default_ttl`"), "How long an answer may be used again."),
-        ConfigurationKey("models[].first_byte_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .means("the provider's"), "As `providers.*.first_byte_timeout`."),
-        ConfigurationKey("models[].idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .means("the provider's"), "As `providers.*.idle_timeout`."),
+            "`deterministic`: requests with temperature 0 and without tools. `always`: every request. `off`: none, whatever a request asks for."
+        ),
+        ConfigurationKey(
+            "models[].cache.ttl", .duration(.seconds(1)...(.seconds(30 * 86_400))), .means("`cache.default_ttl`"),
+            "How long an answer may be used again."),
+        ConfigurationKey(
+            "models[].first_byte_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .means("the provider's"),
+            "As `providers.*.first_byte_timeout`."),
+        ConfigurationKey(
+            "models[].idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .means("the provider's"),
+            "As `providers.*.idle_timeout`."),
         ConfigurationKey("aliases", .sections, .means("none"), "Names that stand for models."),
         ConfigurationKey("aliases[].name", .label, .required, "Unique among models and aliases."),
-        ConfigurationKey("aliases[].fallback", .list(.label), .required, "Models or other aliases, tried in this order; 1 to 16 models in all."),
+        ConfigurationKey(
+            "aliases[].fallback", .list(.label), .required, "Models or other aliases, tried in this order; 1 to 16 models in all."),
     ]
-
-    /// Names as the scrubbing engine has them; secrets are never numbered and so never put back.
-    static let reversibleScrubKinds = ["EMAIL", "CARD", "IBAN", "DNI", "NIE", "IPV4"]
-    static let secretScrubKinds = ["SECRET"]
 
     private static let scrub: [ConfigurationKey] =
         [
-            ConfigurationKey("scrub", .section, .means("the policy `default` below"), "What personal data becomes before it reaches a provider."),
-            ConfigurationKey("scrub.policies", .namedSections, .means("the policy `default` below"), "Policies that keys name. `default` is always there, as below unless given."),
+            ConfigurationKey(
+                "scrub", .section, .means("the policy `default` below"), "What personal data becomes before it reaches a provider."),
+            ConfigurationKey(
+                "scrub.policies", .namedSections, .means("the policy `default` below"),
+                "Policies that keys name. `default` is always there, as below unless given."),
             ConfigurationKey(
                 "scrub.policies.*.kinds", .section, .means("the defaults below"),
-                "What is done with each kind. `placeholder`: a numbered placeholder, put back in the answer. `redact`: a label, never put back. `block`: the request is refused. `allow`: left as it is."),
-        ]
-        + reversibleScrubKinds.map { kind in
-            ConfigurationKey(
-                "scrub.policies.*.kinds.\(kind)", .choice(Configuration.ScrubAction.allCases.map(\.rawValue)), .defaultText("placeholder"), scrubMeanings[kind] ?? "")
-        }
-        + secretScrubKinds.map { kind in
-            ConfigurationKey("scrub.policies.*.kinds.\(kind)", .choice(["redact", "block", "allow"]), .defaultText("redact"), scrubMeanings[kind] ?? "")
-        } + [
+                """
+                What is done with each kind. `placeholder`: numbered, and put back in the answer. `redact`: a label, never put back. \
+                `mask`: asterisks but for the last four characters. `block`: the request is refused. `log`: counted, and left as it is. \
+                `ignore`: not looked for.
+                """),
+        ] + EntityKind.builtIn.map(kind)
+        + [
             ConfigurationKey(
                 "scrub.policies.*.restore_in_tool_arguments", .list(.label), .means("none"),
                 "Tools in whose call arguments placeholders are put back.")
         ]
 
+    private static func kind(_ kind: EntityKind) -> ConfigurationKey {
+        let actions = Configuration.ScrubAction.allCases.filter { !kind.isSecret || ($0 != .placeholder && $0 != .mask) }
+        return ConfigurationKey(
+            "scrub.policies.*.kinds.\(kind.name)", .choice(actions.map(\.rawValue)), .defaultText(kind.isSecret ? "redact" : "placeholder"),
+            scrubMeanings[kind.name] ?? "")
+    }
+
     private static let scrubMeanings = [
         "EMAIL": "E-mail addresses.", "CARD": "Payment cards that pass Luhn's check.", "IBAN": "Bank accounts that pass their check.",
-        "DNI": "Spanish identity numbers.", "NIE": "Spanish numbers of foreigners.", "IPV4": "IPv4 addresses.", "SECRET": "API keys and other credentials.",
+        "DNI": "Spanish identity numbers.", "NIE": "Spanish numbers of foreigners.", "IPV4": "IPv4 addresses.",
+        "SECRET": "API keys and other credentials: never numbered, so never put back.",
     ]
 
     private static let rest: [ConfigurationKey] = [
         ConfigurationKey("cache", .section, .means("the defaults below"), "The cache of answers, in memory."),
-        ConfigurationKey("cache.max_bytes", .size(0...64 << 30), .defaultText("64MiB"), "Over all event loops; the oldest go first. 0: no cache."),
-        ConfigurationKey("cache.max_entry_bytes", .size(1 << 10...64 << 20), .defaultText("1MiB"), "Larger answers are not kept."),
-        ConfigurationKey("cache.default_ttl", .duration(.seconds(1)...(.seconds(30 * 86_400))), .defaultText("1h"), "How long an answer may be used again."),
         ConfigurationKey(
-            "cache.scope", .choice(Configuration.CacheScope.allCases.map(\.rawValue)), .defaultText("tenant"), "Who shares an answer: the whole tenant, one user, or one key."),
-        ConfigurationKey("cache.max_waiters", .integer(0...65_536), .defaultText("256"), "Requests that may wait for an equal one under way; more go to the provider themselves."),
+            "cache.max_bytes", .size(0...64 << 30), .defaultText("64MiB"), "Over all event loops; the oldest go first. 0: no cache."),
+        ConfigurationKey("cache.max_entry_bytes", .size(1 << 10...64 << 20), .defaultText("1MiB"), "Larger answers are not kept."),
+        ConfigurationKey(
+            "cache.default_ttl", .duration(.seconds(1)...(.seconds(30 * 86_400))), .defaultText("1h"),
+            "How long an answer may be used again."),
+        ConfigurationKey(
+            "cache.scope", .choice(Configuration.CacheScope.allCases.map(\.rawValue)), .defaultText("tenant"),
+            "Who shares an answer: the whole tenant, one user, or one key."),
+        ConfigurationKey(
+            "cache.max_waiters", .integer(0...65_536), .defaultText("256"),
+            "Requests that may wait for an equal one under way; more go to the provider themselves."),
         ConfigurationKey("log", .section, .means("the defaults below"), "The log, on standard error."),
-        ConfigurationKey("log.level", .choice(Configuration.Log.Level.allCases.map(\.rawValue)), .defaultText("info"), "The least severe level that is written."),
-        ConfigurationKey("log.format", .choice(Configuration.Log.Format.allCases.map(\.rawValue)), .defaultText("json"), "One JSON object a line, or text for people."),
-        ConfigurationKey("drain_deadline", .duration(.seconds(0)...(.seconds(3600))), .defaultText("20s"), "How long requests under way may go on after SIGTERM."),
+        ConfigurationKey(
+            "log.level", .choice(Configuration.Log.Level.allCases.map(\.rawValue)), .defaultText("info"),
+            "The least severe level that is written."),
+        ConfigurationKey(
+            "log.format", .choice(Configuration.Log.Format.allCases.map(\.rawValue)), .defaultText("json"),
+            "One JSON object a line, or text for people."),
+        ConfigurationKey(
+            "drain_deadline", .duration(.seconds(0)...(.seconds(3600))), .defaultText("20s"),
+            "How long requests under way may go on after SIGTERM."),
         ConfigurationKey("event_loops", .integer(1...256), .means("the number of cores"), "Threads that serve requests."),
         ConfigurationKey("replica", .section, .means("the defaults below"), "What this process calls itself."),
         ConfigurationKey("replica.id", .identifier, .means("the host's name"), "Told to clients and in logs."),

@@ -72,6 +72,7 @@ extension ConfigurationKey.ValueType {
         case .section: "section"
         case .sections: "list of sections"
         case .namedSections: "named sections"
+        case .list(.pattern): "list of names or patterns"
         case .list(let element): "list of \(element.name)s"
         case .identifier: "identifier"
         case .label: "name"

@@ -27,7 +27,9 @@ extension ConfigurationKey.ValueType {
         case .path: return .text(try check(text, remedy: "give a file's path, relative to this file's folder or absolute", Self.isPath))
         case .environmentName: return .text(try Self.environmentName(text))
         case .integer(let allowed):
-            guard let number = Int(text), text.first != "+" else { throw ValueProblem("is not a whole number", remedy: "write a number from \(range)") }
+            guard let number = Int(text), text.first != "+" else {
+                throw ValueProblem("is not a whole number", remedy: "write a number from \(range)")
+            }
             return .integer(try within(allowed, number))
         case .size(let allowed): return .integer(try within(allowed, SizeText.parse(text)))
         case .duration(let allowed): return .duration(try within(allowed, DurationText.parse(text)))
@@ -42,7 +44,9 @@ extension ConfigurationKey.ValueType {
             return .text(text)
         case .address:
             guard let address = ListenAddress(text) else {
-                throw ValueProblem("is not an address to listen on", remedy: "write an IP address or localhost, and a port: 127.0.0.1:8443 or \"[::1]:8443\"")
+                throw ValueProblem(
+                    "is not an address to listen on",
+                    remedy: "write an IP address or localhost, and a port: 127.0.0.1:8443 or \"[::1]:8443\"")
             }
             return .address(address)
         case .url: return .url(try ProviderURL(parsing: text))
@@ -74,7 +78,9 @@ extension ConfigurationKey.ValueType {
         else {
             throw ValueProblem(
                 "is not the name of an environment variable",
-                remedy: "put the secret itself into a variable, or into a file named by that variable with _FILE after it, and write the variable's name here")
+                remedy:
+                    "put the secret itself into a variable, or into a file named by that variable with _FILE after it, and write the variable's name here"
+            )
         }
         return text
     }

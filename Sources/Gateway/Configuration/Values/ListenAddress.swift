@@ -28,7 +28,8 @@ package struct ListenAddress: Sendable, Hashable {
 
     /// 0 to 65535 in decimal digits.
     static func port(_ text: some StringProtocol) -> Int? {
-        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = Int(text), port <= 65535 else {
+        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = Int(text), port <= 65535
+        else {
             return nil
         }
         return port

@@ -16,19 +16,22 @@ package enum NamedSecret {
         var bytes: [UInt8]
         switch (environment[name], environment[fileName]) {
         case (nil, nil): throw ValueProblem("names a secret that is not there: neither \(name) nor \(fileName) is set", remedy: ways)
-        case (.some, .some): throw ValueProblem("names a secret that is there twice: both \(name) and \(fileName) are set", remedy: "unset one of them")
+        case (.some, .some):
+            throw ValueProblem("names a secret that is there twice: both \(name) and \(fileName) are set", remedy: "unset one of them")
         case (let value?, nil): bytes = Array(value.utf8)
         case (nil, let path?):
             guard let contents = try? readFile(path) else {
                 throw ValueProblem(
-                    "names a secret whose file cannot be read: the one in \(fileName)", remedy: "check that the path exists and that this user may read it")
+                    "names a secret whose file cannot be read: the one in \(fileName)",
+                    remedy: "check that the path exists and that this user may read it")
             }
             bytes = contents
         }
         while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
         guard !bytes.isEmpty else { throw ValueProblem("names a secret that is empty", remedy: ways) }
         guard bytes.count >= minimumCount else {
-            throw ValueProblem("names a secret of less than \(minimumCount) bytes", remedy: "make one, for example with `openssl rand -hex 32`")
+            throw ValueProblem(
+                "names a secret of less than \(minimumCount) bytes", remedy: "make one, for example with `openssl rand -hex 32`")
         }
         guard bytes.count <= maximumCount, bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw ValueProblem(

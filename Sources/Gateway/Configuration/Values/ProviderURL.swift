@@ -20,7 +20,9 @@ package struct ProviderURL: Sendable, Hashable {
     package init(parsing text: String) throws(ValueProblem) {
         let example = "such as https://api.example.com/v1"
         let usesTLS = text.hasPrefix("https://")
-        guard usesTLS || text.hasPrefix("http://") else { throw ValueProblem("is not an http:// or https:// URL", remedy: "give a URL \(example)") }
+        guard usesTLS || text.hasPrefix("http://") else {
+            throw ValueProblem("is not an http:// or https:// URL", remedy: "give a URL \(example)")
+        }
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw ValueProblem("has characters that no URL has", remedy: "percent-encode them, or give a URL \(example)")
         }
@@ -28,7 +30,8 @@ package struct ProviderURL: Sendable, Hashable {
         let authority = rest.prefix { !"/?#".contains($0) }
         let path = rest.dropFirst(authority.count)
         guard !authority.contains("@") else {
-            throw ValueProblem("has a user name or password in it", remedy: "remove it and name the credential's environment variable in `api_key_env`")
+            throw ValueProblem(
+                "has a user name or password in it", remedy: "remove it and name the credential's environment variable in `api_key_env`")
         }
         guard !path.contains("?"), !path.contains("#") else {
             throw ValueProblem("has a query or fragment", remedy: "remove what follows the path; credentials go into `api_key_env`")
@@ -37,7 +40,14 @@ package struct ProviderURL: Sendable, Hashable {
         guard Self.isHost(host), let port = portText.map({ ListenAddress.port($0) }) ?? (usesTLS ? 443 : 80), port > 0 else {
             throw ValueProblem("has no valid host or port", remedy: "give a URL \(example)")
         }
-        self.init(usesTLS: usesTLS, host: host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : String(host), port: port, path: Self.trimmed(path))
+        self.init(
+            usesTLS: usesTLS, host: host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : String(host), port: port,
+            path: Self.trimmed(path))
+    }
+
+    /// The URL with its port, and without a slash at its end.
+    package var text: String {
+        "\(usesTLS ? "https" : "http")://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)"
     }
 
     private static func split(_ authority: Substring) -> (host: Substring, port: Substring?) {

@@ -8,7 +8,7 @@ enum DurationText {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let suffix = text.dropFirst(digits.count)
         guard !digits.isEmpty, let number = Int64(digits), let unit = units.first(where: { $0.suffix == suffix }),
-            case let (milliseconds, overflow) = number.multipliedReportingOverflow(by: unit.milliseconds), !overflow
+            case (let milliseconds, let overflow) = number.multipliedReportingOverflow(by: unit.milliseconds), !overflow
         else {
             throw ValueProblem("is not a duration", remedy: "write a whole number and a unit, ms, s, m, h or d: 250ms, 20s, 5m")
         }
@@ -32,7 +32,7 @@ enum SizeText {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let suffix = text.dropFirst(digits.count)
         guard !digits.isEmpty, let number = Int(digits), let unit = units.first(where: { $0.suffix == suffix }),
-            case let (bytes, overflow) = number.multipliedReportingOverflow(by: unit.bytes), !overflow
+            case (let bytes, let overflow) = number.multipliedReportingOverflow(by: unit.bytes), !overflow
         else {
             throw ValueProblem("is not a size", remedy: "write a whole number and B, KiB, MiB or GiB (1 KiB is 1,024 bytes): 64KiB, 4MiB")
         }
@@ -52,11 +52,13 @@ enum PriceText {
     static func parse(_ text: String) throws(ValueProblem) -> UInt64 {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         let fraction = parts.count == 2 ? parts[1] : "0"
-        guard parts[0].count <= 6, fraction.count <= 9, (parts + [fraction]).allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0.isASCII && $0.isNumber } }),
+        guard parts[0].count <= 6, fraction.count <= 9,
+            (parts + [fraction]).allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0.isASCII && $0.isNumber } }),
             let whole = UInt64(parts[0]), let nano = UInt64(fraction + String(repeating: "0", count: 9 - fraction.count))
         else {
             throw ValueProblem(
-                "is not a price", remedy: "write USD per million tokens as a plain decimal number, under 1,000,000 and with at most 9 decimals: 0.15")
+                "is not a price",
+                remedy: "write USD per million tokens as a plain decimal number, under 1,000,000 and with at most 9 decimals: 0.15")
         }
         return whole * 1_000_000_000 + nano
     }
@@ -87,7 +89,8 @@ enum TimestampText {
         if bytes.count == 20 {
             guard has("Z", at: 19) else { throw problem }
         } else {
-            guard has("+", at: 19) || has("-", at: 19), has(":", at: 22), let hours = number(20..<22), let minutes = number(23..<25), hours < 24, minutes < 60
+            guard has("+", at: 19) || has("-", at: 19), has(":", at: 22), let hours = number(20..<22), let minutes = number(23..<25),
+                hours < 24, minutes < 60
             else { throw problem }
             seconds -= (has("+", at: 19) ? 1 : -1) * (hours * 3600 + minutes * 60)
         }

@@ -8,19 +8,17 @@ import NIOSSL
 package struct UpstreamTLS: Sendable, Hashable {
     private let context: NIOSSLContext
 
-    /// - Parameter caFile: PEM file of the roots to trust instead of the system's.
-    package init(caFile: String? = nil) throws(UpstreamEndpointError) {
+    /// - Parameter trustRoots: PEM certificates to trust instead of the system's; `nil`: the system's.
+    package init(trustRoots: [UInt8]? = nil) throws(UpstreamEndpointError) {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         configuration.certificateVerification = .fullVerification
         configuration.applicationProtocols = ["http/1.1"]
         do {
-            if let caFile {
-                // Read here, so that a missing or empty file is an error at start and not at the first call.
-                let roots = try NIOSSLCertificate.fromPEMFile(caFile)
-                guard !roots.isEmpty else {
-                    throw UpstreamEndpointError(reason: "the CA file holds no certificate")
-                }
+            if let trustRoots {
+                // Read here, so that an empty file is an error at start and not at the first call.
+                let roots = try NIOSSLCertificate.fromPEMBytes(trustRoots)
+                guard !roots.isEmpty else { throw UpstreamEndpointError(reason: "the CA file holds no certificate") }
                 configuration.trustRoots = .certificates(roots)
             }
             context = try NIOSSLContext(configuration: configuration)

@@ -25,7 +25,8 @@ extension ClientConnection {
     /// Gives a stream up. It is over at once; nothing more of it is told.
     package mutating func cancel(_ id: StreamID, reason: Cancel.Reason) {
         guard streams[id] != nil else { return }
-        sendCancel(id, reason)
+        // Of a stream that still waits for its first credit, the server knows nothing.
+        if !core.outbox.isOpen(id) || core.outbox.hasSent(on: id) { sendCancel(id, reason) }
         removeStream(id)
     }
 

@@ -20,6 +20,7 @@ struct Outbox {
         /// Bytes of deltas in the queue.
         var queuedBytes = 0
         var isInRing = false
+        var hasSent = false
         /// Since when the queue has not been empty and nothing came out of it.
         var waitingSince: NIODeadline?
     }
@@ -171,6 +172,11 @@ struct Outbox {
         streams[id] != nil
     }
 
+    /// A frame that takes credit has gone out on the stream.
+    func hasSent(on id: StreamID) -> Bool {
+        streams[id]?.hasSent ?? false
+    }
+
     /// Nothing waits in the stream's queue. `false` also for streams that are not open.
     func isDrained(_ id: StreamID) -> Bool {
         streams[id]?.queue.isEmpty ?? false
@@ -249,6 +255,7 @@ struct Outbox {
     private mutating func account(_ cost: Int, on id: StreamID) {
         connectionWindow.take(cost)
         streams[id]?.window.take(cost)
+        streams[id]?.hasSent = true
         dataFramesSent += 1
     }
 

@@ -1,0 +1,34 @@
+# The gateway's image. `make image` builds it and also works where these base images cannot be pulled.
+# Nothing here depends on the processor: amd64 and arm64 build from the same lines.
+ARG SWIFT_IMAGE=swift:6.3-bookworm
+ARG RUNTIME_IMAGE=debian:bookworm-slim
+
+FROM ${SWIFT_IMAGE} AS build
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libssl-dev libhiredis-dev libpq-dev liblz4-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+# The manifest alone decides what is fetched, so a change of our sources fetches nothing again.
+COPY Package.swift ./
+RUN swift package resolve
+# The manifest names the test targets too, so their folders have to be there, though none of them is built.
+COPY Sources Sources
+COPY Tests Tests
+RUN swift build --configuration release --product agentshield --static-swift-stdlib \
+    && install -D --strip .build/release/agentshield /out/agentshield
+
+FROM ${RUNTIME_IMAGE}
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates libssl3 libhiredis0.14 libpq5 liblz4-1 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+    && useradd --system --uid 10001 --user-group --home-dir /var/lib/agentshield --create-home --shell /usr/sbin/nologin agentshield
+COPY --from=build /out/agentshield /usr/local/bin/agentshield
+# A number, so that Kubernetes can tell that it is not root.
+USER 10001:10001
+WORKDIR /var/lib/agentshield
+# 8443: TLS (wire protocol, HTTP/2, HTTP/1.1). 8080: plain HTTP behind a proxy. 9090: health and metrics.
+EXPOSE 8443 8080 9090
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["agentshield", "healthcheck"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["agentshield"]
+CMD ["serve", "--config", "/etc/agentshield/agentshield.yaml"]

@@ -1,0 +1,55 @@
+# Every target is one script or one command; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run demo build test test-clients bench fuzz fuzz-smoke image format lint clean
+
+release := .build/release/agentshield
+SWIFT_SOURCES := Package.swift Sources Tests examples
+# Seconds that `make fuzz` gives to each target.
+TIME ?= 600
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+run: build ## build, then start a gateway on this machine with everything it needs built in
+	@$(release) dev
+
+demo: build ## build, then show one conversation's way through the gateway, and end
+	@Scripts/demo
+
+build: ## build the release binary, .build/release/agentshield
+	@Scripts/install-dependencies
+	swift build --configuration release --product agentshield
+	swift build --configuration release --product scripted-provider
+
+test: ## install what tests need, run them all, end with a count
+	@Scripts/test
+
+test-clients: ## only the clients in other languages: C, Python, curl
+	@Scripts/install-dependencies --test
+	swift build
+	@Scripts/test-clients
+
+bench: build ## measure the gateway beside nginx, on one core
+	@Scripts/install-dependencies --bench
+	swift build --configuration release --product gateway-bench
+	.build/release/gateway-bench
+
+fuzz: ## search for crashing inputs, TIME seconds a target (600)
+	@Scripts/install-dependencies
+	@Scripts/fuzz --seconds $(TIME)
+
+fuzz-smoke: ## replay known inputs and search for a few seconds
+	@Scripts/install-dependencies
+	@Scripts/fuzz --smoke
+
+image: ## build the container image, run it once, print its size
+	@Scripts/build-image
+
+format: ## rewrite our Swift files in the project's format
+	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
+
+lint: ## say where our Swift files leave the project's format
+	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
+
+clean: ## delete everything that was built
+	rm -rf .build .build-* Tests/Fuzz/.build examples/.build

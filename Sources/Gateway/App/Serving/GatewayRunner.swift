@@ -1,0 +1,150 @@
+import EmbeddedStore
+import Foundation
+import GatewayConfiguration
+import GatewayCrypto
+import GatewayPipeline
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+/// Where the gateway listens, once it does.
+struct ListeningAddresses: Sendable {
+    var tls: SocketAddress?
+    var http: SocketAddress?
+    var admin: SocketAddress?
+    /// The CA of the development certificate.
+    var authorityFile: String?
+}
+
+/// Wires the gateway together and runs it until it is told to stop.
+struct GatewayRunner {
+    let source: ConfigurationSource
+    let configuration: Configuration
+    /// Called when every socket is open.
+    let announcement: (@Sendable (ListeningAddresses) -> Void)?
+
+    /// The bound of the ledger that is kept in memory, in records.
+    private static let ledgerCapacity = 10_000
+
+    func run() async throws {
+        let settings = configuration.log
+        LoggingSystem.bootstrap { label in
+            LineLogHandler(
+                label: label, level: Logger.Level(rawValue: settings.level.rawValue) ?? .info, format: settings.format == .json ? .json : .text)
+        }
+        let logger = Logger(label: "agentshield")
+        let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
+        let cache = configuration.cache
+        let stores = GatewayStores(
+            limiter: EmbeddedLimiter(),
+            cache: EmbeddedResponseCache(
+                maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
+            ledger: EmbeddedLedger(capacity: Self.ledgerCapacity))
+        let pepper = configuration.auth.pepper
+        let cacheSecret = try HKDF.sha256(secret: pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
+        let loops = try await LoopDirectory.make(
+            on: group, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, logger: logger)
+        let service = GatewayService(
+            configuration: configuration, source: source, group: group, loops: loops, logger: logger, announcement: announcement)
+        try await ServiceGroup(
+            configuration: .init(
+                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        ).run()
+        try await group.shutdownGracefully()
+    }
+}
+
+/// The gateway as a service: opens its listeners, reloads on SIGHUP, drains when it is told to stop.
+struct GatewayService: Service {
+    let configuration: Configuration
+    let source: ConfigurationSource
+    let group: any EventLoopGroup
+    let loops: LoopDirectory
+    let logger: Logger
+    let announcement: (@Sendable (ListeningAddresses) -> Void)?
+
+    func run() async throws {
+        let readiness = Readiness()
+        let listeners = Listeners(group: group, loops: loops, maxConnections: configuration.limits.maxConnections, logger: logger)
+        let (channels, addresses) = try await open(listeners, readiness)
+        readiness.isReady = true
+        announcement?(addresses)
+        logger.notice(
+            "listening",
+            metadata: [
+                "tls": "\(addresses.tls.map(\.description) ?? "-")", "http": "\(addresses.http.map(\.description) ?? "-")",
+                "admin": "\(addresses.admin.map(\.description) ?? "-")", "ca_file": "\(addresses.authorityFile ?? "-")",
+            ])
+        let reloads = Task { await reloadOnSignal() }
+        try await gracefulShutdown()
+        reloads.cancel()
+        readiness.isReady = false
+        for channel in channels.front { try? await channel.close() }
+        try await drain(listeners)
+        if let admin = channels.admin { try? await admin.close() }
+    }
+
+    private func open(
+        _ listeners: Listeners, _ readiness: Readiness
+    ) async throws -> ((front: [any Channel], admin: (any Channel)?), ListeningAddresses) {
+        var addresses = ListeningAddresses()
+        var front: [any Channel] = []
+        if let tls = configuration.listen.tls {
+            let server = try ServerTLS(identity: tls.identity)
+            let channel = try await listeners.openTLS(tls.address, server.context)
+            addresses.tls = channel.localAddress
+            addresses.authorityFile = server.authorityFile
+            front.append(channel)
+        }
+        if let http = configuration.listen.http {
+            let channel = try await listeners.openHTTP(http)
+            addresses.http = channel.localAddress
+            front.append(channel)
+        }
+        var admin: (any Channel)?
+        if let address = configuration.listen.admin {
+            let channel = try await listeners.openAdmin(address, readiness: readiness)
+            addresses.admin = channel.localAddress
+            admin = channel
+        }
+        return ((front, admin), addresses)
+    }
+
+    /// Waits for accepted requests, up to the drain deadline; then cuts what is left.
+    private func drain(_ listeners: Listeners) async throws {
+        logger.notice("draining", metadata: ["deadline": "\(configuration.drainDeadline)", "connections": "\(listeners.connections.current)"])
+        try await loops.forEach { $0.drain() }
+        let end = ContinuousClock.now + configuration.drainDeadline + .seconds(1)
+        while listeners.connections.current > 0, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        try await loops.forEach { $0.gateway.shutdown() }
+        logger.notice("stopped", metadata: ["cut": "\(listeners.connections.current)"])
+    }
+
+    // MARK: reload
+
+    private func reloadOnSignal() async {
+        for await _ in await UnixSignalsSequence(trapping: .sighup) {
+            guard !Task.isCancelled else { return }
+            await reload()
+        }
+    }
+
+    /// Takes the file's new content for keys, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops, caches and the
+    /// pepper stay as they are until a restart.
+    private func reload() async {
+        let loaded = source.load().flatMap { SnapshotBuilder($0).snapshot() }
+        switch loaded {
+        case .success(let snapshot):
+            try? await loops.forEach { $0.gateway.update(snapshot) }
+            logger.notice("configuration reloaded")
+        case .failure(let faults):
+            logger.error("configuration kept: the new one is refused", metadata: ["faults": "\(faults.rendered)"])
+        }
+    }
+}

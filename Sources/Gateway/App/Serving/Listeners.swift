@@ -1,0 +1,131 @@
+import GatewayConfiguration
+import GatewayPipeline
+import HTTPShim
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import NIOTLS
+import WireServer
+
+/// Opens the gateway's sockets and gives each connection to the door that it asks for.
+struct Listeners: Sendable {
+    private let group: any EventLoopGroup
+    private let loops: LoopDirectory
+    let connections: ConnectionCount
+    private let logger: Logger
+
+    init(group: any EventLoopGroup, loops: LoopDirectory, maxConnections: Int, logger: Logger) {
+        self.group = group
+        self.loops = loops
+        self.logger = logger
+        connections = ConnectionCount(limit: maxConnections)
+    }
+
+    /// The main port: TLS, then wire, HTTP/2 or HTTP/1.1 as ALPN says; without ALPN HTTP/1.1.
+    func openTLS(_ address: ListenAddress, _ context: NIOSSLContext) async throws -> any Channel {
+        try await open(address) { [loops] channel, _ in
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(NIOSSLServerHandler(context: context))
+            try pipeline.addHandler(
+                ApplicationProtocolNegotiationHandler { result, channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
+                        try Self.install(result, on: channel, loop)
+                    }
+                })
+        }
+    }
+
+    /// The plain port, for use behind a proxy that ends TLS.
+    func openHTTP(_ address: ListenAddress) async throws -> any Channel {
+        try await open(address) { channel, loop in
+            try configureHTTP1(channel, backend: loop.gateway)
+            loop.add(http: channel)
+        }
+    }
+
+    /// Health, for operators and platforms.
+    func openAdmin(_ address: ListenAddress, readiness: Readiness) async throws -> any Channel {
+        try await open(address) { channel, _ in
+            try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
+            try channel.pipeline.syncOperations.addHandler(AdminHandler(readiness: readiness))
+        }
+    }
+
+    private static func install(_ result: ALPNResult, on channel: any Channel, _ loop: LoopContext) throws {
+        switch result {
+        case .negotiated(ServerTLS.wire):
+            let tls = try channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
+            guard tls.tlsVersion == .tlsv13 else { throw WireNeedsTLS13() }
+            let handler = WireDoor.makeHandler(loop: loop.gateway, compressor: loop.compressor, connections: loop.connections)
+            try channel.pipeline.syncOperations.addHandler(handler)
+        case .negotiated("h2"):
+            try configureHTTP2(channel, backend: loop.gateway)
+            loop.add(http: channel)
+        case .negotiated, .fallback:
+            try configureHTTP1(channel, backend: loop.gateway)
+            loop.add(http: channel)
+        }
+    }
+
+    private func open(
+        _ address: ListenAddress, _ initialise: @escaping @Sendable (any Channel, LoopContext) throws -> Void
+    ) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelInitializer { [loops, connections] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let loop = loops.context(of: channel.eventLoop), connections.open() else { throw TooManyConnections() }
+                    channel.closeFuture.whenComplete { _ in connections.close() }
+                    try initialise(channel, loop)
+                }
+            }
+            .bind(host: address.host, port: address.port).get()
+    }
+}
+
+/// The wire protocol was agreed on over an older TLS.
+struct WireNeedsTLS13: Error {}
+
+/// The listener's limit is reached: the connection is closed at once.
+struct TooManyConnections: Error {}
+
+/// How many connections are open; shared by all listeners and loops.
+final class ConnectionCount: Sendable {
+    private let count = NIOLockedValueBox(0)
+    private let limit: Int
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    func open() -> Bool {
+        count.withLockedValue { count in
+            guard count < limit else { return false }
+            count += 1
+            return true
+        }
+    }
+
+    func close() {
+        count.withLockedValue { $0 -= 1 }
+    }
+
+    var current: Int { count.withLockedValue { $0 } }
+}
+
+/// Whether new work is welcome.
+final class Readiness: Sendable {
+    private let ready = NIOLockedValueBox(false)
+
+    var isReady: Bool {
+        get { ready.withLockedValue { $0 } }
+        set { ready.withLockedValue { $0 = newValue } }
+    }
+}

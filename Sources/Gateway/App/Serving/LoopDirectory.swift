@@ -1,0 +1,68 @@
+import GatewayCrypto
+import GatewayPipeline
+import Logging
+import NIOCore
+import Wire
+import WireServer
+
+/// What one event loop has of its own. Confined to that loop.
+final class LoopContext {
+    let gateway: GatewayLoop
+    let compressor = LZ4Compressor()
+    let connections = WireConnections()
+    /// Open connections of the HTTP door. Bound: the listeners' limit of connections.
+    private var httpChannels: [ObjectIdentifier: any Channel] = [:]
+
+    init(gateway: GatewayLoop) {
+        self.gateway = gateway
+    }
+
+    /// Remembers a connection of the HTTP door until it closes, so that a drain reaches it.
+    func add(http channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        httpChannels[id] = channel
+        let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        channel.closeFuture.whenComplete { _ in bound.value.httpChannels[id] = nil }
+    }
+
+    /// Tells every peer to go elsewhere; accepted requests go on.
+    func drain() {
+        gateway.beginDraining()
+        connections.drain()
+        for channel in httpChannels.values { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+    }
+}
+
+/// The contexts of all event loops: a connection finds its own at accept, and the control plane reaches them all.
+struct LoopDirectory: Sendable {
+    private let contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>]
+
+    /// Makes a context on each loop of the group.
+    static func make(
+        on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret, logger: Logger
+    ) async throws -> LoopDirectory {
+        var contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
+        let loops = Array(group.makeIterator())
+        for loop in loops {
+            contexts[ObjectIdentifier(loop)] = try await loop.submit {
+                let gateway = try GatewayLoop(
+                    eventLoop: loop, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, share: loops.count,
+                    logger: logger)
+                return NIOLoopBound(LoopContext(gateway: gateway), eventLoop: loop)
+            }.get()
+        }
+        return LoopDirectory(contexts: contexts)
+    }
+
+    /// The context of the loop that this is called on.
+    func context(of loop: any EventLoop) -> LoopContext? {
+        contexts[ObjectIdentifier(loop)]?.value
+    }
+
+    /// Carries out `body` on every loop and waits for all of them.
+    func forEach(_ body: @escaping @Sendable (LoopContext) -> Void) async throws {
+        for bound in contexts.values {
+            try await bound.eventLoop.submit { body(bound.value) }.get()
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import GatewayConfiguration
+import GatewayCrypto
+import NIOSSL
+
+/// The TLS side of the main listener.
+struct ServerTLS {
+    let context: NIOSSLContext
+    /// Where the CA of a development certificate was written; `nil` with a configured certificate.
+    let authorityFile: String?
+
+    /// ALPN names, in the order of our preference.
+    static let wire = "agentshield/1"
+    static let protocols = [wire, "h2", "http/1.1"]
+
+    /// - Parameter identity: `nil`: a certificate for this machine alone is made; the key of its CA is never written.
+    init(identity: Configuration.TLSIdentity?) throws {
+        let chain: [UInt8]
+        let key: NIOSSLPrivateKey
+        if let identity {
+            chain = identity.certificateChain
+            key = try identity.privateKey.withUnsafeBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
+            authorityFile = nil
+        } else {
+            let development = try DevelopmentCertificate.make(now: Int64(Date().timeIntervalSince1970))
+            chain = development.certificate
+            key = try development.privateKey.withUnsafeBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
+            authorityFile = try Self.write(authority: development.authority)
+        }
+        let certificates = try NIOSSLCertificate.fromPEMBytes(chain)
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = Self.protocols
+        context = try NIOSSLContext(configuration: configuration)
+    }
+
+    /// In a folder that only this user may read or change: whoever trusts this file trusts this gateway.
+    private static func write(authority: [UInt8]) throws -> String {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("agentshield-\(getuid())-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let file = folder.appendingPathComponent("ca.pem")
+        try Data(authority).write(to: file, options: .atomic)
+        return file.path
+    }
+}

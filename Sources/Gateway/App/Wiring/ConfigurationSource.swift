@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import GatewayConfiguration
+
+/// Where the configuration comes from: the one place of the gateway that reads the environment and files for it.
+enum ConfigurationSource: Sendable {
+    case file(String)
+    /// Made by the program itself, as `agentshield dev` does.
+    case text(String, environment: [String: String])
+
+    func load() -> Result<Configuration, ConfigurationFaults> {
+        switch self {
+        case .file(let path):
+            guard let bytes = try? Self.readFile(path) else {
+                return .failure(
+                    ConfigurationFaults(faults: [
+                        ConfigurationFault(
+                            file: path, line: 1, column: 1, key: "", problem: "cannot be read",
+                            remedy: "check that the path exists and that this user may read it")
+                    ]))
+            }
+            return ConfigurationLoader.load(
+                path: path, bytes: bytes, environment: ProcessInfo.processInfo.environment, readFile: Self.readFile)
+        case .text(let text, let environment):
+            return ConfigurationLoader.load(path: "dev.yaml", bytes: Array(text.utf8), environment: environment, readFile: Self.readFile)
+        }
+    }
+
+    static func readFile(_ path: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+}
+
+extension Result where Failure == ConfigurationFaults {
+    /// The value; or the faults on standard error, and the end with status 78 (`EX_CONFIG` of sysexits.h).
+    func orExit() throws -> Success {
+        switch self {
+        case .success(let value): return value
+        case .failure(let faults):
+            FileHandle.standardError.write(Data((faults.rendered + "\n").utf8))
+            throw ExitCode(78)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import GatewayConfiguration
+import GatewayCore
+import GatewayCrypto
+import GatewayPipeline
+import NIOCore
+import Providers
+import Scrubbing
+
+/// Makes what the pipeline works with of what the file says.
+struct SnapshotBuilder {
+    private let configuration: Configuration
+
+    init(_ configuration: Configuration) {
+        self.configuration = configuration
+    }
+
+    /// - Returns: the snapshot; or a fault for what only shows when it is built, such as a CA file without a certificate.
+    func snapshot() -> Result<GatewaySnapshot, ConfigurationFaults> {
+        Result { () throws(ConfigurationFaults) in
+            let rules = try scrubRules()
+            return GatewaySnapshot(
+                keys: KeyTable(keys(rules)), models: models, providers: try providers(), door: door, pipeline: pipeline)
+        }
+    }
+
+    private func fault(_ key: String, _ problem: String, _ remedy: String) -> ConfigurationFaults {
+        ConfigurationFaults(faults: [ConfigurationFault(file: "configuration", line: 1, column: 1, key: key, problem: problem, remedy: remedy)])
+    }
+
+    // MARK: scrub
+
+    private func scrubRules() throws(ConfigurationFaults) -> [String: ScrubRules] {
+        var rules: [String: ScrubRules] = [:]
+        for (name, settings) in configuration.scrub.policies {
+            var policy = ScrubPolicy()
+            for (kindName, action) in settings.actions {
+                guard let kind = EntityKind(name: kindName) else {
+                    throw fault("scrub.policies.\(name).\(kindName)", "names a kind that there is not", "use one of docs/configuration.md")
+                }
+                do {
+                    try policy.setAction(ScrubAction(action), for: kind)
+                } catch {
+                    throw fault("scrub.policies.\(name).\(kindName)", "is an action that this kind cannot have", "use `redact` for secrets")
+                }
+            }
+            let version = settings.actions.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.rawValue)" }.joined(separator: ",")
+            rules[name] = ScrubRules(
+                name: name, version: version, policy: policy, toolsWithRestoredArguments: Set(settings.restoreInToolArguments))
+        }
+        return rules
+    }
+
+    // MARK: keys
+
+    private func keys(_ rules: [String: ScrubRules]) -> [CredentialDigest: Principal] {
+        var keys: [CredentialDigest: Principal] = [:]
+        for key in configuration.auth.keys {
+            guard let digest = key.hash.withUnsafeBytes({ CredentialDigest($0) }), let scrub = rules[key.scrubPolicy] else { continue }
+            keys[digest] = Principal(
+                keyID: key.id, tenant: key.tenant, department: key.department, user: key.user,
+                models: key.models.contains("*") ? .all : .only(key.models.map { ModelPattern($0) }),
+                requestLimit: RateLimit(
+                    permits: UInt64(max(1, key.limit.requestsPerMinute)), periodNanoseconds: 60_000_000_000,
+                    burst: UInt64(max(1, key.limit.burst))),
+                scrub: scrub, expiresAtUnixSeconds: key.expiresAtUnixSeconds)
+        }
+        return keys
+    }
+
+    // MARK: models
+
+    private var models: ModelTable {
+        var exact: [UpstreamTarget] = []
+        var patterns: [ModelTable.Pattern] = []
+        for model in configuration.models {
+            let settings = ModelSettings(
+                price: model.price.map { Price(input: $0.input, cacheRead: $0.cacheRead, cacheWrite: $0.cacheWrite, output: $0.output) },
+                cache: CacheSettings(mode: CacheSettings.Mode(model.cacheMode), timeToLiveNanoseconds: model.cacheTTL.nanoseconds),
+                firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds)
+            switch model.name {
+            case .exact(let name):
+                exact.append(
+                    UpstreamTarget(
+                        model: name, provider: model.provider, upstreamModel: model.upstreamName ?? name, settings: settings))
+            case .prefix(let prefix):
+                patterns.append(ModelTable.Pattern(prefix: prefix, provider: model.provider, settings: settings))
+            }
+        }
+        return ModelTable(models: exact, patterns: patterns, aliases: configuration.aliases.map { ($0.name, $0.models) })
+    }
+
+    // MARK: providers
+
+    private func providers() throws(ConfigurationFaults) -> [String: ProviderBinding] {
+        var bindings: [String: ProviderBinding] = [:]
+        for (name, provider) in configuration.providers {
+            do {
+                bindings[name] = ProviderBinding(endpoint: try endpoint(of: provider), headers: try headers(of: provider))
+            } catch let error as UpstreamEndpointError {
+                throw fault("providers.\(name)", "cannot be used: \(error.reason)", "check base_url and ca_file")
+            } catch {
+                throw fault("providers.\(name)", "has a credential that no header can hold", "check what api_key_env names")
+            }
+        }
+        return bindings
+    }
+
+    private func endpoint(of provider: Configuration.Provider) throws -> UpstreamEndpoint {
+        var limits = UpstreamLimits()
+        limits.maxConnections = provider.maxConnectionsPerLoop
+        limits.maxWaiters = provider.maxWaitersPerLoop
+        return try UpstreamEndpoint(
+            baseURL: provider.baseURL.text, tls: provider.baseURL.usesTLS ? UpstreamTLS(trustRoots: provider.trustRoots) : nil,
+            timeouts: UpstreamTimeouts(
+                connect: TimeAmount(provider.connectTimeout), firstByte: TimeAmount(provider.firstByteTimeout),
+                idle: TimeAmount(provider.idleTimeout), queue: TimeAmount(provider.queueTimeout)),
+            limits: limits)
+    }
+
+    private func headers(of provider: Configuration.Provider) throws -> UpstreamHeaders {
+        var headers = UpstreamHeaders()
+        try headers.add("content-type", "application/json")
+        try headers.add("user-agent", "agentshield/\(GatewayVersion.current)")
+        if let credential = provider.credential {
+            try headers.add("authorization", "Bearer " + credential.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+        }
+        return headers
+    }
+
+    // MARK: settings
+
+    private var door: DoorSettings {
+        let limits = configuration.limits
+        return DoorSettings(
+            maxRequestBytes: limits.maxRequestBytes, slowRequestTimeout: TimeAmount(limits.slowRequestTimeout),
+            idleTimeout: TimeAmount(limits.http.idleTimeout), keepAliveInterval: TimeAmount(limits.http.keepAliveInterval),
+            drainDeadline: TimeAmount(configuration.drainDeadline),
+            replicaID: configuration.replica.id ?? ProcessInfo.processInfo.hostName, region: configuration.replica.region ?? "",
+            serverVersion: GatewayVersion.current, maxConcurrentStreams: limits.wire.maxConcurrentStreams,
+            wire: WireDoorSettings(
+                maxFrameBytes: limits.wire.maxFrameBytes, initialStreamCredit: limits.wire.initialStreamCredit,
+                initialConnectionCredit: limits.wire.initialConnectionCredit, idleTimeout: TimeAmount(limits.wire.idleTimeout)))
+    }
+
+    private var pipeline: PipelineSettings {
+        let limits = configuration.limits
+        return PipelineSettings(
+            maxInFlightRequests: limits.maxInFlightRequests, maxInFlightBytes: limits.maxInFlightBytes,
+            maxAnswerBytes: limits.maxAnswerBytes, defaultTimeout: TimeAmount(limits.defaultDeadline), maxTimeout: TimeAmount(limits.maxDeadline),
+            cacheScope: CacheScope(configuration.cache.scope))
+    }
+}
+
+// MARK: the file's words in the pipeline's
+
+extension ScrubAction {
+    init(_ action: Configuration.ScrubAction) {
+        self =
+            switch action {
+            case .placeholder: .placeholder
+            case .redact: .redact
+            case .mask: .mask(keepLast: 4)
+            case .block: .block
+            case .log: .logOnly
+            case .ignore: .ignore
+            }
+    }
+}
+
+extension CacheSettings.Mode {
+    init(_ mode: Configuration.CacheMode) {
+        self =
+            switch mode {
+            case .deterministic: .deterministic
+            case .always: .always
+            case .off: .off
+            }
+    }
+}
+
+extension CacheScope {
+    init(_ scope: Configuration.CacheScope) {
+        self =
+            switch scope {
+            case .tenant: .tenant
+            case .user: .user
+            case .key: .key
+            }
+    }
+}
+
+extension Duration {
+    /// Saturates at about 292 years.
+    var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? .max : product + attoseconds / 1_000_000_000
+    }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import Synchronization
+
+/// Reads a pipe to its end, keeps the last mebibyte and tells of lines.
+final class OutputCollector: Sendable {
+    private struct State {
+        var bytes: [UInt8] = []
+        var waiters: [(prefix: String, latch: Latch<String>)] = []
+    }
+
+    private let state = Mutex(State())
+    private let end = Latch<Bool>()
+    private static let maxBytes = 1 << 20
+
+    init(_ handle: FileHandle) {
+        handle.readabilityHandler = { [weak self] handle in
+            let data = handle.availableData
+            if data.isEmpty {
+                handle.readabilityHandler = nil
+                self?.end.set(true)
+            } else {
+                self?.append(data)
+            }
+        }
+    }
+
+    var text: String {
+        String(decoding: state.withLock { $0.bytes }, as: UTF8.self)
+    }
+
+    func waitForEnd() async {
+        _ = await end.wait(timeout: .seconds(10))
+    }
+
+    func line(startingWith prefix: String, timeout: Duration) async -> String? {
+        let latch = Latch<String>()
+        state.withLock { state in
+            if let line = Self.line(in: state.bytes, startingWith: prefix) {
+                latch.set(line)
+            } else {
+                state.waiters.append((prefix, latch))
+            }
+        }
+        return await latch.wait(timeout: timeout)
+    }
+
+    private func append(_ data: Data) {
+        state.withLock { state in
+            state.bytes.append(contentsOf: data)
+            if state.bytes.count > Self.maxBytes {
+                state.bytes.removeFirst(state.bytes.count - Self.maxBytes)
+            }
+            state.waiters.removeAll { waiter in
+                guard let line = Self.line(in: state.bytes, startingWith: waiter.prefix) else { return false }
+                waiter.latch.set(line)
+                return true
+            }
+        }
+    }
+
+    private static func line(in bytes: [UInt8], startingWith prefix: String) -> String? {
+        // What follows the last line feed is not a line yet.
+        let whole = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
+        return whole.first { $0.starts(with: prefix.utf8) }.map { String(decoding: $0, as: UTF8.self) }
+    }
+}

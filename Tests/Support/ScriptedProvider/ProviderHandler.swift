@@ -1,0 +1,215 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// One connection: collects requests, decides each one's answer and has it played, in order.
+final class ProviderHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private struct Request {
+        var head: HTTPRequestHead
+        var body: ByteBuffer
+    }
+
+    private let state: ProviderState
+    private let connection: Int
+    private var head: HTTPRequestHead?
+    private var body = ByteBuffer()
+    private var waiting: CircularBuffer<Request> = []
+    private var player: AnswerPlayer?
+    /// A control request waits for its condition.
+    private var isDeferred = false
+    private var currentIsCounted = false
+    private var currentNumber: Int?
+
+    private static let maxBodyBytes = 64 << 20
+    private static let maxWaiting = 64
+
+    init(state: ProviderState) {
+        self.state = state
+        state.changeStatistics { $0.acceptedConnections += 1 }
+        connection = state.statistics.acceptedConnections
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        state.changeStatistics { $0.openConnections += 1 }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if let player {
+            player.stop()
+            finish(outcome: "closed_early") { $0.closedEarly += 1 }
+        }
+        player = nil
+        isDeferred = false
+        state.changeStatistics { $0.openConnections -= 1 }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+            if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+            }
+        case .body(let bytes):
+            if body.readableBytes == 0 {
+                body = bytes
+            } else {
+                body.writeImmutableBuffer(bytes)
+            }
+            if body.readableBytes > Self.maxBodyBytes {
+                context.close(promise: nil)
+            }
+        case .end:
+            guard let head else { return }
+            let request = Request(head: head, body: body)
+            self.head = nil
+            body = ByteBuffer()
+            if player != nil || isDeferred {
+                waiting.append(request)
+                if waiting.count > Self.maxWaiting {
+                    context.close(promise: nil)
+                }
+            } else {
+                serve(request, context: context)
+            }
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            player?.writable()
+        }
+    }
+
+    private func serve(_ request: Request, context: ChannelHandlerContext) {
+        currentIsCounted = request.head.uri.hasPrefix("/v1")
+        currentNumber = nil
+        if currentIsCounted {
+            state.changeStatistics {
+                $0.requests += 1
+                $0.bytesReceived += request.body.readableBytes
+            }
+        }
+        if serveBench(request, context: context) { return }
+
+        let path = String(request.head.uri.prefix { $0 != "?" })
+        var model: String?
+        let plan: AnswerPlan
+        if currentIsCounted {
+            currentNumber = state.record.add(
+                connection: connection, method: request.head.method.rawValue, path: request.head.uri,
+                headers: request.head.headers.map { (name: $0.name, value: $0.value) }, body: request.body)
+            plan = providerPlan(path: path, request: request, model: &model)
+        } else if let condition = StatisticsCondition(uri: request.head.uri) {
+            isDeferred = true
+            state.wait(for: condition) { [weak self] in
+                guard let self, isDeferred else { return }
+                isDeferred = false
+                play(ControlEndpoints.statistics(state), model: nil, keepsAlive: request.head.isKeepAlive, context: context)
+            }
+            return
+        } else {
+            plan = ControlEndpoints.plan(method: request.head.method, path: path, state: state)
+        }
+        play(plan, model: model, keepsAlive: request.head.isKeepAlive, context: context)
+    }
+
+    private func play(_ plan: AnswerPlan, model: String?, keepsAlive: Bool, context: ChannelHandlerContext) {
+        let player = AnswerPlayer(plan: plan, context: context)
+        player.onSent = { [state, currentIsCounted] bytes, tokens, isFirst in
+            guard currentIsCounted else { return }
+            state.changeStatistics { $0.bytesSent += bytes }
+            if let model, let promptTokens = plan.promptTokens {
+                state.charge(
+                    model, requests: isFirst ? 1 : 0, promptTokens: isFirst ? promptTokens : 0, completionTokens: tokens)
+            }
+        }
+        player.onFinished = { [unowned self] closed in
+            self.player = nil
+            finish(outcome: "completed") { $0.completed += 1 }
+            if closed { return }
+            if !keepsAlive {
+                context.close(promise: nil)
+            } else if let next = waiting.popFirst() {
+                serve(next, context: context)
+            }
+        }
+        self.player = player
+        player.start()
+    }
+
+    private func finish(outcome: String, _ change: (inout ProviderState.Statistics) -> Void) {
+        guard currentIsCounted else { return }
+        if let currentNumber {
+            state.record.setOutcome(outcome, of: currentNumber)
+        }
+        state.changeStatistics(change)
+    }
+
+    /// The whole of a benchmark's request: one search, one write.
+    private func serveBench(_ request: Request, context: ChannelHandlerContext) -> Bool {
+        guard currentIsCounted, request.head.method == .POST, request.head.uri == "/v1/chat/completions", isAuthorized(request.head),
+            request.head.isKeepAlive, let bench = BenchAnswers.request(in: request.body)
+        else { return false }
+        let answer = state.bench.answer(to: bench)
+        context.writeAndFlush(wrapOutboundOut(answer.bytes), promise: nil)
+        state.charge("bench", requests: 1, promptTokens: answer.promptTokens, completionTokens: answer.completionTokens)
+        state.changeStatistics {
+            $0.bytesSent += answer.bytes.readableBytes
+            $0.completed += 1
+        }
+        return true
+    }
+
+    private func isAuthorized(_ head: HTTPRequestHead) -> Bool {
+        guard let key = state.requiredKey else { return true }
+        return head.headers.first(name: "authorization") == "Bearer \(key)"
+    }
+
+    private func providerPlan(path: String, request: Request, model: inout String?) -> AnswerPlan {
+        let id = state.nextRequestID()
+        let headers = ProviderState.headers(requestID: "req_\(id)")
+        guard isAuthorized(request.head) else {
+            return Failure(status: 401).map { AnswerPlan(failure: $0, headers: headers) } ?? AnswerPlan(steps: [.close])
+        }
+        switch (request.head.method, path) {
+        case (.POST, "/v1/chat/completions"):
+            return chatPlan(request, id: id, headers: headers, model: &model)
+        case (.GET, "/v1/models"):
+            return AnswerPlan(status: "200 OK", headers: headers, body: ModelList.json)
+        case (.GET, _) where path.hasPrefix("/v1/models/"):
+            let name = path.dropFirst("/v1/models/".count)
+            return AnswerPlan(status: "200 OK", headers: headers, body: ModelList.json(of: name.removingPercentEncoding ?? String(name)))
+        default:
+            let failure = Failure(
+                status: 404, reason: "Not Found", code: "unknown_url",
+                message: "Invalid URL (\(request.head.method.rawValue) \(path))")
+            return AnswerPlan(failure: failure, headers: headers)
+        }
+    }
+
+    private func chatPlan(_ request: Request, id: String, headers: String, model: inout String?) -> AnswerPlan {
+        do throws(RequestError) {
+            let chat = try ChatRequest(body: request.body)
+            guard let behaviour = Behaviour(model: chat.model) else {
+                throw RequestError(
+                    message: "The model's name mixes terms of the scripted provider with others; see its --help.", parameter: "model")
+            }
+            model = chat.model
+            let isLimited = behaviour.breakage == .failure(status: 429)
+            return AnswerPlan(
+                answering: chat, behaviour: behaviour, id: "chatcmpl-\(id)", created: Int(Date().timeIntervalSince1970),
+                headers: isLimited ? ProviderState.headers(requestID: "req_\(id)", isLimited: true) : headers)
+        } catch {
+            let failure = Failure(status: 400, reason: "Bad Request", parameter: error.parameter, message: error.message)
+            return AnswerPlan(failure: failure, headers: headers)
+        }
+    }
+}
