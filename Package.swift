@@ -121,7 +121,9 @@ let tests: [Target] = [
     test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", nioCore]),
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioEmbedded]),
-    test("ClientSDKTests", ["AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioSSL, logging, lifecycle]),
+    test(
+        "ClientSDKTests",
+        ["AgentShield", "Wire", "WireTransport", "GatewayCrypto", nioCore, nioPosix, nioEmbedded, nioTLS, nioConcurrency, nioSSL, logging, lifecycle, tracing]),
     test("ScrubbingTests", ["Scrubbing", "CPrefilter"]),
     test("JSONTests", ["GatewayJSON", nioCore]),
     test("CryptoTests", ["GatewayCrypto"]),
