@@ -28,6 +28,7 @@ USER 10001:10001
 WORKDIR /var/lib/agentshield
 # 8443: TLS (wire protocol, HTTP/2, HTTP/1.1). 8080: plain HTTP behind a proxy. 9090: health and metrics.
 EXPOSE 8443 8080 9090
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["agentshield", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["agentshield", "healthcheck", "--config", "/etc/agentshield/agentshield.yaml"]
 STOPSIGNAL SIGTERM
 CMD ["agentshield", "serve", "--config", "/etc/agentshield/agentshield.yaml"]
