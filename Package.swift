@@ -116,7 +116,7 @@ let support: [Target] = [
 let tests: [Target] = [
     test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", nioCore]),
-    test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioEmbedded]),
+    test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded]),
     test("ClientSDKTests", ["AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioSSL, logging, lifecycle]),
     test("ScrubbingTests", ["Scrubbing", "CPrefilter"]),
     test("JSONTests", ["GatewayJSON", nioCore]),
