@@ -5,7 +5,8 @@ import NIOPosix
 
 struct HealthcheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "healthcheck", abstract: "Exits with 0 if the gateway of a configuration answers on its admin listener; for containers.")
+        commandName: "healthcheck",
+        abstract: "Exits with 0 if the gateway of a configuration answers on its admin listener; for containers.")
 
     @Option(name: .long, help: "The configuration file of the running gateway.")
     var config: String
