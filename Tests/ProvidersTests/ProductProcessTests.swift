@@ -76,4 +76,31 @@ struct ProductProcessTests {
         }
         #expect(!FileManager.default.fileExists(atPath: folder.path))
     }
+
+    @Test("what is not released when the tests are gone is killed, and nothing else")
+    func orphans() throws {
+        func start() throws -> Process {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/sleep")
+            process.arguments = ["600"]
+            try process.run()
+            return process
+        }
+        let (first, released, last) = (try start(), try start(), try start())
+        do {
+            let orphanGuard = try OrphanGuard()
+            orphanGuard.watch(first.processIdentifier)
+            orphanGuard.watch(released.processIdentifier)
+            orphanGuard.watch(last.processIdentifier)
+            orphanGuard.release(released.processIdentifier)
+            // Its pipe ends here, as it does when the tests' process ends.
+        }
+        first.waitUntilExit()
+        last.waitUntilExit()
+        #expect(first.terminationReason == .uncaughtSignal)
+        #expect(last.terminationReason == .uncaughtSignal)
+        #expect(released.isRunning)
+        kill(released.processIdentifier, SIGKILL)
+        released.waitUntilExit()
+    }
 }

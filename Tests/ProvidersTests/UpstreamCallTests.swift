@@ -95,8 +95,7 @@ struct UpstreamCallTests {
         let size = 64 * 1024 * 1024
         try await PoolRig.run { rig in
             let server = try await rig.server([[.write("HTTP/1.1 200 OK\r\ncontent-length: \(size)\r\n\r\n"), .writeFiller(bytes: size)]])
-            let recorder = try await rig.begin(request(try server.endpoint(timeouts: UpstreamTimeouts(idle: .milliseconds(200))))) {
-                recorder in
+            let recorder = try await rig.begin(request(try server.endpoint())) { recorder in
                 recorder.keepsBody = false
                 recorder.onHead = { [unowned recorder] in recorder.call?.pauseReading() }
             }
@@ -108,6 +107,27 @@ struct UpstreamCallTests {
             let answer = try await rig.loop.flatSubmit { recorder.value.whole }.get()
             #expect(answer.failure == nil)
             #expect(try await rig.state(of: recorder).bodyBytes == size)
+        }
+    }
+
+    @Test("the idle timeout stands still while a call is paused, and runs again afterwards")
+    func pausedIsNotIdle() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([[.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")], []])
+            let endpoint = try server.endpoint()
+            var paused = request(endpoint)
+            paused.timeouts.idle = .milliseconds(20)
+            let recorder = try await rig.begin(paused) { recorder in
+                recorder.onHead = { [unowned recorder] in recorder.call?.pauseReading() }
+            }
+            try await rig.loop.flatSubmit { recorder.value.head }.get()
+            // Another call's deadline, later than the paused one's would have been, makes the pool look at all of them.
+            var other = request(endpoint)
+            other.timeouts.firstByte = .milliseconds(60)
+            #expect(try await rig.call(other).failure == .firstByteTimedOut)
+            #expect(try await !rig.state(of: recorder).isOver)
+            try await rig.onLoop { _ in recorder.value.call?.resumeReading() }
+            #expect(try await rig.loop.flatSubmit { recorder.value.whole }.get().failure == .idleTimedOut)
         }
     }
 

@@ -18,8 +18,11 @@ struct TextGenerator {
         "postgres://user:s3cr3t@db.example.com/x", "password = \"hunter2!\"", "api_key: a8Fk20xPq17Zm4Lw",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+/=\nabc\n-----END RSA PRIVATE KEY-----", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
-        "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "123-45-6789", "943 476 5919",
+        longKey, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "123-45-6789", "943 476 5919",
     ]
+
+    /// Longer than all that a stream keeps behind it.
+    static let longKey = "-----BEGIN PRIVATE KEY-----\n" + String(repeating: "MIIEow+/0123456789abcdefghijklmnopqrstuvw\n", count: 12) + "-----END PRIVATE KEY-----"
 
     static let nearMisses = [
         "a@b", "@", "icon@2x.png", "4111 1111 1111 1112", "1.2.3", "1.2.3.4.5", "256.1.1.1", "ES91 2100 0418", "12345678A", "sk-",

@@ -4,7 +4,7 @@ import Synchronization
 /// A program of this package, run for a test.
 ///
 /// It is stopped when the body of `run` is left, in whatever way: first with SIGTERM, then, if it has not gone in time, with SIGKILL. What it
-/// prints is kept up to a limit.
+/// prints is kept up to a limit. If the tests themselves are killed, so is it.
 package final class ProductProcess: Sendable {
     package enum ExitStatus: Sendable, Equatable {
         case exited(Int32)
@@ -69,9 +69,13 @@ package final class ProductProcess: Sendable {
         let exit = Latch<ExitStatus>()
         self.exit = exit
         process.terminationHandler = { process in
+            Self.spawner.withLock { $0?.release(process.processIdentifier) }
             exit.set(process.terminationReason == .exit ? .exited(process.terminationStatus) : .signalled(process.terminationStatus))
         }
-        (standardOutput, standardError) = try Self.spawning.withLock { _ in
+        (standardOutput, standardError) = try Self.spawner.withLock { orphanGuard in
+            if orphanGuard == nil {
+                orphanGuard = try Self.withoutBlockedSignals { try OrphanGuard() }
+            }
             let (output, error) = (Pipe(), Pipe())
             for handle in [output.fileHandleForReading, output.fileHandleForWriting, error.fileHandleForReading, error.fileHandleForWriting] {
                 _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
@@ -80,21 +84,22 @@ package final class ProductProcess: Sendable {
             process.standardError = error
             let collectors = (OutputCollector(output.fileHandleForReading), OutputCollector(error.fileHandleForReading))
             try Self.withoutBlockedSignals { try process.run() }
+            orphanGuard?.watch(process.processIdentifier)
             return collectors
         }
         self.process = ProcessBox(process)
     }
 
-    /// One at a time, so that no child inherits the pipes of another and keeps them from ending.
-    private static let spawning = Mutex(())
+    /// Children are started one at a time, so that none inherits the pipes of another and keeps them from ending. There is one guard for all.
+    private static let spawner = Mutex<OrphanGuard?>(nil)
 
     /// A child inherits the mask of the thread that starts it, and Dispatch's threads block SIGTERM.
-    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+    private static func withoutBlockedSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
         var (none, previous) = (sigset_t(), sigset_t())
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, &previous)
         defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
-        try body()
+        return try body()
     }
 
     deinit {

@@ -80,7 +80,9 @@ struct ScriptedProviderCommand: ParsableCommand {
             .bind(host: host, port: port).wait()
         let boundPort = listener.localAddress?.port ?? port
         let name = host.contains(":") ? "[\(host)]" : host
-        FileHandle.standardOutput.write(Data("listening on \(tls == nil ? "http" : "https")://\(name):\(boundPort)\n".utf8))
+        let line = "listening on \(tls == nil ? "http" : "https")://\(name):\(boundPort)\n"
+        // Throws when nobody reads any more; whoever started the provider is gone then.
+        try FileHandle.standardOutput.write(contentsOf: Data(line.utf8))
         try listener.closeFuture.wait()
     }
 

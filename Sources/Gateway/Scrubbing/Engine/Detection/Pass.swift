@@ -30,6 +30,8 @@ struct Pass {
 
     /// `rules` as in CPrefilter.h.
     mutating func look(at position: Int, rules: UInt32, _ findings: inout [Finding]) {
+        // What starts at its trigger starts in text that was decided earlier.
+        let rules = position < decided ? rules & Self.rulesThatLookBack : rules
         if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0 { lookAtNumber(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0 { lookAtToken(position, &findings) }
@@ -49,6 +51,16 @@ struct Pass {
             let (start, finding) = Literal.match(&text, at: position, names: literalNames)
             keep(finding, start: start, &findings)
         }
+    }
+
+    private static let rulesThatLookBack = UInt32(
+        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_LITERAL)
+
+    /// Starts with what an earlier pass found last.
+    mutating func resume(behind finding: Finding, _ findings: inout [Finding]) {
+        text.cover(finding)
+        let end = finding.range.upperBound
+        if finding.kind == .privateKey, end >= decided, end < text.count { lookAtToken(end, &findings) }
     }
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {

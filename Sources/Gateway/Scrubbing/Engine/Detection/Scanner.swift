@@ -53,7 +53,7 @@ public struct Scanner: Sendable {
                 var pass = Pass(
                     text: Text(base, count: bytes.count), isFinal: isFinal, kinds: kinds, minimumScore: minimumScore,
                     literalNames: literalNames, decided: decided, scratch: scratch)
-                if let covered { pass.text.cover(covered) }
+                if let covered { pass.resume(behind: covered, &findings) }
                 for from in stride(from: 0, to: bytes.count, by: Int(AGENTSHIELD_TILE)) {
                     let to = min(from + Int(AGENTSHIELD_TILE), bytes.count)
                     let count = agentshield_find_triggers(

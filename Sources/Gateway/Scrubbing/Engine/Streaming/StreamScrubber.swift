@@ -43,6 +43,8 @@ public struct StreamScrubber: Sendable {
     public mutating func feed(_ chunk: UnsafeRawBufferPointer, into output: inout [UInt8]) -> StreamOutcome {
         guard blockedKinds.isEmpty else { return .blocked(blockedKinds) }
         buffer.append(contentsOf: chunk)
+        // Only one unbroken token is held back and goes on: it stays held.
+        if heldBack < Limits.userInfo, !buffer[decided...].contains(where: { $0 <= 0x20 }) { return .passed }
         if heldBack > Self.patience, buffer.count - scanned < max(Self.patience, heldBack / 8) { return .passed }
         return process(isFinal: false, into: &output)
     }
