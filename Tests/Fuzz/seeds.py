@@ -14,9 +14,8 @@ root = pathlib.Path(__file__).resolve().parent.parent.parent
 FRAME_TYPES = {
     "Hello": 1, "Welcome": 2, "Request": 3, "Result": 4, "Begin": 5, "Delta": 6, "End": 7, "Error": 8, "Cancel": 9, "GoAway": 13,
 }
-CREDIT, PING, PONG = 10, 11, 12
-END_STREAM, MORE = 0x40, 0x80
-AFTER_HANDSHAKE, FRAMED, TIME_PASSES = 1, 2, 4
+FRAMED, TIME_PASSES = 2, 4  # FuzzPeer's PeerOptions
+LONGEST = 4000
 
 
 def vectors(folder):
@@ -24,69 +23,41 @@ def vectors(folder):
         yield from json.loads(path.read_text())
 
 
-def body(vector):
-    return bytes.fromhex(vector["hex"])
-
-
-def messages():
-    """Bodies by message name: every vector, and the right ones alone."""
-    every, right = {}, {}
+def message_seeds():
     for vector in vectors("messages"):
-        name = vector["message"]
-        if name in FRAME_TYPES and len(body(vector)) < 4000:
-            every.setdefault(name, []).append(body(vector))
-            if vector["valid"]:
-                right.setdefault(name, []).append(body(vector))
-    return every, right
+        body = bytes.fromhex(vector["hex"])
+        if vector["message"] in FRAME_TYPES and len(body) < LONGEST:
+            yield bytes([FRAME_TYPES[vector["message"]]]) + body
 
 
-def record(kind, stream, payload):
-    return bytes([kind, stream]) + len(payload).to_bytes(2, "big") + payload
+def records(stream):
+    """The frames of a byte stream in the form of the option FRAMED; None if they do not fit it."""
+    found = b""
+    while stream:
+        length, kind, number = int.from_bytes(stream[:3], "big"), stream[3:4], int.from_bytes(stream[4:8], "big")
+        if len(stream) < 8 + length or length > 0xFFFF or number > 0xFF:
+            return None
+        found += kind + bytes([number]) + length.to_bytes(2, "big") + stream[8:8 + length]
+        stream = stream[8 + length:]
+    return found
 
 
-def frame(kind, stream, payload):
-    return len(payload).to_bytes(3, "big") + bytes([kind]) + stream.to_bytes(4, "big") + payload
-
-
-def prefixed(message):
-    """A REQUEST or RESULT: its first fragment begins with the message's length."""
-    return len(message).to_bytes(4, "big") + message
-
-
-def connection_seeds(frames, handshake):
-    """One input per frame alone and one of all together, as records and as bytes, with and without passing time."""
-    alone = [[one] for one in frames]
-    for conversation in alone + [frames]:
-        records = b"".join(record(*one) for one in conversation)
-        raw = b"".join(frame(*one) for one in conversation)
-        yield bytes([AFTER_HANDSHAKE | FRAMED, 7]) + records
-        yield bytes([AFTER_HANDSHAKE | FRAMED | TIME_PASSES, 7]) + records
-        yield bytes([AFTER_HANDSHAKE, 7]) + raw
-        yield bytes([0, 7]) + frame(*handshake) + raw
-
-
-def server_seeds(right):
-    streams = iter(range(1, 256, 2))
-    frames = [(3 | END_STREAM, next(streams), prefixed(request)) for request in right["Request"][:20]]
-    first = prefixed(right["Request"][0])
-    split = next(streams)
-    frames += [(3 | MORE, split, first[:9]), (3 | END_STREAM, split, first[9:])]
-    frames += [(CREDIT, 1, (65536).to_bytes(4, "big")), (CREDIT, 0, (65536).to_bytes(4, "big"))]
-    frames += [(9, 1, cancel) for cancel in right["Cancel"][:2]]
-    frames += [(PING, 0, b"12345678"), (PONG, 0, b"12345678"), (31, 0, b"unknown")]
-    frames += [(13, 0, right["GoAway"][0]), (8, 0, right["Error"][0])]
-    return connection_seeds(frames, (1, 0, right["Hello"][0]))
-
-
-def client_seeds(right):
-    frames = [(5, 1, right["Begin"][0])]
-    frames += [(6, 1, delta) for delta in right["Delta"][:6]]
-    frames += [(7, 1, right["End"][0]), (5, 3, right["Begin"][0])]
-    result = prefixed(right["Result"][0])
-    frames += [(4 | MORE, 3, result[:9]), (4, 3, result[9:]), (7, 3, right["End"][0])]
-    frames += [(8, 5, right["Error"][0]), (CREDIT, 1, (65536).to_bytes(4, "big")), (PING, 0, b"12345678")]
-    frames += [(13, 0, right["GoAway"][0]), (8, 0, right["Error"][0])]
-    return connection_seeds(frames, (2, 0, right["Welcome"][0]))
+def connection_seeds(side):
+    """What the other side sends in each conversation and in each frame vector, as bytes and as records, in no time and over some."""
+    peer = {"server": "client", "client": "server"}[side]
+    streams = [
+        b"".join(bytes.fromhex(step["hex"]) * min(step.get("times", 1), 20) for step in vector["steps"] if step.get("from") == peer and "hex" in step)
+        for vector in vectors("conversations") if vector["under_test"] == side
+    ]
+    streams += [bytes.fromhex(vector["hex"]) for vector in vectors("frames") if vector["receiver"] == side]
+    for stream in streams:
+        if not 0 < len(stream) < LONGEST:
+            continue
+        yield bytes([0, 7]) + stream
+        yield bytes([TIME_PASSES, 7]) + stream
+        framed = records(stream)
+        if framed:
+            yield bytes([FRAMED, 7]) + framed
 
 
 JSON_SEEDS = [
@@ -106,11 +77,10 @@ TEXT_SEEDS = [
 
 
 def main(folder):
-    every, right = messages()
     seeds = {
-        "FuzzMessages": [bytes([FRAME_TYPES[name]]) + one for name, bodies in every.items() for one in bodies],
-        "FuzzServer": server_seeds(right),
-        "FuzzClient": client_seeds(right),
+        "FuzzMessages": message_seeds(),
+        "FuzzServer": connection_seeds("server"),
+        "FuzzClient": connection_seeds("client"),
         "FuzzJSON": [text.encode() for text in JSON_SEEDS],
         "FuzzScrubbing": [bytes([7]) + text.encode() for text in TEXT_SEEDS],
     }
