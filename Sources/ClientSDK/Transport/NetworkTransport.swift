@@ -122,8 +122,9 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
 
     /// It could not be established.
     func connectionFailed(_ connection: ClientChannel, _ error: AgentShieldError) {
-        connection.channel?.close(promise: nil)
+        // Told before the channel is closed, which would give a lesser reason.
         connectionEnded(connection, CallFailure(error: error, retry: error.isRetryable ? .later : .never))
+        connection.channel?.close(promise: nil)
     }
 
     func connectionEnded(_ connection: ClientChannel, _ failure: CallFailure) {
