@@ -31,7 +31,7 @@ struct Chat: Sendable {
         var body: [String: Any] = ["model": model, "messages": [["role": "user", "content": text]]]
         if isStreamed { body["stream"] = true }
         if choices > 1 { body["n"] = choices }
-        return try JSONSerialization.data(withJSONObject: body)
+        return try JSONSerialization.data(withJSONObject: body, options: .sortedKeys)
     }
 }
 

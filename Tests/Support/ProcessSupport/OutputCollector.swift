@@ -14,15 +14,19 @@ final class OutputCollector: Sendable {
     private let end = Latch<Bool>()
     private static let maxBytes = 1 << 20
 
+    /// A thread of its own reads: Foundation's readability handlers race with the closing of their descriptor, and Dispatch crashes.
     init(_ handle: FileHandle) {
-        handle.readabilityHandler = { [weak self] handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                self?.end.set(true)
-            } else {
-                self?.append(data)
+        Thread.detachNewThread { [self] in
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = read(handle.fileDescriptor, &buffer, buffer.count)
+                if count > 0 {
+                    append(buffer[..<count])
+                } else if count == 0 || errno != EINTR {
+                    break
+                }
             }
+            end.set(true)
         }
     }
 
@@ -55,7 +59,7 @@ final class OutputCollector: Sendable {
         return await latch.wait(timeout: timeout)
     }
 
-    private func append(_ data: Data) {
+    private func append(_ data: ArraySlice<UInt8>) {
         state.withLock { state in
             state.bytes.append(contentsOf: data)
             if state.bytes.count > Self.maxBytes {
