@@ -44,8 +44,7 @@ extension EndToEndTests {
                 stack, ["--http2", "-w", "\nHTTP/%{http_version} %{http_code}", "-d", String(decoding: try chat.json(), as: UTF8.self)])
             #expect(output.hasSuffix("HTTP/2 200"))
             #expect(output.contains("data: [DONE]") == streamed)
-            let text = streamed ? #""content":"dora@example.com""# : #""content":"Mail dora@example.com""#
-            #expect(output.contains(text))
+            #expect(output.contains("dora@example.com"))
 
             let refused = try await Self.curl(stack, ["--http2", "-w", "\nHTTP/%{http_version} %{http_code}", "-d", "{"])
             #expect(refused.hasSuffix("HTTP/2 400"))

@@ -1,7 +1,7 @@
 /// A certificate for localhost that a gateway without a configured one makes for itself, and the CA that vouches for it.
 ///
-/// The CA is constrained to `localhost`, 127.0.0.0/8 and ::1, so that trusting it on a developer's machine gives nobody power over any
-/// other name; and its private key exists in memory only, while the leaf is being signed.
+/// The CA is constrained to the name `localhost`, so that trusting it on a developer's machine gives nobody power over any other name; and
+/// its private key exists in memory only, while the leaf is being signed.
 package struct DevelopmentCertificate: Sendable {
     /// How long both certificates are valid.
     package static let validityDays = 90

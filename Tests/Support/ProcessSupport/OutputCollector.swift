@@ -3,30 +3,25 @@ import Synchronization
 
 /// Reads a pipe to its end, keeps the last mebibyte and tells of lines.
 final class OutputCollector: Sendable {
-    typealias LinePredicate = @Sendable (_ line: ArraySlice<UInt8>) -> Bool
+    private typealias LinePredicate = @Sendable (_ line: ArraySlice<UInt8>) -> Bool
 
     private struct State {
         var bytes: [UInt8] = []
-        var waiters: [(matches: LinePredicate, latch: Latch<String>)] = []
+        var waiters: [(matches: LinePredicate, latch: Latch<String?>)] = []
+        var isOver = false
     }
 
     private let state = Mutex(State())
     private let end = Latch<Bool>()
     private static let maxBytes = 1 << 20
 
-    /// A thread of its own reads: Foundation's readability handlers race with the closing of their descriptor, and Dispatch crashes.
+    /// Reads on a thread of its own, which ends with the pipe: `readabilityHandler` misses the end now and then on Linux.
     init(_ handle: FileHandle) {
         Thread.detachNewThread { [self] in
-            var buffer = [UInt8](repeating: 0, count: 65_536)
-            while true {
-                let count = read(handle.fileDescriptor, &buffer, buffer.count)
-                if count > 0 {
-                    append(buffer[..<count])
-                } else if count == 0 || errno != EINTR {
-                    break
-                }
+            while case let data = handle.availableData, !data.isEmpty {
+                append(data)
             }
-            end.set(true)
+            finish()
         }
     }
 
@@ -38,6 +33,7 @@ final class OutputCollector: Sendable {
         _ = await end.wait(timeout: .seconds(10))
     }
 
+    /// `nil` when the time is up or the output ends without the line.
     func line(startingWith prefix: String, timeout: Duration) async -> String? {
         await line(timeout: timeout) { $0.starts(with: prefix.utf8) }
     }
@@ -48,18 +44,20 @@ final class OutputCollector: Sendable {
     }
 
     private func line(timeout: Duration, where matches: @escaping LinePredicate) async -> String? {
-        let latch = Latch<String>()
+        let latch = Latch<String?>()
         state.withLock { state in
             if let line = Self.line(in: state.bytes, where: matches) {
                 latch.set(line)
+            } else if state.isOver {
+                latch.set(nil)
             } else {
                 state.waiters.append((matches, latch))
             }
         }
-        return await latch.wait(timeout: timeout)
+        return await latch.wait(timeout: timeout) ?? nil
     }
 
-    private func append(_ data: ArraySlice<UInt8>) {
+    private func append(_ data: Data) {
         state.withLock { state in
             state.bytes.append(contentsOf: data)
             if state.bytes.count > Self.maxBytes {
@@ -71,6 +69,15 @@ final class OutputCollector: Sendable {
                 return true
             }
         }
+    }
+
+    private func finish() {
+        state.withLock { state in
+            state.isOver = true
+            state.waiters.forEach { $0.latch.set(nil) }
+            state.waiters.removeAll()
+        }
+        end.set(true)
     }
 
     private static func line(in bytes: [UInt8], where matches: LinePredicate) -> String? {
