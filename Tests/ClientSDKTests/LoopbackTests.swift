@@ -1,4 +1,5 @@
 import AgentShield
+import GatewayCrypto
 import NIOConcurrencyHelpers
 import Testing
 import Wire

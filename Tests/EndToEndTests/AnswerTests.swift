@@ -106,7 +106,7 @@ extension EndToEndTests {
             let line = "A line of a long document, mailed by carla@example.com, and then some more of it.\n"
             let text = String(repeating: line, count: (1 << 20) / line.utf8.count + 1)
             let before = try stack.residentBytes
-            let reply = try await door.withCaller(stack) { try await $0.chat(Chat("echo+pieces:16000", text, streamed: streamed)) }
+            let reply = try await door.withCaller(stack) { try await $0.chat(Chat("echo+pieces:8000", text, streamed: streamed)) }
             #expect(reply.isWhole)
             #expect(reply.text == text)
             #expect(try await stack.provider.bodies().last?.contains("carla@example.com") == false)

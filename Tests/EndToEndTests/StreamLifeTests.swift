@@ -79,7 +79,7 @@ extension EndToEndTests {
             let memory = try stack.residentBytes
             try await door.withCallers(2, stack) { callers in
                 let before = try await stack.provider.statistics("exactly=active:0")
-                let call = try await callers[0].begin(Chat("echo+pieces:16384", text, streamed: true, choices: choices))
+                let call = try await callers[0].begin(Chat("echo+pieces:8192", text, streamed: true, choices: choices))
                 try await call.begun()
                 call.setReading(false)
                 var seen = -1
