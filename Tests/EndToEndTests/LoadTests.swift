@@ -26,12 +26,12 @@ extension EndToEndTests {
             try await Self.measure(stack) {
                 try await door.withCallers(200, stack) { callers in
                     var calls: [Call] = []
-                    for caller in callers { calls.append(try await caller.begin(Chat("say:20+delay-1000ms+slow-50ms", streamed: true))) }
+                    for caller in callers { calls.append(try await caller.begin(Chat("say:10+delay-500ms+slow-50ms", streamed: true))) }
                     for call in calls { try await call.begun() }
                     for call in calls {
                         let reply = try await call.reply()
                         #expect(reply.isWhole)
-                        #expect(reply.text.split(separator: " ").count == 20)
+                        #expect(reply.text.split(separator: " ").count == 10)
                     }
                 }
             }
@@ -45,7 +45,8 @@ extension EndToEndTests {
                     var whole = 0
                     for _ in 0..<100 {
                         var calls: [Call] = []
-                        for _ in 0..<100 { calls.append(try await caller.begin(Chat("bench:1"))) }
+                        // A tenth of them asks the provider.
+                        for number in 0..<100 { calls.append(try await caller.begin(Chat(number % 10 == 0 ? "bench:1" : "memo"))) }
                         for call in calls where try await call.reply().isWhole { whole += 1 }
                     }
                     #expect(whole == 10_000)

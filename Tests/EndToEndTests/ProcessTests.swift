@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import NIOPosix
 import ProcessSupport
 import Testing
 
@@ -92,11 +93,25 @@ extension EndToEndTests {
                 let caller = try await door.connect(stack, key: stack.keys.foreign)
                 defer { caller.close() }
                 #expect(try await caller.chat(Chat("echo")).isWhole)
-                let without = stack.configuration.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.contains("id: foreign") }
+                #expect(stack.configuration.contains(#"id: "foreign""#))
+                let without = stack.configuration.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.contains(#"id: "foreign""#) }
                 try Data(without.joined(separator: "\n").utf8).write(to: stack.configurationFile)
                 stack.gateway.kill(SIGHUP)
                 _ = try await stack.gateway.errorLine(containing: "configuration reloaded")
                 #expect(try await caller.chat(Chat("echo")).fault?.told == Documented.unauthenticated.told(by: door))
+            }
+        }
+
+        @Test("who connects and says nothing, or not enough, is let go")
+        func silentClients() async throws {
+            try await Stack.run(slowRequestTimeout: "1s") { stack in
+                let hello = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+                for (port, bytes) in [(stack.tlsPort, ""), (stack.tlsPort, "\u{16}\u{3}\u{1}"), (stack.httpPort, ""), (stack.httpPort, hello)] {
+                    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                        .connect(host: "127.0.0.1", port: port).get()
+                    try await channel.writeAndFlush(ByteBuffer(string: bytes))
+                    try await channel.closeFuture.within("the end of a connection that said \(bytes.debugDescription)")
+                }
             }
         }
 

@@ -32,13 +32,17 @@ struct Stack: Sendable {
         }
     }
 
-    static func run<Result>(drainDeadline: String = "20s", _ body: (Stack) async throws -> Result) async throws -> Result {
+    static func run<Result>(
+        drainDeadline: String = "20s", slowRequestTimeout: String = "20s", _ body: (Stack) async throws -> Result
+    ) async throws -> Result {
         let keys = try await Keys.shared
         return try await withTemporaryDirectory { directory in
             try await ProductProcess.run("scripted-provider", readyPrefix: "listening on ") { _, line in
                 let provider = try ProviderControl(address: line)
                 let file = directory.appendingPathComponent("gateway.yaml")
-                let text = GatewayFile(providerURL: provider.url, keys: keys, drainDeadline: drainDeadline).text
+                let text = GatewayFile(
+                    providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
+                ).text
                 try Data(text.utf8).write(to: file)
                 return try await ProductProcess.run(
                     "agentshield", arguments: ["serve", "--config", file.path], environment: Keys.environment,
@@ -151,6 +155,7 @@ struct GatewayFile {
     var providerURL: String
     var keys: Keys
     var drainDeadline = "20s"
+    var slowRequestTimeout = "20s"
 
     /// Faults of the provider; each has an alias `rescued-…` that goes on to a provider that works.
     static let faults = [
@@ -167,7 +172,7 @@ struct GatewayFile {
         auth:
           keys:
             \(keys.entries.joined(separator: "\n    "))
-        limits: {requests_per_minute: 6000000, burst: 6000000, max_request_bytes: 2MiB, max_answer_bytes: 64MiB}
+        limits: {requests_per_minute: 6000000, burst: 6000000, max_request_bytes: 2MiB, max_answer_bytes: 64MiB, slow_request_timeout: \(slowRequestTimeout)}
         log: {level: notice, format: text}
         drain_deadline: \(drainDeadline)
         providers:
