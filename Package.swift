@@ -141,8 +141,7 @@ let tests: [Target] = [
     test(
         "EndToEndTests",
         [
-            "AgentShield", "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "Wire", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS,
-            logging,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "Wire", "WireTransport", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

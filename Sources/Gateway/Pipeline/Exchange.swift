@@ -214,6 +214,7 @@ package final class Exchange {
     private func close(_ outcome: Outcome, fault: Fault?) {
         let waiting: (CacheKey, FlightWaiterID)? = if case .waiting(let key, let waiter) = state { (key, waiter) } else { nil }
         state = .over
+        loop.exchangeEnded(self)
         receiver = nil
         deadlineTimer?.cancel()
         deadlineTimer = nil

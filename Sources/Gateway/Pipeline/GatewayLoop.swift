@@ -35,6 +35,8 @@ package final class GatewayLoop {
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
+    /// The requests under way. Bound: the in-flight budget, and what waits for its first tick.
+    private var exchanges: [ObjectIdentifier: Exchange] = [:]
     private let credentialHash: KeyedHash
     private let cacheHash: KeyedHash
     private var random = SystemRandomNumberGenerator()
@@ -80,6 +82,11 @@ package final class GatewayLoop {
         isDraining = true
     }
 
+    /// Ends every request that is still under way: the drain's deadline has passed.
+    package func cutRequests() {
+        for exchange in exchanges.values { exchange.fail(.drainDeadlinePassed) }
+    }
+
     /// Closes the connections to providers. No request may be under way.
     package func shutdown() {
         pool.shutDown()
@@ -112,8 +119,13 @@ package final class GatewayLoop {
     /// Takes a request through the pipeline. The receiver is told nothing before this has returned.
     package func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> Exchange {
         let exchange = Exchange(request, loop: self, receiver: receiver)
+        exchanges[ObjectIdentifier(exchange)] = exchange
         eventLoop.assumeIsolated().execute { exchange.start() }
         return exchange
+    }
+
+    func exchangeEnded(_ exchange: Exchange) {
+        exchanges[ObjectIdentifier(exchange)] = nil
     }
 
     package func models(for principal: Principal) -> [ModelListing] {
@@ -158,4 +170,9 @@ package final class GatewayLoop {
         })
         return digest.withUnsafeBytes { CacheKey($0) }
     }
+}
+
+extension Fault {
+    fileprivate static let drainDeadlinePassed = Fault(
+        .draining, origin: .gateway, message: "This replica stops, and the time for requests under way is over.")
 }

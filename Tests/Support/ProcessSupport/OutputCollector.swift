@@ -3,9 +3,11 @@ import Synchronization
 
 /// Reads a pipe to its end, keeps the last mebibyte and tells of lines.
 final class OutputCollector: Sendable {
+    private typealias LinePredicate = @Sendable (_ line: ArraySlice<UInt8>) -> Bool
+
     private struct State {
         var bytes: [UInt8] = []
-        var waiters: [(prefix: String, latch: Latch<String?>)] = []
+        var waiters: [(matches: LinePredicate, latch: Latch<String?>)] = []
         var isOver = false
     }
 
@@ -33,14 +35,23 @@ final class OutputCollector: Sendable {
 
     /// `nil` when the time is up or the output ends without the line.
     func line(startingWith prefix: String, timeout: Duration) async -> String? {
+        await line(timeout: timeout) { $0.starts(with: prefix.utf8) }
+    }
+
+    func line(containing text: String, timeout: Duration) async -> String? {
+        let bytes = Array(text.utf8)
+        return await line(timeout: timeout) { $0.contains(bytes) }
+    }
+
+    private func line(timeout: Duration, where matches: @escaping LinePredicate) async -> String? {
         let latch = Latch<String?>()
         state.withLock { state in
-            if let line = Self.line(in: state.bytes, startingWith: prefix) {
+            if let line = Self.line(in: state.bytes, where: matches) {
                 latch.set(line)
             } else if state.isOver {
                 latch.set(nil)
             } else {
-                state.waiters.append((prefix, latch))
+                state.waiters.append((matches, latch))
             }
         }
         return await latch.wait(timeout: timeout) ?? nil
@@ -53,7 +64,7 @@ final class OutputCollector: Sendable {
                 state.bytes.removeFirst(state.bytes.count - Self.maxBytes)
             }
             state.waiters.removeAll { waiter in
-                guard let line = Self.line(in: state.bytes, startingWith: waiter.prefix) else { return false }
+                guard let line = Self.line(in: state.bytes, where: waiter.matches) else { return false }
                 waiter.latch.set(line)
                 return true
             }
@@ -69,9 +80,9 @@ final class OutputCollector: Sendable {
         end.set(true)
     }
 
-    private static func line(in bytes: [UInt8], startingWith prefix: String) -> String? {
+    private static func line(in bytes: [UInt8], where matches: LinePredicate) -> String? {
         // What follows the last line feed is not a line yet.
         let whole = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
-        return whole.first { $0.starts(with: prefix.utf8) }.map { String(decoding: $0, as: UTF8.self) }
+        return whole.first(where: matches).map { String(decoding: $0, as: UTF8.self) }
     }
 }

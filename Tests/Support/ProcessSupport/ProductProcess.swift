@@ -11,6 +11,13 @@ package final class ProductProcess: Sendable {
         case signalled(Int32)
     }
 
+    /// Which line says that the program is ready.
+    package enum Readiness: Sendable {
+        case output(prefix: String)
+        /// On standard error, where logs go.
+        case errorOutput(containing: String)
+    }
+
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
     }
@@ -32,9 +39,24 @@ package final class ProductProcess: Sendable {
         readyPrefix: String, startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
         body: (ProductProcess, _ readyLine: String) async throws -> Result
     ) async throws -> Result {
+        try await run(
+            product, arguments: arguments, environment: environment, directory: directory, ready: .output(prefix: readyPrefix),
+            startTimeout: startTimeout, stopTimeout: stopTimeout, body: body)
+    }
+
+    /// The same for a program that may say in its log that it is ready.
+    package static func run<Result>(
+        _ product: String, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil, ready: Readiness,
+        startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
+        body: (ProductProcess, _ readyLine: String) async throws -> Result
+    ) async throws -> Result {
         let process = try ProductProcess(product, arguments: arguments, environment: environment, directory: directory)
         do {
-            let line = try await process.line(startingWith: readyPrefix, timeout: startTimeout)
+            let line: String
+            switch ready {
+            case .output(let prefix): line = try await process.line(startingWith: prefix, timeout: startTimeout)
+            case .errorOutput(let text): line = try await process.errorLine(containing: text, timeout: startTimeout)
+            }
             let result = try await body(process, line)
             await process.stop(timeout: stopTimeout)
             return result
@@ -120,6 +142,14 @@ package final class ProductProcess: Sendable {
             await standardError.waitForEnd()
         }
         throw Failure(description: "no line that starts with \"\(prefix)\" within \(timeout).\n\(report)")
+    }
+
+    /// The same of standard error.
+    package func errorLine(containing text: String, timeout: Duration = .seconds(30)) async throws -> String {
+        if let line = await standardError.line(containing: text, timeout: timeout) {
+            return line
+        }
+        throw Failure(description: "no line with \"\(text)\" on standard error within \(timeout).\n\(report)")
     }
 
     /// Sends a signal; does nothing when the process is gone.

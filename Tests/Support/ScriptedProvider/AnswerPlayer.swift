@@ -37,9 +37,7 @@ final class AnswerPlayer {
     }
 
     func writable() {
-        if fillerLeft > 0 {
-            run()
-        }
+        run()
     }
 
     private func run() {
@@ -47,7 +45,8 @@ final class AnswerPlayer {
         guard !isRunning else { return }
         isRunning = true
         defer { isRunning = false }
-        while !isStopped, timer == nil {
+        // What the client does not read is not written: that the answer is not completed shows that it does not read.
+        while !isStopped, timer == nil, context.channel.isWritable {
             if dripping.readableBytes > 0 {
                 drip()
                 return

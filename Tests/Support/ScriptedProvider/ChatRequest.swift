@@ -29,7 +29,7 @@ struct ChatRequest {
         isStream = object["stream"] as? Bool ?? false
         includesUsage = (object["stream_options"] as? [String: Any])?["include_usage"] as? Bool ?? false
         maxTokens = object["max_completion_tokens"] as? Int ?? object["max_tokens"] as? Int
-        choices = min(max(object["n"] as? Int ?? 1, 1), 8)
+        choices = min(max(object["n"] as? Int ?? 1, 1), 128)
         lastUserText = messages.last { $0["role"] as? String == "user" }.map(Self.text) ?? ""
         let results = messages.reversed().prefix { $0["role"] as? String == "tool" }.reversed().map(Self.text)
         toolResults = results.isEmpty ? nil : results

@@ -114,16 +114,22 @@ struct GatewayService: Service {
         return ((front, admin), addresses)
     }
 
-    /// Waits for accepted requests, up to the drain deadline; then cuts what is left.
+    /// Waits for accepted requests, up to the drain deadline; then cuts what is left, and gives the word of it a second to get out.
     private func drain(_ listeners: Listeners) async throws {
-        logger.notice("draining", metadata: ["deadline": "\(configuration.drainDeadline)", "connections": "\(listeners.connections.current)"])
+        logger.notice("draining", metadata: ["deadline": "\(configuration.drainDeadline)", "connections": "\(listeners.callers.current)"])
         try await loops.forEach { $0.drain() }
-        let end = ContinuousClock.now + configuration.drainDeadline + .seconds(1)
-        while listeners.connections.current > 0, ContinuousClock.now < end {
+        await callersGone(listeners, within: configuration.drainDeadline)
+        try await loops.forEach { $0.gateway.cutRequests() }
+        await callersGone(listeners, within: .seconds(1))
+        try await loops.forEach { $0.gateway.shutdown() }
+        logger.notice("stopped", metadata: ["cut": "\(listeners.callers.current)"])
+    }
+
+    private func callersGone(_ listeners: Listeners, within time: Duration) async {
+        let end = ContinuousClock.now + time
+        while listeners.callers.current > 0, ContinuousClock.now < end {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        try await loops.forEach { $0.gateway.shutdown() }
-        logger.notice("stopped", metadata: ["cut": "\(listeners.connections.current)"])
     }
 
     // MARK: reload

@@ -14,7 +14,10 @@ import WireServer
 struct Listeners: Sendable {
     private let group: any EventLoopGroup
     private let loops: LoopDirectory
-    let connections: ConnectionCount
+    /// Of all listeners; bounded.
+    private let connections: ConnectionCount
+    /// Without the admin listener's: those that a drain waits for.
+    let callers = ConnectionCount(limit: .max)
     private let logger: Logger
 
     init(group: any EventLoopGroup, loops: LoopDirectory, maxConnections: Int, logger: Logger) {
@@ -26,22 +29,27 @@ struct Listeners: Sendable {
 
     /// The main port: TLS, then wire, HTTP/2 or HTTP/1.1 as ALPN says; without ALPN HTTP/1.1.
     func openTLS(_ address: ListenAddress, _ context: NIOSSLContext) async throws -> any Channel {
-        try await open(address) { [loops] channel, _ in
+        try await open(address, counting: callers) { [loops] channel, loop in
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(NIOSSLServerHandler(context: context))
+            let timer = channel.eventLoop.scheduleTask(in: loop.gateway.settings.slowRequestTimeout) { channel.close(promise: nil) }
+            channel.closeFuture.whenComplete { _ in timer.cancel() }
             try pipeline.addHandler(
                 ApplicationProtocolNegotiationHandler { result, channel in
-                    channel.eventLoop.makeCompletedFuture {
+                    timer.cancel()
+                    let installed = channel.eventLoop.makeCompletedFuture {
                         guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
                         try Self.install(result, on: channel, loop)
                     }
+                    installed.whenFailure { _ in channel.close(promise: nil) }
+                    return installed
                 })
         }
     }
 
     /// The plain port, for use behind a proxy that ends TLS.
     func openHTTP(_ address: ListenAddress) async throws -> any Channel {
-        try await open(address) { channel, loop in
+        try await open(address, counting: callers) { channel, loop in
             try configureHTTP1(channel, backend: loop.gateway)
             loop.add(http: channel)
         }
@@ -49,7 +57,7 @@ struct Listeners: Sendable {
 
     /// Health, for operators and platforms.
     func openAdmin(_ address: ListenAddress, readiness: Readiness) async throws -> any Channel {
-        try await open(address) { channel, _ in
+        try await open(address, counting: nil) { channel, _ in
             try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
             try channel.pipeline.syncOperations.addHandler(AdminHandler(readiness: readiness))
         }
@@ -72,7 +80,7 @@ struct Listeners: Sendable {
     }
 
     private func open(
-        _ address: ListenAddress, _ initialise: @escaping @Sendable (any Channel, LoopContext) throws -> Void
+        _ address: ListenAddress, counting callers: ConnectionCount?, _ initialise: @escaping @Sendable (any Channel, LoopContext) throws -> Void
     ) async throws -> any Channel {
         try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
@@ -82,7 +90,11 @@ struct Listeners: Sendable {
             .childChannelInitializer { [loops, connections] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops.context(of: channel.eventLoop), connections.open() else { throw TooManyConnections() }
-                    channel.closeFuture.whenComplete { _ in connections.close() }
+                    _ = callers?.open()
+                    channel.closeFuture.whenComplete { _ in
+                        connections.close()
+                        callers?.close()
+                    }
                     try initialise(channel, loop)
                 }
             }

@@ -1,0 +1,202 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ProcessSupport
+import Testing
+
+/// A scripted provider and a gateway in front of it, each a process of its own.
+struct Stack: Sendable {
+    struct NoStack: Error {}
+
+    let gateway: ProductProcess
+    let provider: ProviderControl
+    let keys: Keys
+    let tlsPort: Int
+    let httpPort: Int
+    let adminPort: Int
+    /// The CA of the gateway's own certificate.
+    let authority: String
+    /// The gateway's configuration; a reload reads it anew.
+    let configurationFile: URL
+    /// What stood in it at the start.
+    let configuration: String
+
+    @TaskLocal private static var current: Stack?
+
+    /// The stack of the suite that runs.
+    static var shared: Stack {
+        get throws {
+            guard let current else { throw NoStack() }
+            return current
+        }
+    }
+
+    static func run<Result>(
+        drainDeadline: String = "20s", slowRequestTimeout: String = "20s", _ body: (Stack) async throws -> Result
+    ) async throws -> Result {
+        let keys = try await Keys.shared
+        return try await withTemporaryDirectory { directory in
+            try await ProductProcess.run("scripted-provider", readyPrefix: "listening on ") { _, line in
+                let provider = try ProviderControl(address: line)
+                let file = directory.appendingPathComponent("gateway.yaml")
+                let text = GatewayFile(
+                    providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
+                ).text
+                try Data(text.utf8).write(to: file)
+                return try await ProductProcess.run(
+                    "agentshield", arguments: ["serve", "--config", file.path], environment: Keys.environment,
+                    ready: .errorOutput(containing: " listening ")
+                ) { gateway, line in
+                    try await body(try Stack(gateway, provider, keys, log: line, file: file, text: text))
+                }
+            }
+        }
+    }
+
+    fileprivate static func share(while body: @Sendable () async throws -> Void) async throws {
+        try await run { stack in try await $current.withValue(stack) { try await body() } }
+    }
+
+    private init(_ gateway: ProductProcess, _ provider: ProviderControl, _ keys: Keys, log line: String, file: URL, text: String) throws {
+        var fields: [Substring: Substring] = [:]
+        for field in line.split(separator: " ") {
+            let parts = field.split(separator: "=", maxSplits: 1)
+            if parts.count == 2 { fields[parts[0]] = parts[1] }
+        }
+        func port(_ name: Substring) throws -> Int {
+            try #require(fields[name].flatMap { $0.split(separator: ":").last }.flatMap { Int($0) }, "\(line)")
+        }
+        self.gateway = gateway
+        self.provider = provider
+        self.keys = keys
+        tlsPort = try port("tls")
+        httpPort = try port("http")
+        adminPort = try port("admin")
+        authority = try #require(fields["ca_file"].map(String.init))
+        configurationFile = file
+        configuration = text
+    }
+
+    /// TLS for a client that trusts this gateway and offers these protocols.
+    func tls(_ protocols: [String], maximum: TLSVersion? = nil) throws -> NIOSSLClientHandler {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
+        configuration.applicationProtocols = protocols
+        configuration.maximumTLSVersion = maximum
+        return try NIOSSLClientHandler(context: NIOSSLContext(configuration: configuration), serverHostname: "localhost")
+    }
+
+    // MARK: what the operating system knows of the gateway
+
+    /// Resident memory in bytes.
+    var residentBytes: Int {
+        get throws {
+            let status = try String(contentsOfFile: "/proc/\(gateway.processIdentifier)/status", encoding: .utf8)
+            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+            return try #require(line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }) * 1024
+        }
+    }
+
+    /// Open connections to clients, counted by their descriptors together with idle ones to the provider.
+    var openSockets: Int {
+        get throws {
+            let folder = "/proc/\(gateway.processIdentifier)/fd"
+            return try FileManager.default.contentsOfDirectory(atPath: folder).count { name in
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)"))?.hasPrefix("socket:") ?? false
+            }
+        }
+    }
+}
+
+/// Starts one stack for a suite and stops it after the last of its tests.
+struct SharedStack: SuiteTrait, TestScoping {
+    func provideScope(for test: Test, testCase: Test.Case?, performing body: @Sendable () async throws -> Void) async throws {
+        try await Stack.share(while: body)
+    }
+}
+
+extension Trait where Self == SharedStack {
+    static var sharedStack: SharedStack { SharedStack() }
+}
+
+/// API keys, made by the program itself.
+struct Keys: Sendable {
+    static let environment = ["AGENTSHIELD_PEPPER": "a pepper for tests, thirty-two bytes".replacing(" ", with: "-")]
+
+    let main: String
+    /// Two requests, then one a minute.
+    let limited: String
+    /// Of another tenant.
+    let foreign: String
+    let entries: [String]
+
+    private static let made = Task { () async throws -> Keys in
+        let main = try await create("main", tenant: "acme")
+        let limited = try await create("limited", tenant: "acme")
+        let foreign = try await create("foreign", tenant: "umbrella")
+        let bounded = limited.entry.dropLast() + ", limits: {requests_per_minute: 1, burst: 2}}"
+        return Keys(main: main.key, limited: limited.key, foreign: foreign.key, entries: [main.entry, String(bounded), foreign.entry])
+    }
+
+    static var shared: Keys { get async throws { try await made.value } }
+
+    private static func create(_ id: String, tenant: String) async throws -> (key: String, entry: String) {
+        let made = try await ProductProcess.runToEnd(
+            "agentshield", arguments: ["keys", "create", "--id", id, "--tenant", tenant], environment: environment)
+        let lines = made.output.split(separator: "\n").filter { $0.hasPrefix("  ") }.map { $0.trimmingCharacters(in: .whitespaces) }
+        try #require(lines.count == 2, "\(made)")
+        return (lines[0], lines[1])
+    }
+}
+
+/// The configuration that most tests share.
+struct GatewayFile {
+    var providerURL: String
+    var keys: Keys
+    var drainDeadline = "20s"
+    var slowRequestTimeout = "20s"
+
+    /// Faults of the provider; each has an alias `rescued-…` that goes on to a provider that works.
+    static let faults = [
+        "fail-400", "fail-401", "fail-403", "fail-404", "fail-429", "fail-500", "fail-503", "hang", "hang-mid", "cut", "garbage", "empty", "html",
+        "bad-sse", "gone",
+    ]
+
+    var text: String {
+        """
+        listen:
+          tls: {address: "127.0.0.1:0"}
+          http: {address: "127.0.0.1:0"}
+          admin: {address: "127.0.0.1:0"}
+        auth:
+          keys:
+            \(keys.entries.joined(separator: "\n    "))
+        limits: {requests_per_minute: 6000000, burst: 6000000, max_request_bytes: 2MiB, max_answer_bytes: 64MiB, slow_request_timeout: \(slowRequestTimeout)}
+        log: {level: notice, format: text}
+        drain_deadline: \(drainDeadline)
+        providers:
+          scripted: {dialect: openai, base_url: "\(providerURL)/v1"}
+          hasty: {dialect: openai, base_url: "\(providerURL)/v1", first_byte_timeout: 300ms, idle_timeout: 300ms}
+          nowhere: {dialect: openai, base_url: "http://127.0.0.1:1/v1", connect_timeout: 1s}
+        models:
+          - {name: memo, provider: scripted, upstream_name: echo, cache: {mode: always}}
+          - {name: slow-memo, provider: scripted, upstream_name: echo+delay-300ms, cache: {mode: always}}
+          - {name: patient-hang, provider: scripted, upstream_name: hang}
+          - {name: gone, provider: nowhere}
+          - {name: hang, provider: hasty}
+          - {name: hang-mid, provider: hasty}
+          - {name: cut, provider: scripted}
+          - {name: garbage, provider: scripted}
+          - {name: empty, provider: scripted}
+          - {name: html, provider: scripted}
+          - {name: bad-sse, provider: scripted}
+          - {pattern: "fail-*", provider: scripted}
+          - {pattern: "echo*", provider: scripted}
+          - {pattern: "say:*", provider: scripted}
+          - {pattern: "bench*", provider: scripted}
+        aliases:
+        \(Self.faults.map { "  - {name: rescued-\($0), fallback: [\($0), echo]}" }.joined(separator: "\n"))
+        """ + "\n"
+    }
+}
