@@ -64,7 +64,10 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i];
         bool has_value = i + 1 < argc;
-        if (strcmp(option, "--whole") == 0) {
+        if (strcmp(option, "--help") == 0) {
+            fputs(USAGE, stdout);
+            return EXIT_SUCCESS;
+        } else if (strcmp(option, "--whole") == 0) {
             options.stream = false;
         } else if (strcmp(option, "--no-compression") == 0) {
             options.compress = false;
