@@ -30,5 +30,4 @@ WORKDIR /var/lib/agentshield
 EXPOSE 8443 8080 9090
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["agentshield", "healthcheck"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["agentshield"]
-CMD ["serve", "--config", "/etc/agentshield/agentshield.yaml"]
+CMD ["agentshield", "serve", "--config", "/etc/agentshield/agentshield.yaml"]

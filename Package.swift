@@ -110,6 +110,9 @@ let support: [Target] = [
         path: "Tests/Support/GatewayBench", exclude: ["AllocationCounter"], swiftSettings: settings),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+    .executableTarget(
+        name: "Demo", dependencies: ["AgentShield", "Wire", nioCore, nioPosix, nioHTTP1, argumentParser],
+        path: "Tests/Support/Demo", swiftSettings: settings),
     // Generated code, which does not keep our settings.
     .target(name: "ProtobufReference", dependencies: [swiftProtobuf], path: "Tests/Support/ProtobufReference"),
 ]
@@ -118,7 +121,9 @@ let tests: [Target] = [
     test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", nioCore]),
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioEmbedded]),
-    test("ClientSDKTests", ["AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioSSL, logging, lifecycle]),
+    test(
+        "ClientSDKTests",
+        ["AgentShield", "Wire", "WireTransport", "GatewayCrypto", nioCore, nioPosix, nioEmbedded, nioTLS, nioConcurrency, nioSSL, logging, lifecycle, tracing]),
     test("ScrubbingTests", ["Scrubbing", "CPrefilter"]),
     test("JSONTests", ["GatewayJSON", nioCore]),
     test("CryptoTests", ["GatewayCrypto"]),
@@ -150,6 +155,7 @@ let package = Package(
         .executable(name: "agentshield", targets: ["AgentShieldGateway"]),
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
+        .executable(name: "agentshield-demo", targets: ["Demo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

@@ -12,6 +12,8 @@ import FoundationNetworking
 struct ProviderRig: Sendable {
     let pool: PoolRig
     let endpoint: UpstreamEndpoint
+    /// For chat requests; the control requests have time.
+    let timeouts: UpstreamTimeouts
 
     static func run(
         _ arguments: [String] = [], tls: UpstreamTLS? = nil, timeouts: UpstreamTimeouts = UpstreamTimeouts(),
@@ -21,7 +23,7 @@ struct ProviderRig: Sendable {
             let url = line.dropFirst("listening on ".count)
             try await PoolRig.run { pool in
                 let baseURL = tls == nil ? String(url) : String(url).replacing("127.0.0.1", with: "localhost")
-                try await body(ProviderRig(pool: pool, endpoint: UpstreamEndpoint(baseURL: baseURL, tls: tls, timeouts: timeouts)))
+                try await body(ProviderRig(pool: pool, endpoint: UpstreamEndpoint(baseURL: baseURL, tls: tls), timeouts: timeouts))
             }
         }
     }
@@ -51,7 +53,7 @@ struct ProviderRig: Sendable {
             try headers.add("authorization", "Bearer \(key)")
         }
         let body = #"{"model":"\#(model)","messages":[{"role":"user","content":"\#(text)"}]\#(fields)}"#
-        return UpstreamRequest(endpoint: endpoint, path: "/v1/chat/completions", headers: headers, body: ByteBuffer(string: body))
+        return UpstreamRequest(endpoint: endpoint, path: "/v1/chat/completions", headers: headers, body: ByteBuffer(string: body), timeouts: timeouts)
     }
 
     func chat(_ model: String, _ text: String = "Hello out there", fields: String = "", key: String? = nil) async throws -> Answer {

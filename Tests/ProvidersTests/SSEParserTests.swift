@@ -69,7 +69,9 @@ struct SSEParserTests {
 
     @Test("any splitting gives the same events as the whole")
     func splitting() {
-        let alphabet = ["data", "event", ":", " ", "\n", "\r", "\r\n", "x", "\u{FEFF}", "id", "\t", "é", "data: y\n", "event: z\r\n", "\n\n", "\u{2}"]
+        let alphabet = [
+            "data", "event", ":", " ", "\n", "\r", "\r\n", "x", "\u{FEFF}", "id", "\t", "é", "data: y\n", "event: z\r\n", "\n\n", "\u{2}",
+        ]
         var random = SeededRandom(seed: 0x5E5E)
         for _ in 0..<2000 {
             let text = (0..<Int.random(in: 0...40, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "" }.joined()

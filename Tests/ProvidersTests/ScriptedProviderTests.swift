@@ -122,7 +122,11 @@ struct ScriptedProviderTests {
         }
     }
 
-    @Test("bad requests are refused as OpenAI refuses them", arguments: ["{", "[]", "{}", #"{"model":"echo"}"#, #"{"model":"hagn+cut","messages":[{"role":"user","content":"x"}]}"#])
+    @Test(
+        "bad requests are refused as OpenAI refuses them",
+        arguments: [
+            "{", "[]", "{}", #"{"model":"echo"}"#, #"{"model":"hagn+cut","messages":[{"role":"user","content":"x"}]}"#,
+        ])
     func badRequests(body: String) async throws {
         try await ProviderRig.run { rig in
             var request = try rig.chatRequest("echo")

@@ -1,3 +1,4 @@
+import GatewayCore
 import NIOCore
 import Providers
 import Testing
@@ -13,8 +14,7 @@ struct UpstreamFailureTests {
             #expect(try await rig.call(request(endpoint, body: "first")).body == "1")
             #expect(try await rig.call(request(endpoint, body: "second")).body == "2")
             #expect(try await rig.counters == UpstreamPoolCounters(dials: 2, reuses: 1, staleRetries: 1))
-            let bodies = try await server.requests.map { $0.suffix(6) }
-            #expect(bodies == [" first".suffix(6), "second", "second"] || bodies.dropFirst() == ["second", "second"])
+            #expect(try await server.requests.dropFirst().map { $0.suffix(6) } == ["second", "second"])
         }
     }
 
@@ -168,10 +168,10 @@ struct UpstreamFailureTests {
     func unknownName() async throws {
         try await PoolRig.run { rig in
             let endpoint = try UpstreamEndpoint(baseURL: "http://nowhere.invalid", timeouts: UpstreamTimeouts(connect: .seconds(20)))
-            guard case .connectFailed = try await rig.call(request(endpoint)).failure else {
-                Issue.record("no connect failure")
-                return
-            }
+            let failure = try await rig.call(request(endpoint)).failure
+            // Without a name server in reach it takes the time that it has.
+            #expect(failure?.fault.kind == .upstreamUnreachable)
+            #expect(failure?.mayHaveReachedUpstream == false)
         }
     }
 
@@ -204,6 +204,26 @@ struct UpstreamFailureTests {
                 limits: UpstreamLimits(maxConnections: 1))
             _ = try await rig.begin(request(endpoint))
             #expect(try await rig.call(request(endpoint)).failure == .poolExhausted)
+        }
+    }
+
+    @Test("every one of many calls to a dead upstream is told, once")
+    func manyRefused() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([])
+            let endpoint = try server.endpoint(limits: UpstreamLimits(maxConnections: 3))
+            try await server.stop()
+            let answers = try await rig.loop.flatSubmit {
+                let calls = (0..<50).map { _ in
+                    let recorder = AnswerRecorder(loop: rig.loop)
+                    recorder.call = rig.pool.value.send(request(endpoint), receiver: recorder)
+                    return recorder.whole
+                }
+                return EventLoopFuture.whenAllSucceed(calls, on: rig.loop)
+            }.get()
+            #expect(answers.allSatisfy { $0.failure?.mayHaveReachedUpstream == false })
+            #expect(try await rig.counters == UpstreamPoolCounters(dials: 50, failedDials: 50))
+            #expect(try await rig.holdsNothing)
         }
     }
 

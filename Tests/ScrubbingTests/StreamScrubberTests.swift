@@ -12,7 +12,10 @@ struct StreamScrubberTests {
             var whole = RequestScrubber(policy: policy)
             var stream = StreamScrubber(policy: policy)
             let chunked = stream.scrubbed(generator.chunks(bytes, longest: longest))
-            try #require(chunked == whole.scrubbed(bytes), "round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription)")
+            let expected = whole.scrubbed(bytes)
+            try #require(
+                chunked == expected,
+                "\(String(decoding: chunked, as: UTF8.self).debugDescription) ≠ \(String(decoding: expected, as: UTF8.self).debugDescription), round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription)")
             #expect(stream.counts == whole.counts)
         }
     }

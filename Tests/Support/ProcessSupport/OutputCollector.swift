@@ -5,22 +5,21 @@ import Synchronization
 final class OutputCollector: Sendable {
     private struct State {
         var bytes: [UInt8] = []
-        var waiters: [(prefix: String, latch: Latch<String>)] = []
+        var waiters: [(prefix: String, latch: Latch<String?>)] = []
+        var isOver = false
     }
 
     private let state = Mutex(State())
     private let end = Latch<Bool>()
     private static let maxBytes = 1 << 20
 
+    /// Reads on a thread of its own, which ends with the pipe: `readabilityHandler` misses the end now and then on Linux.
     init(_ handle: FileHandle) {
-        handle.readabilityHandler = { [weak self] handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                self?.end.set(true)
-            } else {
-                self?.append(data)
+        Thread.detachNewThread { [self] in
+            while case let data = handle.availableData, !data.isEmpty {
+                append(data)
             }
+            finish()
         }
     }
 
@@ -32,16 +31,19 @@ final class OutputCollector: Sendable {
         _ = await end.wait(timeout: .seconds(10))
     }
 
+    /// `nil` when the time is up or the output ends without the line.
     func line(startingWith prefix: String, timeout: Duration) async -> String? {
-        let latch = Latch<String>()
+        let latch = Latch<String?>()
         state.withLock { state in
             if let line = Self.line(in: state.bytes, startingWith: prefix) {
                 latch.set(line)
+            } else if state.isOver {
+                latch.set(nil)
             } else {
                 state.waiters.append((prefix, latch))
             }
         }
-        return await latch.wait(timeout: timeout)
+        return await latch.wait(timeout: timeout) ?? nil
     }
 
     private func append(_ data: Data) {
@@ -56,6 +58,15 @@ final class OutputCollector: Sendable {
                 return true
             }
         }
+    }
+
+    private func finish() {
+        state.withLock { state in
+            state.isOver = true
+            state.waiters.forEach { $0.latch.set(nil) }
+            state.waiters.removeAll()
+        }
+        end.set(true)
     }
 
     private static func line(in bytes: [UInt8], startingWith prefix: String) -> String? {

@@ -66,19 +66,27 @@ package final class ProductProcess: Sendable {
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.currentDirectoryURL = directory
         process.standardInput = FileHandle.nullDevice
-        let (output, error) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = error
-        standardOutput = OutputCollector(output.fileHandleForReading)
-        standardError = OutputCollector(error.fileHandleForReading)
         let exit = Latch<ExitStatus>()
         self.exit = exit
         process.terminationHandler = { process in
             exit.set(process.terminationReason == .exit ? .exited(process.terminationStatus) : .signalled(process.terminationStatus))
         }
-        try Self.withoutBlockedSignals { try process.run() }
+        (standardOutput, standardError) = try Self.spawning.withLock { _ in
+            let (output, error) = (Pipe(), Pipe())
+            for handle in [output.fileHandleForReading, output.fileHandleForWriting, error.fileHandleForReading, error.fileHandleForWriting] {
+                _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+            }
+            process.standardOutput = output
+            process.standardError = error
+            let collectors = (OutputCollector(output.fileHandleForReading), OutputCollector(error.fileHandleForReading))
+            try Self.withoutBlockedSignals { try process.run() }
+            return collectors
+        }
         self.process = ProcessBox(process)
     }
+
+    /// One at a time, so that no child inherits the pipes of another and keeps them from ending.
+    private static let spawning = Mutex(())
 
     /// A child inherits the mask of the thread that starts it, and Dispatch's threads block SIGTERM.
     private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
@@ -102,6 +110,9 @@ package final class ProductProcess: Sendable {
     package func line(startingWith prefix: String, timeout: Duration = .seconds(30)) async throws -> String {
         if let line = await standardOutput.line(startingWith: prefix, timeout: timeout) {
             return line
+        }
+        if exit.value != nil {
+            await standardError.waitForEnd()
         }
         throw Failure(description: "no line that starts with \"\(prefix)\" within \(timeout).\n\(report)")
     }

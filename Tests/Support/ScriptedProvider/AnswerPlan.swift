@@ -51,9 +51,13 @@ struct AnswerPlan {
             let page = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
             steps += Self(status: "200 OK", headers: headers, contentType: "text/html; charset=utf-8", body: page).steps
         case .garbage:
-            let type = request.isStream ? "text/event-stream; charset=utf-8" : "application/json"
-            let body = request.isStream ? "data: {\"choices\":[{\n\ndata: <<<not JSON>>>\n\n" : "{\"id\":\"chatcmpl-1\",\"choices\":[{]]] <<<not JSON>>>"
-            steps += Self(status: "200 OK", headers: headers, contentType: type, body: body).steps
+            let stream = "data: {\"choices\":[{\n\ndata: <<<not JSON>>>\n\n"
+            let object = "{\"id\":\"chatcmpl-1\",\"choices\":[{]]] <<<not JSON>>>"
+            steps +=
+                Self(
+                    status: "200 OK", headers: headers, contentType: request.isStream ? "text/event-stream; charset=utf-8" : "application/json",
+                    body: request.isStream ? stream : object
+                ).steps
         case .huge(let mebibytes):
             promptTokens = request.promptTokens
             addHuge(answer, bytes: mebibytes << 20, isStream: request.isStream, headers: headers)

@@ -32,7 +32,8 @@ struct ChatAnswer {
                     + "\"arguments\":\(JSONText.string(call.arguments, escaped: escapesText))}}"
             }
             message =
-                "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[\(calls.joined(separator: ","))],\"refusal\":null,\"annotations\":[]}"
+                "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[\(calls.joined(separator: ","))],\"refusal\":null,"
+                + "\"annotations\":[]}"
         }
         let choices = (0..<choices).map {
             "{\"index\":\($0),\"message\":\(message),\"logprobs\":null,\"finish_reason\":\"\(finishReason)\"}"
@@ -123,7 +124,8 @@ extension ChatAnswer {
             finishReason = "length"
         }
         pieces = behaviour.pieceLength.map { Self.cut(words.joined(), length: $0) } ?? words
-        completionTokens = toolCalls.isEmpty ? Tokens.count(words.joined()) : toolCalls.reduce(0) { $0 + Tokens.split($1.arguments).count }
+        completionTokens =
+            toolCalls.isEmpty ? Tokens.count(words.joined()) : toolCalls.reduce(0) { $0 + Tokens.split($1.arguments).count }
     }
 
     private static func words(_ count: Int) -> String {

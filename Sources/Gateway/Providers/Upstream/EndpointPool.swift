@@ -4,8 +4,8 @@ import NIOPosix
 
 /// The connections of one endpoint on one event loop, and the calls that wait for one.
 ///
-/// Connections are reused last in, first out, so that a burst's extra ones fall idle and close. A waiting call takes whatever comes first, a
-/// connection that falls free or one that was opened for it; there are never more attempts under way than calls that wait.
+/// Connections are reused last in, first out, so that a burst's extra ones fall idle and close. A call that waits takes whatever comes
+/// first, a connection that falls free or one that was opened for it.
 final class EndpointPool {
     let endpoint: UpstreamEndpoint
     private let owner: UpstreamPool
@@ -129,11 +129,18 @@ final class EndpointPool {
         if case ChannelError.connectTimeout = error { true } else { false }
     }
 
-    /// An attempt came to nothing: the call that has waited longest is told, in the loop's next turn, since the attempt may have failed
-    /// inside `send`.
-    func attemptFailed(_ failure: UpstreamFailure) {
+    /// TCP was connected; TLS did not come about.
+    func handshakeFailed(_ connection: UpstreamConnection, _ failure: UpstreamFailure) {
+        handshaking -= 1
+        remove(connection)
+        attemptFailed(failure)
+    }
+
+    /// An attempt came to nothing. Unless there are attempts for all that wait, the call that has waited longest is told, in the loop's next
+    /// turn, since the attempt may have failed inside `send`.
+    private func attemptFailed(_ failure: UpstreamFailure) {
         owner.counters.failedDials += 1
-        let call = waiters.popFirst()
+        let call = dialing + handshaking < waiters.count ? waiters.popFirst() : nil
         owner.eventLoop.assumeIsolated().execute {
             self.dialForWaiters()
             self.forgetIfEmpty()
@@ -179,18 +186,19 @@ final class EndpointPool {
     }
 
     /// A connection is closed or about to be.
-    func connectionClosed(_ connection: UpstreamConnection, wasHandshaking: Bool) {
-        if wasHandshaking {
-            handshaking -= 1
-        }
+    func connectionClosed(_ connection: UpstreamConnection) {
         if let index = idle.lastIndex(where: { $0 === connection }) {
             idle.remove(at: index)
         }
+        remove(connection)
+        dialForWaiters()
+        forgetIfEmpty()
+    }
+
+    private func remove(_ connection: UpstreamConnection) {
         connections.swapAt(connection.poolIndex, connections.count - 1)
         connections[connection.poolIndex].poolIndex = connection.poolIndex
         connections.removeLast()
-        dialForWaiters()
-        forgetIfEmpty()
     }
 
     func closeIdleConnections() {

@@ -48,6 +48,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// The transport reported an error or ended inside a message: a body that runs to the connection's end is not whole.
     private var isTruncated = false
     private var hasPartialHead = false
+    private var isHandshakeComplete = false
     private var handshakeError: String?
 
     init(endpoint: UpstreamEndpoint, eventLoop: any EventLoop) throws {
@@ -77,7 +78,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// TCP is connected. Plain connections are ready with that; TLS has until the deadline.
     func attach(to pool: EndpointPool, handshakeDeadline: NIODeadline) {
         self.pool = pool
-        if tlsHandler == nil {
+        if tlsHandler == nil || isHandshakeComplete {
             state = .idle
             pool.connectionOpened(self)
         } else {
@@ -188,9 +189,12 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .connecting = state, case .handshakeCompleted? = event as? TLSUserEvent {
-            deadline = .distantFuture
-            state = .idle
-            pool?.connectionOpened(self)
+            isHandshakeComplete = true
+            if let pool {
+                deadline = .distantFuture
+                state = .idle
+                pool.connectionOpened(self)
+            }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -314,7 +318,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
             // The answer itself was whole; bytes that belong to nothing came after it.
             complete(call, reusable: false)
         case .connecting, .idle, .closed:
-            leavePool()
+            // `channelInactive` follows.
             closeAtOnce()
         }
     }
@@ -333,19 +337,22 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     private func giveUpConnecting(_ failure: UpstreamFailure) {
-        // First, so that the place that falls free is not used for the call that is told.
-        pool?.attemptFailed(failure)
-        leavePool()
+        let pool = depart()
+        pool?.handshakeFailed(self, failure)
         closeAtOnce()
     }
 
     private func leavePool() {
-        let wasHandshaking = if case .connecting = state { true } else { false }
+        let pool = depart()
+        pool?.connectionClosed(self)
+    }
+
+    /// Nothing reaches the pool any more after this.
+    private func depart() -> EndpointPool? {
+        defer { pool = nil }
         state = .closed
         deadline = .distantFuture
-        let pool = self.pool
-        self.pool = nil
-        pool?.connectionClosed(self, wasHandshaking: wasHandshaking)
+        return pool
     }
 
     private func setDeadline(after timeout: TimeAmount) {

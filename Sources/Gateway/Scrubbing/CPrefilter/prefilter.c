@@ -1,36 +1,165 @@
 #include "CPrefilter.h"
+#include "classes.h"
+#include "classify_neon.h"
+#include "classify_x86.h"
+#include "rules.h"
 
-static inline int is_digit(uint8_t b) { return (uint8_t)(b - '0') < 10; }
-static inline int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
-static inline int is_alnum(uint8_t b) { return is_digit(b) || is_letter(b); }
-static inline int is_hex(uint8_t b) { return is_digit(b) || (uint8_t)((b | 0x20) - 'a') < 6; }
-static inline int is_token(uint8_t b) { return is_alnum(b) || b == '_' || b == '-'; }
+#include <string.h>
 
-static uint16_t rules_at(const uint8_t *bytes, size_t count, size_t i) {
-    uint8_t byte = bytes[i];
-    uint8_t before = i > 0 ? bytes[i - 1] : 0;
-    uint8_t after = i + 1 < count ? bytes[i + 1] : 0;
-    uint16_t rules = 0;
-    if (is_digit(byte) && !is_alnum(before)) rules |= AGENTSHIELD_RULE_NUMBER;
-    if (is_letter(byte) && !is_alnum(before)) rules |= AGENTSHIELD_RULE_CODE;
-    if (is_token(byte) && !is_token(before)) rules |= AGENTSHIELD_RULE_TOKEN;
-    switch (byte) {
-    case '@': rules |= AGENTSHIELD_RULE_AT; break;
-    case '+': case '(': if (is_digit(after) || after == '(') rules |= AGENTSHIELD_RULE_NUMBER; break;
-    case ':': rules |= AGENTSHIELD_RULE_ASSIGN; if (after == ':' || is_hex(after)) rules |= AGENTSHIELD_RULE_COLON; break;
-    case '=': rules |= AGENTSHIELD_RULE_ASSIGN; break;
-    case '-': if (before != '-') rules |= AGENTSHIELD_RULE_DASHES; break;
-    case '_': if (is_digit(after)) rules |= AGENTSHIELD_RULE_LITERAL; break;
-    default: break;
+static void classify_portable(const uint8_t *p, masks *m) {
+    memset(m, 0, sizeof *m);
+    for (int i = 0; i < 64; i++) {
+        uint64_t bit = 1ull << i;
+        uint8_t b = p[i];
+        if ((uint8_t)(b - '0') < 10) m->digit |= bit, m->hex |= bit;
+        if ((uint8_t)((b | 0x20) - 'a') < 26) m->letter |= bit;
+        if ((uint8_t)((b | 0x20) - 'a') < 6) m->hex |= bit;
+        if ((uint8_t)(b - 'A') < 26) m->upper |= bit;
+        switch (b) {
+        case '@': m->at |= bit; break;
+        case ':': m->colon |= bit; break;
+        case '=': m->equals |= bit; break;
+        case '_': m->underscore |= bit; break;
+        case '-': m->dash |= bit, m->separator |= bit; break;
+        case '+': m->plus |= bit; break;
+        case '(': m->parenthesis |= bit; break;
+        case '\\': m->backslash |= bit; break;
+        case ' ': m->space |= bit, m->separator |= bit; break;
+        case '.': case '/': m->separator |= bit; break;
+        default: break;
+        }
     }
-    return rules;
 }
 
-size_t agentshield_find_triggers(const uint8_t *bytes, size_t count, size_t from, size_t to, agentshield_trigger *triggers) {
-    size_t written = 0;
-    for (size_t i = from; i < to; i++) {
-        uint16_t rules = rules_at(bytes, count, i);
-        if (rules != 0) triggers[written++] = (agentshield_trigger){(uint16_t)(i - from), rules};
+/// The last three letters before an assignment sign (quotes and one space skipped) end the name of a credential: password, passwd, pwd,
+/// pass, secret, token, key, clave, contraseña, credential(s), auth, passphrase, pin.
+static int names_credential(const uint8_t *bytes, size_t position) {
+    size_t i = position;
+    for (int skipped = 0; skipped < 3 && i > 0; skipped++) {
+        uint8_t b = bytes[i - 1];
+        if (b != ' ' && b != '"' && b != '\'' && b != '\\' && b != '`') break;
+        i--;
+    }
+    if (i < 3) return 0;
+    uint32_t end = (uint32_t)(bytes[i - 3] | 0x20) << 16 | (uint32_t)(bytes[i - 2] | 0x20) << 8 | (uint32_t)(bytes[i - 1] | 0x20);
+#define END(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
+    switch (end) {
+    case END('o', 'r', 'd'): case END('s', 'w', 'd'): case END('p', 'w', 'd'): case END('a', 's', 's'): case END('r', 'e', 't'):
+    case END('k', 'e', 'n'): case END('k', 'e', 'y'): case END('a', 'v', 'e'): case END('i', 'a', 'l'): case END('a', 'l', 's'):
+    case END('u', 't', 'h'): case END('a', 's', 'e'): case END('p', 'i', 'n'): case END(0xE3, 0xB1, 'a'): case END('s', 'n', 'a'):
+    case END('p', 's', 'w'): case END('r', 'd', 's'): case END('n', 'i', 'a'):
+        return 1;
+    default:
+        return 0;
+    }
+#undef END
+}
+
+/// Writes what fired in a block, in the order of positions.
+static size_t collect(
+    const fired *f, const uint8_t *bytes, size_t from, size_t offset, uint64_t wanted, agentshield_trigger *triggers, size_t written) {
+    uint64_t any = (f->at | f->number | f->code | f->token | f->colon | f->dashes | f->assign | f->literal) & wanted;
+    while (any != 0) {
+        int i = __builtin_ctzll(any);
+        any &= any - 1;
+#define BIT(field, rule) ((uint16_t)((f->field >> i & 1) * (rule)))
+        uint16_t rules = BIT(at, AGENTSHIELD_RULE_AT) | BIT(number, AGENTSHIELD_RULE_NUMBER) | BIT(code, AGENTSHIELD_RULE_CODE)
+            | BIT(token, AGENTSHIELD_RULE_TOKEN) | BIT(colon, AGENTSHIELD_RULE_COLON) | BIT(dashes, AGENTSHIELD_RULE_DASHES)
+            | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(literal, AGENTSHIELD_RULE_LITERAL);
+#undef BIT
+        if (rules & AGENTSHIELD_RULE_ASSIGN && !names_credential(bytes, from + offset + (size_t)i)) {
+            rules &= (uint16_t)~AGENTSHIELD_RULE_ASSIGN;
+            if (rules == 0) continue;
+        }
+        triggers[written++] = (agentshield_trigger){(uint16_t)(offset + (size_t)i), rules};
     }
     return written;
+}
+
+/// The block that starts at `start`, which may lie partly or wholly outside of the text: zeros stand there.
+#define CLASSIFY_AT(classify, start, out)                                                                     \
+    do {                                                                                                      \
+        ptrdiff_t at = (start);                                                                               \
+        if (at >= 0 && (size_t)at + 64 <= count) {                                                            \
+            classify(bytes + at, (out));                                                                      \
+        } else {                                                                                              \
+            uint8_t padded[64] = {0};                                                                         \
+            for (ptrdiff_t k = 0; k < 64; k++)                                                                \
+                if (at + k >= 0 && (size_t)(at + k) < count) padded[k] = bytes[at + k];                       \
+            classify(padded, (out));                                                                          \
+        }                                                                                                     \
+    } while (0)
+
+/// A tile with one classifier: masks first, rules behind them, three blocks in hand.
+#define TILE(name, classify, rules, attributes)                                                                     \
+    static attributes size_t name(                                                                            \
+        const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from,                        \
+        agentshield_trigger *triggers) {                                                                      \
+        masks window[3];                                                                                      \
+        size_t written = 0;                                                                                   \
+        if (from == 0) memset(&window[0], 0, sizeof window[0]);                                               \
+        else CLASSIFY_AT(classify, (ptrdiff_t)from - 64, &window[0]);                                         \
+        CLASSIFY_AT(classify, (ptrdiff_t)from, &window[1]);                                                   \
+        for (size_t start = from; start < to; start += 64) {                                                  \
+            CLASSIFY_AT(classify, (ptrdiff_t)start + 64, &window[2]);                                         \
+            uint64_t wanted = to - start >= 64 ? ~0ull : (1ull << (to - start)) - 1;                          \
+            if (start + 64 > loose_from) {                                                                     \
+                fired f = fire_loosely(&window[1]);                                                           \
+                written = collect(&f, bytes, from, start - from, wanted, triggers, written);                  \
+            } else {                                                                                          \
+                fired f = rules(&window[1]);                                                                  \
+                written = collect(&f, bytes, from, start - from, wanted, triggers, written);                  \
+            }                                                                                                 \
+            window[0] = window[1];                                                                            \
+            window[1] = window[2];                                                                            \
+        }                                                                                                     \
+        return written;                                                                                       \
+    }
+
+TILE(tile_portable, classify_portable, fire_apart, )
+#ifdef __x86_64__
+TILE(tile_sse2, classify_sse2, fire, __attribute__((target("sse2"))))
+TILE(tile_avx2, classify_avx2, fire_apart, __attribute__((target("avx2,bmi,bmi2"))))
+TILE(tile_avx512, classify_avx512, fire, __attribute__((target("avx512f,avx512bw,bmi,bmi2"))))
+#endif
+#ifdef __aarch64__
+TILE(tile_neon, classify_neon, fire, )
+#endif
+
+int agentshield_has_instruction_set(agentshield_instruction_set set) {
+    switch (set) {
+    case AGENTSHIELD_PORTABLE: return 1;
+#ifdef __x86_64__
+    case AGENTSHIELD_SSE2: return 1;
+    case AGENTSHIELD_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+    case AGENTSHIELD_AVX512: return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2");
+#endif
+#ifdef __aarch64__
+    case AGENTSHIELD_NEON: return 1;
+#endif
+    default: return 0;
+    }
+}
+
+agentshield_instruction_set agentshield_best_instruction_set(void) {
+    static const agentshield_instruction_set order[] = {AGENTSHIELD_AVX512, AGENTSHIELD_AVX2, AGENTSHIELD_NEON, AGENTSHIELD_SSE2};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (agentshield_has_instruction_set(order[i])) return order[i];
+    return AGENTSHIELD_PORTABLE;
+}
+
+size_t agentshield_find_triggers(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from,
+    agentshield_trigger *triggers) {
+    switch (set) {
+#ifdef __x86_64__
+    case AGENTSHIELD_SSE2: return tile_sse2(bytes, count, from, to, loose_from, triggers);
+    case AGENTSHIELD_AVX2: return tile_avx2(bytes, count, from, to, loose_from, triggers);
+    case AGENTSHIELD_AVX512: return tile_avx512(bytes, count, from, to, loose_from, triggers);
+#endif
+#ifdef __aarch64__
+    case AGENTSHIELD_NEON: return tile_neon(bytes, count, from, to, loose_from, triggers);
+#endif
+    default: return tile_portable(bytes, count, from, to, loose_from, triggers);
+    }
 }

@@ -48,6 +48,13 @@ extension Finding {
         findings.removeLast(findings.count - last - 1)
     }
 
+    /// The finding in a text that starts elsewhere; what lies before that text's start is cut off.
+    func moved(by offset: Int) -> Finding {
+        var moved = self
+        moved.range = max(0, range.lowerBound + offset)..<max(0, range.upperBound + offset)
+        return moved
+    }
+
     private func isBetter(than other: Finding) -> Bool {
         if score != other.score { return score > other.score }
         if range.count != other.range.count { return range.count > other.range.count }

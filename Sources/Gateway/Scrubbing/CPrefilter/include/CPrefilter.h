@@ -6,14 +6,14 @@
 
 /// Why a position is worth a recogniser's look; one position may carry several.
 enum {
-    AGENTSHIELD_RULE_AT = 1 << 0,      ///< `@` between bytes that an address may have there
-    AGENTSHIELD_RULE_NUMBER = 1 << 1,  ///< a digit that starts a number, `+` or `(` before a digit
-    AGENTSHIELD_RULE_CODE = 1 << 2,    ///< a letter that starts a word (identity codes start with letters)
-    AGENTSHIELD_RULE_TOKEN = 1 << 3,   ///< the start of a run of letters, digits, `_` and `-`
-    AGENTSHIELD_RULE_COLON = 1 << 4,   ///< `:` with a colon or a hexadecimal digit after it
+    AGENTSHIELD_RULE_AT = 1 << 0,      ///< `@` behind a byte that is no space
+    AGENTSHIELD_RULE_NUMBER = 1 << 1,  ///< a number starts: seven bytes of digits and single separators; `+` or `(` and two digits
+    AGENTSHIELD_RULE_CODE = 1 << 2,    ///< a word starts as identity codes do: letters, then digits; eight capitals and digits
+    AGENTSHIELD_RULE_TOKEN = 1 << 3,   ///< a run of 16 or more letters, digits, `_` and `-` starts
+    AGENTSHIELD_RULE_COLON = 1 << 4,   ///< `::`, or the first of three `:` with at most four hexadecimal digits between them
     AGENTSHIELD_RULE_DASHES = 1 << 5,  ///< the first of five `-`
-    AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=` or `:` that may end the name of a credential
-    AGENTSHIELD_RULE_LITERAL = 1 << 7  ///< `_` before a digit: the user may have typed a placeholder
+    AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=` or `:` behind the end of a credential's name
+    AGENTSHIELD_RULE_LITERAL = 1 << 7  ///< `_` between a letter, digit or backslash and a digit: the user may have typed a placeholder
 };
 
 /// A position, relative to the start of the tile, and the rules that fired there.
@@ -22,11 +22,31 @@ typedef struct {
     uint16_t rules;
 } agentshield_trigger;
 
+/// How bytes are classified; every set gives the same triggers.
+typedef enum {
+    AGENTSHIELD_PORTABLE = 0,  ///< a table, byte by byte
+    AGENTSHIELD_SSE2 = 1,
+    AGENTSHIELD_AVX2 = 2,
+    AGENTSHIELD_AVX512 = 3,
+    AGENTSHIELD_NEON = 4
+} agentshield_instruction_set;
+
+/// The fastest set that this processor and this build have.
+agentshield_instruction_set agentshield_best_instruction_set(void);
+
+/// Whether this processor and this build have `set`.
+int agentshield_has_instruction_set(agentshield_instruction_set set);
+
 enum { AGENTSHIELD_TILE = 4096 };
 
 /// Finds the triggers in `bytes[from..<to]`, in order; looks at bytes outside of that range for their surroundings, never outside of
 /// `bytes[0..<count]`. At most AGENTSHIELD_TILE bytes at a time (`to - from`); `triggers` has room for as many entries.
 /// Returns how many were written.
-size_t agentshield_find_triggers(const uint8_t *bytes, size_t count, size_t from, size_t to, agentshield_trigger *triggers);
+///
+/// From `loose_from` on, rules do not ask for bytes to the right that would make the trigger plausible: every word, number and run is
+/// one. This is for the end of a stream's buffer, where those bytes have not come yet: recognisers then tell what they are waiting for.
+size_t agentshield_find_triggers(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from,
+    agentshield_trigger *triggers);
 
 #endif

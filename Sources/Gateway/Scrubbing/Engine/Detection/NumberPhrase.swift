@@ -10,20 +10,35 @@ struct NumberPhrase {
     private(set) var isInternational = false
     /// A parenthesis stands before the first or the second group.
     private(set) var hasParenthesis = false
-    private(set) var digits = SIMD32<UInt8>()
+    /// … and is closed.
+    private(set) var isClosed = false
+    let digits: UnsafeMutablePointer<UInt8>
     private(set) var digitCount = 0
     private(set) var groupCount = 0
     /// Digits in each group.
-    private(set) var groups = SIMD16<UInt8>()
+    let groups: UnsafeMutablePointer<UInt8>
     /// `separators[g]` stands behind group `g`, when another group follows.
-    private(set) var separators = SIMD16<UInt8>()
+    let separators: UnsafeMutablePointer<UInt8>
     /// Where group `g` ends, from `start`.
-    private var ends = SIMD16<UInt8>()
+    private let ends: UnsafeMutablePointer<UInt8>
+    /// Digits before group `g`, and before the end at `groupCount`.
+    private let counts: UnsafeMutablePointer<UInt8>
+    /// `x` and digits follow the last group; where they end, from `start`. 0 when they do not.
+    private(set) var extensionEnd = 0
     /// A letter, an underscore or a digit beyond the limits follows the last group: the last group is part of something longer.
     private(set) var isCutOff = false
 
-    init(_ text: inout Text, at start: Int) {
+    /// The bytes that `scratch` needs. A phrase is valid until the next one is parsed into the same scratch memory.
+    static let scratchSize = 128
+
+    init(_ text: inout Text, at start: Int, scratch: UnsafeMutablePointer<UInt8>) {
         self.start = start
+        digits = scratch
+        groups = scratch + 32
+        separators = scratch + 48
+        ends = scratch + 64
+        counts = scratch + 80
+        counts[0] = 0
         var index = start
         if text.byte(index) == UInt8(ascii: "+") {
             isInternational = true
@@ -33,6 +48,8 @@ struct NumberPhrase {
             hasParenthesis = true
             index += 1
         }
+        // One digit behind a sign or a parenthesis is arithmetic or an argument.
+        if index == start + 1, !text.byte(index + 1).isDigit { return }
         while groupCount < 16 {
             let groupStart = index
             while index - start < Limits.numberPhrase, digitCount < 32, text.byte(index).isDigit {
@@ -44,9 +61,13 @@ struct NumberPhrase {
             groups[groupCount] = UInt8(truncatingIfNeeded: index - groupStart)
             ends[groupCount] = UInt8(truncatingIfNeeded: index - start)
             groupCount += 1
+            counts[groupCount] = UInt8(truncatingIfNeeded: digitCount)
             let next = text.byte(index)
             isCutOff = next.isWordByte
-            if isCutOff { break }
+            if isCutOff {
+                findExtension(&text, at: index)
+                break
+            }
             let length = separatorLength(&text, at: index)
             guard length > 0 else { break }
             separators[groupCount - 1] = length == 1 ? next : Self.compoundSeparator
@@ -65,7 +86,7 @@ struct NumberPhrase {
 
     /// How many digits stand in groups before `group`.
     func digitCount(beforeGroup group: Int) -> Int {
-        (0..<group).reduce(0) { $0 + Int(groups[$1]) }
+        Int(counts[group])
     }
 
     /// Groups `0..<count` end where a word may end.
@@ -76,34 +97,71 @@ struct NumberPhrase {
     /// The groups `0..<count` are separated by one byte, always the same; false for a single group.
     func hasUniformSeparators(groups count: Int) -> Bool {
         guard count > 1, separators[0] != Self.compoundSeparator else { return false }
-        return (1..<max(1, count - 1)).allSatisfy { separators[$0] == separators[0] }
+        var group = 1
+        while group < count - 1 {
+            if separators[group] != separators[0] { return false }
+            group += 1
+        }
+        return true
+    }
+
+    /// The sizes of the groups `0..<count` as hexadecimal digits, the first one leading: 0x324 for `123-45-6789`. 0 where a group has more
+    /// than 15 digits.
+    func shape(groups count: Int) -> UInt64 {
+        var shape: UInt64 = 0
+        for group in 0..<count {
+            if groups[group] > 15 { return 0 }
+            shape = shape << 4 | UInt64(groups[group])
+        }
+        return shape
+    }
+
+    /// A digit and the separator of this number stand before it: it is the rest of a longer one. Before a number without separators, a
+    /// space does not make it longer.
+    func continues(_ text: Text) -> Bool {
+        let before = text.before(start)
+        guard before == UInt8(ascii: "-") || before == UInt8(ascii: ".") || before == UInt8(ascii: "/") || before == UInt8(ascii: " "),
+            text.before(start - 1).isDigit
+        else { return false }
+        return groupCount > 1 && separators[0] == before || before != UInt8(ascii: " ") && before != UInt8(ascii: "/")
     }
 
     /// The value of `digits[range]`; at most 18 digits.
     func value(_ range: Range<Int>) -> Int {
-        range.reduce(0) { $0 &* 10 &+ Int(digits[$1]) }
+        var value = 0
+        for index in range { value = value &* 10 &+ Int(digits[index]) }
+        return value
     }
 
-    /// One space, `-`, `.` or `/`; `) `, `)-`, `)`, ` (`, `-(`, ` - `, ` / `. 0 when no digit follows.
+    /// `555-123-4567x89` has an extension: up to six digits.
+    private mutating func findExtension(_ text: inout Text, at index: Int) {
+        guard text.byte(index).lowercased == UInt8(ascii: "x") else { return }
+        var end = index + 1
+        while end - index <= 6, text.byte(end).isDigit { end += 1 }
+        if end > index + 1, !text.byte(end).isWordByte { extensionEnd = end - start }
+    }
+
+    /// One space, `-`, `.` or `/`; `) `, `)-`, `)`, ` (`, `-(`. 0 when no digit follows.
+    ///
+    /// Parentheses only in numbers that start with `+` or `(`: `1 (555) …` starts at the parenthesis.
     private mutating func separatorLength(_ text: inout Text, at index: Int) -> Int {
         let first = text.byte(index)
         switch first {
         case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"):
             let second = text.byte(index + 1)
             if second.isDigit { return 1 }
-            if second == UInt8(ascii: "("), text.byte(index + 2).isDigit, groupCount == 1 {
+            if second == UInt8(ascii: "("), text.byte(index + 2).isDigit, isInternational, groupCount == 1 {
                 hasParenthesis = true
                 return 2
             }
-            let isDash = second == UInt8(ascii: "-") || second == UInt8(ascii: "/")
-            if first == UInt8(ascii: " "), isDash, text.byte(index + 2) == UInt8(ascii: " "), text.byte(index + 3).isDigit { return 3 }
             return 0
         case UInt8(ascii: "("):
-            guard groupCount == 1, text.byte(index + 1).isDigit else { return 0 }
+            guard isInternational, groupCount == 1, text.byte(index + 1).isDigit else { return 0 }
             hasParenthesis = true
             return 1
         case UInt8(ascii: ")"):
-            guard hasParenthesis, groupCount <= 2 else { return 0 }
+            guard hasParenthesis, !isClosed, groupCount <= 2 else { return 0 }
+            isClosed = true
             let second = text.byte(index + 1)
             if second.isDigit { return 1 }
             let isSeparator = second == UInt8(ascii: " ") || second == UInt8(ascii: "-") || second == UInt8(ascii: ".")

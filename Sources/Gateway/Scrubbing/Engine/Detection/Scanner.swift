@@ -7,17 +7,22 @@ public struct Scanner: Sendable {
     private let minimumScore: Float
     /// Names whose placeholders are looked for in the text; empty in a scanner that was made for findings alone.
     private let literalNames: [[UInt8]]
+    private let instructionSet: InstructionSet
     private var triggers: [agentshield_trigger]
 
-    /// A scanner for `kinds` that leaves out findings below `minimumScore` (0 to 1).
-    public init(kinds: EntityKindSet = EntityKindSet(EntityKind.builtIn), minimumScore: Float = 0.5) {
-        self.init(kinds: kinds, minimumScore: minimumScore, literalNames: [])
+    /// A scanner for `kinds` that leaves out findings below `minimumScore` (0 to 1). An instruction set that this machine does not have is
+    /// replaced by the portable one.
+    public init(
+        kinds: EntityKindSet = EntityKindSet(EntityKind.builtIn), minimumScore: Float = 0.5, instructionSet: InstructionSet = .best
+    ) {
+        self.init(kinds: kinds, minimumScore: minimumScore, literalNames: [], instructionSet: instructionSet)
     }
 
-    init(kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]]) {
+    init(kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], instructionSet: InstructionSet = .best) {
         self.kinds = kinds
         self.minimumScore = minimumScore
         self.literalNames = literalNames
+        self.instructionSet = instructionSet.isAvailable ? instructionSet : .portable
         triggers = [agentshield_trigger](repeating: agentshield_trigger(), count: Int(AGENTSHIELD_TILE))
     }
 
@@ -28,102 +33,37 @@ public struct Scanner: Sendable {
         Finding.resolveOverlaps(&findings)
     }
 
-    /// Appends candidates, unresolved and nearly sorted by start. Returns the hold: all candidates that start before it are there and
-    /// will stay as they are whatever follows `bytes`. The hold of a final text is its end.
-    mutating func collect(_ bytes: UnsafeRawBufferPointer, isFinal: Bool, into findings: inout [Finding]) -> Int {
+    /// Appends candidates that start at `decided` or later, unresolved and nearly sorted by start. `decided` is where an earlier answer
+    /// ends, and `covered` the last finding before it.
+    ///
+    /// Returns the hold: all candidates that start before it are there and will stay as they are whatever follows `bytes`. The hold of a
+    /// final text is its end.
+    ///
+    /// `looseTail`: how many bytes at the end are looked at without the prefilter's plausibility rules. Results do not depend on it, as
+    /// long as it is at least 64 in a text that is not final.
+    mutating func collect(
+        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int = 0, covered: Finding? = nil, looseTail: Int? = nil,
+        into findings: inout [Finding]
+    ) -> Int {
         guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return 0 }
-        var pass = Pass(
-            text: Text(base, count: bytes.count), isFinal: isFinal, kinds: kinds, minimumScore: minimumScore, literalNames: literalNames)
-        var from = 0
-        while from < bytes.count {
-            let to = min(from + Int(AGENTSHIELD_TILE), bytes.count)
-            triggers.withUnsafeMutableBufferPointer { triggers in
-                let count = agentshield_find_triggers(base, bytes.count, from, to, triggers.baseAddress)
-                for trigger in triggers[..<count] {
-                    pass.look(at: from + Int(trigger.position), rules: UInt32(trigger.rules), &findings)
+        let looseFrom = max(0, bytes.count - (looseTail ?? (isFinal ? 0 : 64)))
+        return triggers.withUnsafeMutableBufferPointer { triggers in
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberPhrase.scratchSize) { scratch in
+                guard let triggers = triggers.baseAddress, let scratch = scratch.baseAddress else { return 0 }
+                var pass = Pass(
+                    text: Text(base, count: bytes.count), isFinal: isFinal, kinds: kinds, minimumScore: minimumScore,
+                    literalNames: literalNames, decided: decided, scratch: scratch)
+                if let covered { pass.text.cover(covered) }
+                for from in stride(from: 0, to: bytes.count, by: Int(AGENTSHIELD_TILE)) {
+                    let to = min(from + Int(AGENTSHIELD_TILE), bytes.count)
+                    let count = agentshield_find_triggers(
+                        instructionSet.set, base, bytes.count, from, to, looseFrom < bytes.count ? looseFrom : Int.max, triggers)
+                    for index in 0..<count {
+                        pass.look(at: from + Int(triggers[index].position), rules: UInt32(triggers[index].rules), &findings)
+                    }
                 }
+                return isFinal ? bytes.count : min(pass.hold, pass.trailingTokenStart())
             }
-            from = to
         }
-        return isFinal ? bytes.count : min(pass.hold, pass.trailingTokenStart())
-    }
-}
-
-/// One pass over one text: sends triggers to the recognisers and keeps what they find.
-private struct Pass {
-    var text: Text
-    let isFinal: Bool
-    let kinds: EntityKindSet
-    let minimumScore: Float
-    let literalNames: [[UInt8]]
-    /// The earliest start of a candidate that is not decided because the text ended.
-    var hold: Int
-
-    init(text: Text, isFinal: Bool, kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]]) {
-        self.text = text
-        self.isFinal = isFinal
-        self.kinds = kinds
-        self.minimumScore = minimumScore
-        self.literalNames = literalNames
-        hold = text.count
-    }
-
-    /// `rules` as in CPrefilter.h.
-    mutating func look(at position: Int, rules: UInt32, _ findings: inout [Finding]) {
-        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0 { lookAtNumber(position, &findings) }
-        if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
-        if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0, kinds.contains(.secret) {
-            let finding = Credential.match(&text, at: position)
-            keep(finding, start: position, &findings)
-        }
-        if rules & UInt32(AGENTSHIELD_RULE_AT) != 0, kinds.contains(.email) {
-            let (start, finding) = Email.match(&text, at: position)
-            keep(finding, start: start, &findings)
-        }
-        if rules & UInt32(AGENTSHIELD_RULE_LITERAL) != 0, !literalNames.isEmpty {
-            let (start, finding) = Literal.match(&text, at: position, names: literalNames)
-            keep(finding, start: start, &findings)
-        }
-    }
-
-    private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
-        let phrase = NumberPhrase(&text, at: position)
-        if kinds.contains(.card) { keep(Card.match(phrase, text), start: position, &findings) }
-        if kinds.contains(.dni) {
-            let finding = SpanishIdentity.matchDNI(phrase, &text)
-            keep(finding, start: position, &findings)
-        }
-        if kinds.contains(.ipv4) {
-            let finding = IPAddress.matchIPv4(&text, at: position)
-            keep(finding, start: position, &findings)
-        }
-    }
-
-    private mutating func lookAtCode(_ position: Int, _ findings: inout [Finding]) {
-        if kinds.contains(.iban) {
-            let finding = IBAN.match(&text, at: position)
-            keep(finding, start: position, &findings)
-        }
-        if kinds.contains(.nie) {
-            let finding = SpanishIdentity.matchNIE(&text, at: position)
-            keep(finding, start: position, &findings)
-        }
-    }
-
-    /// Takes a recogniser's answer; `start` is where a finding would start that it could not decide.
-    private mutating func keep(_ finding: Finding?, start: Int, _ findings: inout [Finding]) {
-        if text.reachedEnd {
-            text.reachedEnd = false
-            hold = min(hold, start)
-        }
-        if let finding, finding.score >= minimumScore || finding.kind == .literal { findings.append(finding) }
-    }
-
-    /// The start of the unbroken token at the end, as far back as an `@` behind it could make it a local part.
-    func trailingTokenStart() -> Int {
-        let limit = max(0, text.count - Limits.emailLocalPart)
-        var index = text.count
-        while index > limit, text.base[index - 1] > 0x20 { index -= 1 }
-        return index
     }
 }

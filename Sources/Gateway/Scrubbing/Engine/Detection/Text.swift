@@ -5,6 +5,11 @@ struct Text {
     let count: Int
     /// A byte beyond the end was asked for since this was last cleared.
     var reachedEnd = false
+    /// Where the findings so far end. What they cover will be replaced, so it reads as a boundary to what follows: a second look at the
+    /// scrubbed text comes to the same answers.
+    var coveredEnd = 0
+    /// The kind of the last finding, if a context word raised it: its context goes on to a neighbour of the same kind.
+    var raisedKind: EntityKind?
 
     init(_ base: UnsafePointer<UInt8>, count: Int) {
         self.base = base
@@ -19,10 +24,17 @@ struct Text {
         return 0
     }
 
-    /// The byte before `index`, or 0 at the start of the text.
+    /// Notes a finding.
+    mutating func cover(_ finding: Finding) {
+        guard finding.range.upperBound >= coveredEnd else { return }
+        coveredEnd = finding.range.upperBound
+        raisedKind = finding.raisedByContext ? finding.kind : nil
+    }
+
+    /// The byte before `index`, or 0 at the start of the text and behind a finding.
     @inline(__always)
     func before(_ index: Int) -> UInt8 {
-        index > 0 ? base[index - 1] : 0
+        index > coveredEnd ? base[index - 1] : 0
     }
 }
 

@@ -2,8 +2,7 @@
 enum IPAddress {
     static func matchIPv4(_ text: inout Text, at start: Int) -> Finding? {
         let before = text.before(start)
-        guard !before.isWordByte, before != UInt8(ascii: "."), before != UInt8(ascii: "-") || !text.before(start - 1).isAlphanumeric
-        else { return nil }
+        guard !before.isWordByte, before != UInt8(ascii: ".") else { return nil }
         var index = start
         var single = 0
         for octet in 0..<4 {
@@ -21,8 +20,10 @@ enum IPAddress {
             }
         }
         let next = text.byte(index)
-        guard !next.isWordByte, next != UInt8(ascii: ".") || !text.byte(index + 1).isAlphanumeric else { return nil }
-        // Four single digits are more often a version or a section than an address.
-        return Finding(kind: .ipv4, range: start..<index, score: single == 4 ? 0.3 : 0.8)
+        guard !next.isWordByte, next != UInt8(ascii: ".") || !text.byte(index + 1).isDigit else { return nil }
+        // Four single digits are more often a version or a section than an address, unless a word says otherwise.
+        if single == 4 { return .inContext(.ipv4, start..<index, weak: 0.3, raised: 0.6, words: .network, text) }
+        let isVersion = ContextWords.version.standBefore(start, in: text)
+        return Finding(kind: .ipv4, range: start..<index, score: isVersion ? 0.3 : 0.8)
     }
 }

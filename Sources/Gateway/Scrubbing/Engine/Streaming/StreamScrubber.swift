@@ -13,6 +13,7 @@ public enum StreamOutcome: Hashable, Sendable {
 public struct StreamScrubber: Sendable {
     private let policy: ScrubPolicy
     private var scanner: Scanner
+    private var candidates: [Finding] = []
     private var findings: [Finding] = []
     /// Left context, then undecided text.
     private var buffer: [UInt8] = []
@@ -24,9 +25,11 @@ public struct StreamScrubber: Sendable {
     /// Findings by kind so far.
     public private(set) var counts = EntityCounts()
 
-    /// An unbroken token that is longer than this is looked at again only after as many bytes: else a long one, fed byte by byte, would
-    /// cost the square of its length.
-    private static let patience = 96
+    /// When more than this is held back, it is looked at again only after as many bytes, or after an eighth of what is held: else a long
+    /// token or key, fed byte by byte, would cost the square of its length.
+    private static let patience = 160
+    /// The last candidate that was decided, in `buffer`: a pass over the whole text would have this one in mind here.
+    private var covered: Finding?
 
     public init(policy: ScrubPolicy) {
         self.policy = policy
@@ -40,7 +43,7 @@ public struct StreamScrubber: Sendable {
     public mutating func feed(_ chunk: UnsafeRawBufferPointer, into output: inout [UInt8]) -> StreamOutcome {
         guard blockedKinds.isEmpty else { return .blocked(blockedKinds) }
         buffer.append(contentsOf: chunk)
-        if heldBack > Self.patience, buffer.count - scanned < Self.patience, !chunk.contains(where: { $0 <= 0x20 }) { return .passed }
+        if heldBack > Self.patience, buffer.count - scanned < max(Self.patience, heldBack / 8) { return .passed }
         return process(isFinal: false, into: &output)
     }
 
@@ -50,19 +53,23 @@ public struct StreamScrubber: Sendable {
         let outcome = process(isFinal: true, into: &output)
         buffer.removeAll(keepingCapacity: true)
         decided = 0
+        covered = nil
         scanned = 0
         return outcome
     }
 
     private mutating func process(isFinal: Bool, into output: inout [UInt8]) -> StreamOutcome {
         let origin = max(0, decided - Limits.lookBehind)
-        findings.removeAll(keepingCapacity: true)
+        candidates.removeAll(keepingCapacity: true)
         var hold = buffer.withUnsafeBytes {
-            origin + scanner.collect(UnsafeRawBufferPointer(rebasing: $0[origin...]), isFinal: isFinal, into: &findings)
+            origin
+                + scanner.collect(
+                    UnsafeRawBufferPointer(rebasing: $0[origin...]), isFinal: isFinal, decided: decided - origin,
+                    covered: covered?.moved(by: -origin), into: &candidates)
         }
         scanned = buffer.count
-        // Candidates that start in decided text were judged when it was decided.
-        findings.removeAll { origin + $0.range.lowerBound < decided }
+        findings.removeAll(keepingCapacity: true)
+        findings.append(contentsOf: candidates)
         Finding.resolveOverlaps(&findings)
         hold = holdPoint(hold, origin: origin)
         guard hold > decided else { return .passed }
@@ -75,6 +82,10 @@ public struct StreamScrubber: Sendable {
             return .blocked(blockedKinds)
         }
         write(upTo: hold, origin: origin, into: &output)
+        for candidate in candidates where origin + candidate.range.lowerBound < hold {
+            let moved = candidate.moved(by: origin)
+            if moved.range.upperBound >= covered?.range.upperBound ?? 0 { covered = moved }
+        }
         forget()
         return .passed
     }
@@ -113,6 +124,7 @@ public struct StreamScrubber: Sendable {
         let dropped = decided - Limits.lookBehind
         buffer.removeFirst(dropped)
         decided -= dropped
+        covered = covered?.moved(by: -dropped)
         scanned -= dropped
     }
 }

@@ -1,0 +1,17 @@
+#ifndef AGENTSHIELD_CLASSES_H
+#define AGENTSHIELD_CLASSES_H
+
+#include <stdint.h>
+
+/// One bit per byte of a block of 64, lowest bit first.
+typedef struct {
+    uint64_t digit, letter, upper, hex;
+    uint64_t at, colon, equals, underscore, dash, plus, parenthesis, backslash;
+    uint64_t separator;  ///< space `.` `-` `/`
+    uint64_t space;
+} masks;
+
+/// Blocks of a tile with one block before and one behind it.
+enum { BLOCKS = 4096 / 64 + 2 };
+
+#endif

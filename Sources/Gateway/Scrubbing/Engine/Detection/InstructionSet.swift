@@ -1,0 +1,32 @@
+internal import CPrefilter
+
+/// How the prefilter classifies bytes. All of them find the same.
+public enum InstructionSet: CaseIterable, Sendable {
+    case portable, sse2, avx2, avx512, neon
+
+    /// The fastest one that this machine has.
+    public static var best: InstructionSet {
+        switch agentshield_best_instruction_set() {
+        case AGENTSHIELD_SSE2: .sse2
+        case AGENTSHIELD_AVX2: .avx2
+        case AGENTSHIELD_AVX512: .avx512
+        case AGENTSHIELD_NEON: .neon
+        default: .portable
+        }
+    }
+
+    /// This machine has it.
+    public var isAvailable: Bool {
+        agentshield_has_instruction_set(set) != 0
+    }
+
+    var set: agentshield_instruction_set {
+        switch self {
+        case .portable: AGENTSHIELD_PORTABLE
+        case .sse2: AGENTSHIELD_SSE2
+        case .avx2: AGENTSHIELD_AVX2
+        case .avx512: AGENTSHIELD_AVX512
+        case .neon: AGENTSHIELD_NEON
+        }
+    }
+}

@@ -1,0 +1,176 @@
+internal import CPrefilter
+
+/// One pass over one text: sends triggers to the recognisers and keeps what they find.
+struct Pass {
+    var text: Text
+    let isFinal: Bool
+    let kinds: EntityKindSet
+    let minimumScore: Float
+    let literalNames: [[UInt8]]
+    /// Candidates that start before this were judged earlier.
+    let decided: Int
+    /// ``NumberPhrase/scratchSize`` bytes.
+    let scratch: UnsafeMutablePointer<UInt8>
+    /// The earliest start of a candidate that is not decided because the text ended.
+    var hold: Int
+
+    init(
+        text: Text, isFinal: Bool, kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], decided: Int,
+        scratch: UnsafeMutablePointer<UInt8>
+    ) {
+        self.text = text
+        self.isFinal = isFinal
+        self.kinds = kinds
+        self.minimumScore = minimumScore
+        self.literalNames = literalNames
+        self.decided = decided
+        self.scratch = scratch
+        hold = text.count
+    }
+
+    /// `rules` as in CPrefilter.h.
+    mutating func look(at position: Int, rules: UInt32, _ findings: inout [Finding]) {
+        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0 { lookAtNumber(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0 { lookAtToken(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_AT) != 0 { lookAtAt(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_COLON) != 0 { lookAtColon(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_DASHES) != 0, kinds.contains(.privateKey) {
+            let finding = PrivateKey.match(&text, at: position)
+            keep(finding, start: position, &findings)
+            // The footer's dashes hide the start of a token right behind them.
+            if let end = finding?.range.upperBound { lookAtToken(end, &findings) }
+        }
+        if rules & UInt32(AGENTSHIELD_RULE_ASSIGN) != 0, kinds.contains(.password) {
+            let (start, finding) = Assignment.match(&text, at: position)
+            keep(finding, start: start, &findings)
+        }
+        if rules & UInt32(AGENTSHIELD_RULE_LITERAL) != 0, !literalNames.isEmpty {
+            let (start, finding) = Literal.match(&text, at: position, names: literalNames)
+            keep(finding, start: start, &findings)
+        }
+    }
+
+    private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
+        guard !isAmongSingleDigits(position) else { return }
+        let phrase = NumberPhrase(&text, at: position, scratch: scratch)
+        noteReach(position)
+        guard phrase.digitCount >= 7 || phrase.groupCount >= 3 else { return }
+        if kinds.contains(.card), let finding = Card.match(phrase, text) { keep(finding, start: position, &findings) }
+        if kinds.contains(.dni) {
+            let finding = SpanishIdentity.matchDNI(phrase, &text)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.ipv4), phrase.groupCount >= 4 {
+            let finding = IPAddress.matchIPv4(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.phone), let finding = Phone.match(phrase, text) { keep(finding, start: position, &findings) }
+        if kinds.contains(.dateOfBirth), let finding = BirthDate.match(phrase, text) { keep(finding, start: position, &findings) }
+        guard !phrase.isInternational, !phrase.hasParenthesis, !phrase.continues(text) else { return }
+        for groups in 1...max(1, min(7, phrase.groupCount)) where phrase.endsCleanly(afterGroups: groups) {
+            let shape = phrase.shape(groups: groups)
+            guard shape != 0 else { return }
+            NationalNumber.match(phrase, groups: groups, shape: shape, text, kinds) { keep($0, start: position, &findings) }
+        }
+    }
+
+    /// Two single digits stand before, as in `1 2 3 4`: nothing starts in the middle of such a row, and each look would cost as much as
+    /// the first.
+    private func isAmongSingleDigits(_ position: Int) -> Bool {
+        let separator = text.before(position)
+        guard separator == UInt8(ascii: " ") || separator == UInt8(ascii: "-") || separator == UInt8(ascii: ".") || separator == UInt8(ascii: "/")
+        else { return false }
+        return text.before(position - 1).isDigit && text.before(position - 2) == separator && text.before(position - 3).isDigit
+            && !text.before(position - 4).isDigit
+    }
+
+    private mutating func lookAtCode(_ position: Int, _ findings: inout [Finding]) {
+        if kinds.contains(.iban) {
+            let finding = IBAN.match(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.nie) {
+            let finding = SpanishIdentity.matchNIE(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        var code = text
+        IdentityCode.match(&code, at: position, kinds) { keep($0, start: position, &findings) }
+        text.reachedEnd = code.reachedEnd
+        noteReach(position)
+    }
+
+    private mutating func lookAtToken(_ position: Int, _ findings: inout [Finding]) {
+        var end = position
+        while end - position < 16, text.byte(end).isTokenByte { end += 1 }
+        noteReach(position)
+        guard end - position == 16 else { return }
+        if kinds.contains(.secret) {
+            let finding = Credential.match(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.jwt) {
+            let finding = Credential.matchJWT(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.mac), text.byte(position + 2) == UInt8(ascii: "-") {
+            let finding = IPAddress.matchMAC(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        let address = CryptoAddress.match(&text, at: position, kinds)
+        keep(address, start: position, &findings)
+    }
+
+    private mutating func lookAtAt(_ position: Int, _ findings: inout [Finding]) {
+        if kinds.contains(.urlCredentials) {
+            let finding = URLCredentials.match(&text, at: position)
+            keep(finding, start: text.reachedEnd ? tokenStart(before: position) : position, &findings)
+            if finding != nil { return }
+        }
+        if kinds.contains(.email) {
+            let (start, finding) = Email.match(&text, at: position)
+            keep(finding, start: start, &findings)
+        }
+    }
+
+    private mutating func lookAtColon(_ position: Int, _ findings: inout [Finding]) {
+        guard let start = IPAddress.hexStart(text, before: position) else { return }
+        if kinds.contains(.ipv6) {
+            let finding = IPAddress.matchIPv6(&text, at: start)
+            keep(finding, start: start, &findings)
+        }
+        if kinds.contains(.mac), position - start == 2 {
+            let finding = IPAddress.matchMAC(&text, at: start)
+            keep(finding, start: start, &findings)
+        }
+    }
+
+    /// Takes a recogniser's answer; `start` is where a finding would start that it could not decide.
+    private mutating func keep(_ finding: Finding?, start: Int, _ findings: inout [Finding]) {
+        noteReach(start)
+        guard let finding, finding.range.lowerBound >= decided else { return }
+        if finding.kind != .literal {
+            guard finding.score >= minimumScore, kinds.contains(finding.kind) else { return }
+        }
+        text.cover(finding)
+        findings.append(finding)
+    }
+
+    private mutating func noteReach(_ start: Int) {
+        guard text.reachedEnd else { return }
+        text.reachedEnd = false
+        hold = min(hold, start)
+    }
+
+    /// The start of the unbroken token at the end, as far back as an `@` behind it could make it part of an address or of a URL's user.
+    func trailingTokenStart() -> Int {
+        tokenStart(before: text.count)
+    }
+
+    private func tokenStart(before end: Int) -> Int {
+        let limit = max(0, end - Limits.userInfo)
+        var index = end
+        while index > limit, text.base[index - 1] > 0x20 { index -= 1 }
+        return index
+    }
+}

@@ -1,0 +1,207 @@
+/// Identity, tax and bank codes that start with letters. All are one word, apart from the separators that people write.
+enum IdentityCode {
+    /// Appends what the word at `start` can be.
+    static func match(_ text: inout Text, at start: Int, _ kinds: EntityKindSet, _ keep: (Finding) -> Void) {
+        let word = Word(&text, at: start)
+        guard word.count >= 8 || word.count == 3 || word.count == 1 || word.count == 2 else { return }
+        func add(_ kind: EntityKind, _ range: Range<Int>, _ weak: Float, _ raised: Float, _ words: ContextWords) {
+            guard kinds.contains(kind) else { return }
+            keep(.inContext(kind, range, weak: weak, raised: raised, words: words, text))
+        }
+        if let end = cifEnd(&text, word) { add(.cif, start..<end, 0.85, 0.95, .cif) }
+        if let end = ninoEnd(&text, word) { add(.nino, start..<end, word.isUppercase ? 0.7 : 0.3, 0.95, .nino) }
+        let range = start..<start + word.count
+        switch word.count {
+        case 8, 9:
+            if word.matches("LLDDDDDD") || word.matches("LLLDDDDDD") || word.matches("LDDDDDDDD") || word.matches("LDDDDDDD")
+                || word.matches("LLDDDDDDD")
+            {
+                add(.passport, range, 0.3, 0.85, .passport)
+            }
+            if word.count == 8, word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
+        case 10: if word.isPAN { add(.pan, range, word.isUppercase ? 0.6 : 0.3, 0.95, .pan) }
+        case 11: if word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
+        case 12, 13: if word.isRFC { add(.rfc, range, word.isUppercase ? 0.6 : 0.4, 0.6, .dni) }
+        case 16: if word.isCodiceFiscale { add(.codiceFiscale, range, 0.95, 0.95, .dni) }
+        case 18: if word.isCURP { add(.curp, range, 0.95, 0.95, .dni) }
+        default: break
+        }
+        if kinds.contains(.dni), word.matches("LLDDDDDDDDL"), word[0] == UInt8(ascii: "E"), word[1] == UInt8(ascii: "S"),
+            word[10] == SpanishIdentity.controlLetter(word.value(2, 8))
+        {
+            keep(Finding(kind: .dni, range: range, score: 0.9))
+        }
+    }
+
+    /// `B12345674`, `A-5881850-1`: an organisation's letter, seven digits, control digit or letter.
+    private static func cifEnd(_ text: inout Text, _ word: Word) -> Int? {
+        let letter = word[0]
+        let index = word.count == 1 && text.byte(word.start + 1) == UInt8(ascii: "-") ? word.start + 2 : word.start + 1
+        guard word.count == 1 || word.count == 9 || word.count == 8 else { return nil }
+        var sum = 0
+        var isZero = true
+        for offset in 0..<7 {
+            let byte = text.byte(index + offset)
+            guard byte.isDigit else { return nil }
+            isZero = isZero && byte == UInt8(ascii: "0")
+            let doubled = byte.digitValue * 2
+            sum += offset & 1 == 1 ? byte.digitValue : doubled / 10 + doubled % 10
+        }
+        let isSeparated = text.byte(index + 7) == UInt8(ascii: "-")
+        let control = text.byte(index + (isSeparated ? 8 : 7)).uppercased
+        let end = index + (isSeparated ? 9 : 8)
+        guard !isZero, control.isAlphanumeric, !text.byte(end).isWordByte else { return nil }
+        let check = (10 - sum % 10) % 10
+        let letters: StaticString = "JABCDEFGHI"
+        switch letter {
+        case UInt8(ascii: "A"), UInt8(ascii: "B"), UInt8(ascii: "E"), UInt8(ascii: "H"):
+            return control == UInt8(ascii: "0") + UInt8(check) ? end : nil
+        case UInt8(ascii: "P"), UInt8(ascii: "Q"), UInt8(ascii: "R"), UInt8(ascii: "S"), UInt8(ascii: "W"), UInt8(ascii: "N"):
+            return control == letters.utf8Start[check] ? end : nil
+        case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "F"), UInt8(ascii: "G"), UInt8(ascii: "J"), UInt8(ascii: "U"), UInt8(ascii: "V"):
+            return control == UInt8(ascii: "0") + UInt8(check) || control == letters.utf8Start[check] ? end : nil
+        default: return nil
+        }
+    }
+
+    /// `AB123456C`, `AB 12 34 56 C`: HMRC's prefixes, six digits, A to D.
+    private static func ninoEnd(_ text: inout Text, _ word: Word) -> Int? {
+        let first = word[0]
+        let second = word[1]
+        guard word.count == 9 || word.count == 2, first.isLetter, second.isLetter, !isExcluded(first), !isExcluded(second),
+            second != UInt8(ascii: "O")
+        else { return nil }
+        switch (first, second) {
+        case (UInt8(ascii: "B"), UInt8(ascii: "G")), (UInt8(ascii: "G"), UInt8(ascii: "B")), (UInt8(ascii: "N"), UInt8(ascii: "K")),
+            (UInt8(ascii: "K"), UInt8(ascii: "N")), (UInt8(ascii: "T"), UInt8(ascii: "N")), (UInt8(ascii: "N"), UInt8(ascii: "T")),
+            (UInt8(ascii: "Z"), UInt8(ascii: "Z")):
+            return nil
+        default: break
+        }
+        var index = word.start + 2
+        for pair in 0..<4 {
+            if text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            if pair == 3 { break }
+            guard text.byte(index).isDigit, text.byte(index + 1).isDigit else { return nil }
+            index += 2
+        }
+        let suffix = text.byte(index).uppercased
+        guard suffix >= UInt8(ascii: "A"), suffix <= UInt8(ascii: "D"), !text.byte(index + 1).isWordByte else { return nil }
+        return index + 1
+    }
+
+    private static func isExcluded(_ letter: UInt8) -> Bool {
+        switch letter {
+        case UInt8(ascii: "D"), UInt8(ascii: "F"), UInt8(ascii: "I"), UInt8(ascii: "Q"), UInt8(ascii: "U"), UInt8(ascii: "V"): true
+        default: false
+        }
+    }
+}
+
+/// A word of up to 19 letters and digits, in upper case; a longer one has the count 20.
+private struct Word {
+    let start: Int
+    private(set) var count = 0
+    /// Written in upper case.
+    private(set) var isUppercase = true
+    private var bytes = SIMD32<UInt8>()
+
+    init(_ text: inout Text, at start: Int) {
+        self.start = start
+        while count < 20 {
+            let byte = text.byte(start + count)
+            guard byte.isAlphanumeric else { break }
+            if byte != byte.uppercased { isUppercase = false }
+            bytes[count] = byte.uppercased
+            count += 1
+        }
+        if count > 0, text.byte(start + count) == UInt8(ascii: "_") { count = 20 }
+    }
+
+    subscript(index: Int) -> UInt8 { bytes[index] }
+
+    /// The whole word is letters (`L`) and digits (`D`) in this order.
+    func matches(_ pattern: StaticString) -> Bool {
+        guard count == pattern.utf8CodeUnitCount else { return false }
+        for index in 0..<count where (pattern.utf8Start[index] == UInt8(ascii: "D")) != bytes[index].isDigit { return false }
+        return true
+    }
+
+    func value(_ from: Int, _ digits: Int) -> Int {
+        (from..<from + digits).reduce(0) { $0 * 10 + bytes[$1].digitValue }
+    }
+
+    private func isDate(at index: Int) -> Bool {
+        (1...12).contains(value(index + 2, 2)) && (1...31).contains(value(index + 4, 2))
+    }
+
+    /// Bank, country, place and perhaps branch (ISO 9362), written in upper case.
+    var isBIC: Bool {
+        guard isUppercase, (0..<6).allSatisfy({ bytes[$0].isLetter }) else { return false }
+        return IBAN.length(of: bytes[4], bytes[5]) > 0 || isCountryWithoutIBAN
+    }
+
+    private var isCountryWithoutIBAN: Bool {
+        let codes: StaticString = "USCAMXJPCNINAUNZHKSGKRZATHIDMYPHTWARCOCLPEVNNGKE"
+        return stride(from: 0, to: codes.utf8CodeUnitCount, by: 2).contains {
+            codes.utf8Start[$0] == bytes[4] && codes.utf8Start[$0 + 1] == bytes[5]
+        }
+    }
+
+    /// Five letters, four digits, a letter; the fourth letter is the kind of holder.
+    var isPAN: Bool {
+        guard matches("LLLLLDDDDL") else { return false }
+        let holders: StaticString = "PCHFATBLJG"
+        return (0..<10).contains { holders.utf8Start[$0] == bytes[3] }
+    }
+
+    /// Three or four letters, a date, a homoclave.
+    var isRFC: Bool {
+        let letters = count - 9
+        guard (0..<letters).allSatisfy({ bytes[$0].isLetter }), (letters..<letters + 6).allSatisfy({ bytes[$0].isDigit }) else { return false }
+        return isDate(at: letters) && (bytes[count - 1].isDigit || bytes[count - 1] == UInt8(ascii: "A"))
+    }
+
+    /// Mexico's population code: letters, date, sex, state, consonants, check digit.
+    var isCURP: Bool {
+        guard (0..<4).allSatisfy({ bytes[$0].isLetter }), (4..<10).allSatisfy({ bytes[$0].isDigit }), isDate(at: 4),
+            [UInt8(ascii: "H"), UInt8(ascii: "M"), UInt8(ascii: "X")].contains(bytes[10]), (11..<16).allSatisfy({ bytes[$0].isLetter }),
+            bytes[17].isDigit
+        else { return false }
+        var sum = 0
+        for index in 0..<17 {
+            let byte = bytes[index]
+            // The alphabet is 0–9, A–N, Ñ, O–Z.
+            let code = byte.isDigit ? byte.digitValue : Int(byte) - 55 + (byte > UInt8(ascii: "N") ? 1 : 0)
+            sum += code * (18 - index)
+        }
+        return (10 - sum % 10) % 10 == bytes[17].digitValue
+    }
+
+    /// Italy's tax code: letters, year, month, day, place, check letter; digits may be letters where codes would be the same (omocodia).
+    var isCodiceFiscale: Bool {
+        let pattern: StaticString = "LLLLLLNNLNNLNNNL"
+        let months: StaticString = "ABCDEHLMPRST"
+        for index in 0..<16 {
+            let isLetter = bytes[index].isLetter
+            if pattern.utf8Start[index] == UInt8(ascii: "L") {
+                guard isLetter else { return false }
+            } else if isLetter, !Self.isOmocodia(bytes[index]) {
+                return false
+            }
+        }
+        guard isUppercase || bytes[6].isDigit && bytes[7].isDigit, (0..<12).contains(where: { months.utf8Start[$0] == bytes[8] }) else { return false }
+        let odd: [Int] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23]
+        var sum = 0
+        for index in 0..<15 {
+            let code = bytes[index].isDigit ? bytes[index].digitValue : Int(bytes[index]) - 65
+            sum += index & 1 == 0 ? odd[code] : code
+        }
+        return sum % 26 == Int(bytes[15]) - 65
+    }
+
+    private static func isOmocodia(_ letter: UInt8) -> Bool {
+        let letters: StaticString = "LMNPQRSTUV"
+        return (0..<10).contains { letters.utf8Start[$0] == letter }
+    }
+}

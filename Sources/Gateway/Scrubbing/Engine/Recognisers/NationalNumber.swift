@@ -1,0 +1,173 @@
+/// Identity, tax, health and social security numbers that are digits only.
+enum NationalNumber {
+    /// Appends what the groups `0..<groups` of `phrase` can be; `shape` are their sizes (``NumberPhrase/shape(groups:)``).
+    static func match(
+        _ phrase: NumberPhrase, groups: Int, shape: UInt64, _ text: Text, _ kinds: EntityKindSet, _ keep: (Finding) -> Void
+    ) {
+        let number = Number(phrase: phrase, groups: groups, shape: shape)
+        let range = phrase.start..<phrase.end(ofGroup: groups - 1)
+        func add(_ kind: EntityKind, _ weak: Float, _ raised: Float, _ words: ContextWords) {
+            guard kinds.contains(kind) else { return }
+            keep(.inContext(kind, range, weak: weak, raised: raised, words: words, text))
+        }
+        switch shape {
+        case 0x324 where number.isSeparated(by: "-", " "):
+            let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.5
+            if number.isSSN { add(.ssn, weak, 0.95, .ssn) } else if number.isITIN { add(.itin, weak, 0.95, .itin) }
+        case 0x9:
+            if number.isSSN { add(.ssn, 0.2, 0.85, .ssn) } else if number.isITIN { add(.itin, 0.2, 0.85, .itin) }
+            if number.isNIFPT { add(.nifPT, 0.3, 0.85, .nifPT) }
+            add(.passport, 0.1, 0.8, .passport)
+        case 0x333 where number.isNIFPT: add(.nifPT, 0.3, 0.85, .nifPT)
+        case 0xA where number.isNHS: add(.nhs, 0.3, 0.95, .nhs)
+        case 0x334 where number.isNHS && number.isSeparated(by: " ", "-"):
+            add(.nhs, number.isSeparated(by: " ", " ") ? 0.65 : 0.3, 0.95, .nhs)
+        case 0xB:
+            if number.isCPF { add(.cpf, 0.5, 0.95, .cpf) }
+            if number.isSteuerID { add(.steuerID, 0.6, 0.95, .steuerID) }
+        case 0x2333 where number.isSteuerID: add(.steuerID, 0.7, 0.95, .steuerID)
+        case 0x3332 where number.isCPF: add(.cpf, 0.9, 0.95, .cpf)
+        case 0xC:
+            if number.isNSS { add(.nss, 0.5, 0.95, .nss) }
+            if number.isAadhaar { add(.aadhaar, 0.3, 0.9, .aadhaar) }
+        case 0x282 where number.isNSS, 0x2A where number.isNSS: add(.nss, 0.8, 0.95, .nss)
+        case 0x444 where number.isAadhaar && number.isSeparated(by: " ", "-") && groups == phrase.groupCount:
+            add(.aadhaar, 0.6, 0.95, .aadhaar)
+        case 0xE where number.isCNPJ: add(.cnpj, number.value(8, 4) <= 9 ? 0.6 : 0.3, 0.95, .cnpj)
+        case 0x23342 where number.isCNPJ: add(.cnpj, 0.95, 0.95, .cnpj)
+        case 0xF where number.isNIR, 0x1222332 where number.isNIR, 0xD2 where number.isNIR: add(.nir, 0.9, 0.95, .nir)
+        default: break
+        }
+    }
+}
+
+/// The digits of a candidate, with the rules that say what they can be.
+private struct Number {
+    let phrase: NumberPhrase
+    let groups: Int
+    let shape: UInt64
+
+    /// The `count` digits from `start` as a number.
+    func value(_ start: Int, _ count: Int) -> Int {
+        phrase.value(start..<start + count)
+    }
+
+    func isSeparated(by first: Unicode.Scalar, _ second: Unicode.Scalar) -> Bool {
+        guard phrase.hasUniformSeparators(groups: groups) else { return false }
+        return phrase.separators[0] == UInt8(ascii: first) || phrase.separators[0] == UInt8(ascii: second)
+    }
+
+    private func weightedSum(_ start: Int, _ weights: [Int]) -> Int {
+        var sum = 0
+        for (offset, weight) in weights.enumerated() { sum += weight * phrase.digit(start + offset) }
+        return sum
+    }
+
+    private func areAllEqual(_ count: Int) -> Bool {
+        (1..<count).allSatisfy { phrase.digit($0) == phrase.digit(0) }
+    }
+
+    /// Area, group and serial as the Social Security Administration gives them out.
+    var isSSN: Bool {
+        let area = value(0, 3)
+        return area != 0 && area != 666 && area < 900 && value(3, 2) != 0 && value(5, 4) != 0
+    }
+
+    /// 9xx with the groups that the IRS uses.
+    var isITIN: Bool {
+        guard phrase.digit(0) == 9 else { return false }
+        switch value(3, 2) {
+        case 50...65, 70...88, 90...92, 94...99: return true
+        default: return false
+        }
+    }
+
+    /// NHS number: mod 11.
+    var isNHS: Bool {
+        let check = 11 - weightedSum(0, [10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        return check != 10 && check % 11 == phrase.digit(9) && !areAllEqual(10)
+    }
+
+    /// Portuguese NIF: first digit, mod 11.
+    var isNIFPT: Bool {
+        guard [1, 2, 3, 5, 6, 8, 9].contains(phrase.digit(0)) else { return false }
+        let check = 11 - weightedSum(0, [9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        return (check >= 10 ? 0 : check) == phrase.digit(8)
+    }
+
+    /// Brazilian CPF: two check digits, not all the same.
+    var isCPF: Bool {
+        guard !areAllEqual(11) else { return false }
+        let first = weightedSum(0, [10, 9, 8, 7, 6, 5, 4, 3, 2]) * 10 % 11 % 10
+        let second = weightedSum(0, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) * 10 % 11 % 10
+        return first == phrase.digit(9) && second == phrase.digit(10)
+    }
+
+    var isCNPJ: Bool {
+        guard !areAllEqual(14) else { return false }
+        let first = weightedSum(0, [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        let second = weightedSum(0, [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        return (first < 2 ? 0 : 11 - first) == phrase.digit(12) && (second < 2 ? 0 : 11 - second) == phrase.digit(13)
+    }
+
+    /// German Steuer-ID: no leading zero, one digit two or three times in the first ten and the others at most once, ISO 7064 mod 11, 10.
+    var isSteuerID: Bool {
+        guard phrase.digit(0) != 0 else { return false }
+        // How often each digit occurs, four bits each.
+        var seen: UInt64 = 0
+        for index in 0..<10 { seen += 1 << UInt64(4 * phrase.digit(index)) }
+        var repeated = 0
+        for digit in 0..<10 where seen >> UInt64(4 * digit) & 15 > 1 { repeated += seen >> UInt64(4 * digit) & 15 > 3 ? 2 : 1 }
+        guard repeated == 1 else { return false }
+        var product = 10
+        for index in 0..<10 {
+            var sum = (phrase.digit(index) + product) % 10
+            if sum == 0 { sum = 10 }
+            product = sum * 2 % 11
+        }
+        return (11 - product) % 10 == phrase.digit(10)
+    }
+
+    /// Spanish affiliation number: province, number, mod 97.
+    var isNSS: Bool {
+        let province = value(0, 2)
+        guard (1...53).contains(province) || province == 66 else { return false }
+        let number = value(2, 8)
+        let base = number < 10_000_000 ? province * 10_000_000 + number : province * 100_000_000 + number
+        return base % 97 == value(10, 2)
+    }
+
+    /// Indian Aadhaar: no leading 0 or 1, Verhoeff.
+    var isAadhaar: Bool {
+        guard phrase.digit(0) > 1, !areAllEqual(12) else { return false }
+        var check = 0
+        for index in 0..<12 {
+            let digit = phrase.digit(11 - index)
+            check = Verhoeff.product(check, Verhoeff.permute(digit, times: index))
+        }
+        return check == 0
+    }
+
+    /// French NIR: sex, month, key 97 − n mod 97.
+    var isNIR: Bool {
+        let sex = phrase.digit(0)
+        let month = value(3, 2)
+        guard [1, 2, 3, 4, 7, 8].contains(sex), (1...12).contains(month) || (20...42).contains(month) || month >= 50 else { return false }
+        return 97 - value(0, 13) % 97 == value(13, 2)
+    }
+}
+
+/// Verhoeff's check: multiplication in the dihedral group of order ten and powers of a permutation.
+private enum Verhoeff {
+    static func product(_ left: Int, _ right: Int) -> Int {
+        if left < 5 { return right < 5 ? (left + right) % 5 : 5 + (left + right - 5) % 5 }
+        return right < 5 ? 5 + (left - 5 - right + 5) % 5 : (left - right + 5) % 5
+    }
+
+    static func permute(_ digit: Int, times: Int) -> Int {
+        let permutation: StaticString = "1576283094"
+        var digit = digit
+        for _ in 0..<times % 8 { digit = permutation.utf8Start[digit].digitValue }
+        return digit
+    }
+}

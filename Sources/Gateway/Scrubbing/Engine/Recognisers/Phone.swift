@@ -1,0 +1,105 @@
+/// Telephone numbers: international ones by themselves, national ones by their grouping, bare ones with a context word.
+enum Phone {
+    /// The longest number at the start of `phrase`.
+    static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
+        if phrase.hasParenthesis, !phrase.isClosed { return nil }
+        if phrase.isInternational { return matchInternational(phrase) }
+        guard !phrase.continues(text) else { return nil }
+        for groups in stride(from: phrase.groupCount, to: 0, by: -1) {
+            guard let end = end(of: phrase, groups: groups) else { continue }
+            let count = phrase.digitCount(beforeGroup: groups)
+            if count < 7 { return nil }
+            guard count <= 15 else { continue }
+            let range = phrase.start..<end
+            let score = nationalScore(phrase, groups: groups, count: count)
+            if score >= 0.5 { return .inContext(.phone, range, weak: score, raised: 0.9, words: .phone, text) }
+            if !isDate(phrase, groups: groups) {
+                let finding = Finding.inContext(.phone, range, weak: score, raised: 0.8, words: .phone, text)
+                if finding.raisedByContext || groups == 1 { return finding }
+            }
+        }
+        return nil
+    }
+
+    /// E.164: `+`, a country code that does not start with 0, 8 to 15 digits.
+    private static func matchInternational(_ phrase: NumberPhrase) -> Finding? {
+        guard phrase.digitCount > 0, phrase.digit(0) != 0 else { return nil }
+        for groups in stride(from: phrase.groupCount, to: 0, by: -1) {
+            guard let end = end(of: phrase, groups: groups) else { continue }
+            let count = phrase.digitCount(beforeGroup: groups)
+            if count < 8 { return nil }
+            guard count <= 15 else { continue }
+            return Finding(kind: .phone, range: phrase.start..<end, score: 0.8)
+        }
+        return nil
+    }
+
+    /// Where a number of so many groups ends, its extension included; nil if it cannot end there.
+    private static func end(of phrase: NumberPhrase, groups: Int) -> Int? {
+        if phrase.endsCleanly(afterGroups: groups) { return phrase.end(ofGroup: groups - 1) }
+        return phrase.extensionEnd > 0 ? phrase.start + phrase.extensionEnd : nil
+    }
+
+    private static func nationalScore(_ phrase: NumberPhrase, groups: Int, count: Int) -> Float {
+        let first = phrase.digit(0)
+        let shape = phrase.shape(groups: groups)
+        if phrase.hasParenthesis { return shape == 0x334 && !isNANP(phrase, at: 0) ? 0.4 : (count >= 9 ? 0.75 : 0.5) }
+        if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 ? 0.6 : 0.3 }
+        let uniform = phrase.hasUniformSeparators(groups: groups)
+        let isSlashed = groups > 1 && phrase.separators[0] == UInt8(ascii: "/")
+        let isDotted = uniform && phrase.separators[0] == UInt8(ascii: ".")
+        if isSlashed { return 0.3 }
+        switch shape {
+        case 0x334:
+            guard uniform else { return 0.3 }
+            return isNANP(phrase, at: 0) ? 0.6 : 0.4  // US, CA; IT mobile; MX
+        case 0x1334: return uniform && first == 1 && isNANP(phrase, at: 1) ? 0.65 : 0.3
+        case 0x333:
+            if first == 0 { return 0.4 }
+            return uniform && !isDotted && [6, 7, 9].contains(first) ? 0.55 : 0.3  // ES, PT
+        case 0x3222, 0x2322: return uniform && (6...9).contains(first) ? 0.6 : 0.3  // ES
+        case 0x22222: return uniform && first == 0 && phrase.digit(1) != 0 ? 0.75 : 0.3  // FR
+        case 0x56, 0x434, 0x344, 0x533: return uniform && first == 0 ? 0.6 : 0.3  // UK
+        case 0x55, 0x47: return first == 0 ? 0.55 : 0.3  // DE, UK
+        case 0x244 where phrase.separators[0] == UInt8(ascii: " ") && phrase.separators[1] == UInt8(ascii: "-"): return 0.6  // BR
+        case 0x244: return uniform && !isDotted ? 0.5 : 0.3  // MX, IT, BR
+        case 0x254: return 0.6  // BR mobile
+        default: return 0.3
+        }
+    }
+
+    /// Area and exchange of the North American plan do not start with 0 or 1.
+    private static func isNANP(_ phrase: NumberPhrase, at index: Int) -> Bool {
+        phrase.digit(index) > 1 && phrase.digit(index + 3) > 1
+    }
+
+    private static func isDate(_ phrase: NumberPhrase, groups: Int) -> Bool {
+        guard groups >= 3 else { return false }
+        let shape = phrase.shape(groups: 3)
+        return shape == 0x422 || shape == 0x224 || shape == 0x412 || shape == 0x421 || shape == 0x114 || shape == 0x124 || shape == 0x214
+    }
+}
+
+/// Dates of birth: numeric dates behind a word that says so.
+enum BirthDate {
+    static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
+        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.groupCount >= 3, phrase.endsCleanly(afterGroups: 3),
+            phrase.hasUniformSeparators(groups: 3), phrase.separators[0] != UInt8(ascii: " "), isDate(phrase)
+        else { return nil }
+        // The prefilter asks for seven bytes.
+        guard phrase.end(ofGroup: 2) - phrase.start >= 7 else { return nil }
+        return .inContext(
+            .dateOfBirth, phrase.start..<phrase.end(ofGroup: 2), weak: 0.2, raised: 0.85, words: .birth, text)
+    }
+
+    private static func isDate(_ phrase: NumberPhrase) -> Bool {
+        let sizes = (Int(phrase.groups[0]), Int(phrase.groups[1]), Int(phrase.groups[2]))
+        let first = phrase.value(0..<sizes.0)
+        let second = phrase.value(sizes.0..<sizes.0 + sizes.1)
+        let third = phrase.value(sizes.0 + sizes.1..<sizes.0 + sizes.1 + sizes.2)
+        guard sizes.1 <= 2 else { return false }
+        if sizes.0 == 4 { return sizes.2 <= 2 && (1900...2100).contains(first) && (1...12).contains(second) && (1...31).contains(third) }
+        guard sizes.0 <= 2, sizes.2 == 2 || sizes.2 == 4, sizes.2 == 2 || (1900...2100).contains(third) else { return false }
+        return (1...31).contains(first) && (1...31).contains(second) && min(first, second) <= 12
+    }
+}
