@@ -65,9 +65,9 @@ struct Benchmark {
 
     private static var build: String {
         #if DEBUG
-            "debug"
+        "debug"
         #else
-            "release"
+        "release"
         #endif
     }
 
@@ -82,7 +82,8 @@ struct Benchmark {
     private func directRows(_ provider: ProviderServer) async throws -> [BenchReport.Row] {
         var rows: [BenchReport.Row] = []
         for load in Load.allCases {
-            rows.append(try await measure("provider directly", LoadTarget(door: .http, port: provider.port, credential: "none"), load, nil, []))
+            rows.append(
+                try await measure("provider directly", LoadTarget(door: .http, port: provider.port, credential: "none"), load, nil, []))
         }
         return rows
     }
@@ -120,7 +121,9 @@ struct Benchmark {
         for (name, target) in targets(gateway) {
             for load in [Load.closed, .closedStreamed] {
                 let result = try await LoadRun.run(try plan(target, load, gateway.probe, extent.allocations), on: loop)
-                guard let index = rows.firstIndex(where: { $0.name == "AgentShield, \(name)" && $0.load == Self.text(load) }) else { continue }
+                guard let index = rows.firstIndex(where: { $0.name == "AgentShield, \(name)" && $0.load == Self.text(load) }) else {
+                    continue
+                }
                 rows[index].allocations = result.answered > 0 ? result.allocationsPerRequest : nil
                 rows[index].failed += result.failed
             }
@@ -129,7 +132,8 @@ struct Benchmark {
 
     private func plan(_ target: LoadTarget, _ load: Load, _ probe: ProcessProbe?, _ duration: TimeAmount) throws -> LoadPlan {
         LoadPlan(
-            target: target, tls: target.door == .http ? nil : try LoadConnector.context(for: target.door), isStreamed: load == .closedStreamed, pace: load == .open ? .open(perSecond: Self.perSecond) : .closed,
+            target: target, tls: target.door == .http ? nil : try LoadConnector.context(for: target.door),
+            isStreamed: load == .closedStreamed, pace: load == .open ? .open(perSecond: Self.perSecond) : .closed,
             inFlight: Self.inFlight, warmUp: extent.warmUp, duration: duration, probe: probe)
     }
 

@@ -99,9 +99,9 @@ enum LocalPort {
 
     private static func socket() throws -> Int32 {
         #if canImport(Glibc)
-            let kind = Int32(SOCK_STREAM.rawValue)
+        let kind = Int32(SOCK_STREAM.rawValue)
         #else
-            let kind = SOCK_STREAM
+        let kind = SOCK_STREAM
         #endif
         let descriptor = Foundation.socket(AF_INET, kind, 0)
         guard descriptor >= 0 else { throw BenchFailure(description: "no socket: errno \(errno)") }

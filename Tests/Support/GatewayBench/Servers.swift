@@ -196,7 +196,8 @@ enum Command {
         let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw BenchFailure(description: "\(program.lastPathComponent) \(arguments.first ?? ""): status \(process.terminationStatus)\n\(complaint)")
+            throw BenchFailure(
+                description: "\(program.lastPathComponent) \(arguments.first ?? ""): status \(process.terminationStatus)\n\(complaint)")
         }
         return text
     }
