@@ -120,7 +120,7 @@ let support: [Target] = [
 let tests: [Target] = [
     test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", nioCore]),
-    test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioEmbedded]),
+    test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded]),
     test(
         "ClientSDKTests",
         ["AgentShield", "Wire", "WireTransport", "GatewayCrypto", nioCore, nioPosix, nioEmbedded, nioTLS, nioConcurrency, nioSSL, logging, lifecycle, tracing]),

@@ -53,7 +53,7 @@ package final class WireHandler<Machine: ConnectionMachine>: ChannelDuplexHandle
     ///
     /// What is to be sent goes out at the end of the tick. Events that the call causes are told later, not inside of it.
     package func perform<Answer>(_ body: (inout Machine) throws -> Answer) rethrows -> Answer {
-        connection.advance(to: .now())
+        if let context { connection.advance(to: context.eventLoop.now) }
         defer { scheduleTick() }
         return try body(&connection)
     }
@@ -91,7 +91,7 @@ package final class WireHandler<Machine: ConnectionMachine>: ChannelDuplexHandle
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        connection.receive(&bytes, now: .now())
+        connection.receive(&bytes, now: context.eventLoop.now)
         tellEvents()
     }
 
@@ -212,7 +212,7 @@ package final class WireHandler<Machine: ConnectionMachine>: ChannelDuplexHandle
         timerDeadline = deadline
         timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.timer = nil
-            self.connection.timerFired(now: .now())
+            self.connection.timerFired(now: context.eventLoop.now)
             self.drive()
         }
     }

@@ -97,7 +97,7 @@ package struct ClientConnection: ConnectionMachine {
     package mutating func nextEvent() -> ClientEvent? {
         while events.isEmpty, state != .closed {
             do throws(ConnectionBreach) {
-                guard let (type, frame) = try core.nextFrame() else { break }
+                guard let (type, frame) = try core.nextFrame(isOpen: state == .open) else { break }
                 try receive(type, frame)
             } catch {
                 fail(error.body)

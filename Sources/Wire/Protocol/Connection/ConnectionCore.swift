@@ -37,15 +37,15 @@ struct ConnectionCore {
 
     /// The next frame, after what every frame means: a sign of life, and a permit if its type is unknown. Frames that mean the
     /// same on both sides and say nothing to the application are dealt with here.
-    mutating func nextFrame() throws(ConnectionBreach) -> (FrameType, Frame)? {
+    ///
+    /// - Parameter isOpen: HELLO and WELCOME were exchanged; before, PING and PONG are not in order.
+    mutating func nextFrame(isOpen: Bool) throws(ConnectionBreach) -> (FrameType, Frame)? {
         while let frame = try parser.next() {
-            let type = frame.header.type
-            if type == .pong { try receivePong(frame.payload) }
             liveness.frameReceived(now: now)
-            switch type {
+            switch frame.header.type {
             case nil: try budgets.spend(\.unknownFrame, "frames of unknown type", now: now)
-            case .ping: try receivePing(frame.payload)
-            case .pong: break
+            case .ping where isOpen: try receivePing(frame.payload)
+            case .pong where isOpen: try receivePong(frame.payload)
             case let type?: return (type, frame)
             }
         }

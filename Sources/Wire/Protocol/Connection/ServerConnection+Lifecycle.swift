@@ -4,11 +4,13 @@ package import NIOCore
 extension ServerConnection {
     // MARK: - Ends
 
-    /// Takes no new streams any more, and closes when those that are open have ended, at the latest after `timeout`.
+    /// Takes no new streams any more, and closes when those that are open have ended, at the latest after `timeout`. Said again,
+    /// it can only bring the deadline forward.
     package mutating func goAway(_ reason: GoAway.Reason, message: Text = Text(), drainWithin timeout: TimeAmount) {
         guard state != .closed else { return }
         let deadline = core.now + timeout
-        let drain = Drain(lastStream: drain?.lastStream ?? highestStream, deadline: min(drain?.deadline ?? deadline, deadline))
+        if let drain, drain.deadline <= deadline { return }
+        let drain = Drain(lastStream: drain?.lastStream ?? highestStream, deadline: deadline)
         self.drain = drain
         let milliseconds = max(0, (drain.deadline - core.now).nanoseconds / 1_000_000)
         core.sendGoAway(

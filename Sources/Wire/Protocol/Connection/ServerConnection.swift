@@ -88,7 +88,7 @@ package struct ServerConnection: ConnectionMachine {
     package mutating func nextEvent() -> ServerEvent? {
         while events.isEmpty, state == .awaitingHello || state == .open {
             do throws(ConnectionBreach) {
-                guard let (type, frame) = try core.nextFrame() else { break }
+                guard let (type, frame) = try core.nextFrame(isOpen: state == .open) else { break }
                 try receive(type, frame)
             } catch {
                 fail(error.body)
