@@ -9,16 +9,20 @@
 
 enum { STREAM = 1 };
 
+enum { CANCEL_CALLER = 1, CANCEL_INVALID_ANSWER = 3 };
+
 typedef enum { AWAITING_WELCOME, AWAITING_BEGIN, BEGUN, STREAMING, WHOLE } answer_state;
 
 typedef struct {
     tls_connection *tls;
     const chat_options *options;
     answer_state state;
+    uint32_t opened_stream;  // the highest stream that we sent anything on
+    bool request_sent;       // whole
     bool lz4;
     // What we may still send, in uncompressed bytes.
     int64_t stream_credit, connection_credit;
-    uint32_t max_frame_bytes, max_message_bytes;
+    uint32_t max_message_bytes;
     // What the server may still send, and what of it we have taken and not given back.
     int64_t stream_window, connection_window, stream_owed, connection_owed;
     uint32_t stream_window_size;
@@ -53,12 +57,16 @@ static step violated(client_t *client, uint32_t code, const char *message) {
     return VIOLATED;
 }
 
-// An answer that cannot be used ends its stream alone.
-static step unusable(client_t *client, const char *message) {
+static void send_cancel(client_t *client, uint32_t reason) {
     buffer_t body = {0};
-    pb_put_uint(&body, 1, 3);  // INVALID_ANSWER
+    pb_put_uint(&body, 1, reason);
     send_frame(client, CANCEL, 0, STREAM, (bytes_t){body.data, body.length});
     buffer_free(&body);
+}
+
+// An answer that cannot be used ends its stream alone.
+static step unusable(client_t *client, const char *message) {
+    send_cancel(client, CANCEL_INVALID_ANSWER);
     fprintf(client->options->report, "violation: %s\n", message);
     return VIOLATED;
 }
@@ -118,15 +126,19 @@ static step send_request(client_t *client) {
             continue;
         }
         size_t length = message.length - offset;
-        if (length > client->max_frame_bytes) length = client->max_frame_bytes;
+        if (length > DEFAULT_FRAME_BYTES) length = DEFAULT_FRAME_BYTES;
         if ((int64_t)length > credit) length = (size_t)credit;
         uint8_t flag = offset + length == message.length ? END_STREAM : MORE;
+        client->opened_stream = STREAM;
+        client->request_sent = flag == END_STREAM;
         if (!send_frame(client, REQUEST, flag, STREAM, (bytes_t){message.data + offset, length})) next = LOST;
         client->stream_credit -= (int64_t)length;
         client->connection_credit -= (int64_t)length;
         client->counters.request_bytes += length;
         offset += length;
     }
+    // Refused while it was still being sent: the server can forget the stream.
+    if (next == REFUSED && client->opened_stream == STREAM) send_cancel(client, CANCEL_CALLER);
     buffer_free(&message);
     return next;
 }
@@ -167,33 +179,63 @@ static step account(client_t *client, size_t length) {
 static step take_credit(client_t *client, uint32_t stream, const uint8_t payload[4]) {
     uint32_t increment = (uint32_t)payload[0] << 24 | (uint32_t)payload[1] << 16 | (uint32_t)payload[2] << 8 | payload[3];
     if (increment == 0) return violated(client, PROTOCOL_ERROR, "a CREDIT of 0");
-    int64_t *credit = stream == 0 ? &client->connection_credit : &client->stream_credit;
-    if (increment > INT32_MAX || *credit + increment > INT32_MAX) {
-        return violated(client, FLOW_CONTROL_ERROR, "credit above 2^31 - 1");
-    }
-    *credit += increment;
+    if (increment > INT32_MAX) return violated(client, FLOW_CONTROL_ERROR, "a CREDIT above 2^31 - 1");
     client->counters.credits_received += 1;
+    if (stream == STREAM && client->request_sent) return CONTINUE;  // nothing is left to send there
+    int64_t *credit = stream == 0 ? &client->connection_credit : &client->stream_credit;
+    if (*credit + increment > INT32_MAX) return violated(client, FLOW_CONTROL_ERROR, "credit above 2^31 - 1");
+    *credit += increment;
     return CONTINUE;
 }
 
 // ---- what we receive --------------------------------------------------------------------------------------------------
 
-static step take_welcome(client_t *client, bytes_t body) {
-    pb_value value, limit;
-    while (pb_next(&body, &value)) {
-        if (value.number == 1 && value.value != 1) return violated(client, PROTOCOL_ERROR, "WELCOME with another version");
-        if (value.number == 3) client->lz4 = client->options->compress && (value.value & FEATURE_LZ4);
-        if (value.number != 2) continue;
-        while (pb_next(&value.bytes, &limit)) {
-            if (limit.value == 0) continue;
-            if (limit.number == 1 && limit.value < DEFAULT_FRAME_BYTES) client->max_frame_bytes = (uint32_t)limit.value;
-            if (limit.number == 2) client->max_message_bytes = (uint32_t)limit.value;
-            if (limit.number == 4) client->stream_credit = (int64_t)limit.value;
-            if (limit.number == 5) client->connection_credit = (int64_t)limit.value;
-        }
+// What a WELCOME may say; 0 stands for the protocol's default.
+static bool limit_in_range(uint32_t number, uint64_t value) {
+    switch (number) {
+        case 1: return value >= DEFAULT_FRAME_BYTES && value <= 0xffffff;
+        case 4: return value >= DEFAULT_STREAM_CREDIT && value <= INT32_MAX;
+        case 5: return value >= DEFAULT_CONNECTION_CREDIT && value <= INT32_MAX;
+        default: return true;
     }
-    client->state = AWAITING_BEGIN;
+}
+
+static step take_limits(client_t *client, bytes_t limits) {
+    pb_value limit;
+    while (pb_next(&limits, &limit)) {
+        if (limit.value == 0) continue;
+        if (!limit_in_range(limit.number, limit.value)) return violated(client, PROTOCOL_ERROR, "WELCOME with a limit out of its range");
+        // Our frames never use more than the default of max_frame_bytes.
+        if (limit.number == 2) client->max_message_bytes = (uint32_t)limit.value;
+        if (limit.number == 4) client->stream_credit = (int64_t)limit.value;
+        if (limit.number == 5) client->connection_credit = (int64_t)limit.value;
+    }
     return CONTINUE;
+}
+
+static step take_welcome(client_t *client, bytes_t body) {
+    pb_value value;
+    uint64_t version = 0;
+    step next = CONTINUE;
+    while (pb_next(&body, &value)) {
+        if (value.number == 1) version = value.value;
+        if (value.number == 2 && next == CONTINUE) next = take_limits(client, value.bytes);
+        if (value.number == 3) client->lz4 = client->options->compress && (value.value & FEATURE_LZ4);
+    }
+    if (version != 1) return violated(client, UNSUPPORTED_VERSION, "WELCOME with a version that was not offered");
+    client->state = AWAITING_BEGIN;
+    return next;
+}
+
+// Streams above the last one that was accepted never will be.
+static step take_goaway(client_t *client, bytes_t body) {
+    pb_value value;
+    uint64_t last_stream = 0;
+    report_goaway(client->options->report, body);
+    while (pb_next(&body, &value)) {
+        if (value.number == 1) last_stream = value.value;
+    }
+    return last_stream < STREAM ? REFUSED : CONTINUE;
 }
 
 static void write_item(client_t *client, uint64_t kind, bytes_t name, bytes_t data) {
@@ -273,16 +315,18 @@ static step take_result(client_t *client, frame_header header, bytes_t fragment)
 }
 
 // Whether the frame may come now. RESULT and DELTA exclude each other; END needs the answer to be whole.
-static bool in_order(const client_t *client, uint8_t type) {
+static bool in_order(const client_t *client, frame_header header) {
     bool result_open = client->result_begun && client->state != WHOLE;
-    switch (type) {
-        case WELCOME: return client->state == AWAITING_WELCOME;
-        case BEGIN: return client->state == AWAITING_BEGIN;
+    if (client->state == AWAITING_WELCOME) {
+        return header.type == WELCOME || header.type == GOAWAY || (header.type == ERROR && header.stream == 0);
+    }
+    switch (header.type) {
+        case WELCOME: return false;
+        case BEGIN: return client->state == AWAITING_BEGIN && client->request_sent;
         case DELTA: return (client->state == BEGUN || client->state == STREAMING) && !client->result_begun;
         case RESULT: return client->state == BEGUN;
         case END: return client->state >= BEGUN && !result_open;
-        case ERROR: return true;
-        default: return client->state != AWAITING_WELCOME;
+        default: return true;
     }
 }
 
@@ -302,8 +346,8 @@ static const pb_schema *schema_of(uint8_t type) {
 static step handle(client_t *client, frame_header header, bytes_t payload) {
     FILE *report = client->options->report;
     if (header.type < HELLO || header.type > GOAWAY) return CONTINUE;
-    if (!in_order(client, header.type)) return violated(client, PROTOCOL_ERROR, "a frame out of order");
-    if (header.stream > STREAM) return violated(client, PROTOCOL_ERROR, "a frame on a stream that was never opened");
+    if (!in_order(client, header)) return violated(client, PROTOCOL_ERROR, "a frame out of order");
+    if (header.stream > client->opened_stream) return violated(client, PROTOCOL_ERROR, "a frame on a stream that was never opened");
     const pb_schema *schema = schema_of(header.type);
     const char *error = schema ? pb_validate(schema, payload, PB_ELEMENT_LIMIT) : NULL;
     if (error) {
@@ -328,7 +372,7 @@ static step handle(client_t *client, frame_header header, bytes_t payload) {
         case ERROR: report_error(report, payload); return REFUSED;
         case CREDIT: return take_credit(client, header.stream, payload.data);
         case PING: return send_frame(client, PONG, 0, 0, payload) ? CONTINUE : LOST;
-        case GOAWAY: report_goaway(report, payload); return CONTINUE;  // our stream ends first, or with an ERROR
+        case GOAWAY: return take_goaway(client, payload);
         default: return CONTINUE;
     }
 }
@@ -363,7 +407,6 @@ outcome chat(tls_connection *connection, const chat_options *options) {
         .options = options,
         .stream_credit = DEFAULT_STREAM_CREDIT,
         .connection_credit = DEFAULT_CONNECTION_CREDIT,
-        .max_frame_bytes = DEFAULT_FRAME_BYTES,
         .max_message_bytes = DEFAULT_MESSAGE_BYTES,
         .stream_window_size = options->stream_credit ? options->stream_credit : DEFAULT_STREAM_CREDIT,
         .connection_window = DEFAULT_CONNECTION_CREDIT,

@@ -18,13 +18,14 @@ enum {
     DEFAULT_MESSAGE_BYTES = 16777216,
     DEFAULT_STREAM_CREDIT = 262144,
     DEFAULT_CONNECTION_CREDIT = 1048576,
-    COMPRESSION_THRESHOLD = 512,      // shorter payloads are not worth it; our choice
+    COMPRESSION_THRESHOLD = 512,      // below, it is rarely worth the time
+    MIN_STREAM_CREDIT = 16384,        // that a HELLO may ask for
 };
 
 enum { FEATURE_LZ4 = 1 };
 
 // Codes of error-codes.json that a client sends.
-enum { PROTOCOL_ERROR = 100, FRAME_TOO_LARGE = 101, BAD_COMPRESSION = 102, FLOW_CONTROL_ERROR = 103 };
+enum { PROTOCOL_ERROR = 100, FRAME_TOO_LARGE = 101, BAD_COMPRESSION = 102, FLOW_CONTROL_ERROR = 103, UNSUPPORTED_VERSION = 104 };
 
 typedef struct {
     uint32_t length;

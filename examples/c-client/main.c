@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client.h"
-#include "protobuf.h"
+#include "frame.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -15,7 +15,7 @@ static const char USAGE[] =
     "  --model NAME          (echo)\n"
     "  --whole               ask for the answer in one piece, not as a stream\n"
     "  --no-compression      do not offer LZ4\n"
-    "  --credit BYTES        what the gateway may send ahead on the stream (262144)\n"
+    "  --credit BYTES        what the gateway may send ahead on the stream (262144), at least 16384\n"
     "  --deadline MS         (the gateway's)\n"
     "The key comes from AGENTSHIELD_API_KEY. The answer's text goes to standard output, everything else to standard error.\n"
     "Exit status: 0 answered, 1 refused by the gateway, 2 usage, 3 no connection, 4 the gateway broke the protocol.\n";
@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
         } else if (strcmp(option, "--model") == 0 && has_value) {
             options.model = argv[++i];
         } else if (strcmp(option, "--credit") == 0 && has_value) {
-            if (!parse_number(argv[++i], &options.stream_credit)) return usage();
+            if (!parse_number(argv[++i], &options.stream_credit) || options.stream_credit < MIN_STREAM_CREDIT) return usage();
         } else if (strcmp(option, "--deadline") == 0 && has_value) {
             if (!parse_number(argv[++i], &options.deadline_ms)) return usage();
         } else if (strncmp(option, "--", 2) == 0 || options.text) {
