@@ -106,8 +106,8 @@ let support: [Target] = [
         name: "ScriptedProvider", dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL, argumentParser],
         path: "Tests/Support/ScriptedProvider", swiftSettings: settings),
     .executableTarget(
-        name: "GatewayBench", dependencies: ["Wire", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, argumentParser],
-        path: "Tests/Support/GatewayBench", swiftSettings: settings),
+        name: "GatewayBench", dependencies: ["Wire", "WireTransport", nioCore, nioPosix, nioSSL, nioTLS, argumentParser, deque],
+        path: "Tests/Support/GatewayBench", exclude: ["AllocationCounter"], swiftSettings: settings),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     .executableTarget(

@@ -71,6 +71,7 @@ struct GatewayService: Service {
         let readiness = Readiness()
         let listeners = Listeners(group: group, loops: loops, maxConnections: configuration.limits.maxConnections, logger: logger)
         let (channels, addresses) = try await open(listeners, readiness)
+        defer { addresses.authorityFile.map(ServerTLS.removeAuthority) }
         readiness.isReady = true
         announcement?(addresses)
         logger.notice(

@@ -43,4 +43,9 @@ struct ServerTLS {
         try Data(authority).write(to: file, options: .atomic)
         return file.path
     }
+
+    /// Nobody can use it once the gateway has gone. The folder was made for it alone.
+    static func removeAuthority(_ file: String) {
+        try? FileManager.default.removeItem(at: URL(fileURLWithPath: file).deletingLastPathComponent())
+    }
 }
