@@ -93,7 +93,8 @@ let gatewayTargets: [Target] = [
     .executableTarget(
         name: "AgentShieldGateway",
         dependencies: [
-            "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "Providers", "Scrubbing", "WireServer",
+            "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "Providers", "Scrubbing",
+            "WireServer",
             "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging, metrics,
             lifecycle, unixSignals, argumentParser,
         ],
@@ -123,17 +124,28 @@ let tests: [Target] = [
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded]),
     test(
         "ClientSDKTests",
-        ["AgentShield", "Wire", "WireTransport", "GatewayCrypto", nioCore, nioPosix, nioEmbedded, nioTLS, nioConcurrency, nioSSL, logging, lifecycle, tracing]),
+        [
+            "AgentShield", "Wire", "WireTransport", "GatewayCrypto", nioCore, nioPosix, nioEmbedded, nioTLS, nioConcurrency, nioSSL,
+            logging, lifecycle, tracing,
+        ]),
     test("ScrubbingTests", ["Scrubbing", "CPrefilter"]),
     test("JSONTests", ["GatewayJSON", nioCore]),
     test("CryptoTests", ["GatewayCrypto"]),
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
     test("ConfigurationTests", ["GatewayConfiguration", "GatewayCore", "GatewayCrypto"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", nioCore, nioEmbedded]),
-    test("ProvidersTests", ["Providers", "ProcessSupport", "ScriptedProvider", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioSSL, logging]),
+    test(
+        "ProvidersTests",
+        [
+            "Providers", "ProcessSupport", "ScriptedProvider", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1,
+            nioSSL, logging,
+        ]),
     test(
         "PipelineTests",
-        ["GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded, logging]),
+        [
+            "GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix,
+            nioEmbedded, logging,
+        ]),
     test("WireServerTests", ["WireServer", "Wire", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, logging]),
     test(
         "HTTPShimTests",
@@ -141,7 +153,8 @@ let tests: [Target] = [
     test(
         "EndToEndTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "Wire", "WireTransport", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "Wire", "WireTransport", nioCore, nioPosix, nioHTTP1, nioSSL,
+            nioTLS,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

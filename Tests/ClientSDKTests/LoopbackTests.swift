@@ -32,7 +32,9 @@ struct LoopbackTests {
 
     @Test("an unstreamed chat carries usage, cost, scrub counts and timings")
     func chat() async throws {
-        try await withGateway { $0.answer("You said: \($0.prompt)") } body: { gateway, client in
+        try await withGateway {
+            $0.answer("You said: \($0.prompt)")
+        } body: { gateway, client in
             let answer = try await client.chat(ChatRequest(model: "m", prompt: "hello"))
             #expect(answer.text == "You said: hello")
             #expect(answer.model == "real")
@@ -136,7 +138,9 @@ struct LoopbackTests {
     @Test("a stream that nobody reads is cancelled when it is dropped")
     func dropping() async throws {
         let requested = Recorder<Bool>()
-        try await withGateway { _ in requested.add(true) } body: { gateway, client in
+        try await withGateway { _ in
+            requested.add(true)
+        } body: { gateway, client in
             var stream: ChatStream? = client.stream(ChatRequest(model: "m", prompt: "p"))
             await requested.wait { !$0.isEmpty }
             #expect(stream != nil)
@@ -148,7 +152,9 @@ struct LoopbackTests {
     @Test("cancelling the task sends CANCEL and throws CancellationError")
     func cancellation() async throws {
         let requested = Recorder<Bool>()
-        try await withGateway { _ in requested.add(true) } body: { gateway, client in
+        try await withGateway { _ in
+            requested.add(true)
+        } body: { gateway, client in
             let task = Task { try await client.chat(ChatRequest(model: "m", prompt: "p")) }
             await requested.wait { !$0.isEmpty }
             task.cancel()
@@ -159,7 +165,9 @@ struct LoopbackTests {
 
     @Test("a deadline is told to the gateway and kept without it")
     func deadline() async throws {
-        try await withGateway { if $0.model != "silent" { $0.answer("ok") } } body: { gateway, client in
+        try await withGateway {
+            if $0.model != "silent" { $0.answer("ok") }
+        } body: { gateway, client in
             // The connection is there before the clock runs.
             _ = try await client.chat(ChatRequest(model: "m", prompt: "p"))
             let error = await #expect(throws: AgentShieldError.self) {
@@ -175,7 +183,9 @@ struct LoopbackTests {
     @Test("GOAWAY lets open calls end and takes new ones to another connection, without an error")
     func goAway() async throws {
         let held = Recorder<ScriptedRequest>()
-        try await withGateway { $0.model == "held" ? held.add($0) : $0.answer("new") } body: { gateway, client in
+        try await withGateway {
+            $0.model == "held" ? held.add($0) : $0.answer("new")
+        } body: { gateway, client in
             async let first = client.chat(ChatRequest(model: "held", prompt: "p"))
             await held.wait { !$0.isEmpty }
             gateway.goAway()
@@ -191,7 +201,9 @@ struct LoopbackTests {
 
     @Test("a client finds its way back when the gateway has cut the connection")
     func reconnect() async throws {
-        try await withGateway { $0.answer("ok") } body: { gateway, client in
+        try await withGateway {
+            $0.answer("ok")
+        } body: { gateway, client in
             for round in 1...3 {
                 let value = try await client.chat(ChatRequest(model: "m", prompt: "p")).text
                 #expect(value == "ok")
@@ -275,7 +287,9 @@ struct LoopbackTests {
 
     @Test("300 streams at once share one connection of 256, and all arrive")
     func manyStreams() async throws {
-        try await withGateway { $0.answer("answer to \($0.prompt)") } body: { gateway, client in
+        try await withGateway {
+            $0.answer("answer to \($0.prompt)")
+        } body: { gateway, client in
             let right = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<300 {
                     group.addTask {
@@ -310,7 +324,9 @@ struct LoopbackTests {
                     return "key-\($0)"
                 }
             }
-        }) { $0.answer("ok") } body: { gateway, client in
+        }) {
+            $0.answer("ok")
+        } body: { gateway, client in
             _ = try await client.chat(ChatRequest(model: "m", prompt: "p"))
             gateway.cut()
             await gateway.record.wait { $0.contains(.disconnected) }

@@ -80,7 +80,13 @@ enum CompleteFile {
         scrub:
           policies:
             strict:
-              kinds: {EMAIL: redact, CARD: block, IBAN: block, DNI: placeholder, NIE: placeholder, IPV4: ignore, SECRET: block}
+              kinds: {EMAIL: redact, CARD: block, IBAN: block, DNI: placeholder, NIE: placeholder, IPV4: ignore,
+                BIC: placeholder, CIF: placeholder, NSS: placeholder, PASSPORT: placeholder, SSN: placeholder,
+                ITIN: placeholder, NINO: placeholder, NHS: placeholder, NIR: placeholder, STEUER_ID: placeholder,
+                CODICE_FISCALE: placeholder, NIF_PT: placeholder, CPF: placeholder, CNPJ: placeholder,
+                CURP: placeholder, RFC: placeholder, AADHAAR: placeholder, PAN: placeholder, PHONE: placeholder,
+                IPV6: placeholder, MAC: placeholder, DATE_OF_BIRTH: placeholder, BTC: placeholder, ETH: placeholder,
+                URL_CREDENTIALS: redact, JWT: redact, PRIVATE_KEY: redact, PASSWORD: redact, SECRET: block}
               restore_in_tool_arguments: [create_ticket]
         cache: {max_bytes: 1MiB, max_entry_bytes: 64KiB, default_ttl: 5m, scope: user, max_waiters: 4}
         log: {level: debug, format: text}

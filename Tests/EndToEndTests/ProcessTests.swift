@@ -94,7 +94,9 @@ extension EndToEndTests {
                 defer { caller.close() }
                 #expect(try await caller.chat(Chat("echo")).isWhole)
                 #expect(stack.configuration.contains(#"id: "foreign""#))
-                let without = stack.configuration.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.contains(#"id: "foreign""#) }
+                let without = stack.configuration.split(separator: "\n", omittingEmptySubsequences: false).filter {
+                    !$0.contains(#"id: "foreign""#)
+                }
                 try Data(without.joined(separator: "\n").utf8).write(to: stack.configurationFile)
                 stack.gateway.kill(SIGHUP)
                 _ = try await stack.gateway.errorLine(containing: "configuration reloaded")
@@ -106,7 +108,9 @@ extension EndToEndTests {
         func silentClients() async throws {
             try await Stack.run(slowRequestTimeout: "1s") { stack in
                 let hello = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
-                for (port, bytes) in [(stack.tlsPort, ""), (stack.tlsPort, "\u{16}\u{3}\u{1}"), (stack.httpPort, ""), (stack.httpPort, hello)] {
+                for (port, bytes) in [
+                    (stack.tlsPort, ""), (stack.tlsPort, "\u{16}\u{3}\u{1}"), (stack.httpPort, ""), (stack.httpPort, hello),
+                ] {
                     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                         .connect(host: "127.0.0.1", port: port).get()
                     try await channel.writeAndFlush(ByteBuffer(string: bytes))
@@ -127,12 +131,17 @@ extension EndToEndTests {
                 #expect(accepted.status == .exited(0))
                 #expect(accepted.output.contains("good"))
 
-                let withoutPepper = try await ProductProcess.runToEnd("agentshield", arguments: check, environment: ["AGENTSHIELD_PEPPER": ""])
+                let withoutPepper = try await ProductProcess.runToEnd(
+                    "agentshield", arguments: check, environment: ["AGENTSHIELD_PEPPER": ""])
                 #expect(withoutPepper.status == .exited(78))
                 #expect(withoutPepper.errorOutput.contains("AGENTSHIELD_PEPPER"))
 
                 let bad = good.replacing("limits: {requests_per_minute: 6000000", with: "limits: {request_per_minute: 6000000")
-                let line = 1 + good.prefix(upTo: try #require(good.firstRange(of: "limits: {requests_per_minute: 6000000")).lowerBound).count { $0 == "\n" }
+                let line =
+                    1
+                    + good.prefix(upTo: try #require(good.firstRange(of: "limits: {requests_per_minute: 6000000")).lowerBound).count {
+                        $0 == "\n"
+                    }
                 try Data(bad.utf8).write(to: file)
                 for command in ["check", "serve"] {
                     let refused = try await ProductProcess.runToEnd(

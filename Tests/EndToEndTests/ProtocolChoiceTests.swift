@@ -62,7 +62,8 @@ extension EndToEndTests {
         private static func curl(_ stack: Stack, _ arguments: [String]) async throws -> String {
             let url = "https://localhost:\(stack.tlsPort)/v1/chat/completions"
             let common = [
-                "-sS", "-N", "--cacert", stack.authority, "-H", "authorization: Bearer \(stack.keys.main)", "-H", "content-type: application/json",
+                "-sS", "-N", "--cacert", stack.authority, "-H", "authorization: Bearer \(stack.keys.main)", "-H",
+                "content-type: application/json",
             ]
             return try await run("/usr/bin/curl", common + arguments + [url]).output
         }

@@ -89,9 +89,14 @@ extension EndToEndTests {
                 BadRequest(name: "NaN", body: chat(#""temperature":NaN"#), told: "400 malformed_body"),
                 BadRequest(name: "half a character", body: chat(#""user":"\ud800""#), told: "400 malformed_body"),
                 BadRequest(name: "a bomb", body: chat("\"x\":" + String(repeating: "[", count: 100_000)), told: "400 invalid_request"),
-                BadRequest(name: "a stream of bananas", body: chat(#""stream":"banana""#), told: "400 invalid_request", parameter: "stream"),
-                BadRequest(name: "messages that are none", body: #"{"model":"echo","messages":5}"#, told: "400 invalid_request", parameter: "messages"),
-                BadRequest(name: "no model", body: #"{"messages":[{"role":"user","content":"hi"}]}"#, told: "400 invalid_request", parameter: "model"),
+                BadRequest(
+                    name: "a stream of bananas", body: chat(#""stream":"banana""#), told: "400 invalid_request", parameter: "stream"),
+                BadRequest(
+                    name: "messages that are none", body: #"{"model":"echo","messages":5}"#, told: "400 invalid_request",
+                    parameter: "messages"),
+                BadRequest(
+                    name: "no model", body: #"{"messages":[{"role":"user","content":"hi"}]}"#, told: "400 invalid_request",
+                    parameter: "model"),
                 BadRequest(name: "two models", body: chat(#""model":"say:1""#), told: "400 malformed_body", parameter: "model"),
                 BadRequest(
                     name: "another type", type: "text/plain", body: chat(#""n":1"#), told: "400 invalid_request", parameter: "content-type"),
@@ -141,7 +146,8 @@ extension EndToEndTests {
                     Documented.invalidRequest.wire, "chat.extra_json"
                 ),
                 (
-                    Request(operation: .chat(ChatRequest(model: "echo", messages: [user], extraJSON: ByteBuffer(string: "{\"stream\":true}")))),
+                    Request(
+                        operation: .chat(ChatRequest(model: "echo", messages: [user], extraJSON: ByteBuffer(string: "{\"stream\":true}")))),
                     Documented.invalidRequest.wire, "chat.extra_json"
                 ),
             ]

@@ -40,7 +40,8 @@ extension EndToEndTests {
             return outcomes
         }()
 
-        @Test("each fault is told as documented, and the connection is kept unless an answer broke", arguments: Door.allCases, [false, true])
+        @Test(
+            "each fault is told as documented, and the connection is kept unless an answer broke", arguments: Door.allCases, [false, true])
         func faults(door: Door, streamed: Bool) async throws {
             let stack = try Stack.shared
             #expect(Set(Self.outcomes.keys) == Set(GatewayFile.faults))

@@ -13,7 +13,8 @@ import Testing
         let json = "{ \"id\" : \"x\",\n \"unknown\":null, \"é\":1.50 }\n"
         let limit = RateLimitStatus(limit: 10, remaining: 9, resetMilliseconds: 6_000)
         try connection.exchange.answer(
-            json, connection.exchange.head(scrubbed: [ScrubCount(kind: "EMAIL", count: 2), ScrubCount(kind: "IBAN", count: 1)], rateLimit: limit))
+            json,
+            connection.exchange.head(scrubbed: [ScrubCount(kind: "EMAIL", count: 2), ScrubCount(kind: "IBAN", count: 1)], rateLimit: limit))
         let response = try connection.response()
         #expect(response.status == 200)
         #expect(response.body == json)
@@ -213,7 +214,8 @@ import Testing
         backend.isStreamed = true
         let connection = try HTTP1Connection(backend)
         try connection.send(
-            "POST /v1/chat/completions HTTP/1.0\r\nx-api-key: \(ScriptedBackend.key)\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\n{}")
+            "POST /v1/chat/completions HTTP/1.0\r\nx-api-key: \(ScriptedBackend.key)\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\n{}"
+        )
         try connection.exchange.begin()
         try connection.exchange.send("{}")
         try connection.exchange.end()

@@ -75,20 +75,24 @@ import Testing
         #expect(try connection.response().status == 417)
     }
 
-    @Test("JSON's media types, or none, are taken", arguments: [
-        "content-type: application/json", "content-type: application/json; charset=utf-8", "Content-Type: Application/JSON",
-        "content-type: application/vnd.api+json", "x-none: 1",
-    ])
+    @Test(
+        "JSON's media types, or none, are taken",
+        arguments: [
+            "content-type: application/json", "content-type: application/json; charset=utf-8", "Content-Type: Application/JSON",
+            "content-type: application/vnd.api+json", "x-none: 1",
+        ])
     func acceptsType(header: String) throws {
         let connection = try connection()
         try connection.post("{}", [header])
         #expect(connection.backend.exchanges.count == 1)
     }
 
-    @Test("another media type is a 400 and a compressed body a 415, each naming its header", arguments: [
-        ("content-type: text/plain", 400), ("content-type: application/x-www-form-urlencoded", 400), ("content-encoding: gzip", 415),
-        ("content-encoding: br", 415),
-    ])
+    @Test(
+        "another media type is a 400 and a compressed body a 415, each naming its header",
+        arguments: [
+            ("content-type: text/plain", 400), ("content-type: application/x-www-form-urlencoded", 400), ("content-encoding: gzip", 415),
+            ("content-encoding: br", 415),
+        ])
     func refusesType(header: String, status: Int) throws {
         let connection = try connection()
         try connection.post("{}", [header])
@@ -113,7 +117,9 @@ import Testing
         #expect(connection.backend.mostReservedBytes == 0)
     }
 
-    @Test("a length beyond all numbers is a 413 or a bad request, never a crash", arguments: ["9223372036854775808", "99999999999999999999999"])
+    @Test(
+        "a length beyond all numbers is a 413 or a bad request, never a crash",
+        arguments: ["9223372036854775808", "99999999999999999999999"])
     func refusesHugeLength(length: String) throws {
         let connection = try connection()
         try connection.send(head + "content-length: \(length)\r\n\r\n")

@@ -56,14 +56,16 @@ import Testing
 }
 
 @Suite struct HygieneTests {
-    @Test("what is not HTTP is a 400 in the error shape, and the connection closes", arguments: [
-        "\u{16}\u{3}\u{1}\u{2}\u{0}", "GET\r\n\r\n", "GET / HTTP/3.7\r\n\r\n", "GET / HTTP/1.1\r\nbad header: x\r\n\r\n",
-        "GET / HTTP/1.1\r\nx: a\rb\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
-        "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
-        "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
-        "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: -2\r\n\r\n{}",
-        "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2x\r\n\r\n{}",
-    ])
+    @Test(
+        "what is not HTTP is a 400 in the error shape, and the connection closes",
+        arguments: [
+            "\u{16}\u{3}\u{1}\u{2}\u{0}", "GET\r\n\r\n", "GET / HTTP/3.7\r\n\r\n", "GET / HTTP/1.1\r\nbad header: x\r\n\r\n",
+            "GET / HTTP/1.1\r\nx: a\rb\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
+            "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
+            "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
+            "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: -2\r\n\r\n{}",
+            "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2x\r\n\r\n{}",
+        ])
     func refusesGarbage(text: String) throws {
         let connection = try HTTP1Connection()
         try connection.send(text)
@@ -79,7 +81,8 @@ import Testing
     func brokenChunk() throws {
         let connection = try HTTP1Connection()
         try connection.send(
-            "POST /v1/chat/completions HTTP/1.1\r\nx-api-key: \(ScriptedBackend.key)\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n")
+            "POST /v1/chat/completions HTTP/1.1\r\nx-api-key: \(ScriptedBackend.key)\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n"
+        )
         #expect(try connection.response().status == 400)
         #expect(connection.backend.reservedBytes == 0)
         #expect(connection.isClosed)
@@ -95,10 +98,13 @@ import Testing
         #expect(connection.isClosed)
     }
 
-    @Test("headers are bounded in length, sum and number", arguments: [
-        "x: \(String(repeating: "a", count: 17_000))\r\n", String(repeating: "x: \(String(repeating: "a", count: 8_000))\r\n", count: 9),
-        String(repeating: "x: a\r\n", count: 129),
-    ])
+    @Test(
+        "headers are bounded in length, sum and number",
+        arguments: [
+            "x: \(String(repeating: "a", count: 17_000))\r\n",
+            String(repeating: "x: \(String(repeating: "a", count: 8_000))\r\n", count: 9),
+            String(repeating: "x: a\r\n", count: 129),
+        ])
     func boundsHeaders(headers: String) throws {
         let connection = try HTTP1Connection()
         try connection.send("GET /healthz HTTP/1.1\r\n\(headers)\r\n")

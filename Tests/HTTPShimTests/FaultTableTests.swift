@@ -42,7 +42,9 @@ import Testing
     @Test("a limit tells how long to wait, never more than SDKs will, and what is left")
     func tellsLimit() throws {
         let connection = try HTTP1Connection()
-        for (wait, seconds, milliseconds) in [(1_500, "2", "1500"), (3_600_000, "120", "120000"), (0, "0", "0")] as [(Int64, String, String)] {
+        for (wait, seconds, milliseconds) in [(1_500, "2", "1500"), (3_600_000, "120", "120000"), (0, "0", "0")]
+            as [(Int64, String, String)]
+        {
             try connection.post("{}")
             try connection.exchange.fail(
                 Fault(.rateLimited, origin: .gateway, message: "m", retryAfterMilliseconds: wait),
@@ -65,14 +67,18 @@ import Testing
         #expect(try connection.response().status == 422)
     }
 
-    @Test("durations read as OpenAI writes them", arguments: [
-        (0, "0ms"), (999, "999ms"), (1_000, "1s"), (1_050, "1.05s"), (60_000, "1m0s"), (3_661_500, "1h1m1.5s"), (-5, "0ms"),
-    ] as [(Int64, String)])
+    @Test(
+        "durations read as OpenAI writes them",
+        arguments: [
+            (0, "0ms"), (999, "999ms"), (1_000, "1s"), (1_050, "1.05s"), (60_000, "1m0s"), (3_661_500, "1h1m1.5s"), (-5, "0ms"),
+        ] as [(Int64, String)])
     func durations(milliseconds: Int64, text: String) {
         #expect(HeaderText.duration(milliseconds: milliseconds) == text)
     }
 
-    @Test("money reads with nine decimals", arguments: [(0, "0.000000000"), (1, "0.000000001"), (12_345_678_901, "12.345678901")] as [(UInt64, String)])
+    @Test(
+        "money reads with nine decimals",
+        arguments: [(0, "0.000000000"), (1, "0.000000001"), (12_345_678_901, "12.345678901")] as [(UInt64, String)])
     func dollars(nano: UInt64, text: String) {
         #expect(HeaderText.dollars(nano) == text)
     }

@@ -30,7 +30,9 @@ final class HTTP1Connection {
     }
 
     func post(_ body: String, _ headers: [String] = [], path: String = "/v1/chat/completions") throws {
-        let lines = ["POST \(path) HTTP/1.1", "host: gateway", "authorization: Bearer \(ScriptedBackend.key)", "content-length: \(body.utf8.count)"]
+        let lines = [
+            "POST \(path) HTTP/1.1", "host: gateway", "authorization: Bearer \(ScriptedBackend.key)", "content-length: \(body.utf8.count)",
+        ]
         try send((lines + headers).joined(separator: "\r\n") + "\r\n\r\n" + body)
     }
 

@@ -62,7 +62,8 @@ final class HTTP2Connection {
 
     /// Opens a stream and sends a request's head, and its body if there is one.
     func open(
-        _ method: HTTPMethod = .POST, _ path: String = "/v1/chat/completions", _ headers: [(String, String)] = [("x-api-key", ScriptedBackend.key)],
+        _ method: HTTPMethod = .POST, _ path: String = "/v1/chat/completions",
+        _ headers: [(String, String)] = [("x-api-key", ScriptedBackend.key)],
         body: String? = "{}", isReading: Bool = true, ends: Bool = true
     ) throws -> ClientStream {
         let promise = client.eventLoop.makePromise(of: (any Channel).self)

@@ -233,9 +233,12 @@ import Testing
         #expect(!connection.server.isActive)
     }
 
-    @Test("what is not HTTP/2 ends the connection, not the process", arguments: [
-        "GET /v1/models HTTP/1.1\r\nhost: gateway\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\u{1}\u{2}\u{3}garbage that is no frame at all",
-    ])
+    @Test(
+        "what is not HTTP/2 ends the connection, not the process",
+        arguments: [
+            "GET /v1/models HTTP/1.1\r\nhost: gateway\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\u{1}\u{2}\u{3}garbage that is no frame at all",
+        ])
     func refusesGarbage(text: String) throws {
         let backend = ScriptedBackend()
         let server = EmbeddedChannel()

@@ -87,6 +87,7 @@ import Testing
 extension ScriptedBackend {
     /// Answers in the event loop's next tick, as the pipeline does at the earliest.
     fileprivate func answerLater(_ exchange: ScriptedExchange) {
+        // swift-format-ignore: NeverForceUnwrap
         let bound = NIOLoopBound(exchange, eventLoop: MultiThreadedEventLoopGroup.currentEventLoop!)
         bound.eventLoop.execute { bound.value.answer() }
     }

@@ -9,11 +9,13 @@ import Testing
     private let settings = DoorSettings(maxRequestBytes: 100)
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
     private let fault = Fault(.unauthenticated, origin: .downstream, message: "No.")
+    // swift-format-ignore: NeverForceUnwrap
     private let summary = AnswerSummary(requestID: RequestID("req_00000000000000000000000000000001")!)
     private let chunk = AnswerChunk(raw: ByteBuffer(string: "{}"))
     private var head: AnswerHead {
         AnswerHead(
-            requestID: summary.requestID, model: "m", provider: "p", cache: .miss, routeReason: "exact", createdUnixSeconds: 0, scrubbed: [],
+            requestID: summary.requestID, model: "m", provider: "p", cache: .miss, routeReason: "exact", createdUnixSeconds: 0,
+            scrubbed: [],
             rateLimit: nil)
     }
 
@@ -102,7 +104,8 @@ import Testing
     func drainsShort(length: Int) {
         var machine = machine()
         let framing = BodyFraming(length: length)
-        #expect(machine.headReceived(.failure(fault), framing: framing, settings: settings, now: start) == .respond(fault, nil, closing: false))
+        #expect(
+            machine.headReceived(.failure(fault), framing: framing, settings: settings, now: start) == .respond(fault, nil, closing: false))
         #expect(machine.bodyReceived(length, now: start) == .none)
         #expect(machine.requestEnded(now: start) == .none)
         #expect(machine.headReceived(.success(true), framing: BodyFraming(length: 2), settings: settings, now: start) == .none)
@@ -112,7 +115,8 @@ import Testing
     func drainsLong(length: Int?) {
         var machine = machine()
         let framing = BodyFraming(length: length)
-        #expect(machine.headReceived(.failure(fault), framing: framing, settings: settings, now: start) == .respond(fault, nil, closing: true))
+        #expect(
+            machine.headReceived(.failure(fault), framing: framing, settings: settings, now: start) == .respond(fault, nil, closing: true))
         #expect(machine.bodyReceived(70_000, now: start) == .none)
         #expect(machine.answerFlushed() == .none)
         #expect(machine.deadline == start + ShimLimits.lingerTimeout)

@@ -12,18 +12,22 @@ import Testing
         return (try connection.response(), connection.backend)
     }
 
-    @Test("a key is taken from each header that SDKs use", arguments: [
-        "authorization: Bearer sk-good\r\n", "Authorization: bearer   sk-good \r\n", "x-api-key: sk-good\r\n", "api-key: sk-good\r\n",
-        "authorization: Bearer sk-good\r\nx-api-key: sk-good\r\n",
-    ])
+    @Test(
+        "a key is taken from each header that SDKs use",
+        arguments: [
+            "authorization: Bearer sk-good\r\n", "Authorization: bearer   sk-good \r\n", "x-api-key: sk-good\r\n", "api-key: sk-good\r\n",
+            "authorization: Bearer sk-good\r\nx-api-key: sk-good\r\n",
+        ])
     func accepts(headers: String) throws {
         #expect(try answer(headers).0.status == 200)
     }
 
-    @Test("no key, a wrong one, or two different ones are a 401", arguments: [
-        "", "authorization: Bearer wrong\r\n", "authorization: Bearer\r\n", "authorization: Basic c2s6\r\n", "x-api-key:\r\n",
-        "authorization: Bearer sk-good\r\nx-api-key: sk-other\r\n", "x-api-key: sk-good\r\nx-api-key: sk-other\r\n",
-    ])
+    @Test(
+        "no key, a wrong one, or two different ones are a 401",
+        arguments: [
+            "", "authorization: Bearer wrong\r\n", "authorization: Bearer\r\n", "authorization: Basic c2s6\r\n", "x-api-key:\r\n",
+            "authorization: Bearer sk-good\r\nx-api-key: sk-other\r\n", "x-api-key: sk-good\r\nx-api-key: sk-other\r\n",
+        ])
     func refuses(headers: String) throws {
         let (response, _) = try answer(headers)
         #expect(response.status == 401)
@@ -56,9 +60,11 @@ import Testing
         return try connection.response(toHead: method == "HEAD")
     }
 
-    @Test("chat requests reach the pipeline with and without /v1, whatever the query", arguments: [
-        "/v1/chat/completions", "/chat/completions", "/v1/chat/completions?api-version=1", "http://gateway/v1/chat/completions",
-    ])
+    @Test(
+        "chat requests reach the pipeline with and without /v1, whatever the query",
+        arguments: [
+            "/v1/chat/completions", "/chat/completions", "/v1/chat/completions?api-version=1", "http://gateway/v1/chat/completions",
+        ])
     func chat(path: String) throws {
         let connection = try HTTP1Connection()
         try connection.post("{}", path: path)
@@ -77,9 +83,11 @@ import Testing
         #expect(try status("/models").body == response.body)
     }
 
-    @Test("one model is shown by its name, with slashes and percent-encoding", arguments: [
-        "/v1/models/org/model%20name", "/v1/models/org%2Fmodel%20name", "/models/org%2fmodel%20name?x=1",
-    ])
+    @Test(
+        "one model is shown by its name, with slashes and percent-encoding",
+        arguments: [
+            "/v1/models/org/model%20name", "/v1/models/org%2Fmodel%20name", "/models/org%2fmodel%20name?x=1",
+        ])
     func showsModel(path: String) throws {
         #expect(try status(path).body == #"{"id":"org/model name","object":"model","created":0,"owned_by":"local"}"#)
     }
@@ -188,30 +196,39 @@ import Testing
         return try connection.exchange.request
     }
 
-    @Test("the cache is controlled by its own header, or else by cache-control", arguments: [
-        (["x-agentshield-cache: on"], CacheDirective.use), (["x-agentshield-cache: OFF"], .off), (["x-agentshield-cache: refresh"], .refresh),
-        (["x-agentshield-cache: only"], .only), (["cache-control: no-store"], .off), (["cache-control: max-age=0, no-cache"], .refresh),
-        (["cache-control: no-cache", "cache-control: no-store"], .off), (["cache-control: no-store", "x-agentshield-cache: on"], .use),
-        (["cache-control: private"], .modelDefault), ([], .modelDefault),
-    ])
+    @Test(
+        "the cache is controlled by its own header, or else by cache-control",
+        arguments: [
+            (["x-agentshield-cache: on"], CacheDirective.use), (["x-agentshield-cache: OFF"], .off),
+            (["x-agentshield-cache: refresh"], .refresh),
+            (["x-agentshield-cache: only"], .only), (["cache-control: no-store"], .off), (["cache-control: max-age=0, no-cache"], .refresh),
+            (["cache-control: no-cache", "cache-control: no-store"], .off), (["cache-control: no-store", "x-agentshield-cache: on"], .use),
+            (["cache-control: private"], .modelDefault), ([], .modelDefault),
+        ])
     func cache(headers: [String], directive: CacheDirective) throws {
         #expect(try request(headers).cache == directive)
     }
 
-    @Test("the caller's patience is its deadline, or else its SDK's read timeout", arguments: [
-        (["x-agentshield-deadline-ms: 1500"], TimeAmount.milliseconds(1500)), (["x-stainless-read-timeout: 600"], .seconds(600)),
-        (["x-stainless-read-timeout: 0.25"], .milliseconds(250)), (["x-stainless-read-timeout: 600.0", "x-agentshield-deadline-ms: 20"], .milliseconds(20)),
-        (["x-agentshield-deadline-ms: 99999999999999999999"], .hours(24)), ([], nil),
-    ] as [([String], TimeAmount?)])
+    @Test(
+        "the caller's patience is its deadline, or else its SDK's read timeout",
+        arguments: [
+            (["x-agentshield-deadline-ms: 1500"], TimeAmount.milliseconds(1500)), (["x-stainless-read-timeout: 600"], .seconds(600)),
+            (["x-stainless-read-timeout: 0.25"], .milliseconds(250)),
+            (["x-stainless-read-timeout: 600.0", "x-agentshield-deadline-ms: 20"], .milliseconds(20)),
+            (["x-agentshield-deadline-ms: 99999999999999999999"], .hours(24)), ([], nil),
+        ] as [([String], TimeAmount?)])
     func timeout(headers: [String], timeout: TimeAmount?) throws {
         #expect(try request(headers).timeout == timeout)
     }
 
-    @Test("a control that cannot be followed is a 400 that names its header", arguments: [
-        "x-agentshield-cache: maybe", "x-agentshield-deadline-ms: soon", "x-agentshield-deadline-ms: 0", "x-agentshield-deadline-ms: -1",
-        "x-agentshield-deadline-ms: 1.2.3", "x-agentshield-deadline-ms:", "x-stainless-read-timeout: NaN",
-        "x-agentshield-cache: on\r\nx-agentshield-cache: off",
-    ])
+    @Test(
+        "a control that cannot be followed is a 400 that names its header",
+        arguments: [
+            "x-agentshield-cache: maybe", "x-agentshield-deadline-ms: soon", "x-agentshield-deadline-ms: 0",
+            "x-agentshield-deadline-ms: -1",
+            "x-agentshield-deadline-ms: 1.2.3", "x-agentshield-deadline-ms:", "x-stainless-read-timeout: NaN",
+            "x-agentshield-cache: on\r\nx-agentshield-cache: off",
+        ])
     func badControl(header: String) throws {
         let connection = try HTTP1Connection()
         try connection.post("{}", [header])
@@ -235,7 +252,8 @@ import Testing
         let request = try request(["traceparent: \(valid)", "tracestate: a=1", "tracestate: b=2"])
         #expect(request.traceparent == valid)
         #expect(request.tracestate == "a=1,b=2")
-        for invalid in ["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", "00-short-b7ad6b7169203331-01", "x", valid.uppercased()] {
+        for invalid in ["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", "00-short-b7ad6b7169203331-01", "x", valid.uppercased()]
+        {
             let request = try self.request(["traceparent: \(invalid)", "tracestate: a=1"])
             #expect(request.traceparent == nil)
             #expect(request.tracestate == nil)

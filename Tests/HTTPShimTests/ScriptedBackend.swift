@@ -11,7 +11,8 @@ final class ScriptedBackend: ShimBackend {
 
     static func principal(tenant: String) -> Principal {
         Principal(
-            keyID: "key_1", tenant: tenant, scrub: ScrubRules(name: "none", version: "1", policy: ScrubPolicy(), toolsWithRestoredArguments: []))
+            keyID: "key_1", tenant: tenant,
+            scrub: ScrubRules(name: "none", version: "1", policy: ScrubPolicy(), toolsWithRestoredArguments: []))
     }
 
     var settings = DoorSettings()
@@ -35,6 +36,7 @@ final class ScriptedBackend: ShimBackend {
 
     func makeRequestID() -> RequestID {
         defer { nextID += 1 }
+        // swift-format-ignore: NeverForceUnwrap
         var id = RequestID("req_00000000000000000000000000000000")!
         id.low = nextID
         return id
@@ -107,7 +109,8 @@ final class ScriptedExchange: ShimExchange {
         rateLimit: RateLimitStatus? = nil
     ) -> AnswerHead {
         AnswerHead(
-            requestID: request.id, model: model, provider: provider, cache: .miss, routeReason: routeReason, createdUnixSeconds: 1_700_000_000,
+            requestID: request.id, model: model, provider: provider, cache: .miss, routeReason: routeReason,
+            createdUnixSeconds: 1_700_000_000,
             scrubbed: scrubbed, rateLimit: rateLimit)
     }
 

@@ -34,8 +34,10 @@ struct DocumentGenerator {
     }
 
     private static let fragments = [
-        "\"", "\\", "\\u", "\\u00", "\\ud83d", "\\ude00", "\\u0022", "{", "}", "[", "]", ",", ":", "null", "true", "false", "-", "+", ".", "e", "0", "00",
-        "1e5", "1e999", "-0.0", "0.1E-7", "9007199254740993", "\n", "\t", " ", "/**/", "NaN", "\"a\":", "\u{FEFF}", "\u{0}", "é", "😀", ",,", "[]", "{}",
+        "\"", "\\", "\\u", "\\u00", "\\ud83d", "\\ude00", "\\u0022", "{", "}", "[", "]", ",", ":", "null", "true", "false", "-", "+", ".",
+        "e", "0", "00",
+        "1e5", "1e999", "-0.0", "0.1E-7", "9007199254740993", "\n", "\t", " ", "/**/", "NaN", "\"a\":", "\u{FEFF}", "\u{0}", "é", "😀", ",,",
+        "[]", "{}",
     ]
 
     private mutating func space(into text: inout [UInt8]) {
@@ -87,7 +89,8 @@ struct DocumentGenerator {
         case 4:
             let value = Double(bitPattern: random.next())
             return value.isFinite && abs(value) > 1e-300 ? value.description : "0.0"
-        default: return "\(random.below(1000)).\(random.below(1000))\(random.pick(["e", "E"]))\(random.pick(["", "+", "-"]))\(random.below(250))"
+        default:
+            return "\(random.below(1000)).\(random.below(1000))\(random.pick(["e", "E"]))\(random.pick(["", "+", "-"]))\(random.below(250))"
         }
     }
 

@@ -79,7 +79,8 @@ struct HostileDocumentTests {
     @Test("UTF-8 is what the standard library says it is, for every lead and second byte")
     func utf8() {
         let tails: [[UInt8]] = [
-            [], [0x61], [0x80], [0xBF], [0x80, 0x80], [0xBF, 0xBF], [0x80, 0x61], [0x7F, 0x80], [0xC0, 0x80], [0x80, 0xC0], [0x80, 0x80, 0x80],
+            [], [0x61], [0x80], [0xBF], [0x80, 0x80], [0xBF, 0xBF], [0x80, 0x61], [0x7F, 0x80], [0xC0, 0x80], [0x80, 0xC0],
+            [0x80, 0x80, 0x80],
         ]
         var index = JSONIndex()
         for lead in UInt8(0x80) ... .max {
@@ -122,7 +123,9 @@ struct HostileDocumentTests {
             + "3028641669288791094655554785194040263065748867150582068190890200070838367627385484581771153176447573027"
             + "0069855571366959622842914819860834936475292719074168444365510704342711559699508093042880177904174497792"
         let below = String(threshold.dropLast()) + "1"
-        for shape in [below, "-" + below, below + ".9", below + "." + String(repeating: "9", count: 2000), "0.\(below)e309", below + "000e-3"] {
+        for shape in [
+            below, "-" + below, below + ".9", below + "." + String(repeating: "9", count: 2000), "0.\(below)e309", below + "000e-3",
+        ] {
             #expect(fault(in: shape) == nil)
         }
         for shape in [threshold, "-" + threshold, threshold + ".0", "0.000\(threshold)e312", threshold + "00000e-5", "1" + below] {

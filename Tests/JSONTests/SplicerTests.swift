@@ -9,6 +9,7 @@ struct SplicerTests {
         try read(document) { try change($0, &splicer) }
         var output = ByteBuffer(string: "before ")
         splicer.write(ByteBuffer(string: document), into: &output)
+        // swift-format-ignore: NeverForceUnwrap
         return String(buffer: output.getSlice(at: 7, length: output.readableBytes - 7)!)
     }
 

@@ -111,7 +111,8 @@ struct ValueTests {
     func integers() throws {
         let cases: [(String, Int64?)] = [
             ("0", 0), ("-0", 0), ("9223372036854775807", .max), ("-9223372036854775808", .min), ("9223372036854775808", nil),
-            ("-9223372036854775809", nil), ("18446744073709551616", nil), ("100000000000000000000", nil), ("1.0", nil), ("1e3", nil), ("\"1\"", nil),
+            ("-9223372036854775809", nil), ("18446744073709551616", nil), ("100000000000000000000", nil), ("1.0", nil), ("1e3", nil),
+            ("\"1\"", nil),
         ]
         for (document, value) in cases {
             try read(document) { #expect($0.int == value, "\(document)") }
@@ -122,9 +123,11 @@ struct ValueTests {
     func doubles() throws {
         let halfway = "9007199254740993"
         let cases: [(String, Double)] = [
-            ("0", 0), ("1", 1), ("-1.5", -1.5), ("0.1", 0.1), ("1e22", 1e22), ("1e23", 1e23), ("123456789012345678", 123_456_789_012_345_680),
+            ("0", 0), ("1", 1), ("-1.5", -1.5), ("0.1", 0.1), ("1e22", 1e22), ("1e23", 1e23),
+            ("123456789012345678", 123_456_789_012_345_680),
             ("1.7976931348623157e308", .greatestFiniteMagnitude), ("1.7976931348623158079e308", .greatestFiniteMagnitude),
-            ("5e-324", .leastNonzeroMagnitude), ("2.4703282292062327e-324", 0), ("2.4703282292062328e-324", .leastNonzeroMagnitude), ("1e-400", 0), ("0e400", 0),
+            ("5e-324", .leastNonzeroMagnitude), ("2.4703282292062327e-324", 0), ("2.4703282292062328e-324", .leastNonzeroMagnitude),
+            ("1e-400", 0), ("0e400", 0),
             ("2.2250738585072011e-308", .leastNormalMagnitude.nextDown), ("0.000000000000000000000000000000000000000001e42", 1),
             (halfway, 9_007_199_254_740_992), (halfway + "." + String(repeating: "0", count: 900), 9_007_199_254_740_992),
             (halfway + "." + String(repeating: "0", count: 900) + "1", 9_007_199_254_740_994),
@@ -145,7 +148,8 @@ struct ValueTests {
             let leaves = root.leaves.map { "\($0.kind) \(String(decoding: $0.rawBytes, as: UTF8.self))" }
             #expect(
                 leaves == [
-                    #"key "a""#, #"string "x""#, #"key "b""#, "number 12345678", #"key "c""#, #"key "d""#, "number -1.2345678e3", #"key "e""#, #"key "f""#,
+                    #"key "a""#, #"string "x""#, #"key "b""#, "number 12345678", #"key "c""#, #"key "d""#, "number -1.2345678e3",
+                    #"key "e""#, #"key "f""#,
                     #"string "\n""#,
                 ])
             #expect(try root.member("a")?.leaves.map(\.path) == ["a[0]", "a[1].b", "a[1].b"])
@@ -155,7 +159,8 @@ struct ValueTests {
 
     @Test("a path names fields and hides keys that are no identifiers")
     func paths() throws {
-        let document = #"{"messages":[{"content":"a"},{"content":[{"text":"b"}]}],"me@example.com":{"x":"c"},"\u0061b":"d","é":["e"],"":"f"}"#
+        let document =
+            #"{"messages":[{"content":"a"},{"content":[{"text":"b"}]}],"me@example.com":{"x":"c"},"\u0061b":"d","é":["e"],"":"f"}"#
         try read(document) { root throws in
             #expect(root.path == "")
             #expect(

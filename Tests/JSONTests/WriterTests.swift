@@ -77,7 +77,11 @@ struct WriterTests {
             let json = bytes.withUnsafeBytes { bytes in written { $0.string(bytes) } }
             try read(json) { root throws in
                 let text = try #require(root.string)
-                if let valid = String(validating: bytes, as: UTF8.self) { #expect(text == valid) } else { #expect(text.contains("\u{FFFD}")) }
+                if let valid = String(validating: bytes, as: UTF8.self) {
+                    #expect(text == valid)
+                } else {
+                    #expect(text.contains("\u{FFFD}"))
+                }
             }
         }
     }

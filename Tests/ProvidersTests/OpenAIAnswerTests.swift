@@ -84,7 +84,10 @@ struct OpenAIAnswerTests {
     func stream() throws {
         let role = try chunk(OpenAIGolden.role)
         #expect(role.id == "chatcmpl-123" && role.model == "gpt-4o-mini" && role.created == 1_694_268_190)
-        #expect(role.fragments == [AnswerFragment(key: AnswerItemKey(choice: 0, kind: .text), text: ByteBuffer(), rawRange: role.fragments.first?.rawRange)])
+        #expect(
+            role.fragments == [
+                AnswerFragment(key: AnswerItemKey(choice: 0, kind: .text), text: ByteBuffer(), rawRange: role.fragments.first?.rawRange)
+            ])
         #expect(role.finishes.isEmpty && role.usage == nil && !role.isUsageOnly)
         #expect(role.raw == ByteBuffer(string: OpenAIGolden.role))
 
@@ -168,14 +171,16 @@ struct OpenAIAnswerTests {
 
     @Test("content in parts: texts are read, the rest is left alone")
     func parts() throws {
-        let answer = try delta(#"{"content":[{"type":"text","text":"a"},{"type":"thinking","thinking":[]},{"type":"text","text":"b"},{"type":"text"}]}"#)
+        let answer = try delta(
+            #"{"content":[{"type":"text","text":"a"},{"type":"thinking","thinking":[]},{"type":"text","text":"b"},{"type":"text"}]}"#)
         #expect(texts(answer) == ["a", "b"])
     }
 
     @Test("several choices keep their numbers")
     func choices() throws {
         let answer = try chunk(
-            #"{"id":"c","choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"length"},{"index":0,"delta":{"content":"a"},"finish_reason":"content_filter"}]}"#)
+            #"{"id":"c","choices":[{"index":1,"delta":{"content":"b"},"finish_reason":"length"},{"index":0,"delta":{"content":"a"},"finish_reason":"content_filter"}]}"#
+        )
         #expect(answer.fragments.map(\.key.choice) == [1, 0])
         #expect(answer.finishes.map(\.choice) == [1, 0] && answer.finishes.map(\.reason) == [.length, .contentFilter])
     }
@@ -183,7 +188,8 @@ struct OpenAIAnswerTests {
     @Test("finish reasons, the unknown and the empty ones too")
     func finishReasons() throws {
         let cases: [(String, FinishReason?)] = [
-            ("stop", .stop), ("length", .length), ("tool_calls", .toolCalls), ("function_call", .toolCalls), ("content_filter", .contentFilter),
+            ("stop", .stop), ("length", .length), ("tool_calls", .toolCalls), ("function_call", .toolCalls),
+            ("content_filter", .contentFilter),
             ("model_length", .length), ("refusal", .refusal), ("insufficient_system_resource", .other), ("", nil),
         ]
         for (word, reason) in cases {
@@ -194,7 +200,8 @@ struct OpenAIAnswerTests {
 
     @Test("an event without choices is usage only when it tells usage")
     func noChoices() throws {
-        let azure = #"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}"#
+        let azure =
+            #"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}"#
         #expect(try !chunk(azure).isUsageOnly)
         #expect(try chunk(#"{"usage":{"prompt_tokens":1,"completion_tokens":2}}"#).isUsageOnly)
         #expect(try chunk(#"{"choices":null,"usage":{"prompt_tokens":1,"completion_tokens":2}}"#).isUsageOnly)
@@ -204,9 +211,13 @@ struct OpenAIAnswerTests {
     @Test("usage in disjoint classes, whose sum is what was processed")
     func usage() throws {
         let cases: [(String, TokenUsage?)] = [
-            ("null", nil), ("{}", nil), ("[]", nil), ("7", nil), (#"{"total_tokens":7}"#, nil), (#"{"prompt_tokens":"7"}"#, nil), (#"{"prompt_tokens":-7}"#, nil),
+            ("null", nil), ("{}", nil), ("[]", nil), ("7", nil), (#"{"total_tokens":7}"#, nil), (#"{"prompt_tokens":"7"}"#, nil),
+            (#"{"prompt_tokens":-7}"#, nil),
             (#"{"prompt_tokens":7}"#, TokenUsage(input: 7)),
-            (#"{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":null,"completion_tokens_details":null}"#, TokenUsage(input: 7, output: 3)),
+            (
+                #"{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":null,"completion_tokens_details":null}"#,
+                TokenUsage(input: 7, output: 3)
+            ),
             // More cached or reasoned than there is: capped, never below zero.
             (
                 #"{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":9},"completion_tokens_details":{"reasoning_tokens":5}}"#,
@@ -234,10 +245,12 @@ struct OpenAIAnswerTests {
     }
 
     static let unusable = [
-        "", "{", "[]", "null", "\"Hello\"", "<html>", "{}", #"{"object":"chat.completion"}"#, #"{"id":"c","choices":{}}"#, #"{"id":"c","choices":[7]}"#,
+        "", "{", "[]", "null", "\"Hello\"", "<html>", "{}", #"{"object":"chat.completion"}"#, #"{"id":"c","choices":{}}"#,
+        #"{"id":"c","choices":[7]}"#,
         #"{"id":"c","choices":[{"index":-1}]}"#, #"{"id":"c","choices":[{"index":1024}]}"#, #"{"id":"c","choices":[{"index":"0"}]}"#,
         #"{"id":"c","choices":[{"index":0,"delta":{"content":7}}]}"#, #"{"id":"c","choices":[{"index":0,"delta":{"refusal":{}}}]}"#,
-        #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":{}}}]}"#, #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":["f"]}}]}"#,
+        #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":{}}}]}"#,
+        #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":["f"]}}]}"#,
         #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":{}}}]}}]}"#,
         #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0.5}]}}]}"#,
         // What stands twice could be read in two ways.
@@ -246,8 +259,10 @@ struct OpenAIAnswerTests {
         #"{"id":"c","choices":[{"delta":{"tool_calls":[{"function":{"name":"a","name":"b"}}]}}]}"#,
         #"{"id":"c","usage":{"prompt_tokens":1,"prompt_tokens":2}}"#,
         // What could reach a header.
-        #"{"id":"a\r\nset-cookie: x","choices":[]}"#, #"{"id":"c","model":"a\u0000","choices":[]}"#, #"{"id":"c","model":"\u007f","choices":[]}"#,
-        #"{"id":"c","choices":[{"delta":{},"finish_reason":"stop\n"}]}"#, #"{"id":"c","choices":[{"delta":{"tool_calls":[{"id":"\u001b"}]}}]}"#,
+        #"{"id":"a\r\nset-cookie: x","choices":[]}"#, #"{"id":"c","model":"a\u0000","choices":[]}"#,
+        #"{"id":"c","model":"\u007f","choices":[]}"#,
+        #"{"id":"c","choices":[{"delta":{},"finish_reason":"stop\n"}]}"#,
+        #"{"id":"c","choices":[{"delta":{"tool_calls":[{"id":"\u001b"}]}}]}"#,
         #"{"id":"c","choices":[{"delta":{"tool_calls":[{"function":{"name":"a\tb"}}]}}]}"#,
         "{\"id\":\"\(String(repeating: "x", count: 257))\",\"choices\":[]}",
     ]
@@ -260,7 +275,9 @@ struct OpenAIAnswerTests {
         #expect(fault.map { json.count > 8 && $0.message.contains(json) } != true)
     }
 
-    @Test("an answer with nothing in it is none", arguments: [#"{"id":"c"}"#, #"{"id":"c","choices":[]}"#, #"{"id":"c","choices":[{"index":0}]}"#])
+    @Test(
+        "an answer with nothing in it is none",
+        arguments: [#"{"id":"c"}"#, #"{"id":"c","choices":[]}"#, #"{"id":"c","choices":[{"index":0}]}"#])
     func emptyWhole(json: String) {
         #expect(throws: Fault.self) { try whole(json) }
     }

@@ -27,12 +27,14 @@ struct OpenAIErrorTests {
             #"{"error":{"message":"The model `x` does not exist","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#
         #expect(
             parse(openAI)
-                == ProviderError(message: "The model `x` does not exist", type: "invalid_request_error", code: "model_not_found", parameter: "model"))
+                == ProviderError(
+                    message: "The model `x` does not exist", type: "invalid_request_error", code: "model_not_found", parameter: "model"))
         let nulls = #"{"error":{"message":"The server had an error","type":"server_error","param":null,"code":null}}"#
         #expect(parse(nulls) == ProviderError(message: "The server had an error", type: "server_error"))
         #expect(parse(#"{"error":"model is loading"}"#) == ProviderError(message: "model is loading"))
         #expect(parse(#"{"error":{"code":400,"message":"bad"}}"#) == ProviderError(message: "bad", code: "400"))
-        #expect(parse(#"[{"error":{"code":400,"message":"bad","status":"INVALID_ARGUMENT"}}]"#) == ProviderError(message: "bad", code: "400"))
+        #expect(
+            parse(#"[{"error":{"code":400,"message":"bad","status":"INVALID_ARGUMENT"}}]"#) == ProviderError(message: "bad", code: "400"))
         #expect(
             parse(#"{"object":"error","message":"too long","type":"BadRequestError","param":null,"code":400}"#)
                 == ProviderError(message: "too long", type: "BadRequestError", code: "400"))
@@ -41,7 +43,9 @@ struct OpenAIErrorTests {
         #expect(parse(#"{"error":{}}"#) == ProviderError(message: "no reason given"))
     }
 
-    @Test("what is no error is none", arguments: ["", "<html>", "7", "[]", "{}", "null", #"{"error":null}"#, #"{"detail":[{"msg":"x"}]}"#, #"{"message":7}"#])
+    @Test(
+        "what is no error is none",
+        arguments: ["", "<html>", "7", "[]", "{}", "null", #"{"error":null}"#, #"{"detail":[{"msg":"x"}]}"#, #"{"message":7}"#])
     func noErrors(json: String) {
         #expect(parse(json) == nil)
     }
@@ -61,10 +65,12 @@ struct OpenAIErrorTests {
     func insideStream() {
         let cases: [(String, FaultKind)] = [
             (#"{"error":{"message":"m","type":"server_error","param":null,"code":null}}"#, .upstreamError),
-            (#"{"error":"m"}"#, .upstreamError), (#"{"error":{}}"#, .upstreamError), (#"{"error":{"code":500,"message":"m"}}"#, .upstreamError),
+            (#"{"error":"m"}"#, .upstreamError), (#"{"error":{}}"#, .upstreamError),
+            (#"{"error":{"code":500,"message":"m"}}"#, .upstreamError),
             (#"{"error":{"message":"m","type":"tokens","code":"rate_limit_exceeded"}}"#, .upstreamRateLimited),
             (#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#, .upstreamRateLimited),
-            (#"{"error":{"code":429,"message":"m"}}"#, .upstreamRateLimited), (#"{"error":{"code":"401","message":"m"}}"#, .upstreamCredential),
+            (#"{"error":{"code":429,"message":"m"}}"#, .upstreamRateLimited),
+            (#"{"error":{"code":"401","message":"m"}}"#, .upstreamCredential),
             (#"{"error":{"message":"m","type":"invalid_request_error","code":"invalid_api_key"}}"#, .upstreamCredential),
             (#"{"error":{"code":504,"message":"m"}}"#, .upstreamTimeout),
             (#"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#, .upstreamRejected),

@@ -30,7 +30,9 @@ struct OpenAISpliceTests {
             let again = try read(spliced, isWhole: isWhole, &index)
             #expect(again.fragments.map { String(buffer: $0.text) } == answer.fragments.indices.map { "new \"\($0)\"\n" })
             #expect(again.fragments.map(\.key) == answer.fragments.map(\.key))
-            #expect(again.fragments.map(\.name) == answer.fragments.map(\.name) && again.fragments.map(\.callID) == answer.fragments.map(\.callID))
+            #expect(
+                again.fragments.map(\.name) == answer.fragments.map(\.name)
+                    && again.fragments.map(\.callID) == answer.fragments.map(\.callID))
             #expect(again.usage == answer.usage && again.finishes == answer.finishes && again.id == answer.id)
 
             // And back again: the answer as it was, byte for byte.
@@ -38,7 +40,8 @@ struct OpenAISpliceTests {
             for (new, old) in zip(again.fragments, answer.fragments) {
                 let range = try #require(old.rawRange)
                 splicer.replace(
-                    try #require(new.rawRange), withRaw: try #require(raw.getSlice(at: raw.readerIndex + range.lowerBound, length: range.count)))
+                    try #require(new.rawRange),
+                    withRaw: try #require(raw.getSlice(at: raw.readerIndex + range.lowerBound, length: range.count)))
             }
             var restored = ByteBuffer()
             splicer.write(spliced, into: &restored)
@@ -75,7 +78,8 @@ struct OpenAISpliceTests {
                 switch random.below(3) {
                 case 0: bytes[position] = UInt8(truncatingIfNeeded: random.below(128))
                 case 1: bytes.remove(at: position)
-                default: bytes.insert(contentsOf: bytes[position..<min(position + random.below(24), bytes.count)], at: random.below(bytes.count))
+                default:
+                    bytes.insert(contentsOf: bytes[position..<min(position + random.below(24), bytes.count)], at: random.below(bytes.count))
                 }
             }
             guard let answer = try? self.read(ByteBuffer(bytes: bytes), isWhole: isWhole, &index) else { continue }

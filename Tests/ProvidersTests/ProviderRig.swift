@@ -53,7 +53,8 @@ struct ProviderRig: Sendable {
             try headers.add("authorization", "Bearer \(key)")
         }
         let body = #"{"model":"\#(model)","messages":[{"role":"user","content":"\#(text)"}]\#(fields)}"#
-        return UpstreamRequest(endpoint: endpoint, path: "/v1/chat/completions", headers: headers, body: ByteBuffer(string: body), timeouts: timeouts)
+        return UpstreamRequest(
+            endpoint: endpoint, path: "/v1/chat/completions", headers: headers, body: ByteBuffer(string: body), timeouts: timeouts)
     }
 
     func chat(_ model: String, _ text: String = "Hello out there", fields: String = "", key: String? = nil) async throws -> Answer {
@@ -61,7 +62,8 @@ struct ProviderRig: Sendable {
     }
 
     /// A stream's events, as far as they came.
-    func stream(_ model: String, _ text: String = "Hello out there", fields: String = "") async throws -> (answer: Answer, events: [String]) {
+    func stream(_ model: String, _ text: String = "Hello out there", fields: String = "") async throws -> (answer: Answer, events: [String])
+    {
         let answer = try await chat(model, text, fields: #","stream":true\#(fields)"#)
         return (answer, SSEParserTests.parse(answer.body).map(\.data))
     }

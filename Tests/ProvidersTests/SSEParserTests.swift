@@ -41,9 +41,12 @@ struct SSEParserTests {
         "the standard's examples and corners",
         arguments: [
             ("data: YHOO\ndata: +2\ndata: 10\n\n", [Event("YHOO\n+2\n10")]),
-            (": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n", [
-                Event("first event"), Event("second event"), Event(" third event"),
-            ]),
+            (
+                ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
+                [
+                    Event("first event"), Event("second event"), Event(" third event"),
+                ]
+            ),
             ("data\n\ndata\ndata\n\ndata:", [Event(""), Event("\n")]),
             ("data:test\n\ndata: test\n\n", [Event("test"), Event("test")]),
             ("event: add\ndata: 1\n\ndata: 2\n\n", [Event("1", name: "add"), Event("2")]),
@@ -52,9 +55,12 @@ struct SSEParserTests {
             ("retry: 10\nid: 7\nunknown: 1\ndatas: 2\ndat: 3\nDATA: 4\n data: 5\neventx: 6\n\n", []),
             ("data: a: b:c\n\n", [Event("a: b:c")]),
             ("data: with\ttab\n\n", [Event("with\ttab")]),
-            ("data: one\r\n\r\ndata: two\r\rdata: three\n\ndata: four\r\n\n", [
-                Event("one"), Event("two"), Event("three"), Event("four"),
-            ]),
+            (
+                "data: one\r\n\r\ndata: two\r\rdata: three\n\ndata: four\r\n\n",
+                [
+                    Event("one"), Event("two"), Event("three"), Event("four"),
+                ]
+            ),
             ("\u{FEFF}data: marked\n\n", [Event("marked")]),
             ("\u{FEFF}\u{FEFF}data: twice\n\n", []),
             ("data: a\u{FEFF}b\n\n", [Event("a\u{FEFF}b")]),

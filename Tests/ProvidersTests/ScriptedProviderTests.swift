@@ -88,7 +88,8 @@ struct ScriptedProviderTests {
             var afterwards = try rig.chatRequest("tool:lookup")
             afterwards.body.clear()
             afterwards.body.writeString(
-                #"{"model":"tool:lookup","messages":[{"role":"user","content":"q"},{"role":"tool","tool_call_id":"1","content":"42 degrees"}]}"#)
+                #"{"model":"tool:lookup","messages":[{"role":"user","content":"q"},{"role":"tool","tool_call_id":"1","content":"42 degrees"}]}"#
+            )
             let told = try JSONObject(try await rig.pool.call(afterwards).body)
             #expect(told.string("choices.0.message.content")?.contains("42 degrees") == true)
         }

@@ -139,7 +139,8 @@ private final class ServerConnection: ChannelInboundHandler {
     private func takeRequest() -> String? {
         guard let headEnd = received.firstRange(of: "\r\n\r\n") else { return nil }
         let head = received[..<headEnd.upperBound]
-        let length = head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
+        let length =
+            head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
             .flatMap { Int($0.drop { $0 != " " }.dropFirst()) } ?? 0
         guard let end = received.utf8.index(headEnd.upperBound, offsetBy: length, limitedBy: received.endIndex) else { return nil }
         defer { received.removeSubrange(..<end) }

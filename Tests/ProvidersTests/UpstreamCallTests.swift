@@ -155,7 +155,9 @@ struct UpstreamCallTests {
     @Test("a receiver may pause and resume inside a delivery")
     func resumeInsideDelivery() async throws {
         try await PoolRig.run { rig in
-            let server = try await rig.server([[.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n")]])
+            let server = try await rig.server([
+                [.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n")]
+            ])
             let recorder = try await rig.begin(request(try server.endpoint())) { recorder in
                 recorder.onBody = { [unowned recorder] in
                     recorder.call?.pauseReading()

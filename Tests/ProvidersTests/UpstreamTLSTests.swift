@@ -51,7 +51,8 @@ struct UpstreamTLSTests {
     func notTLS() async throws {
         try await PoolRig.run { rig in
             let plain = try await rig.server([])
-            let silent = try plain.endpoint(host: "localhost", tls: try trustingTLS(), timeouts: UpstreamTimeouts(connect: .milliseconds(200)))
+            let silent = try plain.endpoint(
+                host: "localhost", tls: try trustingTLS(), timeouts: UpstreamTimeouts(connect: .milliseconds(200)))
             #expect(try await rig.call(request(silent)).failure == .connectTimedOut)
             #expect(try await rig.holdsNothing)
         }

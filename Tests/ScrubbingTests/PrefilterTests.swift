@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Prefilter")
 struct PrefilterTests {
-    @Test("every instruction set of this machine gives the triggers of the portable one", arguments: InstructionSet.allCases.filter(\.isAvailable))
+    @Test(
+        "every instruction set of this machine gives the triggers of the portable one",
+        arguments: InstructionSet.allCases.filter(\.isAvailable))
     func setsAgree(set: InstructionSet) {
         var generator = TextGenerator(seed: 40)
         for round in 0..<60 {
@@ -47,7 +49,9 @@ struct PrefilterTests {
 
     @Test("plain prose has almost no triggers")
     func proseIsQuiet() {
-        let prose = Array(repeating: "It was a bright day (cold, too), and all the clocks were striking; said he: \"thirteen!\" - at 7 or 8.\n", count: 40).joined()
+        let prose = Array(
+            repeating: "It was a bright day (cold, too), and all the clocks were striking; said he: \"thirteen!\" - at 7 or 8.\n", count: 40
+        ).joined()
         #expect(triggers(Array(prose.utf8), .best).count == 0)
     }
 

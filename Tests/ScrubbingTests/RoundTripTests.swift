@@ -12,7 +12,8 @@ struct RoundTripTests {
             var scrubber = RequestScrubber(policy: policy)
             let scrubbed = scrubber.scrubbed(bytes)
             var restorer = Restorer(map: scrubber.placeholders, scope: .everywhere)
-            try #require(restorer.restored([scrubbed]) == bytes, "round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription)")
+            try #require(
+                restorer.restored([scrubbed]) == bytes, "round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription)")
         }
     }
 
@@ -59,7 +60,10 @@ struct RoundTripTests {
                 let bytes = generator.text(glue: false)
                 let scrubbed = scrubber.scrubbed(bytes)
                 let found = scanner.findings(in: scrubbed)
-                try #require(found.isEmpty, "\(String(decoding: bytes, as: UTF8.self).debugDescription) → \(String(decoding: scrubbed, as: UTF8.self).debugDescription): \(found)")
+                try #require(
+                    found.isEmpty,
+                    "\(String(decoding: bytes, as: UTF8.self).debugDescription) → \(String(decoding: scrubbed, as: UTF8.self).debugDescription): \(found)"
+                )
             }
         }
     }

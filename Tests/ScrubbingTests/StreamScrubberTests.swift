@@ -15,7 +15,8 @@ struct StreamScrubberTests {
             let expected = whole.scrubbed(bytes)
             try #require(
                 chunked == expected,
-                "\(String(decoding: chunked, as: UTF8.self).debugDescription) ≠ \(String(decoding: expected, as: UTF8.self).debugDescription), round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription)")
+                "\(String(decoding: chunked, as: UTF8.self).debugDescription) ≠ \(String(decoding: expected, as: UTF8.self).debugDescription), round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription)"
+            )
             #expect(stream.counts == whole.counts)
         }
     }

@@ -79,13 +79,16 @@ struct SimulatedClient {
             calls[id]?.hasBegun = true
         case .deltaReceived(let id, let delta, let cost): try receive(delta, cost, id, now: now)
         case .resultReceived(let id, let result):
-            guard calls[id]?.hasBegun == true, case .chat(let chat) = result.body else { throw SimulationFailure("a strange RESULT on \(id)") }
+            guard calls[id]?.hasBegun == true, case .chat(let chat) = result.body else {
+                throw SimulationFailure("a strange RESULT on \(id)")
+            }
             let items = chat.choices.flatMap(\.items).map(\.data)
             guard items == calls[id]?.plan.pieces.map(\.data) else { throw SimulationFailure("another RESULT than was sent on \(id)") }
             calls[id]?.received = items.map(\.readableBytes)
             calls[id]?.hasResult = true
         case .endReceived(let id, _):
-            guard let call = calls[id], call.received == call.plan.pieces.map(\.data.readableBytes), call.hasResult != call.plan.isStreamed, call.plan.ending == .end
+            guard let call = calls[id], call.received == call.plan.pieces.map(\.data.readableBytes), call.hasResult != call.plan.isStreamed,
+                call.plan.ending == .end
             else { throw SimulationFailure("END on \(id), but the answer is not what was sent") }
             textsCompared += 1
             try end(id, .ended)
@@ -120,7 +123,8 @@ struct SimulatedClient {
         guard call.plan.pieces.indices.contains(piece), call.received[(piece + 1)...].allSatisfy({ $0 == 0 }) else {
             throw SimulationFailure("a DELTA of another item on \(id)")
         }
-        let expected = call.plan.pieces[piece].data.getSlice(at: call.received[piece] + call.plan.pieces[piece].data.readerIndex, length: delta.data.readableBytes)
+        let expected = call.plan.pieces[piece].data.getSlice(
+            at: call.received[piece] + call.plan.pieces[piece].data.readerIndex, length: delta.data.readableBytes)
         guard expected == delta.data else { throw SimulationFailure("another text than was sent on \(id)") }
         call.lastSequence = delta.sequence
         call.received[piece] += delta.data.readableBytes

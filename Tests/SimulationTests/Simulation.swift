@@ -160,10 +160,16 @@ struct Simulation {
     // MARK: - What must always hold
 
     private func checkInvariants() throws {
-        if let (error, origin) = client.failure { throw SimulationFailure("the client's connection failed (\(origin)): \(error.message.string)") }
-        if let (error, origin) = server.failure { throw SimulationFailure("the server's connection failed (\(origin)): \(error.message.string)") }
+        if let (error, origin) = client.failure {
+            throw SimulationFailure("the client's connection failed (\(origin)): \(error.message.string)")
+        }
+        if let (error, origin) = server.failure {
+            throw SimulationFailure("the server's connection failed (\(origin)): \(error.message.string)")
+        }
         // Beside the bound: one frame that was begun below it, and control frames.
-        guard server.machine.outboundBytes <= server.maxOutboundBytes + 200_000 else { throw SimulationFailure("the server's outbound grows") }
+        guard server.machine.outboundBytes <= server.maxOutboundBytes + 200_000 else {
+            throw SimulationFailure("the server's outbound grows")
+        }
         guard server.budget.reserved == server.machine.inFlightRequestBytes else { throw SimulationFailure("the budgets differ") }
         guard server.budget.reserved <= server.budget.limit else { throw SimulationFailure("beyond the budget") }
         guard server.openAnswers <= server.machine.openStreams else { throw SimulationFailure("answers without streams: \(situation)") }

@@ -120,9 +120,12 @@ struct WireTap {
             serverBytes += 8 + frame.payload.readableBytes
             frameCount += 1
             if frame.flags & 0x20 != 0 { compressedFrames += 1 }
-            guard frame.payload.readableBytes <= clientMaxFrame, frame.cost <= clientMaxFrame else { throw SimulationFailure("a frame too large") }
+            guard frame.payload.readableBytes <= clientMaxFrame, frame.cost <= clientMaxFrame else {
+                throw SimulationFailure("a frame too large")
+            }
             guard (4...8).contains(frame.type), frame.stream > 0 else { continue }
-            if let encoded = cancelDelivered[frame.stream], serverBytes > encoded { throw SimulationFailure("an answer after CANCEL on \(frame.stream)")
+            if let encoded = cancelDelivered[frame.stream], serverBytes > encoded {
+                throw SimulationFailure("an answer after CANCEL on \(frame.stream)")
             }
             if frame.type == 4 || frame.type == 6 { try serverLedger.spend(frame.cost, on: frame.stream) }
             guard let former = progress[frame.stream], let next = Self.follow(former, frame) else {

@@ -56,7 +56,7 @@ enum ImportRules {
                 "WireServer",
                 "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS", "Logging",
                 "Metrics",
-                "ServiceLifecycle", "ArgumentParser", "Foundation", "Dispatch",
+                "ServiceLifecycle", "UnixSignals", "NIOConcurrencyHelpers", "ArgumentParser", "Foundation", "Dispatch",
             ]),
     ]
 

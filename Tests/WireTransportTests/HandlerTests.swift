@@ -25,7 +25,8 @@ struct HandlerTests {
             client = EmbeddedChannel(loop: loop)
             server = EmbeddedChannel(loop: loop)
             clientHandler = WireClientHandler(
-                ClientConnection(settings: clientSettings, credential: credential, compressor: LZ4Compressor(), now: loop.now), delegate: recorder)
+                ClientConnection(settings: clientSettings, credential: credential, compressor: LZ4Compressor(), now: loop.now),
+                delegate: recorder)
             serverHandler = WireServerHandler(
                 ServerConnection(settings: serverSettings, compressor: LZ4Compressor(), now: loop.now), delegate: application)
             try client.pipeline.syncOperations.addHandler(clientHandler)

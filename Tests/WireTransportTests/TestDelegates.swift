@@ -34,7 +34,8 @@ final class EchoServer: WireDelegate {
     private func answer(_ request: Request, on id: StreamID, _ handler: WireServerHandler) {
         openStreams.append(id)
         handler.perform { $0.sendBegin(Begin(responseID: Text("resp-\(id)")), on: id) }
-        guard case .chat(let chat) = request.operation, chat.model == "echo", case .text(let text)? = chat.messages.first?.parts.first?.content
+        guard case .chat(let chat) = request.operation, chat.model == "echo",
+            case .text(let text)? = chat.messages.first?.parts.first?.content
         else { return }
         handler.perform {
             $0.sendDelta(Delta(kind: .text, data: text.buffer), on: id)

@@ -87,7 +87,9 @@ public struct Address: Sendable, Hashable {
             host = host[..<colon]
             guard !host.contains(":") else { return nil }
         }
-        guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || $0 == "/" }), let number = UInt16(port), number > 0 else { return nil }
+        guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || $0 == "/" }), let number = UInt16(port), number > 0 else {
+            return nil
+        }
         self.init(host: String(host), port: Int(number))
     }
 }

@@ -36,10 +36,12 @@ extension ChatEvent {
         case .toolCall:
             self = .toolCall(
                 ToolCallDelta(
-                    choice: choice, item: Int(delta.item), id: delta.id.string, name: delta.name.string, arguments: String(buffer: delta.data)))
+                    choice: choice, item: Int(delta.item), id: delta.id.string, name: delta.name.string,
+                    arguments: String(buffer: delta.data)))
         case .providerBlock:
             self = .providerBlock(
-                ProviderBlockDelta(choice: choice, item: Int(delta.item), name: delta.name.string, data: Array(delta.data.readableBytesView)))
+                ProviderBlockDelta(
+                    choice: choice, item: Int(delta.item), name: delta.name.string, data: Array(delta.data.readableBytesView)))
         default: return nil
         }
     }

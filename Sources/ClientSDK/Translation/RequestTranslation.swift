@@ -32,7 +32,8 @@ extension ChatRequest {
     fileprivate func wire(isStreamed: Bool) -> Wire.ChatRequest {
         Wire.ChatRequest(
             model: Text(model), messages: messages.map(\.wire), stream: isStreamed,
-            maxOutputTokens: maxOutputTokens.map { UInt32(clamping: $0) }, temperature: temperature, topP: topP, stop: stop.map { Text($0) },
+            maxOutputTokens: maxOutputTokens.map { UInt32(clamping: $0) }, temperature: temperature, topP: topP,
+            stop: stop.map { Text($0) },
             choices: choices.map { UInt32(clamping: $0) }, tools: tools.map(\.wire), toolChoice: toolChoice?.wire,
             parallelToolCalls: parallelToolCalls, responseFormat: responseFormat?.wire, seed: seed,
             reasoningEffort: Text(reasoningEffort ?? ""), extraJSON: extraJSON.map { ByteBuffer(string: $0) } ?? ByteBuffer())
@@ -115,7 +116,8 @@ extension ResponseFormat {
         case .jsonObject: Wire.ResponseFormat(kind: .jsonObject)
         case .jsonSchema(let name, let schema, let description, let isStrict):
             Wire.ResponseFormat(
-                kind: .jsonSchema, name: Text(name), description: Text(description), schemaJSON: ByteBuffer(string: schema), strict: isStrict)
+                kind: .jsonSchema, name: Text(name), description: Text(description), schemaJSON: ByteBuffer(string: schema),
+                strict: isStrict)
         }
     }
 }

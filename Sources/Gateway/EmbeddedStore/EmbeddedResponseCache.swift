@@ -95,7 +95,9 @@ package final class EmbeddedResponseCache: Sendable {
     /// Stores an answer that was fetched outside a flight, as `refresh` does.
     package func store(_ answer: StoredAnswer, for key: CacheKey, expiresAt: NIODeadline) {
         guard answer.cost <= maxEntryBytes else { return }
-        state.withLockedValue { $0.answers.insert(answer, for: key, cost: answer.cost, expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds)) }
+        state.withLockedValue {
+            $0.answers.insert(answer, for: key, cost: answer.cost, expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds))
+        }
     }
 
     /// A waiter goes before it was told. `false`: it has been told already, the message is on its way; if that says `.promoted`, the

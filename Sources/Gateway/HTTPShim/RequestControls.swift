@@ -102,7 +102,9 @@ extension RequestHeaders {
     /// Whether `text` is a trace context of version 00: `00-` and 32, 16 and 2 lower-case hexadecimal digits, neither id all zeros.
     static func isTraceparent(_ text: String) -> Bool {
         let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0].elementsEqual("00".utf8), parts[1].count == 32, parts[2].count == 16, parts[3].count == 2 else { return false }
+        guard parts.count == 4, parts[0].elementsEqual("00".utf8), parts[1].count == 32, parts[2].count == 16, parts[3].count == 2 else {
+            return false
+        }
         let isHexadecimal = parts.allSatisfy { part in
             part.allSatisfy { ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")) || ($0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "f")) }
         }

@@ -120,7 +120,8 @@ struct RequestMachine {
 
     private var tooLarge: Fault {
         Fault(
-            .requestTooLarge, origin: .downstream, message: "The request is larger than the \(settings.maxRequestBytes) bytes that this gateway accepts.")
+            .requestTooLarge, origin: .downstream,
+            message: "The request is larger than the \(settings.maxRequestBytes) bytes that this gateway accepts.")
     }
 
     /// Moves on behind an answer that is written whole; returns whether the connection closes after it.

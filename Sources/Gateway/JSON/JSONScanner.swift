@@ -148,7 +148,8 @@ struct JSONScanner {
         if count == room, !makeRoom() { return fail(.tooManyValues, at: start) }
         (tape.nodes + count).initialize(
             to: JSONNode(
-                start: UInt32(truncatingIfNeeded: start), end: UInt32(truncatingIfNeeded: end), next: UInt32(truncatingIfNeeded: count &+ 1),
+                start: UInt32(truncatingIfNeeded: start), end: UInt32(truncatingIfNeeded: end),
+                next: UInt32(truncatingIfNeeded: count &+ 1),
                 kind: kind, flags: flags))
         count &+= 1
         return end

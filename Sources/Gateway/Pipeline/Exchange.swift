@@ -119,7 +119,10 @@ package final class Exchange {
         let timeout = min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout)
         deadlineTimer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: request.receivedAt + timeout) { [self] in
             guard !isOver else { return }
-            fail(Fault(.deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed."))
+            fail(
+                Fault(
+                    .deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed.")
+            )
         }
     }
 
@@ -144,7 +147,8 @@ package final class Exchange {
             summary.rateLimit = status
             throw Fault(
                 .rateLimited, origin: .gateway,
-                message: "This key may send \(limit.burst) requests at once and one more every \(limit.emissionIntervalNanoseconds / 1_000_000) ms.",
+                message:
+                    "This key may send \(limit.burst) requests at once and one more every \(limit.emissionIntervalNanoseconds / 1_000_000) ms.",
                 retryAfterMilliseconds: wait)
         case nil:
             throw .overloaded
@@ -157,7 +161,9 @@ package final class Exchange {
         envelope = try loop.workspace.read(request.body)
         let plan = try snapshot.models.resolve(envelope.model, for: request.principal).get()
         var sequence = AttemptSequence(plan: plan)
-        guard case .call(let target) = sequence.start() else { throw Fault(.internalError, origin: .gateway, message: "The route has no target.") }
+        guard case .call(let target) = sequence.start() else {
+            throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
+        }
         self.sequence = sequence
         self.target = target
         summary.routeReason = sequence.reason

@@ -142,7 +142,8 @@ struct ChatTranslation {
 
     /// What has a field of its own in the schema, or follows from one.
     private static let typedFields: Set<String> = [
-        "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "n", "tools",
+        "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "n",
+        "tools",
         "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "seed", "reasoning_effort",
     ]
 
@@ -302,7 +303,9 @@ extension ChatTranslation {
     }
 
     private mutating func writeAudio(_ media: Media, path: String) throws(Fault) {
-        guard case .data(let data) = media.source else { throw .invalidField("\(path).audio", "needs data: this dialect takes no URL of audio") }
+        guard case .data(let data) = media.source else {
+            throw .invalidField("\(path).audio", "needs data: this dialect takes no URL of audio")
+        }
         let type = try Self.mediaType(of: media, path: "\(path).audio")
         json.beginObject()
         json.member("type", "input_audio")
@@ -316,7 +319,9 @@ extension ChatTranslation {
     }
 
     private mutating func writeFile(_ media: Media, path: String) throws(Fault) {
-        guard case .data(let data) = media.source else { throw .invalidField("\(path).file", "needs data: this dialect takes no URL of a file") }
+        guard case .data(let data) = media.source else {
+            throw .invalidField("\(path).file", "needs data: this dialect takes no URL of a file")
+        }
         json.beginObject()
         json.member("type", "file")
         json.key("file")

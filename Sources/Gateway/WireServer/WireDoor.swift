@@ -109,7 +109,8 @@ package final class WireDoor: WireDelegate {
                 begin(
                     chat, request, on: stream, handler,
                     CallerRequest(
-                        id: id, principal: principal, body: body, receivedAt: receivedAt, authenticationNanoseconds: authenticated.nanoseconds))
+                        id: id, principal: principal, body: body, receivedAt: receivedAt,
+                        authenticationNanoseconds: authenticated.nanoseconds))
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
             case .embeddings, .feedback, .resume:
@@ -151,7 +152,9 @@ package final class WireDoor: WireDelegate {
         exchange.start(loop.begin(call, receiver: exchange))
     }
 
-    private func tellModels(matching id: String, to principal: Principal, _ request: RequestID, on stream: StreamID, _ handler: WireServerHandler) {
+    private func tellModels(
+        matching id: String, to principal: Principal, _ request: RequestID, on stream: StreamID, _ handler: WireServerHandler
+    ) {
         let all = loop.models(for: principal).filter { id.isEmpty || $0.name == id }
         guard id.isEmpty || !all.isEmpty else {
             let fault = Fault(.modelNotFound, origin: .downstream, message: "There is no such model for this key.", parameter: "models.id")

@@ -1,8 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 import GatewayCrypto
 import NIOConcurrencyHelpers
 import NIOCore
@@ -11,6 +6,12 @@ import NIOSSL
 import Testing
 import Wire
 import WireTransport
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 /// A gateway on loopback: the real server side of the wire over TLS, whose answers a test scripts.
 final class LoopbackGateway: Sendable {

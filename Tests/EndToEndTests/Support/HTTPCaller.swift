@@ -31,7 +31,9 @@ final class HTTPCaller: Caller {
     }
 
     /// Through the port for everything.
-    static func connectTLS(_ stack: Stack, key: String?, protocols: [String] = ["http/1.1"], maximum: TLSVersion? = nil) async throws -> HTTPCaller {
+    static func connectTLS(_ stack: Stack, key: String?, protocols: [String] = ["http/1.1"], maximum: TLSVersion? = nil) async throws
+        -> HTTPCaller
+    {
         try await connect(port: stack.tlsPort, tls: { try stack.tls(protocols, maximum: maximum) }, key: key)
     }
 

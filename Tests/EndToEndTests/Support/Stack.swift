@@ -159,7 +159,8 @@ struct GatewayFile {
 
     /// Faults of the provider; each has an alias `rescued-…` that goes on to a provider that works.
     static let faults = [
-        "fail-400", "fail-401", "fail-403", "fail-404", "fail-429", "fail-500", "fail-503", "hang", "hang-mid", "cut", "garbage", "empty", "html",
+        "fail-400", "fail-401", "fail-403", "fail-404", "fail-429", "fail-500", "fail-503", "hang", "hang-mid", "cut", "garbage", "empty",
+        "html",
         "bad-sse", "gone",
     ]
 

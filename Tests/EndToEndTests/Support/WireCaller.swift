@@ -37,7 +37,8 @@ final class WireCaller: Caller {
                 channel.eventLoop.makeCompletedFuture {
                     let streams = WireStreams(loop: channel.eventLoop)
                     let handler = WireClientHandler(
-                        ClientConnection(credential: Text(key ?? ""), agent: "tests", compressor: LZ4Compressor(), now: .now()), delegate: streams)
+                        ClientConnection(credential: Text(key ?? ""), agent: "tests", compressor: LZ4Compressor(), now: .now()),
+                        delegate: streams)
                     streams.handler = handler
                     try channel.pipeline.syncOperations.addHandler(try stack.tls(["agentshield/1"]))
                     try channel.pipeline.syncOperations.addHandler(handler)

@@ -13,7 +13,8 @@ struct TextGenerator {
         "ES9121000418450200051332", "es91 2100 0418 4502 0005 1332", "GB82 WEST 1234 5698 7654 32", "MT84MALT011000012345MTLCAST001S",
         "12345678Z", "12.345.678-Z", "x1234567l", "Y-2345678-Z", "192.168.10.254", "8.8.44.4", "255.255.255.255",
         "sk-abcDEF0123456789abcDEF0123456789", "sk-proj-4fJ_k3L-0aZ9bY8cX7dW6eV5fU4gT3hS2",
-        "B83574988", "AB 12 34 56 C", "RSSMRA85T10A562S", "2001:db8::8a2e:370:7334", "00:1B:44:11:3A:B7", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "B83574988", "AB 12 34 56 C", "RSSMRA85T10A562S", "2001:db8::8a2e:370:7334", "00:1B:44:11:3A:B7",
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
         "+34 612 345 678", "(555) 234-5678", "01 23 45 67 89", "tel: 612345678", "DNI nº 12345678Z", "born on 12/05/1980", "529.982.247-25",
         "postgres://user:s3cr3t@db.example.com/x", "password = \"hunter2!\"", "api_key: a8Fk20xPq17Zm4Lw",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
@@ -22,18 +23,23 @@ struct TextGenerator {
     ]
 
     /// Longer than all that a stream keeps behind it.
-    static let longKey = "-----BEGIN PRIVATE KEY-----\n" + String(repeating: "MIIEow+/0123456789abcdefghijklmnopqrstuvw\n", count: 12) + "-----END PRIVATE KEY-----"
+    static let longKey =
+        "-----BEGIN PRIVATE KEY-----\n" + String(repeating: "MIIEow+/0123456789abcdefghijklmnopqrstuvw\n", count: 12)
+        + "-----END PRIVATE KEY-----"
 
     static let nearMisses = [
         "a@b", "@", "icon@2x.png", "4111 1111 1111 1112", "1.2.3", "1.2.3.4.5", "256.1.1.1", "ES91 2100 0418", "12345678A", "sk-",
         "sk-learn", "00000000-0000-0000-0000-000000000000", "+34", "(", "1 2 3 4 5 6 7", "ES", "GB82 WEST 1234 5698 7654 33", "X123456",
         "2024-05-06T10:11:12.123Z", "foo@bar.", "foo@@bar.com", "....@x.com", "\"@x.com", "1111-1111-1111", "-----", "eyJ", "x@y.z",
-        "-----BEGIN", "-----BEGIN PRIVATE KEY-----", "eyJ-eyJ-", "password:", "password=", "::", "a:b:c:d", "10:11:12", "://", "ABCDEF12", "AB12", "0x",
+        "-----BEGIN", "-----BEGIN PRIVATE KEY-----", "eyJ-eyJ-", "password:", "password=", "::", "a:b:c:d", "10:11:12", "://", "ABCDEF12",
+        "AB12", "0x",
     ]
 
     static let typedPlaceholders = [
-        "<EMAIL_1>", "EMAIL_1", "[EMAIL_2]", "<email_1>", "[email_1]", "EMAIL\\_1", "\\<EMAIL_1\\>", "&lt;CARD_1&gt;", "< CARD_1 >", "<EMAIL_",
-        "<TEXT_1>", "TEXT_1", "<IBAN_01>", "card_1", "<EMAIL_12345678>", "<<EMAIL_1>>", "EMAIL_1>", "<EMAIL_1", "MYEMAIL_1", "EMAIL_1x", "<DNI_1",
+        "<EMAIL_1>", "EMAIL_1", "[EMAIL_2]", "<email_1>", "[email_1]", "EMAIL\\_1", "\\<EMAIL_1\\>", "&lt;CARD_1&gt;", "< CARD_1 >",
+        "<EMAIL_",
+        "<TEXT_1>", "TEXT_1", "<IBAN_01>", "card_1", "<EMAIL_12345678>", "<<EMAIL_1>>", "EMAIL_1>", "<EMAIL_1", "MYEMAIL_1", "EMAIL_1x",
+        "<DNI_1",
     ]
 
     static let prose = [
@@ -42,7 +48,8 @@ struct TextGenerator {
     ]
 
     static let markup = [
-        "`", "```", "\n```\n", "\n~~~\n", "https://example.com/?q=", "www.x.org/", "](", ")", "[link](", "<img src=\"", "\">", "<b>", "</b>",
+        "`", "```", "\n```\n", "\n~~~\n", "https://example.com/?q=", "www.x.org/", "](", ")", "[link](", "<img src=\"", "\">", "<b>",
+        "</b>",
         "\n[ref]: ", "**", "_", "\\", "<", ">", "mailto:", "{\"a\":\"", "\"}", "&lt;", "//", "|",
     ]
 

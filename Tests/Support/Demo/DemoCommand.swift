@@ -36,7 +36,8 @@ struct Conversation {
         """
     private static let instructions =
         "You are the support agent of a shop. Look the customer up before you answer, be brief, and repeat what you will do. "
-        + (1...12).map { "Rule \($0): refunds go back the way the payment came; orders older than 30 days need a supervisor's approval. " }.joined()
+        + (1...12).map { "Rule \($0): refunds go back the way the payment came; orders older than 30 days need a supervisor's approval. " }
+        .joined()
 
     private var request: ChatRequest {
         var request = ChatRequest(model: "tool:find_customer", messages: [.system(Self.instructions), .user(Self.question)])
@@ -62,7 +63,8 @@ struct Conversation {
         guard answer.text.contains("ana.ruiz@example.com") else { throw DemoFailure("the answer was not restored") }
 
         let seen = try await gateway.providerRecord()
-        for secret in ["ana.ruiz@example.com", "12345678Z", "4111 1111 1111 1111", "ES91 2100 0418 4502 0005 1332"] where seen.contains(secret) {
+        for secret in ["ana.ruiz@example.com", "12345678Z", "4111 1111 1111 1111", "ES91 2100 0418 4502 0005 1332"]
+        where seen.contains(secret) {
             throw DemoFailure("the provider saw personal data")
         }
         let again = try await client.stream(request, options: options).collect()

@@ -14,14 +14,21 @@ final class DemoGateway {
     private struct Announcement: Decodable {
         var tls: String
         var key: String
-        var ca_file: String
+        var caFile: String
         var provider: String
+
+        private enum CodingKeys: String, CodingKey {
+            case tls
+            case key
+            case caFile = "ca_file"
+            case provider
+        }
     }
 
     private init(process: Process, announcement: Announcement) throws {
         self.process = process
         key = announcement.key
-        authorityFile = announcement.ca_file
+        authorityFile = announcement.caFile
         guard let port = announcement.tls.split(separator: ":").last.flatMap({ Int($0) }),
             let providerPort = announcement.provider.split(separator: ":").last.flatMap({ Int($0) })
         else { throw DemoFailure("the gateway did not say where it listens") }

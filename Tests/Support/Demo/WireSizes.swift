@@ -9,7 +9,9 @@ struct WireSizes {
     var compressed: Int
 
     static func of(_ request: AgentShield.ChatRequest) -> WireSizes {
-        WireSizes(json: jsonBytes(of: request), wire: frameBytes(of: request, compresses: false), compressed: frameBytes(of: request, compresses: true))
+        WireSizes(
+            json: jsonBytes(of: request), wire: frameBytes(of: request, compresses: false),
+            compressed: frameBytes(of: request, compresses: true))
     }
 
     var table: String {

@@ -99,7 +99,9 @@ package final class ProductProcess: Sendable {
                 orphanGuard = try Self.withoutBlockedSignals { try OrphanGuard() }
             }
             let (output, error) = (Pipe(), Pipe())
-            for handle in [output.fileHandleForReading, output.fileHandleForWriting, error.fileHandleForReading, error.fileHandleForWriting] {
+            for handle in [
+                output.fileHandleForReading, output.fileHandleForWriting, error.fileHandleForReading, error.fileHandleForWriting,
+            ] {
                 _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
             }
             process.standardOutput = output

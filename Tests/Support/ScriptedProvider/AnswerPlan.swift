@@ -55,7 +55,8 @@ struct AnswerPlan {
             let object = "{\"id\":\"chatcmpl-1\",\"choices\":[{]]] <<<not JSON>>>"
             steps +=
                 Self(
-                    status: "200 OK", headers: headers, contentType: request.isStream ? "text/event-stream; charset=utf-8" : "application/json",
+                    status: "200 OK", headers: headers,
+                    contentType: request.isStream ? "text/event-stream; charset=utf-8" : "application/json",
                     body: request.isStream ? stream : object
                 ).steps
         case .huge(let mebibytes):

@@ -65,7 +65,8 @@ extension Behaviour {
         },
         Term(
             pattern: "tool:<name>[,<name>]",
-            meaning: "calls the tools with {\"text\": <last user message>}; after a tool's result, answers with a text that holds the result"
+            meaning:
+                "calls the tools with {\"text\": <last user message>}; after a tool's result, answers with a text that holds the result"
         ) { text in
             guard text.hasPrefix("tool:"), text.count > "tool:".count else { return nil }
             let names = text.dropFirst("tool:".count).split(separator: ",").map(String.init)

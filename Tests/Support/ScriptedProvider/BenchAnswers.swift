@@ -25,7 +25,8 @@ struct BenchAnswers {
             let name = model.dropFirst("\"bench".utf8.count).prefix { $0 != UInt8(ascii: "\"") }
             var chunks = 16
             if name.first == UInt8(ascii: ":") {
-                guard name.count <= 6, let count = Int(String(decoding: name.dropFirst(), as: UTF8.self)), (1...10_000).contains(count) else {
+                guard name.count <= 6, let count = Int(String(decoding: name.dropFirst(), as: UTF8.self)), (1...10_000).contains(count)
+                else {
                     return nil
                 }
                 chunks = count

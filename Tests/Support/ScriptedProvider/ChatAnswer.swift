@@ -114,7 +114,9 @@ extension ChatAnswer {
                 text = "The tool answered: " + results.joined(separator: " ")
             } else {
                 let arguments = "{\"text\": \(JSONText.string(request.lastUserText))}"
-                toolCalls = names.enumerated().map { ToolCall(id: "call_\(id.drop { $0 != "-" }.dropFirst())_\($0.offset)", name: $0.element, arguments: arguments) }
+                toolCalls = names.enumerated().map {
+                    ToolCall(id: "call_\(id.drop { $0 != "-" }.dropFirst())_\($0.offset)", name: $0.element, arguments: arguments)
+                }
             }
         }
         var words = Tokens.split(text)

@@ -9,7 +9,8 @@ import NIOSSL
 struct ScriptedProviderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scripted-provider",
-        abstract: "A scripted stand-in for an AI provider that speaks OpenAI's dialect. It has no model: a request's model name says what it does.",
+        abstract:
+            "A scripted stand-in for an AI provider that speaks OpenAI's dialect. It has no model: a request's model name says what it does.",
         discussion: """
             MODEL NAMES are terms joined by "+", such as echo+slow-50ms or say:200+cut. A name without any of them, such as a real model's, \
             behaves as echo; a name that mixes them with others is refused with 400.

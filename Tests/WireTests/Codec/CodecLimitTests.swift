@@ -32,7 +32,9 @@ struct CodecLimitTests {
         Item(kind: .text, id: "id", data: ByteBuffer(string: "data")).encode(into: &buffer)
         let item = try Item.decode(from: buffer)
 
-        let received = buffer.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) ..< UInt(bitPattern: $0.baseAddress) + UInt($0.count) }
+        let received = buffer.withUnsafeReadableBytes {
+            UInt(bitPattern: $0.baseAddress)..<UInt(bitPattern: $0.baseAddress) + UInt($0.count)
+        }
         let data = item.data.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
         let id = item.id.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
         #expect(received.contains(data))

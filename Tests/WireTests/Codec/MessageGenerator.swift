@@ -43,7 +43,8 @@ struct MessageGenerator {
         case "string": .bytes(Array(string().utf8))
         case "bytes": .bytes(bytes())
         case _ where schema.enums.contains(type):
-            .varint(random.chance(0.8) ? .random(in: 0...7, using: &random) : UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: number()))))
+            .varint(
+                random.chance(0.8) ? .random(in: 0...7, using: &random) : UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: number()))))
         default: .message(type, message(type))
         }
     }

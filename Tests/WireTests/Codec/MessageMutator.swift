@@ -86,14 +86,17 @@ struct MessageMutator {
 
     private mutating func spoilText(_ field: inout TreeField) {
         guard case .bytes(var bytes) = field.value else { return }
-        let invalid: [[UInt8]] = [[0xFF], [0x80], [0xC0, 0xAF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82]]
+        let invalid: [[UInt8]] = [
+            [0xFF], [0x80], [0xC0, 0xAF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82],
+        ]
         let at = Int.random(in: 0...bytes.count, using: &generator.random)
         bytes.insert(contentsOf: invalid.randomElement(using: &generator.random) ?? [], at: at)
         field.value = .bytes(bytes)
     }
 
     private mutating func outOfRange() -> TreeField.Value {
-        .varint([2, 1 << 31, 1 << 32, 1 << 40, .max, UInt64(bitPattern: Int64(Int32.min) - 1)].randomElement(using: &generator.random) ?? 2)
+        .varint(
+            [2, 1 << 31, 1 << 32, 1 << 40, .max, UInt64(bitPattern: Int64(Int32.min) - 1)].randomElement(using: &generator.random) ?? 2)
     }
 
     /// Mutates bytes without regard to fields.

@@ -114,7 +114,9 @@ enum VectorFiles {
     }
 
     static func bytes(hex: Any?) throws -> ByteBuffer {
-        guard let hex = hex as? String, let bytes = try? ByteBuffer(plainHexEncodedBytes: hex) else { throw Malformed(entry: "\(hex ?? "")") }
+        guard let hex = hex as? String, let bytes = try? ByteBuffer(plainHexEncodedBytes: hex) else {
+            throw Malformed(entry: "\(hex ?? "")")
+        }
         return bytes
     }
 }

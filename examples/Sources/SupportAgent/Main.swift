@@ -63,7 +63,8 @@ struct SupportAgent {
     private static func report(_ answer: ChatAnswer) {
         let scrubbed = answer.summary.scrubbed.map { "\($0.count) × \($0.kind)" }.joined(separator: ", ")
         print("scrubbed: \(scrubbed.isEmpty ? "nothing" : scrubbed)")
-        print("cache: \(answer.cache.rawValue), model: \(answer.model), tokens: \(answer.usage.total), receipt: \(answer.summary.receiptID)")
+        print(
+            "cache: \(answer.cache.rawValue), model: \(answer.model), tokens: \(answer.usage.total), receipt: \(answer.summary.receiptID)")
         for timing in answer.summary.timings { print("phase \(timing.phase): \(timing.microseconds) µs") }
     }
 }

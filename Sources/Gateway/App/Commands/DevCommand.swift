@@ -37,7 +37,8 @@ struct DevCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let text = DevConfiguration(
-            port: port, httpPort: httpPort, adminPort: adminPort, keyEntry: key.entry, providerURL: provider?.address).text
+            port: port, httpPort: httpPort, adminPort: adminPort, keyEntry: key.entry, providerURL: provider?.address
+        ).text
         let source = ConfigurationSource.text(text, environment: environment)
         let configuration = try source.load().orExit()
         let guide = DevGuide(key: key.key, model: usesOpenAI ? "gpt-4o-mini" : "echo", provider: provider?.address, isJSON: json)

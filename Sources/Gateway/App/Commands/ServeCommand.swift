@@ -25,6 +25,8 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         let configuration = try ConfigurationSource.file(config).load().orExit()
         _ = try SnapshotBuilder(configuration).snapshot().orExit()
-        print("\(config): good. \(configuration.models.count) models, \(configuration.providers.count) providers, \(configuration.auth.keys.count) keys.")
+        print(
+            "\(config): good. \(configuration.models.count) models, \(configuration.providers.count) providers, \(configuration.auth.keys.count) keys."
+        )
     }
 }

@@ -32,7 +32,8 @@ struct GatewayRunner {
         let settings = configuration.log
         LoggingSystem.bootstrap { label in
             LineLogHandler(
-                label: label, level: Logger.Level(rawValue: settings.level.rawValue) ?? .info, format: settings.format == .json ? .json : .text)
+                label: label, level: Logger.Level(rawValue: settings.level.rawValue) ?? .info,
+                format: settings.format == .json ? .json : .text)
         }
         let logger = Logger(label: "agentshield")
         let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()

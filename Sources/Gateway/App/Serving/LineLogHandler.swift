@@ -33,7 +33,8 @@ struct LineLogHandler: LogHandler {
             line = "\(time) \(event.level.rawValue) \(event.message)"
             for (key, value) in fields { line += " \(key)=\(value)" }
         case .json:
-            line = "{\"time\":\"\(time)\",\"level\":\"\(event.level.rawValue)\",\"logger\":\(quoted(label)),\"message\":\(quoted("\(event.message)"))"
+            line =
+                "{\"time\":\"\(time)\",\"level\":\"\(event.level.rawValue)\",\"logger\":\(quoted(label)),\"message\":\(quoted("\(event.message)"))"
             for (key, value) in fields { line += ",\(quoted(key)):\(quoted("\(value)"))" }
             line += "}"
         }

@@ -80,7 +80,8 @@ struct Listeners: Sendable {
     }
 
     private func open(
-        _ address: ListenAddress, counting callers: ConnectionCount?, _ initialise: @escaping @Sendable (any Channel, LoopContext) throws -> Void
+        _ address: ListenAddress, counting callers: ConnectionCount?,
+        _ initialise: @escaping @Sendable (any Channel, LoopContext) throws -> Void
     ) async throws -> any Channel {
         try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)

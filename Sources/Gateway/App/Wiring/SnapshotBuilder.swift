@@ -25,7 +25,9 @@ struct SnapshotBuilder {
     }
 
     private func fault(_ key: String, _ problem: String, _ remedy: String) -> ConfigurationFaults {
-        ConfigurationFaults(faults: [ConfigurationFault(file: "configuration", line: 1, column: 1, key: key, problem: problem, remedy: remedy)])
+        ConfigurationFaults(faults: [
+            ConfigurationFault(file: "configuration", line: 1, column: 1, key: key, problem: problem, remedy: remedy)
+        ])
     }
 
     // MARK: scrub
@@ -147,7 +149,8 @@ struct SnapshotBuilder {
         let limits = configuration.limits
         return PipelineSettings(
             maxInFlightRequests: limits.maxInFlightRequests, maxInFlightBytes: limits.maxInFlightBytes,
-            maxAnswerBytes: limits.maxAnswerBytes, defaultTimeout: TimeAmount(limits.defaultDeadline), maxTimeout: TimeAmount(limits.maxDeadline),
+            maxAnswerBytes: limits.maxAnswerBytes, defaultTimeout: TimeAmount(limits.defaultDeadline),
+            maxTimeout: TimeAmount(limits.maxDeadline),
             cacheScope: CacheScope(configuration.cache.scope))
     }
 }

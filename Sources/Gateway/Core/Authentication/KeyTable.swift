@@ -51,5 +51,6 @@ extension Fault {
     /// The credential is wrong, expired or revoked; which of these is not told.
     package static let unknownCredential = Fault(
         .unauthenticated, origin: .downstream,
-        message: "The API key is not valid here: unknown, expired or revoked. Keys of this gateway are made with `agentshield keys create`.")
+        message: "The API key is not valid here: unknown, expired or revoked. Keys of this gateway are made with `agentshield keys create`."
+    )
 }

@@ -27,7 +27,8 @@ package struct LedgerRecord: Sendable, Equatable {
     package var receivedUnixMilliseconds: UInt64
 
     package init(
-        summary: AnswerSummary, principal: Principal, endUser: String?, callerRequestID: String?, requestedModel: String, usedModel: String?,
+        summary: AnswerSummary, principal: Principal, endUser: String?, callerRequestID: String?, requestedModel: String,
+        usedModel: String?,
         provider: String?, outcome: Outcome, fault: FaultKind?, receivedUnixMilliseconds: UInt64
     ) {
         self.summary = summary

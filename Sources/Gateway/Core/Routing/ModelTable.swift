@@ -87,7 +87,8 @@ package struct ModelTable: Sendable {
             return .failure(
                 Fault(
                     .modelNotFound, origin: .downstream,
-                    message: "The model `\(model.prefix(128))` does not exist here or this key may not use it. GET /v1/models lists what it may use.",
+                    message:
+                        "The model `\(model.prefix(128))` does not exist here or this key may not use it. GET /v1/models lists what it may use.",
                     parameter: "model"))
         }
         return .success(plan)

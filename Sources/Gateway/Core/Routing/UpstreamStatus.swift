@@ -10,7 +10,8 @@ extension Fault {
         case 401, 403:
             Fault(
                 .upstreamCredential, origin: .upstream,
-                message: "The provider `\(provider)` refused the gateway's own credential. The gateway's operator must check that provider's key.",
+                message:
+                    "The provider `\(provider)` refused the gateway's own credential. The gateway's operator must check that provider's key.",
                 retryAfterMilliseconds: retryAfterMilliseconds)
         case 429:
             Fault(

@@ -38,7 +38,8 @@ package enum OpenAIError {
             return Fault(.upstreamTimeout, origin: .upstream, message: "The provider did not answer in time.")
         case (400?, _, _), (404?, _, _), (413?, _, _), (422?, _, _), (_, _, "invalid_request_error"), (_, _, "BadRequestError"):
             return Fault(
-                .upstreamRejected, origin: .upstream, message: "The provider refused the request: \(error.message).", parameter: error.parameter)
+                .upstreamRejected, origin: .upstream, message: "The provider refused the request: \(error.message).",
+                parameter: error.parameter)
         default:
             return Fault(.upstreamError, origin: .upstream, message: "The provider sent an error in place of an answer.")
         }
@@ -54,7 +55,8 @@ extension ProviderError {
     /// Reads an error object, or a bare string.
     fileprivate init(reading error: JSONValue) {
         self.init(
-            message: Self.shown(error.string, maxLength: 500) ?? Self.shown(error.first("message")?.string, maxLength: 500) ?? "no reason given",
+            message: Self.shown(error.string, maxLength: 500) ?? Self.shown(error.first("message")?.string, maxLength: 500)
+                ?? "no reason given",
             type: Self.shown(error.first("type")?.string, maxLength: 64), code: Self.code(error.first("code")),
             parameter: Self.shown(error.first("param")?.string, maxLength: 128))
     }

@@ -1,5 +1,5 @@
-package import NIOCore
 import DequeModule
+package import NIOCore
 
 /// The server's side of a connection.
 ///

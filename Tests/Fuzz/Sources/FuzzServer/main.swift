@@ -19,7 +19,9 @@ struct Server: Application {
         }
         precondition(machine.openStreams >= 0 && machine.openStreams <= 256, "more streams than the limit")
         precondition(machine.inFlightRequestBytes >= 0, "more requests ended than began")
-        if machine.isClosed { precondition(machine.openStreams == 0 && machine.inFlightRequestBytes == 0, "streams outlive their connection") }
+        if machine.isClosed {
+            precondition(machine.openStreams == 0 && machine.inFlightRequestBytes == 0, "streams outlive their connection")
+        }
     }
 
     private mutating func answer(_ stream: StreamID) {

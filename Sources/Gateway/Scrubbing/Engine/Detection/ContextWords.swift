@@ -16,7 +16,8 @@ struct ContextWords: Sendable {
 
     static let phone = ContextWords(
         "tel,tlf,tfno,telf,teléfono,telefono,telephone,phone,mobile,cell,call,móvil,movil,celular,fijo,llámame,llamame,llama,llamar,whatsapp,fax,"
-            + "text me,contact,contacto,telefon,handy,rufnummer,anrufen,téléphone,portable,appelez,telefone,telemóvel,ligue,cellulare,chiamami,sms")
+            + "text me,contact,contacto,telefon,handy,rufnummer,anrufen,téléphone,portable,appelez,telefone,telemóvel,ligue,cellulare,chiamami,sms"
+    )
     static let dni = ContextWords("dni,nif,documento,identidad,identity")
     static let cif = ContextWords("cif,nif,empresa,vat,iva")
     static let nss = ContextWords("nss,naf,seguridad social,afiliación,afiliacion,social security")
@@ -105,7 +106,8 @@ extension Finding {
     static func inContext(
         _ kind: EntityKind, _ range: Range<Int>, weak: Float, raised: Float, words: ContextWords, _ text: Text
     ) -> Finding {
-        let isNeighbour = text.raisedKind == kind && range.lowerBound >= text.coveredEnd
+        let isNeighbour =
+            text.raisedKind == kind && range.lowerBound >= text.coveredEnd
             && range.lowerBound - text.coveredEnd <= Limits.contextWindow
         let isRaised = isNeighbour || words.precede(range.lowerBound, in: text)
         return Finding(kind: kind, range: range, score: isRaised ? raised : weak, raisedByContext: isRaised)

@@ -91,7 +91,9 @@ struct Pass {
     /// the first.
     private func isAmongSingleDigits(_ position: Int) -> Bool {
         let separator = text.before(position)
-        guard separator == UInt8(ascii: " ") || separator == UInt8(ascii: "-") || separator == UInt8(ascii: ".") || separator == UInt8(ascii: "/")
+        guard
+            separator == UInt8(ascii: " ") || separator == UInt8(ascii: "-") || separator == UInt8(ascii: ".")
+                || separator == UInt8(ascii: "/")
         else { return false }
         return text.before(position - 1).isDigit && text.before(position - 2) == separator && text.before(position - 3).isDigit
             && !text.before(position - 4).isDigit

@@ -24,8 +24,10 @@ enum Assignment {
         case key
     }
 
-    private static let passwords = ["password", "passwd", "passphrase", "passwort", "pwd", "pass", "psw", "clave", "contraseña", "contrasena", "senha"]
-        .map { Array($0.utf8) }
+    private static let passwords = [
+        "password", "passwd", "passphrase", "passwort", "pwd", "pass", "psw", "clave", "contraseña", "contrasena", "senha",
+    ]
+    .map { Array($0.utf8) }
     private static let keys = [
         "secret", "token", "auth", "credential", "credentials", "apikey", "accesskey", "secretkey", "privatekey", "authkey", "accountkey",
         "sharedaccesskey", "encryptionkey", "signingkey", "servicekey", "appkey", "consumerkey", "masterkey", "clientkey", "sharedkey",
@@ -43,13 +45,16 @@ enum Assignment {
     }
 
     private static func isDecoration(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "`")
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\")
+            || byte == UInt8(ascii: "`")
     }
 
     private static func ends(_ text: Text, _ end: Int, with name: [UInt8]) -> Bool {
         var index = end
         for expected in name.reversed() {
-            if index > 0, name.count >= 6, text.base[index - 1] == UInt8(ascii: "_") || text.base[index - 1] == UInt8(ascii: "-") { index -= 1 }
+            if index > 0, name.count >= 6, text.base[index - 1] == UInt8(ascii: "_") || text.base[index - 1] == UInt8(ascii: "-") {
+                index -= 1
+            }
             guard index > 0, text.base[index - 1].lowercased == expected else { return false }
             index -= 1
         }
@@ -74,8 +79,10 @@ enum Assignment {
 
     private static func isStop(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"), UInt8(ascii: "<"),
-            UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"),
+        case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"),
+            UInt8(ascii: "<"),
+            UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"),
+            UInt8(ascii: "}"),
             UInt8(ascii: "\\"):
             return true
         default: return false
@@ -87,10 +94,20 @@ enum Assignment {
         var classes = (lower: 0, upper: 0, digit: 0, sign: 0)
         for index in range {
             let byte = text.base[index]
-            if byte.isDigit { classes.digit += 1 } else if byte &- 0x61 < 26 { classes.lower += 1 } else if byte &- 0x41 < 26 { classes.upper += 1 } else { classes.sign += 1 }
+            if byte.isDigit {
+                classes.digit += 1
+            } else if byte &- 0x61 < 26 {
+                classes.lower += 1
+            } else if byte &- 0x41 < 26 {
+                classes.upper += 1
+            } else {
+                classes.sign += 1
+            }
             // A mask, perhaps our own.
             if byte == UInt8(ascii: "*"), index + 1 < range.upperBound, text.base[index + 1] == byte { return false }
-            if byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "{") || byte == UInt8(ascii: " ") { return false }
+            if byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "{") || byte == UInt8(ascii: " ") {
+                return false
+            }
         }
         let first = text.base[range.lowerBound]
         // References to values elsewhere (`$VAR`, `%s`), masks, URLs and paths.
@@ -120,7 +137,8 @@ enum URLCredentials {
         while index > 0, position - index < Limits.userInfo {
             let byte = text.base[index - 1]
             if byte == UInt8(ascii: "/") { break }
-            guard byte > 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">"), byte != UInt8(ascii: "@") else { return nil }
+            guard byte > 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">"), byte != UInt8(ascii: "@")
+            else { return nil }
             if byte == UInt8(ascii: ":") { colon = index - 1 }
             index -= 1
         }

@@ -42,7 +42,8 @@ enum CryptoAddress {
         while index - start < 75 {
             let byte = text.byte(index)
             guard byte.isAlphanumeric else { break }
-            guard byte.isDigit || (byte &- 0x41 < 26) == isUpper, let value = (0..<32).first(where: { alphabet.utf8Start[$0] == byte.lowercased })
+            guard byte.isDigit || (byte &- 0x41 < 26) == isUpper,
+                let value = (0..<32).first(where: { alphabet.utf8Start[$0] == byte.lowercased })
             else { return nil }
             checksum = polymod(checksum, UInt32(value))
             index += 1
@@ -54,7 +55,8 @@ enum CryptoAddress {
     private static func polymod(_ checksum: UInt32, _ value: UInt32) -> UInt32 {
         let top = checksum >> 25
         var next = (checksum & 0x1FF_FFFF) << 5 ^ value
-        for (bit, generator) in [0x3B6A_57B2, 0x2650_8E6D, 0x1EA1_19FA, 0x3D42_33DD, 0x2A14_62B3].enumerated() as EnumeratedSequence<[UInt32]>
+        for (bit, generator) in [0x3B6A_57B2, 0x2650_8E6D, 0x1EA1_19FA, 0x3D42_33DD, 0x2A14_62B3].enumerated()
+            as EnumeratedSequence<[UInt32]>
         where top >> UInt32(bit) & 1 == 1 {
             next ^= generator
         }

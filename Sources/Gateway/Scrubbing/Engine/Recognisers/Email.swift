@@ -38,7 +38,8 @@ enum Email {
         }
         while start < position, !isGoodStart(text.base[start]) { start += 1 }
         // An apostrophe that opened a quotation: 'x@y.org'.
-        return start < position && text.base[position - 1] != UInt8(ascii: ".") && text.base[position - 1] != UInt8(ascii: "'") ? start : nil
+        return start < position && text.base[position - 1] != UInt8(ascii: ".") && text.base[position - 1] != UInt8(ascii: "'")
+            ? start : nil
     }
 
     private static func isGoodStart(_ byte: UInt8) -> Bool {

@@ -58,7 +58,8 @@ enum IdentityCode {
             return control == UInt8(ascii: "0") + UInt8(check) ? end : nil
         case UInt8(ascii: "P"), UInt8(ascii: "Q"), UInt8(ascii: "R"), UInt8(ascii: "S"), UInt8(ascii: "W"), UInt8(ascii: "N"):
             return control == letters.utf8Start[check] ? end : nil
-        case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "F"), UInt8(ascii: "G"), UInt8(ascii: "J"), UInt8(ascii: "U"), UInt8(ascii: "V"):
+        case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "F"), UInt8(ascii: "G"), UInt8(ascii: "J"), UInt8(ascii: "U"),
+            UInt8(ascii: "V"):
             return control == UInt8(ascii: "0") + UInt8(check) || control == letters.utf8Start[check] ? end : nil
         default: return nil
         }
@@ -158,7 +159,9 @@ private struct Word {
     /// Three or four letters, a date, a homoclave.
     var isRFC: Bool {
         let letters = count - 9
-        guard (0..<letters).allSatisfy({ bytes[$0].isLetter }), (letters..<letters + 6).allSatisfy({ bytes[$0].isDigit }) else { return false }
+        guard (0..<letters).allSatisfy({ bytes[$0].isLetter }), (letters..<letters + 6).allSatisfy({ bytes[$0].isDigit }) else {
+            return false
+        }
         return isDate(at: letters) && (bytes[count - 1].isDigit || bytes[count - 1] == UInt8(ascii: "A"))
     }
 
@@ -190,7 +193,9 @@ private struct Word {
                 return false
             }
         }
-        guard isUppercase || bytes[6].isDigit && bytes[7].isDigit, (0..<12).contains(where: { months.utf8Start[$0] == bytes[8] }) else { return false }
+        guard isUppercase || bytes[6].isDigit && bytes[7].isDigit, (0..<12).contains(where: { months.utf8Start[$0] == bytes[8] }) else {
+            return false
+        }
         let odd: [Int] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23]
         var sum = 0
         for index in 0..<15 {

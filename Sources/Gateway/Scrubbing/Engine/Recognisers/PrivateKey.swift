@@ -46,8 +46,10 @@ enum PrivateKey {
     private static func isArmour(_ byte: UInt8) -> Bool {
         if byte.isAlphanumeric || byte.isSpace { return true }
         switch byte {
-        case UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="), UInt8(ascii: "\\"), UInt8(ascii: ":"), UInt8(ascii: ","), UInt8(ascii: "-"),
-            UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "|"), UInt8(ascii: ">"):
+        case UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="), UInt8(ascii: "\\"), UInt8(ascii: ":"), UInt8(ascii: ","),
+            UInt8(ascii: "-"),
+            UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "."), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "|"),
+            UInt8(ascii: ">"):
             return true
         default: return false
         }
@@ -57,7 +59,9 @@ enum PrivateKey {
     private static func footerEnd(_ text: inout Text, at index: Int) -> Int {
         var end = index
         while end - index < 5, text.byte(end) == UInt8(ascii: "-") { end += 1 }
-        guard text.byte(end) == UInt8(ascii: "E"), text.byte(end + 1) == UInt8(ascii: "N"), text.byte(end + 2) == UInt8(ascii: "D") else { return end }
+        guard text.byte(end) == UInt8(ascii: "E"), text.byte(end + 1) == UInt8(ascii: "N"), text.byte(end + 2) == UInt8(ascii: "D") else {
+            return end
+        }
         var label = end
         while label - index < 64, text.byte(label).isAlphanumeric || text.byte(label) == UInt8(ascii: " ") { label += 1 }
         end = label
