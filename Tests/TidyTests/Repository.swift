@@ -22,7 +22,8 @@ struct Repository {
         let base = root.appendingPathComponent(folder)
         guard let paths = FileManager.default.enumerator(atPath: base.path) else { throw CocoaError(.fileNoSuchFile) }
         var files: [File] = []
-        for case let path as String in paths where suffixes.contains(where: path.hasSuffix) && !path.contains(".build/") && !path.contains("__pycache__") {
+        for case let path as String in paths where suffixes.contains(where: path.hasSuffix) {
+            guard !path.contains(".build/"), !path.contains("__pycache__") else { continue }
             var isFolder: ObjCBool = false
             let file = base.appendingPathComponent(path).path
             guard FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), !isFolder.boolValue else { continue }
