@@ -100,6 +100,8 @@ private final class WireStreams: WireDelegate {
     private var streams: [StreamID: Stream] = [:]
     /// Requests that wait until others end.
     private var waiting: [(Request, Stream)] = []
+    /// Why the connection is over, where the gateway told; it is the answer to what is asked afterwards too.
+    private var failure: ErrorBody?
 
     init(loop: any EventLoop) {
         self.loop = loop
@@ -134,12 +136,16 @@ private final class WireStreams: WireDelegate {
     }
 
     private func send(_ request: Request, _ stream: Stream) {
-        guard let handler else { return finish(stream, told: "the connection is gone") }
+        guard let handler else {
+            if let failure { return fail(stream, failure) }
+            return finish(stream, told: "the connection is gone")
+        }
         do {
             streams[try handler.perform { try $0.send(request) }] = stream
         } catch OpenStreamFailure.tooManyStreams {
             waiting.append((request, stream))
         } catch {
+            if let failure { return fail(stream, failure) }
             finish(stream, told: "not sent: \(error)")
         }
     }
@@ -175,6 +181,7 @@ private final class WireStreams: WireDelegate {
             waiting.removeAll()
             for (request, stream) in requests { send(request, stream) }
         case .failed(let error, _):
+            failure = error
             for id in Array(streams.keys) { fail(id, error) }
         case .closed: break
         }
@@ -229,6 +236,10 @@ private final class WireStreams: WireDelegate {
 
     private func fail(_ id: StreamID, _ error: ErrorBody) {
         guard let stream = streams.removeValue(forKey: id) else { return }
+        fail(stream, error)
+    }
+
+    private func fail(_ stream: Stream, _ error: ErrorBody) {
         stream.reply.requestID = error.requestID.string
         stream.reply.fault = Reply.Fault(
             told: "\(error.code.rawValue) \(error.code.entry?.name ?? "?")", parameter: error.param.isEmpty ? nil : error.param.string,
