@@ -133,20 +133,13 @@ let tests: [Target] = [
     test("CryptoTests", ["GatewayCrypto"]),
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
     test("ConfigurationTests", ["GatewayConfiguration", "GatewayCore", "GatewayCrypto"]),
-    test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", nioCore, nioEmbedded]),
+    test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", "Scrubbing", nioCore, nioEmbedded]),
     test(
         "ProvidersTests",
         [
             "Providers", "ProcessSupport", "ScriptedProvider", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1,
             nioSSL, logging,
         ]),
-    test(
-        "PipelineTests",
-        [
-            "GatewayPipeline", "GatewayCore", "GatewayCrypto", "GatewayJSON", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix,
-            nioEmbedded, logging,
-        ]),
-    test("WireServerTests", ["WireServer", "Wire", "GatewayPipeline", "GatewayCore", nioCore, nioEmbedded, logging]),
     test(
         "HTTPShimTests",
         ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", "Scrubbing", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),

@@ -1,0 +1,56 @@
+import EmbeddedStore
+import GatewayCore
+import NIOCore
+import NIOEmbedded
+import Scrubbing
+import Testing
+
+@Suite("the embedded stores")
+struct EmbeddedStoreTests {
+    private static func answer() -> StoredAnswer {
+        var answer = StoredAnswer(isStreamed: false, model: "m", provider: "p")
+        answer.append(ByteBuffer(string: "{}"))
+        return answer
+    }
+
+    @Test("a waiter is told on its own loop, and what was stored is found until it expires")
+    func coalesces() throws {
+        let cache = EmbeddedResponseCache(maxBytes: 10_000, maxEntryBytes: 10_000, maxWaitersPerFlight: 4)
+        let key = try #require(CacheKey([UInt8](repeating: 7, count: 32)))
+        let loop = EmbeddedEventLoop()
+        let told = NIOLoopBoundBox(0, eventLoop: loop)
+        let waiter = FlightWaiter(eventLoop: loop) { outcome in
+            if case .answered = outcome { told.value += 1 }
+        }
+        let now = NIODeadline.uptimeNanoseconds(0)
+        guard case .lead = cache.lookUp(key, now: now, waiter: waiter), case .wait = cache.lookUp(key, now: now, waiter: waiter) else {
+            Issue.record("the second request did not wait for the first")
+            return
+        }
+        cache.complete(key, with: Self.answer(), expiresAt: .uptimeNanoseconds(10))
+        #expect(told.value == 0)
+        loop.run()
+        #expect(told.value == 1)
+        #expect(cache.storedAnswer(key, now: .uptimeNanoseconds(9)) != nil)
+        #expect(cache.storedAnswer(key, now: .uptimeNanoseconds(10)) == nil)
+    }
+
+    @Test("the ledger forgets the oldest record first and shows a tenant its own alone")
+    func ledger() throws {
+        let ledger = EmbeddedLedger(capacity: 2)
+        let principal = Principal(
+            keyID: "k", tenant: "t", scrub: ScrubRules(name: "default", version: "1", policy: .init(), toolsWithRestoredArguments: []))
+        var random = SystemRandomNumberGenerator()
+        let ids = (0..<3).map { RequestID(unixMilliseconds: $0, random: &random) }
+        for id in ids {
+            ledger.append(
+                LedgerRecord(
+                    summary: AnswerSummary(requestID: id), principal: principal, endUser: nil, callerRequestID: nil, requestedModel: "m",
+                    usedModel: nil, provider: nil, outcome: .answered, fault: nil, receivedUnixMilliseconds: 0))
+        }
+        #expect(ledger.count == 2)
+        #expect(ledger.record(ids[0], tenant: "t") == nil)
+        #expect(ledger.record(ids[2], tenant: "t") != nil)
+        #expect(ledger.record(ids[2], tenant: "other") == nil)
+    }
+}
