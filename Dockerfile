@@ -7,6 +7,12 @@ FROM ${SWIFT_IMAGE} AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libssl-dev libhiredis-dev libpq-dev liblz4-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
+# 34 MB of locale data that the gateway has no use for; the file says more.
+COPY Scripts/image/empty-icu-data.c /tmp/
+RUN library=/usr/lib/swift_static/linux/lib_FoundationICU.a \
+    && symbol="$(nm "$library" 2>/dev/null | sed -n 's/.* R \(icudt[0-9]*_dat\)$/\1/p')" \
+    && clang -c -O2 -D "ICU_DATA=$symbol" /tmp/empty-icu-data.c -o /tmp/icu_packaged_data.cpp.o \
+    && ar r "$library" /tmp/icu_packaged_data.cpp.o
 WORKDIR /source
 # The manifest alone decides what is fetched, so a change of our sources fetches nothing again.
 COPY Package.swift ./
