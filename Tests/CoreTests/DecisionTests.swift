@@ -1,4 +1,5 @@
 import GatewayCore
+import Scrubbing
 import Testing
 
 @Suite("limits and keys")
@@ -43,11 +44,13 @@ struct LimitTests {
     @Test("in-flight bytes beyond the budget are refused, but one request alone is always let in")
     func budget() {
         var budget = InFlightBudget(maxRequests: 1, maxBytes: 100)
-        #expect(budget.reserve(500))
-        #expect(!budget.reserve(1))
+        let alone = [budget.reserve(500), budget.reserve(1)]
+        #expect(alone == [true, false])
         budget.release(500)
-        #expect(budget.reserve(60) && budget.reserve(40) && !budget.reserve(1))
-        #expect(budget.openRequest() && !budget.openRequest())
+        let shared = [budget.reserve(60), budget.reserve(40), budget.reserve(1)]
+        #expect(shared == [true, true, false])
+        let places = [budget.openRequest(), budget.openRequest()]
+        #expect(places == [true, false])
     }
 
     @Test("a request id reads back what it writes, and nothing else")
@@ -60,6 +63,10 @@ struct LimitTests {
             #expect(RequestID(text) == nil)
         }
     }
+}
+
+private struct Unexpected: Error {
+    var what: String
 }
 
 @Suite("routing")
@@ -101,17 +108,24 @@ struct RoutingTests {
     }
 
     @Test("the next target is tried only for the provider's faults, and only before any content")
-    func attempts() {
-        let plan = RoutePlan(targets: [target("a"), target("b")], reason: "alias")
+    func attempts() throws {
+        let table = ModelTable(models: [target("a"), target("b")], patterns: [], aliases: [("ab", ["a", "b"])])
+        let plan = try table.resolve("ab", for: try principal(.all)).get()
         let failure = Fault(.upstreamError, origin: .upstream, message: "The provider failed.")
         var sequence = AttemptSequence(plan: plan)
-        guard case .call(let first) = sequence.start() else { return #expect(Bool(false), "no first call") }
+        guard case .call(let first) = sequence.start() else { throw Unexpected(what: "no first call") }
         #expect(first.model == "a")
         var delivered = sequence
-        guard case .fail = delivered.failed(failure, contentWasDelivered: true) else { return #expect(Bool(false), "called after content") }
-        guard case .call(let second) = sequence.failed(failure, contentWasDelivered: false) else { return #expect(Bool(false), "no fallback") }
+        guard case .fail = delivered.failed(failure, contentWasDelivered: true) else {
+            throw Unexpected(what: "called after content")
+        }
+        guard case .call(let second) = sequence.failed(failure, contentWasDelivered: false) else {
+            throw Unexpected(what: "no fallback")
+        }
         #expect(second.model == "b" && sequence.reason == "fallback:1" && sequence.attempts == 2)
-        guard case .fail(let last) = sequence.failed(failure, contentWasDelivered: false) else { return #expect(Bool(false), "a third call") }
+        guard case .fail(let last) = sequence.failed(failure, contentWasDelivered: false) else {
+            throw Unexpected(what: "a third call")
+        }
         #expect(last == failure)
     }
 
