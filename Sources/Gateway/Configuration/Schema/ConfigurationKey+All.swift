@@ -26,7 +26,7 @@ extension ConfigurationKey {
             "listen.http.address", .address, .defaultText("127.0.0.1:8080"),
             "Where it binds. The environment variable `PORT`, if set, replaces the port, never the address."),
         ConfigurationKey(
-            "listen.admin", .section, .means("the defaults below"), "`/healthz`, `/readyz` and `/metrics`, without authentication."),
+            "listen.admin", .section, .means("the defaults below"), "`/healthz` and `/readyz`, without authentication."),
         ConfigurationKey("listen.admin.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
         ConfigurationKey("listen.admin.address", .address, .defaultText("127.0.0.1:9090"), "Where it binds."),
     ]
