@@ -122,6 +122,7 @@ let tests: [Target] = [
     test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", nioCore]),
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded]),
+    test("WireServerTests", ["WireServer", "Wire", "GatewayCore", "GatewayJSON", nioCore]),
     test(
         "ClientSDKTests",
         [

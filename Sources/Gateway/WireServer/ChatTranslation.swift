@@ -21,6 +21,7 @@ struct ChatTranslation {
 
     private mutating func write(_ chat: ChatRequest) throws(Fault) {
         guard !chat.model.isEmpty else { throw .invalidField("chat.model", "is required: the name of a model") }
+        guard !chat.messages.isEmpty else { throw .invalidField("chat.messages", "must have at least one message") }
         json.key("model")
         json.string(chat.model.buffer)
         json.key("messages")
@@ -28,7 +29,7 @@ struct ChatTranslation {
         for (position, message) in chat.messages.enumerated() { try write(message, at: position) }
         json.endArray()
         if chat.stream { json.member("stream", true) }
-        writeParameters(chat)
+        try writeParameters(chat)
         if !chat.tools.isEmpty {
             json.key("tools")
             json.beginArray()
@@ -39,23 +40,32 @@ struct ChatTranslation {
         if let format = chat.responseFormat { try write(format) }
     }
 
-    private mutating func writeParameters(_ chat: ChatRequest) {
+    private mutating func writeParameters(_ chat: ChatRequest) throws(Fault) {
         if let cap = chat.maxOutputTokens { json.member("max_tokens", Int64(cap)) }
-        if let temperature = chat.temperature { json.member("temperature", temperature) }
-        if let topP = chat.topP { json.member("top_p", topP) }
+        if let temperature = chat.temperature { try writeFinite("temperature", temperature) }
+        if let topP = chat.topP { try writeFinite("top_p", topP) }
         if !chat.stop.isEmpty {
             json.key("stop")
             json.beginArray()
             for stop in chat.stop { json.string(stop.buffer) }
             json.endArray()
         }
-        if let choices = chat.choices { json.member("n", Int64(choices)) }
+        if let choices = chat.choices {
+            guard choices > 0 else { throw .invalidField("chat.choices", "must be at least 1") }
+            json.member("n", Int64(choices))
+        }
         if let parallel = chat.parallelToolCalls { json.member("parallel_tool_calls", parallel) }
         if let seed = chat.seed { json.member("seed", seed) }
         if !chat.reasoningEffort.isEmpty {
             json.key("reasoning_effort")
             json.string(chat.reasoningEffort.buffer)
         }
+    }
+
+    /// JSON has neither infinities nor NaN: they would reach the provider as `null`.
+    private mutating func writeFinite(_ key: StaticString, _ value: Double) throws(Fault) {
+        guard value.isFinite else { throw .invalidField("chat.\(key)", "must be a finite number") }
+        json.member(key, value)
     }
 
     // MARK: tools and formats

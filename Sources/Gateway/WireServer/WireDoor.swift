@@ -105,6 +105,7 @@ package final class WireDoor: WireDelegate {
             let authenticated = NIODeadline.now() - receivedAt
             switch request.operation {
             case .chat(let chat):
+                guard request.route.isEmpty else { throw .invalidField("route", "names no route: this gateway has none") }
                 let body = try ChatTranslation.body(of: chat, extra: &extraIndex)
                 begin(
                     chat, request, on: stream, handler,
