@@ -169,8 +169,8 @@ extension RequestWorkspace {
                 guard isFile || isAudio || member.key.equals("image_url") else { continue }
                 for field in member.value.members where field.value.isString {
                     let isData = (isFile && field.key.equals("file_data")) || (isAudio && field.key.equals("data"))
-                    let isURL = field.key.equals("url") && field.value.rawBytes.dropFirst().starts(with: "data:".utf8)
-                    if isData || isURL { ranges.append(field.value.range) }
+                    guard isData || field.key.equals("url") else { continue }
+                    if EncodedMedia.isMedia(field.value.rawBytes, needsHeader: !isData) { ranges.append(field.value.range) }
                 }
             }
         }
