@@ -75,7 +75,7 @@ package struct AnswerRestorer {
                 excludedToolCalls.insert(fragment.key)
                 return nil
             }
-            restorer = Restorer(map: placeholders, scope: .everywhere)
+            restorer = Restorer(map: placeholders, scope: .jsonText)
         }
         items.append(Item(key: fragment.key, restorer: restorer, template: AnswerChunk(raw: ByteBuffer())))
         return items.count - 1

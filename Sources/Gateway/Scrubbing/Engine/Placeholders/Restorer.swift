@@ -2,6 +2,8 @@
 public enum RestoreScope: Sendable {
     /// Wherever a placeholder stands: for text that stays with us, such as the arguments of a tool that the policy trusts.
     case everywhere
+    /// As `everywhere`, in text that is JSON: values are escaped as a JSON string is, so that a quotation mark in a value ends no string.
+    case jsonText
     /// In prose only: not in code, links, URLs or HTML tags, from where a rendered answer could carry a value to somebody else. This is
     /// for answers.
     case prose
@@ -55,7 +57,7 @@ public struct Restorer: Sendable {
                 case .partial:
                     return
                 case .found(let series, let number, let length):
-                    if scope == .everywhere || guardState.allowsValues {
+                    if scope != .prose || guardState.allowsValues {
                         putBack(series: series, number: number, into: &output)
                         previous = (0, UInt8(ascii: ">"))
                     } else {
@@ -76,8 +78,28 @@ public struct Restorer: Sendable {
 
     private mutating func putBack(series: Int, number: Int, into output: inout [UInt8]) {
         let start = output.count
-        _ = map.withValue(series: series, number: number) { output.append(contentsOf: $0) }
+        let escapes = scope == .jsonText
+        _ = map.withValue(series: series, number: number) { value in
+            if escapes { Self.appendEscaped(value, to: &output) } else { output.append(contentsOf: value) }
+        }
         // A value may itself open a URL that the model then goes on writing.
         if scope == .prose { for index in start..<output.count { guardState.advance(output[index]) } }
+    }
+
+    /// RFC 8259 section 7: quotation mark, backslash and control characters may not stand in a string as they are.
+    private static func appendEscaped(_ value: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+        let digits = Array("0123456789abcdef".utf8)
+        for byte in value {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                output.append(UInt8(ascii: "\\"))
+                output.append(byte)
+            case 0..<0x20:
+                output.append(contentsOf: "\\u00".utf8)
+                output.append(digits[Int(byte >> 4)])
+                output.append(digits[Int(byte & 15)])
+            default: output.append(byte)
+            }
+        }
     }
 }
