@@ -21,6 +21,10 @@ extension Exchange: UpstreamReceiver {
         errorStatus = nil
         errorBody.clear()
         heldChunks.removeAll()
+        summary.finishes.removeAll()
+        usage = nil
+        outputBytes = 0
+        calls += 1
         restorer = makeRestorer()
         stored = cachePlan.stores ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
         var headers = binding.headers
@@ -136,7 +140,10 @@ extension Exchange: UpstreamReceiver {
 
     private func chunkReceived(_ chunk: AnswerChunk) {
         if let told = chunk.usage { usage = told }
-        summary.finishes.append(contentsOf: chunk.finishes)
+        // One for each choice, whatever a provider repeats.
+        for finish in chunk.finishes where !summary.finishes.contains(where: { $0.choice == finish.choice }) {
+            summary.finishes.append(finish)
+        }
         stored?.append(chunk.raw)
         if let answer = stored, answer.cost > snapshot.pipeline.maxAnswerBytes { stored = nil }
         for fragment in chunk.fragments { outputBytes += fragment.text.readableBytes }

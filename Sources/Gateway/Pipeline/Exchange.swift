@@ -54,6 +54,8 @@ package final class Exchange {
 
     // call and answer
     var call: UpstreamCall?
+    /// Calls to providers so far.
+    var calls = 0
     var callStartedAt = NIODeadline.uptimeNanoseconds(0)
     var reader: AnswerReader?
     var errorStatus: (status: Int, retryAfterMilliseconds: Int64?)?
@@ -246,7 +248,7 @@ package final class Exchange {
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.
     private func settle(_ outcome: Outcome) {
-        summary.attempts = sequence.map { state in call == nil && callStartedAt == .uptimeNanoseconds(0) ? 0 : state.attempts } ?? 0
+        summary.attempts = calls
         guard summary.attempts > 0 else {
             summary.usage = usage ?? TokenUsage()
             summary.costNanoUSD = 0

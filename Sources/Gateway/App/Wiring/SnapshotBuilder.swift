@@ -20,7 +20,7 @@ struct SnapshotBuilder {
         Result { () throws(ConfigurationFaults) in
             let rules = try scrubRules()
             return GatewaySnapshot(
-                keys: KeyTable(keys(rules)), models: models, providers: try providers(), door: door, pipeline: pipeline)
+                keys: KeyTable(try keys(rules)), models: models, providers: try providers(), door: door, pipeline: pipeline)
         }
     }
 
@@ -55,10 +55,12 @@ struct SnapshotBuilder {
 
     // MARK: keys
 
-    private func keys(_ rules: [String: ScrubRules]) -> [CredentialDigest: Principal] {
+    private func keys(_ rules: [String: ScrubRules]) throws(ConfigurationFaults) -> [CredentialDigest: Principal] {
         var keys: [CredentialDigest: Principal] = [:]
         for key in configuration.auth.keys {
-            guard let digest = key.hash.withUnsafeBytes({ CredentialDigest($0) }), let scrub = rules[key.scrubPolicy] else { continue }
+            guard let digest = key.hash.withUnsafeBytes({ CredentialDigest($0) }), let scrub = rules[key.scrubPolicy] else {
+                throw fault("auth.keys", "has the key `\(key.id)` with a policy that there is not", "name a policy of scrub.policies")
+            }
             keys[digest] = Principal(
                 keyID: key.id, tenant: key.tenant, department: key.department, user: key.user,
                 models: key.models.contains("*") ? .all : .only(key.models.map { ModelPattern($0) }),
