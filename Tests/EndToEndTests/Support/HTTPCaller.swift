@@ -190,9 +190,9 @@ private struct EventReader {
 
     mutating func receive(_ bytes: ByteBuffer) {
         unread.writeImmutableBuffer(bytes)
-        while let length = unread.readableBytesView.firstRange(of: Array("\n\n".utf8)).map({ $0.upperBound - unread.readerIndex }) {
-            guard let event = unread.readString(length: length) else { return }
-            for line in event.split(separator: "\n") where line.hasPrefix("data: ") { receive(String(line.dropFirst(6))) }
+        // Each event is one line of data.
+        while let length = unread.lineLength, let line = unread.readString(length: length) {
+            if line.hasPrefix("data: ") { receive(String(line.dropFirst(6).dropLast())) }
         }
         unread.discardReadBytes()
     }
@@ -212,6 +212,16 @@ private struct EventReader {
             guard let text = choice.string("delta.content"), !text.isEmpty else { continue }
             texts[choice.int("index") ?? 0, default: ""] += text
             pieces += 1
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// Bytes up to the first line feed, with it; `nil`: no line is whole.
+    fileprivate var lineLength: Int? {
+        withUnsafeReadableBytes { bytes in
+            guard let start = bytes.baseAddress, let end = memchr(start, 0x0A, bytes.count) else { return nil }
+            return start.distance(to: UnsafeRawPointer(end)) + 1
         }
     }
 }
