@@ -47,7 +47,7 @@ struct SimulatedClient {
         initialStreamCredit = Int(settings.limits.initialStreamCredit)
         toSend = random.number(1...25)
         nextSend = now
-        maxRequestBytes = random.pick([100, 30_000, 1_200_000])
+        maxRequestBytes = random.pick([100, 30_000, 30_000, 700_000])
         machine = ClientConnection(
             settings: settings, credential: "k", agent: "simulation", compressor: random.chance(70) ? LZ4Compressor() : nil, now: now)
     }

@@ -12,7 +12,7 @@ struct SimulationTests {
 
     private static var seeds: Range<UInt64> {
         if let seed = number("AGENTSHIELD_SIMULATION_SEED") { return seed..<seed + 1 }
-        return 1..<(number("AGENTSHIELD_SIMULATION_SEEDS") ?? 150) + 1
+        return 1..<(number("AGENTSHIELD_SIMULATION_SEEDS") ?? 60) + 1
     }
 
     @Test("no seed breaks an invariant, and all kinds of ends occur")
@@ -39,8 +39,8 @@ struct SimulationTests {
                 Issue.record("AGENTSHIELD_SIMULATION_SEED=\(seed): \(error)")
             }
         }
-        guard Self.seeds.count >= 100 else { return }
-        #expect(ended > 100 && cancelled > 10 && failed > 10 && refusedByServer > 0 && cuts > 0 && drains > 0 && compressed > 0)
+        guard Self.seeds.count >= 60 else { return }
+        #expect(ended > 50 && cancelled > 10 && failed > 10 && refusedByServer > 0 && cuts > 0 && drains > 0 && compressed > 0)
     }
 
     @Test("a seed replays exactly")

@@ -6,17 +6,17 @@ import Wire
 /// `protocol/vectors/conversations`, whose README says what is in a vector.
 @Suite("Connection: conversation vectors")
 struct ConversationVectorTests {
-    @Test("each side answers as the conversations say")
-    func conversations() throws {
+    @Test("each side answers as the conversations say, however the bytes are cut", arguments: [1, 7, Int.max])
+    func conversations(chunk: Int) throws {
         let vectors = try VectorFiles.load("conversations")
         #expect(vectors.count >= 100)
         #expect(Set(vectors.compactMap { $0["name"] as? String }).count == vectors.count)
         for vector in vectors {
             let settings = vector["settings"] as? [String: Any] ?? [:]
             if vector["under_test"] as? String == "server" {
-                try run(vector, on: VectorServer(settings: settings))
+                try run(vector, on: VectorServer(settings: settings), chunk: chunk)
             } else {
-                try run(vector, on: VectorClient(settings: settings))
+                try run(vector, on: VectorClient(settings: settings), chunk: chunk)
             }
         }
     }
@@ -30,9 +30,9 @@ struct ConversationVectorTests {
         #expect(Set(rules) == Set(vectors.compactMap { $0["rule"] as? String }))
     }
 
-    private func run(_ vector: [String: Any], on first: some VectorPeer) throws {
+    private func run(_ vector: [String: Any], on first: some VectorPeer, chunk: Int) throws {
         let name = try #require(vector["name"] as? String)
-        var conversation = Conversation(peer: first, name: name, side: try #require(vector["under_test"] as? String))
+        var conversation = Conversation(peer: first, name: name, side: try #require(vector["under_test"] as? String), chunk: chunk)
         for step in try #require(vector["steps"] as? [[String: Any]]) {
             for _ in 0..<(step["times"] as? Int ?? 1) { try conversation.follow(step) }
         }
@@ -47,16 +47,18 @@ private struct Conversation<Peer: VectorPeer> {
     var peer: Peer
     let name: String
     let side: String
+    let chunk: Int
     var now = NIODeadline.start
     /// Frames of the side under test that no step has asked for yet.
     var sent: [TestFrame] = []
     var toldCount = 0
     var lastPing: ByteBuffer?
 
-    init(peer: Peer, name: String, side: String) {
+    init(peer: Peer, name: String, side: String, chunk: Int) {
         self.peer = peer
         self.name = name
         self.side = side
+        self.chunk = chunk
     }
 
     mutating func follow(_ step: [String: Any]) throws {
@@ -77,7 +79,16 @@ private struct Conversation<Peer: VectorPeer> {
             peer.machine.receive(TestFrame(.pong, on: 0, payload: try #require(lastPing, "\(name)")), now: now)
         } else {
             var bytes = try VectorFiles.bytes(hex: step["hex"])
-            peer.machine.receive(&bytes, now: now)
+            receive(&bytes)
+        }
+    }
+
+    private mutating func receive(_ bytes: inout ByteBuffer) {
+        // Cutting the longest would only take time.
+        let chunk = bytes.readableBytes > 10_000 ? Int.max : chunk
+        while var piece = bytes.readSlice(length: min(chunk, bytes.readableBytes)), piece.readableBytes > 0 {
+            peer.machine.receive(&piece, now: now)
+            if chunk < .max { settle() }
         }
     }
 

@@ -58,8 +58,8 @@ struct VectorServer: VectorPeer {
             let item = Item(kind: .text, data: ByteBuffer(string: "Hello"))
             machine.sendResult(ResultBody(.chat(ChatResult(choices: [Choice(items: [item])]))), on: id)
         case let long where long.hasPrefix("long:"):
-            let text = String(repeating: "x", count: Int(long.dropFirst(5)) ?? 0)
-            machine.sendDelta(Delta(kind: .text, data: ByteBuffer(string: text)), on: id)
+            let text = ByteBuffer(repeating: 0x78, count: Int(long.dropFirst(5)) ?? 0)
+            machine.sendDelta(Delta(kind: .text, data: text), on: id)
         default:
             machine.sendDelta(Delta(kind: .text, data: ByteBuffer(string: "Hello")), on: id)
             machine.sendDelta(Delta(kind: .text, data: ByteBuffer(string: " world")), on: id)
@@ -101,8 +101,8 @@ struct VectorClient: VectorPeer {
         let stream = StreamID(rawValue: details["stream"] as? UInt32 ?? 0)
         switch action {
         case "send":
-            let text = (details["text_bytes"] as? Int).map { String(repeating: "x", count: $0) } ?? "Hi"
-            let message = ChatMessage(role: .user, parts: [Part(.text(Text(text)))])
+            let text = (details["text_bytes"] as? Int).flatMap { Text(validating: ByteBuffer(repeating: 0x78, count: $0)) } ?? "Hi"
+            let message = ChatMessage(role: .user, parts: [Part(.text(text))])
             let model = Text(details["model"] as? String ?? "")
             _ = try machine.send(Request(operation: .chat(ChatRequest(model: model, messages: [message], stream: true))))
         case "resume":

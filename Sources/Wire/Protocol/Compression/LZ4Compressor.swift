@@ -42,18 +42,15 @@ package final class LZ4Compressor {
 
     /// Encodes with `encode` and appends the result to `output`, compressed if that is shorter.
     ///
-    /// - Returns: whether it is compressed, and how long the payload is on the wire and uncompressed.
-    func append(
-        to output: inout ByteBuffer, encode: (inout ByteBuffer) -> Void
-    ) -> (isCompressed: Bool, length: Int, uncompressedLength: Int) {
+    /// - Returns: whether it is compressed, and how long the payload is on the wire.
+    func append(to output: inout ByteBuffer, encode: (inout ByteBuffer) -> Void) -> (isCompressed: Bool, length: Int) {
         scratch.clear()
         encode(&scratch)
-        let plainLength = scratch.readableBytes
         if let length = scratch.withUnsafeReadableBytes({ compress($0, into: &output) }) {
-            return (true, length, plainLength)
+            return (true, length)
         }
         output.writeImmutableBuffer(scratch)
-        return (false, plainLength, plainLength)
+        return (false, scratch.readableBytes)
     }
 }
 

@@ -31,7 +31,7 @@ extension ClientConnection {
         try resolved.validate(minimum: .welcomeMinimum)
         welcome.limits = resolved
         core.features = Features(rawValue: welcome.features).intersection(settings.features)
-        core.outbox.mayCompress = core.features.contains(.lz4)
+        core.outbox.compressedTypes = core.features.contains(.lz4) ? [.request] : []
         try core.outbox.raise(to: resolved, from: serverLimits)
         serverLimits = resolved
         welcomeDeadline = nil
@@ -48,7 +48,7 @@ extension ClientConnection {
         }
         lastAccepted = last
         events.append(.goAwayReceived(goAway))
-        for id in streams.keys.filter({ $0 > last }).sorted() {
+        for id in streams.ids where id > last {
             events.append(.streamRefused(id))
             removeStream(id)
         }
@@ -59,7 +59,7 @@ extension ClientConnection {
         let id = frame.header.stream
         guard id != .connection else { return try core.outbox.grant(try core.readCredit(frame.payload, isLate: false)) }
         try requireOpened(id)
-        try core.outbox.grant(try core.readCredit(frame.payload, isLate: streams[id] == nil), on: id)
+        try core.outbox.grant(try core.readCredit(frame.payload, isLate: !streams.contains(id)), on: id)
     }
 
     private func requireOpened(_ id: StreamID) throws(ConnectionBreach) {
@@ -82,14 +82,14 @@ extension ClientConnection {
         case (.begin, .requested):
             guard !core.outbox.isOpen(id) else { throw .protocolError("BEGIN before the whole request was sent") }
             guard let begin: Begin = decodeAnswer(frame.payload, id) else { return }
-            streams[id]?.state = .begun
+            streams.update(id) { $0.state = .begun }
             events.append(.beginReceived(id, begin))
         case (.delta, .begun), (.delta, .streaming): try receiveDelta(frame, id)
         case (.result, .begun):
             try receiveResult(frame, id, former: nil)
         case (.result, .assembling(let assembly)):
             // Taken out of the table, so that its buffer is not shared and grows in place.
-            streams[id]?.state = .resulted
+            streams.update(id) { $0.state = .resulted }
             try receiveResult(frame, id, former: assembly)
         case (.end, .begun), (.end, .streaming), (.end, .resulted):
             guard let end: End = decodeAnswer(frame.payload, id) else { return }
@@ -112,21 +112,23 @@ extension ClientConnection {
     private mutating func receiveDelta(_ frame: Frame, _ id: StreamID) throws(ConnectionBreach) {
         let payload = try core.receiveData(frame)
         let cost = payload.readableBytes
-        try streams[id]?.window.receive(cost)
+        try streams.update(id) { (stream) throws(ConnectionBreach) in try stream.window.receive(cost) }
         core.release(cost)
         guard let delta: Delta = decodeAnswer(payload, id) else { return }
         guard let expected = streams[id]?.nextSequence, delta.sequence == expected else {
             return giveUp(id, ErrorBody(code: .malformedBody, message: "a DELTA is out of sequence"))
         }
-        streams[id]?.nextSequence = expected &+ 1
-        streams[id]?.state = .streaming
+        streams.update(id) { stream in
+            stream.nextSequence = expected &+ 1
+            stream.state = .streaming
+        }
         events.append(.deltaReceived(id, delta, cost: cost))
     }
 
     private mutating func receiveResult(_ frame: Frame, _ id: StreamID, former: MessageAssembly?) throws(ConnectionBreach) {
         var fragment = try core.receiveData(frame)
         let cost = fragment.readableBytes
-        try streams[id]?.window.receive(cost)
+        try streams.update(id) { (stream) throws(ConnectionBreach) in try stream.window.receive(cost) }
         core.release(cost)
 
         var assembly: MessageAssembly
@@ -141,12 +143,13 @@ extension ClientConnection {
         }
         guard let message = try assembly.add(fragment, isLast: !frame.header.flags.contains(.more)) else {
             assemblyDeadline = min(assemblyDeadline ?? assembly.deadline, assembly.deadline)
-            streams[id]?.state = .assembling(assembly)
-            if let increment = streams[id]?.window.release(cost) { core.sendCredit(increment, on: id) }
+            streams.update(id) { $0.state = .assembling(assembly) }
+            let release = streams.update(id) { $0.window.release(cost) }
+            if let release, let increment = release { core.sendCredit(increment, on: id) }
             return
         }
         guard let result: ResultBody = decodeAnswer(message, id) else { return }
-        streams[id]?.state = .resulted
+        streams.update(id) { $0.state = .resulted }
         events.append(.resultReceived(id, result))
     }
 

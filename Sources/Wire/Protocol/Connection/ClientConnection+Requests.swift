@@ -15,16 +15,16 @@ extension ClientConnection {
 
         nextStream = id.rawValue <= UInt32.max - 2 ? StreamID(rawValue: id.rawValue + 2) : nil
         idleSince = nil
-        streams[id] = ClientStream(
-            window: ReceiveWindow(initial: Int(limits.initialStreamCredit)), nextSequence: request.firstSequence)
+        let window = ReceiveWindow(initial: Int(limits.initialStreamCredit))
+        streams.insert(ClientStream(window: window, nextSequence: request.firstSequence), for: id)
         core.outbox.open(id)
-        core.outbox.sendMessage(.request, ByteBuffer(prefixing: request, of: length), isLast: true, on: id)
+        core.outbox.sendMessage(.request, request, length: length, isLast: true, on: id)
         return id
     }
 
     /// Gives a stream up. It is over at once; nothing more of it is told.
     package mutating func cancel(_ id: StreamID, reason: Cancel.Reason) {
-        guard streams[id] != nil else { return }
+        guard streams.contains(id) else { return }
         // Of a stream that still waits for its first credit, the server knows nothing.
         if !core.outbox.isOpen(id) || core.outbox.hasSent(on: id) { sendCancel(id, reason) }
         removeStream(id)
@@ -32,7 +32,7 @@ extension ClientConnection {
 
     /// The application took bytes of a stream: the `cost` of its deltas.
     package mutating func consumed(_ bytes: Int, on id: StreamID) {
-        guard let increment = streams[id]?.window.release(bytes) else { return }
+        guard let release = streams.update(id, { $0.window.release(bytes) }), let increment = release else { return }
         core.sendCredit(increment, on: id)
     }
 
@@ -64,7 +64,7 @@ extension ClientConnection {
     }
 
     mutating func removeStream(_ id: StreamID) {
-        guard streams.removeValue(forKey: id) != nil else { return }
+        guard streams.remove(id) != nil else { return }
         core.outbox.close(id)
         if streams.isEmpty { idleSince = core.now }
         if owesRoom, canOpenStream {

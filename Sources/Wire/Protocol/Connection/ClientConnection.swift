@@ -18,7 +18,7 @@ package struct ClientConnection: ConnectionMachine {
     var core: ConnectionCore
     var state = State.awaitingWelcome
     var events = Deque<ClientEvent>()
-    var streams: [StreamID: ClientStream] = [:]
+    var streams = StreamTable<ClientStream>()
     /// The number of the next stream; `nil` when all are used.
     var nextStream: StreamID? = StreamID(rawValue: 1)
     /// What the server accepts: until WELCOME, the protocol's default.
@@ -44,12 +44,12 @@ package struct ClientConnection: ConnectionMachine {
         now: NIODeadline
     ) {
         self.settings = settings
-        limits = settings.limits.resolved.raised(to: .helloMinimum)
+        limits = settings.limits.announced(minimum: .helloMinimum, idleTimeout: settings.common.idleTimeout)
         core = ConnectionCore(
             side: .client, limits: limits, peerLimits: .protocolDefault, settings: settings.common, compressor: compressor,
             maxQueuedBytesPerStream: 0, now: now)
         core.features = settings.features
-        core.outbox.mayCompress = settings.features.contains(.lz4)
+        core.outbox.compressedTypes = settings.features.contains(.lz4) ? [.request] : []
         welcomeDeadline = now + settings.welcomeTimeout
         idleSince = now
         sendHello(credential: credential, agent: agent)

@@ -41,7 +41,8 @@ package enum OpenStreamFailure: Error, Equatable, Sendable {
 
 /// How a client's side of a connection behaves.
 package struct ClientSettings: Sendable {
-    /// What the client accepts; 0 stands for the protocol's default. Values below the protocol's minimum are raised to it.
+    /// What the client accepts; 0 stands for the protocol's default. Values below the protocol's minimum are
+    /// raised to it; the idle timeout is that of `common`.
     package var limits = Limits.protocolDefault
     /// What is offered.
     package var features: Features = [.lz4]

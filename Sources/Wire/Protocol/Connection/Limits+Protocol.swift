@@ -1,3 +1,5 @@
+import NIOCore
+
 extension Limits {
     /// What holds where a message says 0, and for a client until WELCOME comes. Idle timeout: none.
     package static let protocolDefault = Limits(
@@ -37,18 +39,21 @@ extension Limits {
         else { throw .protocolError("a limit is out of its range") }
     }
 
-    /// The same, with frame and credits no lower than `minimum`'s.
-    func raised(to minimum: Limits) -> Limits {
-        var limits = self
+    /// What a side tells its peer: frame and credits no lower than `minimum`'s, and its idle timeout.
+    func announced(minimum: Limits, idleTimeout: TimeAmount?) -> Limits {
+        var limits = resolved
+        limits.idleTimeoutMs = idleTimeout.map { UInt32(clamping: $0.nanoseconds / 1_000_000) } ?? 0
         limits.maxFrameBytes = min(max(maxFrameBytes, minimum.maxFrameBytes), UInt32(FrameHeader.maxLength))
         limits.initialStreamCredit = min(max(initialStreamCredit, minimum.initialStreamCredit), UInt32(SendWindow.maximum))
         limits.initialConnectionCredit = min(max(initialConnectionCredit, minimum.initialConnectionCredit), UInt32(SendWindow.maximum))
         return limits
     }
 
-    /// The longest payload of a frame that takes credit: never more than half of a credit, so that it always passes in the end.
+    /// The longest payload of a frame that takes credit: never more than half of a credit, so that it always passes in the end,
+    /// and no more than the default frame, whatever the peer takes, so that no stream holds up the others for long.
     var maxDataPayload: Int {
-        min(Int(maxFrameBytes), Int(initialStreamCredit) / 2, Int(initialConnectionCredit) / 2)
+        min(
+            Int(maxFrameBytes), Int(initialStreamCredit) / 2, Int(initialConnectionCredit) / 2, Int(Self.protocolDefault.maxFrameBytes))
     }
 }
 

@@ -25,7 +25,9 @@ extension ServerConnection {
         guard state != .closed else { return }
         core.sendError(error, on: .connection)
         if state == .open {
-            core.sendGoAway(GoAway(lastStream: highestStream.rawValue, reason: .protocolError))
+            // Never higher than in an earlier GOAWAY.
+            let lastStream = drain?.lastStream ?? highestStream
+            core.sendGoAway(GoAway(lastStream: lastStream.rawValue, reason: .protocolError))
         }
         removeAllStreams()
         events.append(.failed(error, .local))
@@ -48,7 +50,7 @@ extension ServerConnection {
     // MARK: - Streams
 
     mutating func removeStream(_ id: StreamID) {
-        guard let stream = streams.removeValue(forKey: id) else { return }
+        guard let stream = streams.remove(id) else { return }
         core.outbox.close(id)
         if case .refused = stream.state {
             refusedStreams -= 1
@@ -122,13 +124,14 @@ extension ServerConnection {
 
     private mutating func endDrain() {
         let error = ErrorBody(code: .draining, message: "the drain deadline passed", retryable: true)
-        for id in streams.keys.sorted() { abort(id, error) }
+        for id in streams.ids { abort(id, error) }
         close()
     }
 
     private mutating func endStalledStreams() {
         let error = ErrorBody(code: .stalled, message: "the client took nothing of the answer for too long")
         for id in core.outbox.streamsWaiting(since: core.now - settings.stallTimeout) { abort(id, error) }
+        core.outbox.recountWaits()
     }
 
     private mutating func checkAssemblies() {

@@ -32,7 +32,10 @@ extension ServerConnection {
         core.outbox.setPeerLimits(clientLimits)
         clientMaxMessageBytes = Int(clientLimits.maxMessageBytes)
         core.features = Features(rawValue: hello.features).intersection(settings.features.union(.lz4))
-        core.outbox.mayCompress = core.features.contains(.lz4)
+        if core.features.contains(.lz4) {
+            // Padding that is compressed away would hide nothing.
+            core.outbox.compressedTypes = core.features.contains(.padding) ? [.result] : [.result, .delta]
+        }
         state = .awaitingAcceptance
         events.append(.helloReceived(hello))
     }
@@ -46,7 +49,7 @@ extension ServerConnection {
         switch streams[id]?.state {
         case .receiving(let assembly):
             // Taken out of the table, so that its buffer is not shared and grows in place.
-            streams[id]?.state = .requested
+            streams.update(id) { $0.state = .requested }
             try continueRequest(id, assembly, try core.receiveData(frame), isLast: isLast)
         case .refused:
             _ = try core.swallowData(frame)
@@ -71,7 +74,7 @@ extension ServerConnection {
             return try refuse(id, refusal, isComplete: isLast)
         }
         inFlightRequestBytes += total
-        streams[id] = ServerStream(state: .requested, window: window, reservedBytes: total)
+        streams.insert(ServerStream(state: .requested, window: window, reservedBytes: total), for: id)
         idleSince = nil
         core.outbox.open(id)
         // Released with the rest of the fragment below.
@@ -101,7 +104,7 @@ extension ServerConnection {
         guard !isComplete else { return }
         guard refusedStreams < Self.maxRefusedStreams else { throw ConnectionBreach(.abuse, "too many refused requests are incomplete") }
         refusedStreams += 1
-        streams[id] = ServerStream(state: .refused, window: ReceiveWindow(initial: 0), reservedBytes: 0)
+        streams.insert(ServerStream(state: .refused, window: ReceiveWindow(initial: 0), reservedBytes: 0), for: id)
     }
 
     /// Refused requests of which the rest may still be to come: as many as a client may open before WELCOME.
@@ -115,22 +118,23 @@ extension ServerConnection {
     ) throws(ConnectionBreach) {
         var assembly = former
         if prefixBytes == 0 {
-            try streams[id]?.window.receive(fragment.readableBytes)
+            try streams.update(id) { (stream) throws(ConnectionBreach) in try stream.window.receive(fragment.readableBytes) }
             if fragment.readableBytes == 0 { try core.budgets.spend(\.emptyFrame, "empty frames", now: core.now) }
         }
         let message = try assembly.add(fragment, isLast: isLast)
         core.release(fragment.readableBytes + prefixBytes)
         if let message { return deliver(message, on: id) }
 
-        if let increment = streams[id]?.window.release(fragment.readableBytes + prefixBytes) { core.sendCredit(increment, on: id) }
+        let release = streams.update(id) { $0.window.release(fragment.readableBytes + prefixBytes) }
+        if let release, let increment = release { core.sendCredit(increment, on: id) }
         assemblyDeadline = min(assemblyDeadline ?? assembly.deadline, assembly.deadline)
-        streams[id]?.state = .receiving(assembly)
+        streams.update(id) { $0.state = .receiving(assembly) }
     }
 
     private mutating func deliver(_ message: ByteBuffer, on id: StreamID) {
         do {
             events.append(.requestReceived(id, try Request.decode(from: message)))
-            streams[id]?.state = .requested
+            streams.update(id) { $0.state = .requested }
         } catch {
             core.sendError(ErrorBody(code: .malformedBody, message: Text("the request's body is not valid: \(error)")), on: id)
             events.append(.requestRefused(id, .malformedBody))
@@ -159,7 +163,7 @@ extension ServerConnection {
         let id = frame.header.stream
         guard id != .connection else { return try core.outbox.grant(try core.readCredit(frame.payload, isLate: false)) }
         try requireOpened(id)
-        try core.outbox.grant(try core.readCredit(frame.payload, isLate: streams[id] == nil), on: id)
+        try core.outbox.grant(try core.readCredit(frame.payload, isLate: !streams.contains(id)), on: id)
     }
 
     private func requireOpened(_ id: StreamID) throws(ConnectionBreach) {

@@ -33,8 +33,8 @@ extension ServerConnection {
         guard core.outbox.writeControl(.begin, on: id, encode: { begin.encode(into: &$0) }) else {
             return abort(id, .tooLong("BEGIN"))
         }
-        streams[id]?.state = .begun
-        streams[id]?.nextSequence = firstSequence
+        streams.update(id) { $0.state = .begun }
+        streams.update(id) { $0.nextSequence = firstSequence }
     }
 
     /// Sends a piece of a streamed answer, in several frames if it is too long for one.
@@ -49,7 +49,7 @@ extension ServerConnection {
             requireOver(id)
             return 0
         }
-        streams[id]?.state = .streaming
+        streams.update(id) { $0.state = .streaming }
         var splitter = DeltaSplitter(delta, maxPayload: core.outbox.maxDataPayload)
         while var piece = splitter.next() {
             guard let sequence = streams[id]?.nextSequence else { return 0 }
@@ -59,7 +59,7 @@ extension ServerConnection {
                 abort(id, ErrorBody(code: .answerTooLarge, message: "the answer outran the client's credit"))
                 return 0
             }
-            streams[id]?.nextSequence = sequence + 1
+            streams.update(id) { $0.nextSequence = sequence + 1 }
         }
         guard !splitter.isStuck else {
             abort(id, .tooLong("DELTA"))
@@ -76,8 +76,8 @@ extension ServerConnection {
         guard length <= clientMaxMessageBytes else {
             return abort(id, ErrorBody(code: .answerTooLarge, message: "the answer is longer than the client's max_message_bytes"))
         }
-        streams[id]?.state = .resulted
-        core.outbox.sendMessage(.result, ByteBuffer(prefixing: result, of: length), isLast: false, on: id)
+        streams.update(id) { $0.state = .resulted }
+        core.outbox.sendMessage(.result, result, length: length, isLast: false, on: id)
         collectFromOutbox()
     }
 
@@ -90,7 +90,7 @@ extension ServerConnection {
         guard core.outbox.sendLast(.end, end, on: id) || core.outbox.sendLast(.end, end.withoutDiagnostics, on: id) else {
             return abort(id, .tooLong("END"))
         }
-        streams[id]?.state = .finishing
+        streams.update(id) { $0.state = .finishing }
         collectFromOutbox()
     }
 
@@ -107,7 +107,7 @@ extension ServerConnection {
             core.sendError(error, on: id)
             removeStream(id)
         } else {
-            streams[id]?.state = .finishing
+            streams.update(id) { $0.state = .finishing }
             _ = core.outbox.sendLast(.error, error.fittingControlFrame, on: id)
             collectFromOutbox()
         }
@@ -115,7 +115,7 @@ extension ServerConnection {
 
     /// Calls on a stream that is over are ignored: its end may have crossed them. Any other is a fault of our own.
     private func requireOver(_ id: StreamID) {
-        assert(streams[id] == nil || isFinishing(id), "BEGIN, then DELTAs or one RESULT, then END")
+        assert(!streams.contains(id) || isFinishing(id), "BEGIN, then DELTAs or one RESULT, then END")
     }
 
     private func isFinishing(_ id: StreamID) -> Bool {
@@ -151,15 +151,5 @@ extension End {
         end.routeReason = Text()
         for index in end.finishes.indices { end.finishes[index].providerReason = Text() }
         return end
-    }
-}
-
-extension ByteBuffer {
-    /// A message behind its length, as fragments carry it.
-    init(prefixing message: some WireMessage, of length: Int) {
-        self.init()
-        reserveCapacity(length + 4)
-        writeInteger(UInt32(clamping: length))
-        message.encode(into: &self)
     }
 }

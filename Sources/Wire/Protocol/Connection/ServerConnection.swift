@@ -25,7 +25,7 @@ package struct ServerConnection: ConnectionMachine {
     var core: ConnectionCore
     var state = State.awaitingHello
     var events = Deque<ServerEvent>()
-    var streams: [StreamID: ServerStream] = [:]
+    var streams = StreamTable<ServerStream>()
     /// Streams of ``streams`` that are refused.
     var refusedStreams = 0
     /// The highest stream that the client opened.
@@ -50,7 +50,7 @@ package struct ServerConnection: ConnectionMachine {
     ) {
         self.settings = settings
         self.admission = admission
-        limits = settings.limits.resolved.raised(to: .welcomeMinimum)
+        limits = settings.limits.announced(minimum: .welcomeMinimum, idleTimeout: settings.common.idleTimeout)
         core = ConnectionCore(
             side: .server, limits: limits, peerLimits: .protocolDefault, settings: settings.common, compressor: compressor,
             maxQueuedBytesPerStream: settings.maxQueuedBytesPerStream, now: now)
@@ -86,15 +86,20 @@ package struct ServerConnection: ConnectionMachine {
     }
 
     package mutating func nextEvent() -> ServerEvent? {
-        while events.isEmpty, state == .awaitingHello || state == .open {
+        while true {
+            while let event = events.popFirst() {
+                // A call may have filled the queue again, or ended the stream, before this could be told.
+                if case .streamWritable(let id) = event, !isWritable(id) { continue }
+                return event
+            }
+            guard state == .awaitingHello || state == .open else { return nil }
             do throws(ConnectionBreach) {
-                guard let (type, frame) = try core.nextFrame(isOpen: state == .open) else { break }
+                guard let (type, frame) = try core.nextFrame(isOpen: state == .open) else { return nil }
                 try receive(type, frame)
             } catch {
                 fail(error.body)
             }
         }
-        return events.popFirst()
     }
 
     package mutating func takeOutbound() -> ByteBuffer? {

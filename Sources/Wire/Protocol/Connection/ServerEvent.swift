@@ -11,8 +11,9 @@ package enum ServerEvent: Equatable, Sendable {
     case cancelReceived(StreamID, Cancel.Reason)
     /// Nothing of the stream waits any more, after `isWritable` had become false.
     case streamWritable(StreamID)
-    /// The connection ended the stream with this error, and the work for it is to stop: the drain deadline passed, or the answer
-    /// does not fit a bound.
+    /// The connection ended the stream with this error, and the work for it is to stop: the drain deadline passed, the client took
+    /// nothing for too long, or the answer does not fit a bound. In the last case the stream may be one that the application has
+    /// just ended itself, behind the call that did not fit.
     case streamAborted(StreamID, ErrorBody)
     /// The client opens no more streams.
     case goAwayReceived(GoAway)
@@ -32,7 +33,8 @@ package protocol RequestAdmission: AnyObject {
 
 /// How a server's side of a connection behaves.
 package struct ServerSettings: Sendable {
-    /// What the server accepts; 0 stands for the protocol's default. Frame and credits below the default are raised to it.
+    /// What the server accepts; 0 stands for the protocol's default. Frame and credits below the default are raised
+    /// to it; the idle timeout is that of `common`.
     package var limits = Limits.protocolDefault
     /// What is agreed to if the client offers it. LZ4 always is.
     package var features: Features = []

@@ -1,10 +1,10 @@
 /// A stream as the server sees it, from the first fragment of its REQUEST until END or ERROR is out or CANCEL has come.
 ///
 /// ```
-/// receiving ──last fragment──▶ requested ──BEGIN──▶ begun ──DELTA──▶ streaming ─┐
-///     │                            │                  ├────RESULT──▶ resulted  ─┼─ END queued ─▶ finishing ──▶ (gone)
-///     │                            │                  └────────────────────────-┘
-///     └── refused: ERROR is sent, the rest of the REQUEST is swallowed; gone with its last fragment or CANCEL
+/// receiving ── last fragment ──▶ requested ── BEGIN ──▶ begun ──┬─ DELTA ──▶ streaming ──┬── END ──▶ finishing ──▶ (gone)
+///     │                                                         ├─ RESULT ─▶ resulted ───┤
+///     ▼                                                         └────────────────────────┘
+/// refused (ERROR is sent, the rest of the REQUEST is swallowed) ── last fragment or CANCEL ──▶ (gone)
 /// ```
 /// ERROR leads from every state to finishing or gone, CANCEL from every state to gone.
 struct ServerStream {

@@ -23,6 +23,12 @@ struct Outbox {
         var hasSent = false
         /// Since when the queue has not been empty and nothing came out of it.
         var waitingSince: NIODeadline?
+
+        /// Uses credit that was checked to be there.
+        mutating func take(_ cost: Int) {
+            window.take(cost)
+            hasSent = true
+        }
     }
 
     /// What became of something that takes credit.
@@ -42,7 +48,7 @@ struct Outbox {
     private var bytes = ByteBuffer()
     /// `bytes` was handed to the socket: its content is not ours any more, its memory may be.
     private var isTaken = false
-    private var streams: [StreamID: Stream] = [:]
+    private var streams = StreamTable<Stream>()
     private var ring = Deque<StreamID>()
 
     private(set) var connectionWindow: SendWindow
@@ -53,8 +59,8 @@ struct Outbox {
     var now: NIODeadline
     /// A time before which no stream began to wait; `nil`: none waits.
     private(set) var earliestWait: NIODeadline?
-    /// Both sides agreed to LZ4.
-    var mayCompress = false
+    /// Frames of these types are compressed where that makes them shorter.
+    var compressedTypes: Set<FrameType> = []
 
     /// Streams whose queue became empty, in this order, since this was last emptied.
     var drained = Deque<StreamID>()
@@ -145,20 +151,20 @@ struct Outbox {
         maxDataPayload = limits.maxDataPayload
         initialStreamCredit = Int(limits.initialStreamCredit)
         if streamRise > 0 {
-            for id in streams.keys { try streams[id]?.window.grant(streamRise) }
+            try streams.updateAll { (stream) throws(ConnectionBreach) in try stream.window.grant(streamRise) }
         }
         if connectionRise > 0 { try connectionWindow.grant(connectionRise) }
-        for id in streams.keys.sorted() { enterRing(id) }
+        for id in streams.ids { enterRing(id) }
         sendQueued()
     }
 
     mutating func open(_ id: StreamID) {
-        streams[id] = Stream(window: SendWindow(initial: initialStreamCredit))
+        streams.insert(Stream(window: SendWindow(initial: initialStreamCredit)), for: id)
     }
 
     /// Forgets a stream and what waits in its queue.
     mutating func close(_ id: StreamID) {
-        guard let stream = streams.removeValue(forKey: id), stream.isInRing else { return }
+        guard let stream = streams.remove(id), stream.isInRing else { return }
         ring.removeAll { $0 == id }
     }
 
@@ -169,7 +175,7 @@ struct Outbox {
 
     /// The stream's last frame is not out.
     func isOpen(_ id: StreamID) -> Bool {
-        streams[id] != nil
+        streams.contains(id)
     }
 
     /// A frame that takes credit has gone out on the stream.
@@ -190,8 +196,8 @@ struct Outbox {
     }
 
     mutating func grant(_ increment: UInt32, on id: StreamID) throws(ConnectionBreach) {
-        guard streams[id] != nil else { return }
-        try streams[id]?.window.grant(increment)
+        let isKnown = try streams.update(id) { (stream) throws(ConnectionBreach) in try stream.window.grant(increment) } != nil
+        guard isKnown else { return }
         enterRing(id)
         sendQueued()
     }
@@ -200,42 +206,61 @@ struct Outbox {
 
     /// Sends a message of one frame, or queues it. Its encoded length is at most ``maxDataPayload``.
     mutating func send(_ type: FrameType, _ message: some WireMessage, on id: StreamID) -> Outcome {
-        guard let stream = streams[id] else { return .gone }
         let length = message.encodedLength
-        guard stream.queue.isEmpty, ring.isEmpty, length <= stream.window.available, canSend(length) else {
+        let mayPass = ring.isEmpty && canSend(length)
+        let outcome: Outcome? = streams.update(id) { stream in
+            if mayPass, stream.queue.isEmpty, length <= stream.window.available {
+                stream.take(length)
+                return .sent
+            }
             guard stream.queuedBytes + length <= maxQueuedBytesPerStream else { return .full }
-            var payload = ByteBuffer()
-            payload.reserveCapacity(length)
-            message.encode(into: &payload)
-            streams[id]?.queuedBytes += length
-            enqueue(.payload(type, payload, isLast: false), on: id)
+            stream.queuedBytes += length
             return .queued
         }
-        account(length, on: id)
-        if mayCompress, length >= compressionThreshold, let compression {
-            writeCompressed(type, on: id, with: compression) { message.encode(into: &$0) }
-        } else {
-            makeRoom()
-            bytes.writeFrameHeader(FrameHeader(length: length, type: type, stream: id))
-            message.encode(into: &bytes)
-        }
+        guard let outcome else { return .gone }
+        if outcome == .queued { enqueue(.payload(type, ByteBuffer(encoding: message, length: length), isLast: false), on: id) }
+        guard outcome == .sent else { return outcome }
+        connectionWindow.take(length)
+        dataFramesSent += 1
+        write(type, flags: [], length: length, on: id) { message.encode(into: &$0) }
         return .sent
     }
 
-    /// Sends a message of any length in fragments, as credit allows.
+    /// Sends a message behind its length: in one frame, without a copy, if it fits and there is credit; otherwise in fragments,
+    /// as credit allows.
     ///
-    /// - Parameter bytes: the message behind its length as its first fragment has it.
-    mutating func sendMessage(_ type: FrameType, _ bytes: ByteBuffer, isLast: Bool, on id: StreamID) {
-        guard streams[id] != nil else { return }
-        enqueue(.message(type, bytes, isLast: isLast), on: id)
+    /// - Parameter length: what the message's encoding has, below 2^32.
+    mutating func sendMessage(_ type: FrameType, _ message: some WireMessage, length: Int, isLast: Bool, on id: StreamID) {
+        let encode = { (buffer: inout ByteBuffer) in
+            buffer.writeInteger(UInt32(clamping: length))
+            message.encode(into: &buffer)
+        }
+        let cost = length + 4
+        let mayPass = ring.isEmpty && cost <= maxDataPayload && canSend(cost)
+        let hasPassed = streams.update(id) { stream in
+            guard mayPass, stream.queue.isEmpty, cost <= stream.window.available else { return false }
+            stream.take(cost)
+            return true
+        }
+        guard let hasPassed else { return }
+        guard hasPassed else {
+            var payload = ByteBuffer()
+            payload.reserveCapacity(cost)
+            encode(&payload)
+            return enqueue(.message(type, payload, isLast: isLast), on: id)
+        }
+        connectionWindow.take(cost)
+        dataFramesSent += 1
+        write(type, flags: isLast ? .endStream : [], length: cost, on: id, encode: encode)
+        if isLast { finish(id) }
     }
 
     /// Sends a stream's last frame, END or ERROR, behind what waits in its queue.
     ///
     /// - Returns: `false` if it is longer than control frames may be; nothing was taken.
     mutating func sendLast(_ type: FrameType, _ message: some WireMessage, on id: StreamID) -> Bool {
-        guard let stream = streams[id] else { return true }
-        if stream.queue.isEmpty {
+        guard let isEmpty = streams.update(id, { $0.queue.isEmpty }) else { return true }
+        if isEmpty {
             guard writeControl(type, on: id, encode: { message.encode(into: &$0) }) else { return false }
             close(id)
             finished.append(id)
@@ -244,7 +269,7 @@ struct Outbox {
         var payload = ByteBuffer()
         message.encode(into: &payload)
         guard payload.readableBytes <= FrameRules.controlPayloadLimit else { return false }
-        streams[id]?.queue.append(.payload(type, payload, isLast: true))
+        streams.update(id) { $0.queue.append(.payload(type, payload, isLast: true)) }
         return true
     }
 
@@ -252,31 +277,29 @@ struct Outbox {
         cost <= connectionWindow.available && outboundBytes < maxOutboundBytes
     }
 
-    private mutating func account(_ cost: Int, on id: StreamID) {
-        connectionWindow.take(cost)
-        streams[id]?.window.take(cost)
-        streams[id]?.hasSent = true
-        dataFramesSent += 1
-    }
-
     // MARK: - Queues
 
     private mutating func enqueue(_ item: Item, on id: StreamID) {
-        streams[id]?.queue.append(item)
+        streams.update(id) { $0.queue.append(item) }
         enterRing(id)
         sendQueued()
         if let stream = streams[id], !stream.queue.isEmpty, stream.waitingSince == nil { startWaiting(id) }
     }
 
     private mutating func startWaiting(_ id: StreamID) {
-        streams[id]?.waitingSince = now
+        let now = now
+        streams.update(id) { $0.waitingSince = now }
         earliestWait = min(earliestWait ?? now, now)
     }
 
     /// The streams of which nothing came out of the queue since `time`.
-    mutating func streamsWaiting(since time: NIODeadline) -> [StreamID] {
+    func streamsWaiting(since time: NIODeadline) -> [StreamID] {
+        streams.ids { stream in stream.waitingSince.map { $0 <= time } ?? false }
+    }
+
+    /// Makes ``earliestWait`` exact.
+    mutating func recountWaits() {
         earliestWait = streams.values.compactMap(\.waitingSince).min()
-        return streams.filter { _, stream in stream.waitingSince.map { $0 <= time } ?? false }.keys.sorted()
     }
 
     /// What the stream's next frame takes of its credit; `nil` if nothing waits.
@@ -288,30 +311,39 @@ struct Outbox {
         }
     }
 
+    /// The same if the stream's own credit allows it, otherwise `nil`.
+    private func affordableHeadCost(of id: StreamID) -> Int? {
+        guard let stream = streams[id], let cost = headCost(stream), cost <= stream.window.available else { return nil }
+        return cost
+    }
+
     /// Gives the stream a turn if its own credit allows its next frame.
     private mutating func enterRing(_ id: StreamID) {
-        guard let stream = streams[id], !stream.isInRing, let cost = headCost(stream), cost <= stream.window.available else { return }
-        streams[id]?.isInRing = true
-        ring.append(id)
+        guard affordableHeadCost(of: id) != nil else { return }
+        let wasInRing = streams.update(id) { stream in
+            defer { stream.isInRing = true }
+            return stream.isInRing
+        }
+        if wasInRing == false { ring.append(id) }
     }
 
     /// Lets the streams in the ring send, one frame each, until credit or room ends.
     private mutating func sendQueued() {
         while let id = ring.first {
-            guard let stream = streams[id], let cost = headCost(stream), cost <= stream.window.available else {
+            guard let cost = affordableHeadCost(of: id) else {
                 ring.removeFirst()
-                streams[id]?.isInRing = false
+                streams.update(id) { $0.isInRing = false }
                 continue
             }
             guard canSend(cost) else { return }
             ring.removeFirst()
-            streams[id]?.isInRing = false
+            streams.update(id) { $0.isInRing = false }
             sendHead(of: id, cost: cost)
             // What takes no credit has nothing to wait for.
-            while let stream = streams[id], headCost(stream) == 0 { sendHead(of: id, cost: 0) }
-            guard let stream = streams[id] else { continue }
-            if stream.queue.isEmpty {
-                streams[id]?.waitingSince = nil
+            while affordableHeadCost(of: id) == 0 { sendHead(of: id, cost: 0) }
+            guard let isDrained = streams.update(id, { $0.queue.isEmpty }) else { continue }
+            if isDrained {
+                streams.update(id) { $0.waitingSince = nil }
                 drained.append(id)
             } else {
                 startWaiting(id)
@@ -321,19 +353,28 @@ struct Outbox {
     }
 
     private mutating func sendHead(of id: StreamID, cost: Int) {
-        guard let item = streams[id]?.queue.popFirst() else { return }
-        if cost > 0 { account(cost, on: id) }
+        let head = streams.update(id) { stream -> Item? in
+            if cost > 0 { stream.take(cost) }
+            guard let item = stream.queue.popFirst() else { return nil }
+            if case .payload = item { stream.queuedBytes -= cost }
+            return item
+        }
+        guard let head, let item = head else { return }
+        if cost > 0 {
+            connectionWindow.take(cost)
+            dataFramesSent += 1
+        }
         switch item {
         case .payload(let type, let payload, let isLast):
-            if type == .delta { streams[id]?.queuedBytes -= cost }
-            write(type, flags: [], payload: payload, on: id)
+            write(type, flags: [], length: payload.readableBytes, on: id) { $0.writeImmutableBuffer(payload) }
             if isLast { finish(id) }
         case .message(let type, var rest, let isLast):
             guard let fragment = rest.readSlice(length: cost) else { return }
             let isComplete = rest.readableBytes == 0
-            write(type, flags: isComplete ? (isLast ? .endStream : []) : .more, payload: fragment, on: id)
+            let flags: FrameFlags = isComplete ? (isLast ? .endStream : []) : .more
+            write(type, flags: flags, length: cost, on: id) { $0.writeImmutableBuffer(fragment) }
             if !isComplete {
-                streams[id]?.queue.prepend(.message(type, rest, isLast: isLast))
+                streams.update(id) { $0.queue.prepend(.message(type, rest, isLast: isLast)) }
             } else if isLast {
                 finish(id)
             }
@@ -347,27 +388,28 @@ struct Outbox {
 
     // MARK: - Encoding
 
-    private mutating func write(_ type: FrameType, flags: FrameFlags, payload: ByteBuffer, on id: StreamID) {
-        makeRoom()
-        if mayCompress, let compression, payload.readableBytes >= compressionThreshold,
-            FrameRules.of(type).flags.contains(.compressed)
-        {
-            writeCompressed(type, flags: flags, on: id, with: compression) { $0.writeImmutableBuffer(payload) }
-        } else {
-            bytes.writeFrameHeader(FrameHeader(length: payload.readableBytes, type: type, flags: flags, stream: id))
-            bytes.writeImmutableBuffer(payload)
-        }
-    }
-
-    private mutating func writeCompressed(
-        _ type: FrameType, flags: FrameFlags = [], on id: StreamID, with compressor: LZ4Compressor, encode: (inout ByteBuffer) -> Void
+    /// Appends a frame whose payload `encode` writes, compressed if its type and length call for it and it becomes shorter.
+    private mutating func write(
+        _ type: FrameType, flags: FrameFlags, length: Int, on id: StreamID, encode: (inout ByteBuffer) -> Void
     ) {
         makeRoom()
+        guard length >= compressionThreshold, let compression, compressedTypes.contains(type) else {
+            bytes.writeFrameHeader(FrameHeader(length: length, type: type, flags: flags, stream: id))
+            return encode(&bytes)
+        }
         let start = bytes.writerIndex
         bytes.writeRepeatingByte(0, count: FrameHeader.byteCount)
-        let result = compressor.append(to: &bytes, encode: encode)
+        let result = compression.append(to: &bytes, encode: encode)
         let header = FrameHeader(
             length: result.length, type: type, flags: result.isCompressed ? flags.union(.compressed) : flags, stream: id)
         bytes.setFrameHeader(header, at: start)
+    }
+}
+
+extension ByteBuffer {
+    fileprivate init(encoding message: some WireMessage, length: Int) {
+        self.init()
+        reserveCapacity(length)
+        message.encode(into: &self)
     }
 }
