@@ -29,7 +29,8 @@ struct MutationTests {
                     bytes.writeImmutableBuffer(try VectorFiles.bytes(hex: step["hex"]))
                 }
                 mutate(&bytes, &numbers)
-                let isClosed = side == "server"
+                let isClosed =
+                    side == "server"
                     ? drive(VectorServer(settings: [:]), bytes, &numbers) : drive(VectorClient(settings: [:]), bytes, &numbers)
                 closed += isClosed ? 1 : 0
             }

@@ -90,9 +90,10 @@ struct ServerRequestTests {
         var server = ServerConnection.open(settings)
         for stream in stride(from: UInt32(1), to: 2_001, by: 2) {
             server.receive(firstFragment(on: stream, declaring: 20_000, of: 2_000))
-            server.receive(stream % 4 == 1
-                ? TestFrame(.cancel, on: stream)
-                : TestFrame(.request, on: stream, flags: .endStream, payload: ByteBuffer(repeating: 0x61, count: 2_000)))
+            server.receive(
+                stream % 4 == 1
+                    ? TestFrame(.cancel, on: stream)
+                    : TestFrame(.request, on: stream, flags: .endStream, payload: ByteBuffer(repeating: 0x61, count: 2_000)))
         }
         #expect(server.takeEvents().count == 1_000 && server.isOpen && server.openStreams == 0)
         let frames = server.takeFrames()
@@ -143,7 +144,8 @@ struct ServerRequestTests {
     @Test("a server's limits below what clients count on are raised, and its idle timeout is told")
     func limitFloor() throws {
         var settings = ServerSettings()
-        settings.limits = Limits(maxFrameBytes: 100, maxMessageBytes: 7, maxConcurrentStreams: 2, initialStreamCredit: 1, initialConnectionCredit: 1)
+        settings.limits = Limits(
+            maxFrameBytes: 100, maxMessageBytes: 7, maxConcurrentStreams: 2, initialStreamCredit: 1, initialConnectionCredit: 1)
         settings.common.idleTimeout = .seconds(60)
         var server = ServerConnection(settings: settings, now: .start)
         server.receive(TestFrame(.hello, on: 0, Hello(minVersion: 1, maxVersion: 1)))

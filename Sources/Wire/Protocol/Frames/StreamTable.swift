@@ -6,6 +6,11 @@ package struct StreamTable<Value> {
     private struct Entry {
         var id: StreamID
         var value: Value
+
+        @inline(__always)
+        mutating func update<Answer, Failure: Error>(_ body: (inout Value) throws(Failure) -> Answer) throws(Failure) -> Answer {
+            try body(&value)
+        }
     }
 
     private var entries: ContiguousArray<Entry?> = []
@@ -50,12 +55,12 @@ package struct StreamTable<Value> {
         _ id: StreamID, _ body: (inout Value) throws(Failure) -> Answer
     ) throws(Failure) -> Answer? {
         guard let slot = slot(of: id) else { return nil }
-        return try body(&entries[slot]!.value)
+        return try entries[slot]?.update(body)
     }
 
     /// Changes all values in place.
     mutating func updateAll<Failure: Error>(_ body: (inout Value) throws(Failure) -> Void) throws(Failure) {
-        for slot in entries.indices where entries[slot] != nil { try body(&entries[slot]!.value) }
+        for slot in entries.indices { try entries[slot]?.update(body) }
     }
 
     /// Adds a stream that is not there.
