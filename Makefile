@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-clients bench fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test test-clients bench bench-tls fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -33,6 +33,11 @@ bench: build ## measure the gateway beside nginx, on one core
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product gateway-bench
 	.build/release/gateway-bench
+
+bench-tls: ## measure swift-nio-ssl beside a handler over libssl
+	@Scripts/install-dependencies --bench
+	swift build --configuration release --product gateway-bench
+	.build/release/gateway-bench tls
 
 fuzz: ## search for crashing inputs, TIME seconds a target (600)
 	@Scripts/install-dependencies

@@ -105,10 +105,14 @@ let gatewayTargets: [Target] = [
 let support: [Target] = [
     .executableTarget(
         name: "ScriptedProvider", dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL, argumentParser],
-        path: "Tests/Support/ScriptedProvider", swiftSettings: settings),
+        path: "Tests/Support/ScriptedProvider", exclude: ["README.md"], swiftSettings: settings),
     .executableTarget(
-        name: "GatewayBench", dependencies: ["Wire", "WireTransport", nioCore, nioPosix, nioSSL, nioTLS, argumentParser, deque],
+        name: "GatewayBench", dependencies: ["Wire", "WireTransport", "CLibSSL", nioCore, nioPosix, nioSSL, nioTLS, argumentParser, deque],
         path: "Tests/Support/GatewayBench", exclude: ["AllocationCounter"], swiftSettings: settings),
+    .systemLibrary(
+        name: "CLibSSL", path: "Tests/Support/CLibSSL", pkgConfig: "openssl",
+        providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    .target(name: "SeededRandomness", path: "Tests/Support/SeededRandomness", swiftSettings: settings),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     .executableTarget(
@@ -119,26 +123,28 @@ let support: [Target] = [
 ]
 
 let tests: [Target] = [
-    test("WireTests", ["Wire", "ProtobufReference", nioCore, swiftProtobuf]),
-    test("SimulationTests", ["Wire", nioCore]),
+    test("WireTests", ["Wire", "SeededRandomness", "ProtobufReference", nioCore, swiftProtobuf]),
+    test("SimulationTests", ["Wire", "SeededRandomness", nioCore]),
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded]),
     test("WireServerTests", ["WireServer", "Wire", "GatewayCore", "GatewayJSON", nioCore]),
     test(
         "ClientSDKTests",
         [
-            "AgentShield", "Wire", "WireTransport", "GatewayCrypto", nioCore, nioPosix, nioEmbedded, nioTLS, nioConcurrency, nioSSL,
+            "AgentShield", "Wire", "WireTransport", "GatewayCrypto", "SeededRandomness", nioCore, nioPosix, nioEmbedded, nioTLS,
+            nioConcurrency, nioSSL,
             logging, lifecycle, tracing,
         ]),
     test("ScrubbingTests", ["Scrubbing", "CPrefilter"]),
-    test("JSONTests", ["GatewayJSON", nioCore]),
+    test("JSONTests", ["GatewayJSON", "SeededRandomness", nioCore]),
     test("CryptoTests", ["GatewayCrypto"]),
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
-    test("ConfigurationTests", ["GatewayConfiguration", "GatewayCore", "GatewayCrypto"]),
+    test("ConfigurationTests", ["GatewayConfiguration", "SeededRandomness", "GatewayCore", "GatewayCrypto"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", "Scrubbing", nioCore, nioEmbedded]),
     test(
         "ProvidersTests",
         [
-            "Providers", "ProcessSupport", "ScriptedProvider", "GatewayCore", "GatewayJSON", nioCore, nioPosix, nioEmbedded, nioHTTP1,
+            "Providers", "ProcessSupport", "ScriptedProvider", "SeededRandomness", "GatewayCore", "GatewayJSON", nioCore, nioPosix,
+            nioEmbedded, nioHTTP1,
             nioSSL, logging,
         ]),
     test(

@@ -1,3 +1,4 @@
+import SeededRandomness
 import Testing
 
 @testable import GatewayConfiguration
@@ -5,19 +6,6 @@ import Testing
 /// A file that is being written while it is reloaded must be refused, not bring the gateway down.
 @Suite("Damaged files")
 struct MutationTests {
-    /// The same numbers in every run (SplitMix64).
-    struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-            return value ^ value >> 31
-        }
-    }
-
     private func outcome(_ bytes: [UInt8]) -> Result<Configuration, ConfigurationFaults> {
         ConfigurationLoader.load(path: "/etc/agentshield/gateway.yaml", bytes: bytes, environment: CompleteFile.environment) { path in
             guard let text = CompleteFile.files[path] else { throw Fixture.NoSuchFile() }
@@ -40,7 +28,7 @@ struct MutationTests {
 
     @Test("a file with bytes changed, added or left out is refused or whole, never a crash", arguments: 0..<8)
     func mutation(seed: Int) {
-        var numbers = Numbers(state: UInt64(seed))
+        var numbers = SeededRandom(seed: UInt64(seed))
         let original = Array(CompleteFile.yaml.utf8)
         let telling = Array(":{}[]#&*!|>'\"%@`,-? \n\t\0\u{FF}~x0".utf8)
         for round in 0..<60 {

@@ -1,8 +1,10 @@
+import SeededRandomness
+
 /// Makes JSON documents, and damages them, from a seed.
 struct DocumentGenerator {
-    var random: SplitMix
+    var random: SeededRandom
 
-    init(seed: UInt64) { random = SplitMix(seed: seed) }
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
     /// A valid document with every kind of value, white space, escapes and characters of all lengths. Keys of an object differ.
     mutating func document() -> [UInt8] {

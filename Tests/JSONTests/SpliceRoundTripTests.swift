@@ -1,6 +1,7 @@
 import Foundation
 import GatewayJSON
 import NIOCore
+import SeededRandomness
 import Testing
 
 @Suite("Splicing generated documents")
@@ -11,14 +12,14 @@ struct SpliceRoundTripTests {
         var text: String
     }
 
-    private func text(_ random: inout SplitMix) -> String {
+    private func text(_ random: inout SeededRandom) -> String {
         String(decoding: (0..<random.below(20)).map { _ in random.textByte() }, as: UTF8.self)
     }
 
     @Test("replaced leaves have their new values, and every other byte is where it was", arguments: 0..<6)
     func replaced(seed: UInt64) throws {
         var generator = DocumentGenerator(seed: 1000 + seed)
-        var random = SplitMix(seed: seed)
+        var random = SeededRandom(seed: seed)
         var index = JSONIndex()
         var splicer = JSONSplicer()
         var replacements = 0

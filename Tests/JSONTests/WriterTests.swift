@@ -1,6 +1,7 @@
 import Foundation
 import GatewayJSON
 import NIOCore
+import SeededRandomness
 import Testing
 
 @Suite("Writing JSON")
@@ -53,7 +54,7 @@ struct WriterTests {
         for value in integers {
             #expect(written { $0.int(value) } == String(value))
         }
-        var random = SplitMix(seed: 7)
+        var random = SeededRandom(seed: 7)
         let special = [0, -0.0, 1, 0.1, 1e16, 1e-5, .leastNonzeroMagnitude, .greatestFiniteMagnitude]
         for value in special + (0..<2000).map({ _ in Double(bitPattern: random.next()) }) where value.isFinite {
             try read(written { $0.double(value) }) { #expect($0.double?.bitPattern == value.bitPattern) }
@@ -71,7 +72,7 @@ struct WriterTests {
         let text = String(everything)
         try read(written { $0.string(text) }) { #expect($0.string?.unicodeScalars.elementsEqual(everything) == true) }
 
-        var random = SplitMix(seed: 11)
+        var random = SeededRandom(seed: 11)
         for _ in 0..<2000 {
             let bytes = (0..<random.below(24)).map { _ in random.textByte() }
             let json = bytes.withUnsafeBytes { bytes in written { $0.string(bytes) } }

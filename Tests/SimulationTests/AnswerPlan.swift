@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRandomness
 import Wire
 
 /// What the server answers to a request: told by a seed in the request, so that both ends know it.
@@ -24,7 +25,7 @@ struct AnswerPlan {
     var heedsBackPressure: Bool
 
     init(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         isStreamed = random.chance(70)
         heedsBackPressure = random.chance(90)
         let corpus = random.chance(50) ? Corpus.compressible : Corpus.incompressible

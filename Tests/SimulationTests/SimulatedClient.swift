@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRandomness
 import Wire
 
 /// The client's machine with an application that sends requests, reads answers at its own pace, and gives some up.
@@ -36,7 +37,7 @@ struct SimulatedClient {
     private(set) var isClosed = false
     private(set) var textsCompared = 0
 
-    init(random: inout SeededGenerator, now: NIODeadline) {
+    init(random: inout SeededRandom, now: NIODeadline) {
         var settings = ClientSettings()
         settings.limits.initialStreamCredit = UInt32(random.pick([16_384, 40_000, 262_144]))
         settings.limits.initialConnectionCredit = UInt32(random.pick([16_384, 100_000, 1_048_576]))
@@ -142,7 +143,7 @@ struct SimulatedClient {
 
     // MARK: - Actions
 
-    mutating func act(now: NIODeadline, random: inout SeededGenerator) throws {
+    mutating func act(now: NIODeadline, random: inout SeededRandom) throws {
         guard !isClosed else { return }
         machine.advance(to: now)
         for id in calls.keys.sorted() {
@@ -159,7 +160,7 @@ struct SimulatedClient {
         if toSend > 0, nextSend <= now { try sendNext(now: now, random: &random) }
     }
 
-    private mutating func sendNext(now: NIODeadline, random: inout SeededGenerator) throws {
+    private mutating func sendNext(now: NIODeadline, random: inout SeededRandom) throws {
         let seed = random.next()
         do {
             let corpus = random.chance(50) ? Corpus.compressible : Corpus.incompressible
@@ -182,7 +183,7 @@ struct SimulatedClient {
     }
 
     /// Most read at once, some slowly, a few never.
-    private func readDelay(random: inout SeededGenerator) -> TimeAmount {
+    private func readDelay(random: inout SeededRandom) -> TimeAmount {
         let kind = random.number(0...99)
         if kind < 70 { return .zero }
         if kind < 97 { return .milliseconds(Int64(random.number(1...400))) }

@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRandomness
 
 /// One direction of a TCP connection: bytes arrive in order, late, and cut anywhere.
 struct SimulatedLink {
@@ -10,7 +11,7 @@ struct SimulatedLink {
     let maxDelayMilliseconds: Int
     let maxChunk: Int
 
-    init(random: inout SeededGenerator) {
+    init(random: inout SeededRandom) {
         capacity = random.pick([4_096, 65_536, 1_000_000])
         maxDelayMilliseconds = random.pick([0, 5, 100])
         maxChunk = random.pick([1, 7, 100, 1_500, 65_536])
@@ -20,7 +21,7 @@ struct SimulatedLink {
 
     var nextArrival: NIODeadline? { inFlight.first?.arrival }
 
-    mutating func send(_ bytes: ByteBuffer, now: NIODeadline, random: inout SeededGenerator) {
+    mutating func send(_ bytes: ByteBuffer, now: NIODeadline, random: inout SeededRandom) {
         var rest = bytes
         // Cutting a large buffer into single bytes would only take time: the first pieces are small.
         var pieces = 0
@@ -36,7 +37,7 @@ struct SimulatedLink {
     }
 
     /// What has arrived by now, as one read or several.
-    mutating func receive(now: NIODeadline, random: inout SeededGenerator) -> ByteBuffer? {
+    mutating func receive(now: NIODeadline, random: inout SeededRandom) -> ByteBuffer? {
         guard let first = inFlight.first, first.arrival <= now else { return nil }
         var bytes = ByteBuffer()
         var count = 0

@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRandomness
 import Wire
 
 /// The server's machine with an application that answers as each request's plan says.
@@ -42,7 +43,7 @@ struct SimulatedServer {
     private var acceptAt: NIODeadline?
     private let acceptDelay: TimeAmount
 
-    init(random: inout SeededGenerator, now: NIODeadline) {
+    init(random: inout SeededRandom, now: NIODeadline) {
         var settings = ServerSettings()
         settings.limits.maxConcurrentStreams = UInt32(random.pick([1, 3, 20, 256]))
         settings.limits.maxMessageBytes = UInt32(random.pick([20_000, 1_000_000, 16_777_216]))

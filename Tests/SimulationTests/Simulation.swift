@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRandomness
 import Wire
 
 /// One client and one server in one thread, with virtual time and a link that cuts, delays and breaks; all from one seed.
@@ -32,7 +33,7 @@ struct Simulation {
     private static let patience = TimeAmount.seconds(90)
     private static let limit = TimeAmount.minutes(30)
 
-    private var random: SeededGenerator
+    private var random: SeededRandom
     private var now = NIODeadline.uptimeNanoseconds(0)
     private var client: SimulatedClient
     private var server: SimulatedServer
@@ -45,7 +46,7 @@ struct Simulation {
     private var wasDrained = false
 
     init(seed: UInt64) {
-        random = SeededGenerator(seed: seed)
+        random = SeededRandom(seed: seed)
         toServer = SimulatedLink(random: &random)
         toClient = SimulatedLink(random: &random)
         client = SimulatedClient(random: &random, now: now)

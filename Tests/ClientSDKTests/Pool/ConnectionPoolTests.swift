@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRandomness
 import Testing
 
 @testable import AgentShield
@@ -223,7 +224,7 @@ struct ConnectionPoolTests {
 
     @Test("full jitter stays between nothing and the cap", arguments: 1...40)
     func jitter(attempt: Int) {
-        var random = SeededGenerator(seed: UInt64(attempt))
+        var random = SeededRandom(seed: UInt64(attempt))
         let backoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
         let ceiling = TimeAmount.milliseconds(min(5_000, attempt > 10 ? 5_000 : 100 << (attempt - 1)))
         let delays = (0..<200).map { _ in backoff.delay(attempt: attempt, random: &random) }

@@ -1,4 +1,5 @@
 import NIOCore
+import SeededRandomness
 
 @testable import AgentShield
 
@@ -6,7 +7,7 @@ import NIOCore
 struct PoolScript {
     var pool: ConnectionPool
     var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
-    var random = SeededGenerator(seed: 1)
+    var random = SeededRandom(seed: 1)
 
     init(_ adjust: (inout ConnectionPool.Settings) -> Void = { _ in }) {
         var settings = ConnectionPool.Settings()
@@ -37,23 +38,6 @@ struct PoolScript {
     mutating func sendFirstCall() {
         _ = start(.one)
         _ = tell(.connectionEstablished(.first), .connectionWelcomed(.first))
-    }
-}
-
-/// SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
 

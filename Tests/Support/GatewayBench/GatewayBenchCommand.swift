@@ -6,7 +6,13 @@ import NIOPosix
 @main
 struct GatewayBenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gateway-bench",
+        commandName: "gateway-bench", abstract: "Measures the gateway, and what it is built on.",
+        subcommands: [RequestBenchCommand.self, TLSBenchCommand.self, TLSEchoServer.self], defaultSubcommand: RequestBenchCommand.self)
+}
+
+struct RequestBenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "requests",
         abstract: "Measures the gateway on one core, beside nginx as a plain proxy.",
         discussion: """
             Starts everything itself: the gateway and nginx on core 0, one after the other, scripted-provider and the load on core 1. Run it from \
@@ -24,11 +30,9 @@ struct GatewayBenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let beside = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-        let work = FileManager.default.temporaryDirectory.appendingPathComponent("gateway-bench-\(getpid())")
-        try FileManager.default.createDirectory(at: work, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let work = try BenchFolders.makeWorkFolder()
         defer { try? FileManager.default.removeItem(at: work) }
-        // All threads of ours, those to come too.
-        _ = try Command.output(URL(fileURLWithPath: "/usr/bin/taskset"), ["-a", "-c", "-p", "\(BenchCores.others)", "\(getpid())"])
+        try BenchCores.pinThisProcess()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let folders = BenchFolders(build: buildFolder.map { URL(fileURLWithPath: $0) } ?? beside, work: work)
         let benchmark = Benchmark(folders: folders, extent: smoke ? .smoke : .full, loop: group.next()) { step in

@@ -6,12 +6,24 @@ struct BenchFolders {
     var work: URL
     /// Of this program's sources, for what is built from them.
     var sources = URL(fileURLWithPath: "Tests/Support/GatewayBench")
+
+    /// A new folder that only this user can read; the caller removes it.
+    static func makeWorkFolder() throws -> URL {
+        let work = FileManager.default.temporaryDirectory.appendingPathComponent("gateway-bench-\(getpid())")
+        try FileManager.default.createDirectory(at: work, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        return work
+    }
 }
 
 /// The servers of a run. What is measured has core 0; its provider and the load share core 1.
 enum BenchCores {
     static let measured = 0
     static let others = 1
+
+    /// All threads of this program, those to come too.
+    static func pinThisProcess() throws {
+        _ = try Command.output(URL(fileURLWithPath: "/usr/bin/taskset"), ["-a", "-c", "-p", "\(others)", "\(getpid())"])
+    }
 }
 
 /// ScriptedProvider, its constant answers.
@@ -109,14 +121,10 @@ struct NginxServer {
         tlsPort = try LocalPort.free()
         httpPort = try LocalPort.free()
         let folder = folders.work.path
-        _ = try Command.output(
-            URL(fileURLWithPath: "/usr/bin/openssl"),
-            [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=localhost",
-                "-keyout", "\(folder)/nginx.key", "-out", "\(folder)/nginx.pem",
-            ])
+        let certificate = try CertificateFiles.make(in: folders.work)
         let file = folders.work.appendingPathComponent("nginx.conf")
-        try Data(Self.configuration(folder, tlsPort: tlsPort, httpPort: httpPort, providerPort: provider.port).utf8).write(to: file)
+        try Data(Self.configuration(folder, certificate, tlsPort: tlsPort, httpPort: httpPort, providerPort: provider.port).utf8).write(
+            to: file)
         process = try PinnedProcess(
             URL(fileURLWithPath: program), ["-p", folder, "-e", "\(folder)/nginx.log", "-c", file.path], core: BenchCores.measured,
             folder: folders.work)
@@ -125,7 +133,9 @@ struct NginxServer {
         try process.waitForPort(httpPort)
     }
 
-    private static func configuration(_ folder: String, tlsPort: Int, httpPort: Int, providerPort: Int) -> String {
+    private static func configuration(
+        _ folder: String, _ files: CertificateFiles, tlsPort: Int, httpPort: Int, providerPort: Int
+    ) -> String {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "    \($0)_temp_path \(folder)/\($0);" }
         return """
             daemon off;
@@ -146,8 +156,8 @@ struct NginxServer {
                 server {
                     listen 127.0.0.1:\(httpPort);
                     listen 127.0.0.1:\(tlsPort) ssl;
-                    ssl_certificate \(folder)/nginx.pem;
-                    ssl_certificate_key \(folder)/nginx.key;
+                    ssl_certificate \(files.certificate);
+                    ssl_certificate_key \(files.key);
                     ssl_protocols TLSv1.3;
                     location / {
                         proxy_pass http://provider;

@@ -1,3 +1,4 @@
+import SeededRandomness
 import SwiftProtobuf
 import Testing
 import Wire
