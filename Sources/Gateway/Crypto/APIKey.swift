@@ -20,20 +20,28 @@ package enum APIKey {
                 key.append(alphabet[Int(byte) % alphabet.count])
             }
         }
-        let checksum = checksumDigits(of: key[...])
+        let checksum = checksumDigits(of: key)
         key.append(UInt8(ascii: "_"))
         key.append(contentsOf: checksum)
         return String(decoding: key, as: UTF8.self)
     }
 
-    /// Whether the bytes have the form of a key and its checksum fits. Says nothing about whether the key exists.
-    package static func isWellFormed(_ bytes: some RandomAccessCollection<UInt8>) -> Bool {
-        guard bytes.count == count, bytes.starts(with: prefix.utf8) else { return false }
-        let body = bytes.prefix(prefix.utf8.count + randomCount)
-        let rest = bytes.dropFirst(body.count)
-        guard rest.first == UInt8(ascii: "_"), body.dropFirst(prefix.utf8.count).allSatisfy(isBase62) else { return false }
-        return rest.dropFirst().elementsEqual(checksumDigits(of: body))
+    /// Whether the bytes have the form of a key and its checksum fits. Says nothing about whether the key exists. Allocates nothing.
+    package static func isWellFormed(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count == count else { return false }
+        for (index, byte) in prefix.utf8.enumerated() where bytes[index] != byte { return false }
+        let bodyCount = prefix.utf8.count + randomCount
+        for index in prefix.utf8.count..<bodyCount where !isBase62(bytes[index]) { return false }
+        guard bytes[bodyCount] == UInt8(ascii: "_") else { return false }
+        var rest = CRC32.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<bodyCount]))
+        for index in (count - checksumCount..<count).reversed() {
+            guard bytes[index] == alphabet[Int(rest % 62)] else { return false }
+            rest /= 62
+        }
+        return true
     }
+
+    package static func isWellFormed(_ key: [UInt8]) -> Bool { key.withUnsafeBytes { isWellFormed($0) } }
 
     package static func isWellFormed(_ key: String) -> Bool { isWellFormed(Array(key.utf8)) }
 
@@ -58,8 +66,8 @@ package enum APIKey {
         }
     }
 
-    private static func checksumDigits(of body: some Sequence<UInt8>) -> [UInt8] {
-        var rest = CRC32.checksum(body)
+    private static func checksumDigits(of body: [UInt8]) -> [UInt8] {
+        var rest = body.withUnsafeBytes { CRC32.checksum($0) }
         var digits = [UInt8](repeating: alphabet[0], count: checksumCount)
         for index in digits.indices.reversed() {
             digits[index] = alphabet[Int(rest % 62)]
@@ -75,8 +83,11 @@ package enum CRC32 {
         (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
     }
 
-    package static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        let table = table
-        return ~bytes.reduce(UInt32.max) { value, byte in value >> 8 ^ table[Int((value ^ UInt32(byte)) & 255)] }
+    package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        table.withUnsafeBufferPointer { table in
+            var value = UInt32.max
+            for byte in bytes { value = value >> 8 ^ table[Int((value ^ UInt32(byte)) & 255)] }
+            return ~value
+        }
     }
 }
