@@ -26,7 +26,7 @@ RUN swift build --configuration release --product agentshield --static-swift-std
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libssl3 libhiredis0.14 libpq5 liblz4-1 \
-    && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/agentshield --create-home --shell /usr/sbin/nologin agentshield
 COPY --from=build /out/agentshield /usr/local/bin/agentshield
 # A number, so that Kubernetes can tell that it is not root.
