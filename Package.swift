@@ -153,7 +153,8 @@ let tests: [Target] = [
     test(
         "EndToEndTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "Wire", "WireTransport", nioCore, nioPosix, nioHTTP1, nioSSL,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioHTTP1,
+            nioSSL,
             nioTLS,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),

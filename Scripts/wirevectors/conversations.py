@@ -120,8 +120,8 @@ def client(name, rule=None, **settings):
     return Conversation(name, "client", rule, settings)
 
 
-def request(stream, model="stream", **more):
-    return Frame("REQUEST", stream, e.message(e.chat(model, **more)), ["endStream"])
+def request(number, model="stream", **more):
+    return Frame("REQUEST", number, e.message(e.chat(model, **more)), ["endStream"])
 
 
 def pieces(stream, payload, *cuts, last="endStream"):
@@ -191,7 +191,7 @@ def requests():
             .fails(100, "a compressed frame, but LZ4 was not agreed", 1),
         server("two requests at once, their fragments interleaved").opened().say(pieces(1, small, 9)[0]).say(pieces(3, small, 9)[0])
             .say(pieces(3, small, 9)[1]).streams_an_answer(3).say(pieces(1, small, 9)[1]).streams_an_answer(1),
-        server("a whole answer").opened().say(request(1, "whole"))
+        server("a whole answer").opened().say(request(1, "whole", stream=False))
             .expect(Frame("BEGIN", 1, e.begin(model="whole")), response_id="resp-1")
             .expect(Frame("RESULT", 1, e.message(e.chat_result())), chat={"choices": [{"items": [{"kind": "TEXT_ITEM", "data": "SGVsbG8="}]}]})
             .expect(Frame("END", 1, e.end()), finishes=[{"reason": "STOP"}]),
@@ -215,6 +215,10 @@ def requests():
             .say(Frame("REQUEST", 1, declared + b"x" * 4996, ["more"])).expect(Frame("ERROR", 1, e.error(202, "too long")), code=202)
             .say(Frame("REQUEST", 1, b"x" * 5000, ["more"]), "the client has not read the ERROR yet").say(Frame("CANCEL", 1, e.cancel()), "now it has")
             .say(request(3)).streams_an_answer(3),
+        server("the rest of a refused request takes the connection's credit alone", "S7", max_message_bytes=20_000).opened()
+            .say(Frame("REQUEST", 1, declared + b"x" * 4996, ["more"])).expect(Frame("ERROR", 1, e.error(202, "too long")), code=202)
+            .say(Frame("REQUEST", 1, e.compressed(b"x" * 60_000), ["compressed", "more"]), "60,000 bytes, and 485,000 in all").times(8)
+            .say(Frame("CANCEL", 1, e.cancel())).say(request(3)).streams_an_answer(3),
         server("as many streams as there may be", "S8", max_concurrent_streams=1).opened().say(request(1, "hang")).expect(Frame("BEGIN", 1, e.begin(model="hang")), response_id="resp-1").say(request(3))
             .expect(Frame("ERROR", 3, e.error(404, "as many streams as may be are open", True)), code=404, retryable=True)
             .say(Frame("CANCEL", 1, e.cancel())).say(request(5)).streams_an_answer(5),

@@ -49,6 +49,7 @@ public final class AgentShieldClient: Sendable {
     ///
     /// - Throws: ``AgentShieldError``, or `CancellationError` if the task was cancelled; the provider's request is then closed.
     public func chat(_ request: ChatRequest, options: CallOptions = CallOptions()) async throws -> ChatAnswer {
+        try Task.checkCancellation()
         let lease = CallLease(begin(.chat(request, isStreamed: false), options, name: "chat", model: request.model))
         var accumulator = AnswerAccumulator(maxBytes: maxAnswerBytes)
         var whole: [ChatAnswer.Choice]?
@@ -72,6 +73,7 @@ public final class AgentShieldClient: Sendable {
 
     /// The models that the credential may use.
     public func models(options: CallOptions = CallOptions()) async throws -> [Model] {
+        try Task.checkCancellation()
         let lease = CallLease(begin(.models, options, name: "models", model: nil))
         var models: [Model] = []
         while let piece = try await lease.mailbox.next() {

@@ -149,6 +149,22 @@ struct LoopbackTests {
         }
     }
 
+    @Test("a task that is cancelled already asks for nothing")
+    func cancelledBefore() async throws {
+        try await withGateway {
+            $0.answer("to nobody")
+        } body: { gateway, client in
+            let task = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return try await client.chat(ChatRequest(model: "m", prompt: "p"))
+            }
+            await #expect(throws: CancellationError.self) { try await task.value }
+            let text = try await client.chat(ChatRequest(model: "m", prompt: "p")).text
+            #expect(text == "to nobody")
+            #expect(gateway.record.elements.count { if case .requested = $0 { true } else { false } } == 1)
+        }
+    }
+
     @Test("cancelling the task sends CANCEL and throws CancellationError")
     func cancellation() async throws {
         let requested = Recorder<Bool>()

@@ -42,8 +42,7 @@ extension AgentShieldClient {
     /// What is tried again, and when.
     ///
     /// Only what is safe is: requests that a gateway refused because it goes away, that were lost with their connection before the
-    /// answer began, or that failed with a retryable error before any of the answer was delivered. Every attempt carries the same
-    /// idempotency key. Delays are exponential with full jitter.
+    /// answer began, or that failed with a retryable error before it began. Every attempt carries the same idempotency key. Delays are exponential with full jitter.
     public struct RetryPolicy: Sendable, Hashable {
         /// Attempts of one call, the first included; 1: no retries.
         public var maxAttempts = 3

@@ -5,7 +5,8 @@ import NIOCore
 /// the random numbers as parameters.
 ///
 /// What is retried, always with the idempotency key of the first attempt: requests that a leaving gateway refused, those whose
-/// connection was lost before the answer began, and those that failed with a retryable error before anything was delivered.
+/// connection was lost before the answer began, and those that failed with a retryable error before it did. After BEGIN a repeated
+/// request would be a new answer, paid for again.
 struct ConnectionPool {
     struct Settings: Equatable, Sendable {
         var addressCount = 1
@@ -174,7 +175,7 @@ extension ConnectionPool {
 
     private mutating func fail(_ id: CallID, _ failure: CallFailure, _ now: NIODeadline, _ random: inout some RandomNumberGenerator) {
         guard let call = calls[id] else { return }
-        guard failure.retry != .never, call.progress != .delivered, call.attempts < settings.maxAttempts, shutdownDeadline == nil
+        guard failure.retry != .never, call.progress == .none, call.attempts < settings.maxAttempts, shutdownDeadline == nil
         else { return end(id, with: failure.error) }
         var delay = TimeAmount.nanoseconds(0)
         if failure.retry == .later {
@@ -242,9 +243,6 @@ extension ConnectionPool {
         guard let connection = connections[id] else { return }
         if !connection.isWelcomed { blame(id, now, &random) }
         for (call, state) in calls.sorted(by: { $0.key < $1.key }) where state.place == .sent(id) {
-            var failure = failure
-            // Accepted: the gateway may have done it.
-            if state.progress != .none { failure.retry = .never }
             fail(call, failure, now, &random)
         }
         connections.removeValue(forKey: id)

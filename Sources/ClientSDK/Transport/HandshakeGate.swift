@@ -41,7 +41,9 @@ final class HandshakeGate: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func fail(_ context: ChannelHandlerContext, _ message: String) {
-        transport.connectionFailed(connection, AgentShieldError(.unreachable, message, isRetryable: true))
+        let address = connection.address
+        transport.connectionFailed(
+            connection, AgentShieldError(.unreachable, "\(address.host):\(address.port): \(message)", isRetryable: true))
         context.close(promise: nil)
     }
 }

@@ -62,7 +62,9 @@ final class WireExchange: AnswerReceiver {
 
     func answerFailed(_ fault: Fault, summary: AnswerSummary) {
         let error = ErrorBody(fault, requestID: summary.requestID)
-        handler.perform { $0.sendError(error, on: stream) }
+        // Of a time that has run out the client hears at once, also if it gives no credit for what waits.
+        let overtakes = fault.kind == .deadlineExceeded || fault.kind == .draining
+        handler.perform { $0.sendError(error, on: stream, discardingQueued: overtakes) }
         finish()
     }
 

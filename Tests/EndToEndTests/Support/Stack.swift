@@ -87,6 +87,11 @@ struct Stack: Sendable {
         return try NIOSSLClientHandler(context: NIOSSLContext(configuration: configuration), serverHostname: "localhost")
     }
 
+    /// Of a gateway that was killed; one that ends takes it away itself.
+    func removeAuthority() throws {
+        try FileManager.default.removeItem(at: URL(fileURLWithPath: authority).deletingLastPathComponent())
+    }
+
     // MARK: what the operating system knows of the gateway
 
     /// Resident memory in bytes.

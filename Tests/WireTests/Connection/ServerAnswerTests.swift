@@ -70,6 +70,29 @@ struct ServerAnswerTests {
         #expect(server.takeEvents().isEmpty)
     }
 
+    @Test("a few small deltas may wait for each stream, so that streams have something to send when their turn comes")
+    func backlog() {
+        var server = ServerConnection.answering(
+            clientLimits: Limits(initialConnectionCredit: 16_384), on: [.first, .second])
+        // Each stream is filled up before the other is looked at, as an answer is that was held back.
+        func produce() {
+            for id in [StreamID.first, .second] {
+                while server.isWritable(id) { server.sendDelta(.text(String(repeating: "x", count: 500)), on: id) }
+            }
+        }
+        produce()
+        _ = server.takeFrames()
+        var sent: [UInt32: Int] = [:]
+        for _ in 0..<10 {
+            server.receive(.credit(8_192, on: 0))
+            _ = server.takeEvents()
+            produce()
+            for frame in server.takeFrames() { sent[frame.stream, default: 0] += 1 }
+        }
+        #expect(abs((sent[1] ?? 0) - (sent[3] ?? 0)) <= 2 * 9, "\(sent)")
+        #expect((sent[1] ?? 0) + (sent[3] ?? 0) > 150, "\(sent)")
+    }
+
     @Test("END waits behind queued deltas, and the stream is over when it is out")
     func endWaits() {
         var server = ServerConnection.answering(clientLimits: tight)

@@ -105,7 +105,7 @@ extension ConfigurationKey {
             "The same for the whole connection; at least `initial_stream_credit`."),
         ConfigurationKey(
             "limits.wire.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("60s"),
-            "Silence after which a connection is tried with a PING, and then closed."),
+            "Time without a stream after which a connection is closed, with GOAWAY `IDLE`."),
         ConfigurationKey("limits.http", .section, .means("the defaults below"), "Limits of HTTP connections."),
         ConfigurationKey(
             "limits.http.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("120s"),

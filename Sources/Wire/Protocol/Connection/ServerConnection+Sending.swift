@@ -20,9 +20,9 @@ extension ServerConnection {
         close()
     }
 
-    /// Whether the stream is open and nothing of it waits. If not, no more should be produced for it until `streamWritable`.
+    /// Whether the stream is open and next to nothing of it waits. If not, no more should be produced for it until `streamWritable`.
     package func isWritable(_ id: StreamID) -> Bool {
-        core.outbox.isDrained(id)
+        core.outbox.hasRoom(id)
     }
 
     /// Sends the head of an answer.

@@ -45,7 +45,7 @@ package struct ServerSettings: Sendable {
     package var maxInFlightRequestBytes = 33_554_432
     /// DELTA bytes of one stream that may wait for credit. A stream that would pass it is ended with `answer_too_large`; a
     /// sender that heeds `isWritable` stays far below.
-    package var maxQueuedBytesPerStream = 1_048_576
+    package var maxQueuedBytesPerStream = 1_114_112
 
     /// How long something of a stream may wait without any of it going out, before the stream is ended with `stalled`.
     package var stallTimeout: TimeAmount = .seconds(120)

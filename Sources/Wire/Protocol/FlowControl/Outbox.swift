@@ -71,6 +71,8 @@ struct Outbox {
 
     /// Memory of a taken buffer up to this is kept for the next one; an idle connection holds no more.
     private static let keptCapacity = 4096
+    /// Bytes of deltas that may wait in a queue before no more should be produced for it.
+    private static let backlog = 4096
 
     /// - Parameters:
     ///   - peerLimits: resolved limits of the peer.
@@ -183,9 +185,13 @@ struct Outbox {
         streams[id]?.hasSent ?? false
     }
 
-    /// Nothing waits in the stream's queue. `false` also for streams that are not open.
-    func isDrained(_ id: StreamID) -> Bool {
-        streams[id]?.queue.isEmpty ?? false
+    /// Next to nothing waits in the stream's queue. `false` also for streams that are not open.
+    ///
+    /// A queue that took nothing more at its first frame would have one frame for its turn, and whoever fills his again first
+    /// would have all the credit that is left.
+    func hasRoom(_ id: StreamID) -> Bool {
+        guard let stream = streams[id] else { return false }
+        return stream.queue.isEmpty || stream.queuedBytes < Self.backlog
     }
 
     // MARK: - Credit
