@@ -141,6 +141,11 @@ let tests: [Target] = [
     test("ConfigurationTests", ["GatewayConfiguration", "SeededRandomness", "GatewayCore", "GatewayCrypto"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", "Scrubbing", nioCore, nioEmbedded]),
     test(
+        "PipelineTests",
+        [
+            "GatewayPipeline", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, logging,
+        ]),
+    test(
         "ProvidersTests",
         [
             "Providers", "ProcessSupport", "ScriptedProvider", "SeededRandomness", "GatewayCore", "GatewayJSON", nioCore, nioPosix,

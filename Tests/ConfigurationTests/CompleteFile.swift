@@ -51,7 +51,7 @@ enum CompleteFile {
             initial_stream_credit: 512KiB
             initial_connection_credit: 2MiB
             idle_timeout: 15s
-          http: {idle_timeout: 10s, keep_alive_interval: 5s}
+          http: {idle_timeout: 10s, stream_start_delay: 4s, keep_alive_interval: 5s}
         providers:
           main: {dialect: openai, base_url: "https://api.example.com/v1", api_key_env: MAIN_KEY}
           other:

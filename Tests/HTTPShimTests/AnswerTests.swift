@@ -1,6 +1,7 @@
 import GatewayCore
 import GatewayPipeline
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import HTTPShim
@@ -206,6 +207,61 @@ import Testing
         #expect(try connection.sent() == "e\r\n: keep-alive\n\n\r\n")
         connection.advance(.seconds(10))
         #expect(try connection.sent() == "e\r\n: keep-alive\n\n\r\n")
+    }
+
+    @Test("a provider that thinks for long is heard of in comments, and the answer's head comes in trailers")
+    func beginsWithoutAnswer() throws {
+        let connection = try stream(["te: trailers"])
+        let exchange = try connection.exchange
+        connection.advance(.seconds(14))
+        #expect(try connection.sent().isEmpty)
+        connection.advance(.seconds(1))
+        var told = try connection.sent()
+        #expect(told.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(told.contains("content-type: text/event-stream; charset=utf-8\r\n"))
+        #expect(told.hasSuffix("\r\n\r\ne\r\n: keep-alive\n\n\r\n"))
+        connection.advance(.seconds(10))
+        told += try connection.sent()
+        exchange.begin()
+        exchange.send("{}")
+        exchange.end()
+        told += try connection.sent()
+        var bytes = Array(told.utf8)[...]
+        let response = try #require(HTTPResponse(reading: &bytes))
+        #expect(response.body == ": keep-alive\n\n: keep-alive\n\ndata: {}\n\ndata: [DONE]\n\n")
+        #expect(response["x-agentshield-model"] == nil)
+        let named = try #require(response["trailer"]).split(separator: ", ").map(String.init)
+        #expect(response.trailers.map(\.name) == named)
+        #expect(response.trailer("x-agentshield-model") == "gpt-4o")
+        #expect(response.trailer("x-agentshield-cost-usd") == "0.001234500")
+        #expect(!connection.isClosed)
+    }
+
+    @Test("a failure before the comments begin has its own status, one after that is an error event")
+    func failsAroundBeginning() throws {
+        for (wait, status) in [(TimeAmount.seconds(14), 504), (.seconds(15), 200)] {
+            let connection = try stream()
+            connection.advance(wait)
+            try connection.exchange.fail(Fault(.upstreamTimeout, origin: .upstream, message: "The provider did not answer in time."))
+            let response = try connection.response()
+            #expect(response.status == status)
+            #expect(response.isComplete)
+            #expect(response.body.contains(#""code":"upstream_timeout""#))
+            #expect(response.body.hasPrefix(": keep-alive\n\ndata: {\"error\"") == (status == 200))
+            #expect(!response.body.contains("[DONE]"))
+            #expect(connection.isClosed == (status == 200))
+        }
+    }
+
+    @Test("who leaves before the answer, heard or not, has his request cancelled")
+    func leavesEarly() throws {
+        for wait in [TimeAmount.seconds(1), .seconds(16)] {
+            let connection = try stream()
+            connection.advance(wait)
+            connection.channel.close(promise: nil)
+            connection.channel.embeddedEventLoop.run()
+            #expect(try connection.exchange.isCancelled)
+        }
     }
 
     @Test("an HTTP/1.0 client gets a stream that ends with the connection")

@@ -42,6 +42,32 @@ import Testing
         #expect(try connection.responses().map(\.status) == [200, 401, 200])
     }
 
+    /// Stands where the socket is.
+    private final class ReadCounter: ChannelOutboundHandler {
+        typealias OutboundIn = Never
+        private(set) var reads = 0
+
+        func read(context: ChannelHandlerContext) {
+            reads += 1
+            context.read()
+        }
+    }
+
+    @Test("a client that reads none of its answers is not read any further, until it does")
+    func readsNoFurther() throws {
+        let connection = try HTTP1Connection()
+        let counter = ReadCounter()
+        try connection.channel.pipeline.syncOperations.addHandler(counter, position: .first)
+        connection.setWritable(false)
+        connection.channel.read()
+        connection.channel.read()
+        #expect(counter.reads == 0)
+        connection.setWritable(true)
+        #expect(counter.reads == 1)
+        connection.channel.read()
+        #expect(counter.reads == 2)
+    }
+
     @Test("thousands of requests on one connection leave nothing behind")
     func manyRequests() throws {
         let connection = try HTTP1Connection()

@@ -50,6 +50,45 @@ import Testing
         #expect(connection.server.isActive)
     }
 
+    @Test("a client that opens many streams and reads none of their answers costs no more than the bound")
+    func boundsUnreadAnswers() throws {
+        let connection = try HTTP2Connection(clientWindow: 0)
+        let answer = #"{"text":"\#(String(repeating: "x", count: 1 << 20))"}"#
+        let streams = try (0..<40).map { _ in try connection.open() }
+        for exchange in connection.backend.exchanges { exchange.answer(answer) }
+        try connection.exchangeBytes()
+        let held = connection.backend.reservedBytes
+        #expect(held > 30 << 20)
+        #expect(held <= ShimLimits.maxUnreadAnswerBytes)
+        #expect(streams.filter { $0.status == 200 }.count == held / answer.utf8.count)
+        let refused = streams.filter { $0.status == 502 }
+        #expect(refused.count == 40 - held / answer.utf8.count)
+        #expect(refused.allSatisfy { $0.head?.headers["x-should-retry"] == ["false"] })
+
+        // Who goes leaves nothing behind.
+        for stream in streams.prefix(10) { stream.channel?.close(promise: nil) }
+        try connection.exchangeBytes()
+        #expect(connection.backend.reservedBytes == held - 10 * answer.utf8.count)
+        connection.client.close(promise: nil)
+        connection.server.close(promise: nil)
+        try connection.exchangeBytes()
+        #expect(connection.backend.reservedBytes == 0)
+    }
+
+    @Test("one answer alone is always let through, and what was read makes room")
+    func unreadAnswersMakeRoom() throws {
+        let connection = try HTTP2Connection()
+        let large = #"{"text":"\#(String(repeating: "x", count: ShimLimits.maxUnreadAnswerBytes))"}"#
+        for _ in 0..<2 {
+            let stream = try connection.open()
+            try #require(connection.backend.exchanges.last).answer(large)
+            try connection.exchangeBytes()
+            #expect(stream.status == 200)
+            #expect(stream.body.utf8.count == large.utf8.count)
+            #expect(connection.backend.reservedBytes == 0)
+        }
+    }
+
     @Test("trailers come to a client that takes them")
     func trailers() throws {
         let connection = try HTTP2Connection(streaming())

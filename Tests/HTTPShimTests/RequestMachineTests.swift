@@ -89,6 +89,40 @@ import Testing
         #expect(machine.answerFlushed() == .close)
     }
 
+    @Test("a stream whose answer does not come begins without it, and says that it is alive")
+    func beginsEarly() {
+        var machine = running()
+        machine.exchangeStarted(isStreamed: true, now: start)
+        let begins = start + settings.streamStartDelay
+        #expect(machine.deadline == begins)
+        #expect(machine.timerFired(now: begins - .nanoseconds(1)) == .none)
+        #expect(machine.timerFired(now: begins) == .beginStream(nil, closing: false))
+        #expect(machine.timerFired(now: begins + settings.keepAliveInterval) == .writeComment)
+        #expect(machine.answerBegan(head, isStreamed: true, now: begins) == .keepHead(head))
+        #expect(machine.answerReceived(chunk, now: begins) == .writeEvent(chunk))
+        #expect(machine.answerEnded(summary, now: begins) == .endStream(summary, closing: false))
+        #expect(machine.deadline == nil)
+    }
+
+    @Test("what fails after a stream has begun without its answer is told in it, and the connection closes")
+    func failsAfterEarlyBeginning() {
+        var machine = running()
+        machine.exchangeStarted(isStreamed: true, now: start)
+        _ = machine.timerFired(now: start + settings.streamStartDelay)
+        #expect(machine.answerFailed(fault, rateLimit: nil, now: start) == .breakStream(fault, closing: true))
+    }
+
+    @Test("an unstreamed request, and one whose client does not read, has no stream to begin early")
+    func noEarlyBeginning() {
+        var machine = running()
+        machine.exchangeStarted(isStreamed: false, now: start)
+        #expect(machine.deadline == nil)
+        machine.exchangeStarted(isStreamed: true, now: start)
+        _ = machine.writabilityChanged(false, now: start)
+        #expect(machine.deadline == start + ShimLimits.stalledReaderTimeout)
+        #expect(machine.timerFired(now: start + settings.streamStartDelay) == .none)
+    }
+
     @Test("an HTTP/2 stream never closes the connection for its own sake")
     func multiplexed() {
         var machine = running(isMultiplexed: true, keepsAlive: false)

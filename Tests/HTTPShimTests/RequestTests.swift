@@ -210,15 +210,25 @@ import Testing
     }
 
     @Test(
-        "the caller's patience is its deadline, or else its SDK's read timeout",
+        "a caller's deadline is for the whole answer, its SDK's read timeout for each silence in it",
         arguments: [
-            (["x-agentshield-deadline-ms: 1500"], TimeAmount.milliseconds(1500)), (["x-stainless-read-timeout: 600"], .seconds(600)),
-            (["x-stainless-read-timeout: 0.25"], .milliseconds(250)),
-            (["x-stainless-read-timeout: 600.0", "x-agentshield-deadline-ms: 20"], .milliseconds(20)),
-            (["x-agentshield-deadline-ms: 99999999999999999999"], .hours(24)), ([], nil),
-        ] as [([String], TimeAmount?)])
-    func timeout(headers: [String], timeout: TimeAmount?) throws {
-        #expect(try request(headers).timeout == timeout)
+            (["x-agentshield-deadline-ms: 1500"], .milliseconds(1500), nil), (["x-stainless-read-timeout: 600"], nil, .seconds(600)),
+            (["x-stainless-read-timeout: 0.25"], nil, .milliseconds(250)),
+            (["x-stainless-read-timeout: 600.0", "x-agentshield-deadline-ms: 20"], .milliseconds(20), .seconds(600)),
+            (["x-agentshield-deadline-ms: 99999999999999999999"], .hours(24), nil), ([], nil, nil),
+            // Written by SDKs, not by people, who could not mend it.
+            (["x-stainless-read-timeout: None"], nil, nil), (["x-stainless-read-timeout: 0"], nil, nil),
+            (["x-stainless-timeout: 600"], nil, nil),
+        ] as [([String], TimeAmount?, TimeAmount?)])
+    func timeout(headers: [String], timeout: TimeAmount?, silence: TimeAmount?) throws {
+        let request = try request(headers)
+        #expect(request.timeout == timeout)
+        #expect(request.silenceTimeout == silence)
+    }
+
+    @Test("a route that is not named may be sent")
+    func emptyRoute() throws {
+        #expect(try request(["x-agentshield-route: "]).body.readableBytes > 0)
     }
 
     @Test(
@@ -226,7 +236,7 @@ import Testing
         arguments: [
             "x-agentshield-cache: maybe", "x-agentshield-deadline-ms: soon", "x-agentshield-deadline-ms: 0",
             "x-agentshield-deadline-ms: -1",
-            "x-agentshield-deadline-ms: 1.2.3", "x-agentshield-deadline-ms:", "x-stainless-read-timeout: NaN",
+            "x-agentshield-deadline-ms: 1.2.3", "x-agentshield-deadline-ms:", "x-agentshield-route: cheapest",
             "x-agentshield-cache: on\r\nx-agentshield-cache: off",
         ])
     func badControl(header: String) throws {

@@ -31,7 +31,7 @@ final class ScriptedBackend: ShimBackend {
     private(set) var authentications = 0
     private(set) var exchanges: [ScriptedExchange] = []
     private var nextID: UInt64 = 1
-    /// Called when a request has begun, on its event loop.
+    /// Called when a request has started, on its event loop.
     var onBegin: (ScriptedExchange) -> Void = { _ in }
 
     func makeRequestID() -> RequestID {
@@ -50,8 +50,8 @@ final class ScriptedBackend: ShimBackend {
 
     func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange {
         let exchange = ScriptedExchange(request, receiver: receiver, isStreamed: isStreamed)
+        exchange.onStart = { [onBegin] in onBegin($0) }
         exchanges.append(exchange)
-        onBegin(exchange)
         return exchange
     }
 
@@ -86,6 +86,11 @@ final class ScriptedExchange: ShimExchange {
     }
 
     var body: String { String(buffer: request.body) }
+
+    /// Called when the door starts it.
+    var onStart: (ScriptedExchange) -> Void = { _ in }
+
+    func start() { onStart(self) }
 
     /// Called when the door cancels.
     var onCancel: () -> Void = {}

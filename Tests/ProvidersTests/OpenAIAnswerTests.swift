@@ -83,7 +83,6 @@ struct OpenAIAnswerTests {
     @Test("a stream from its role to its usage")
     func stream() throws {
         let role = try chunk(OpenAIGolden.role)
-        #expect(role.id == "chatcmpl-123" && role.model == "gpt-4o-mini" && role.created == 1_694_268_190)
         #expect(
             role.fragments == [
                 AnswerFragment(key: AnswerItemKey(choice: 0, kind: .text), text: ByteBuffer(), rawRange: role.fragments.first?.rawRange)
@@ -107,7 +106,6 @@ struct OpenAIAnswerTests {
     @Test("a whole answer, its text decoded and its place told with the quotes")
     func wholeAnswer() throws {
         let answer = try whole(OpenAIGolden.whole)
-        #expect(answer.id == "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT" && answer.model == "gpt-4.1-2025-04-14")
         #expect(texts(answer) == ["Hello! ¿How can I assist you today?"])
         #expect(try atRange(answer.fragments[0], of: answer) == #""Hello! \u00bfHow can I assist you today?""#)
         #expect(answer.finishes == [AnswerFinish(choice: 0, reason: .stop, providerReason: "stop")])
@@ -254,17 +252,15 @@ struct OpenAIAnswerTests {
         #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":{}}}]}}]}"#,
         #"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"index":0.5}]}}]}"#,
         // What stands twice could be read in two ways.
-        #"{"id":"c","id":"d","choices":[]}"#, #"{"id":"c","choices":[],"choices":[]}"#, #"{"id":"c","choices":[{"index":0,"index":1}]}"#,
+        #"{"id":"c","choices":[],"choices":[]}"#, #"{"id":"c","choices":[{"index":0,"index":1}]}"#,
         #"{"id":"c","choices":[{"delta":{"content":"a","\u0063ontent":"b"}}]}"#, #"{"id":"c","choices":[{"delta":{},"delta":{}}]}"#,
         #"{"id":"c","choices":[{"delta":{"tool_calls":[{"function":{"name":"a","name":"b"}}]}}]}"#,
         #"{"id":"c","usage":{"prompt_tokens":1,"prompt_tokens":2}}"#,
-        // What could reach a header.
-        #"{"id":"a\r\nset-cookie: x","choices":[]}"#, #"{"id":"c","model":"a\u0000","choices":[]}"#,
-        #"{"id":"c","model":"\u007f","choices":[]}"#,
+        // What could reach a header or a log.
         #"{"id":"c","choices":[{"delta":{},"finish_reason":"stop\n"}]}"#,
         #"{"id":"c","choices":[{"delta":{"tool_calls":[{"id":"\u001b"}]}}]}"#,
         #"{"id":"c","choices":[{"delta":{"tool_calls":[{"function":{"name":"a\tb"}}]}}]}"#,
-        "{\"id\":\"\(String(repeating: "x", count: 257))\",\"choices\":[]}",
+        "{\"id\":\"c\",\"choices\":[{\"delta\":{},\"finish_reason\":\"\(String(repeating: "x", count: 65))\"}]}",
     ]
 
     @Test("what is no answer is refused as the provider's fault", arguments: unusable)

@@ -88,6 +88,8 @@ extension Configuration {
     package struct HTTP: Sendable, Equatable {
         /// Of a kept-alive connection.
         package var idleTimeout: Duration
+        /// How long a stream waits for the provider's first piece before it begins without it.
+        package var streamStartDelay: Duration
         /// How often a stream says that it is alive while the provider thinks.
         package var keepAliveInterval: Duration
     }

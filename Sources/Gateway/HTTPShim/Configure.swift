@@ -18,7 +18,7 @@ package func configureHTTP1(_ channel: any Channel, backend: any ShimBackend) th
     try pipeline.addHandler(ByteToMessageHandler(decoder))
     try pipeline.addHandler(ConnectionGuard(backend: backend, now: channel.eventLoop.now))
     try pipeline.addHandler(HTTPServerPipelineHandler())
-    try pipeline.addHandler(RequestHandler(backend: backend, routes: RouteTable(), isMultiplexed: false))
+    try pipeline.addHandler(RequestHandler(backend: backend, routes: RouteTable(), unread: nil))
 }
 
 /// Makes a connection speak HTTP/2. As for ``configureHTTP1(_:backend:)``; a `ChannelShouldQuiesceEvent` sends GOAWAY.
@@ -40,14 +40,14 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend) th
     stream.outboundBufferSizeHighWatermark = 64 * 1024
     stream.outboundBufferSizeLowWatermark = 32 * 1024
     let routes = RouteTable()
-    let bound = NIOLoopBound((backend, routes), eventLoop: channel.eventLoop)
+    let bound = NIOLoopBound((backend, routes, UnreadAnswers(backend: backend)), eventLoop: channel.eventLoop)
     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
         mode: .server, connectionConfiguration: connection, streamConfiguration: stream, streamDelegate: watch
     ) { stream in
         stream.eventLoop.makeCompletedFuture {
-            let (backend, routes) = bound.value
+            let (backend, routes, unread) = bound.value
             try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
-            try stream.pipeline.syncOperations.addHandler(RequestHandler(backend: backend, routes: routes, isMultiplexed: true))
+            try stream.pipeline.syncOperations.addHandler(RequestHandler(backend: backend, routes: routes, unread: unread))
         }
     }
     try channel.pipeline.syncOperations.addHandler(connectionGuard)

@@ -20,6 +20,8 @@ final class ConnectionGuard: ChannelDuplexHandler {
     private var hasReadPart = false
     /// More requests came than may wait: nothing is read any more, and the connection ends with the last answer.
     private var isOverfull = false
+    /// A read was asked for while the client took nothing of what was written.
+    private var owesRead = false
     private var quietSince: NIODeadline
     /// Since when a part of a head has been there.
     private var headSince: NIODeadline?
@@ -67,8 +69,21 @@ final class ConnectionGuard: ChannelDuplexHandler {
         context.fireChannelReadComplete()
     }
 
+    /// A client that does not read its answers is not read either: otherwise each small request that it goes on sending would leave an answer here.
     func read(context: ChannelHandlerContext) {
-        if !isOverfull { context.read() }
+        guard !isOverfull else { return }
+        guard context.channel.isWritable else {
+            owesRead = true
+            return
+        }
+        context.read()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        context.fireChannelWritabilityChanged()
+        guard owesRead, context.channel.isWritable else { return }
+        owesRead = false
+        read(context: context)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -6,6 +6,8 @@ struct RequestControls: Equatable {
     var cache = CacheDirective.modelDefault
     /// How long the caller waits. `nil`: it does not say.
     var timeout: TimeAmount?
+    /// How long it waits without hearing anything of the answer. `nil`: it does not say.
+    var silenceTimeout: TimeAmount?
     /// At most 128 visible ASCII characters.
     var callerRequestID: String?
     var traceparent: String?
@@ -26,6 +28,8 @@ extension RequestHeaders {
         if let contradiction { throw .badHeader(contradiction, "stands twice with different values") }
         controls.cache = try cache()
         controls.timeout = try timeout()
+        controls.silenceTimeout = silenceTimeout()
+        if let route, !route.trimmed.isEmpty { throw .badHeader("x-agentshield-route", "names no route: this gateway has none") }
         controls.callerRequestID = callerRequestID.flatMap(Self.visibleASCII)
         // An unusable trace context is dropped, as the W3C's recommendation says, never an error.
         if let traceparent, Self.isTraceparent(traceparent) {
@@ -52,17 +56,19 @@ extension RequestHeaders {
         return cacheControl.listsToken("no-cache") ? .refresh : .modelDefault
     }
 
-    /// The explicit deadline, or else the time after which the caller's SDK gives up.
     private func timeout() throws(Fault) -> TimeAmount? {
-        if let deadlineMilliseconds {
-            guard let value = Self.decimalMilliseconds(deadlineMilliseconds, perUnit: 1), value > 0 else {
-                throw .badHeader("x-agentshield-deadline-ms", "must be a number of milliseconds above 0")
-            }
-            return .milliseconds(value)
+        guard let deadlineMilliseconds else { return nil }
+        guard let value = Self.decimalMilliseconds(deadlineMilliseconds, perUnit: 1), value > 0 else {
+            throw .badHeader("x-agentshield-deadline-ms", "must be a number of milliseconds above 0")
         }
-        guard let readTimeoutSeconds else { return nil }
-        guard let value = Self.decimalMilliseconds(readTimeoutSeconds, perUnit: 1_000), value > 0 else {
-            throw .badHeader("x-stainless-read-timeout", "must be a number of seconds above 0")
+        return .milliseconds(value)
+    }
+
+    /// OpenAI's SDK for Python tells in `x-stainless-read-timeout` after how many seconds without a byte it gives up. The keep-alive comments of a
+    /// stream would hide a silent provider from it, so the gateway counts for it. Users do not write this header, so an unreadable one is dropped.
+    private func silenceTimeout() -> TimeAmount? {
+        guard let readTimeoutSeconds, let value = Self.decimalMilliseconds(readTimeoutSeconds, perUnit: 1_000), value > 0 else {
+            return nil
         }
         return .milliseconds(value)
     }

@@ -67,18 +67,41 @@ extension RequestHandler {
             body.reserveCapacity(chunk.raw.readableBytes)
             guard chunk.write(into: &body) else { return respond(.unrestorable, rateLimit: summary.rateLimit, closing: closing) }
         }
-        guard let request = takeRequest() else { return }
+        var written: EventLoopPromise<Void>?
+        if let unread, let context, body.readableBytes > ShimLimits.uncountedAnswerBytes {
+            let promise = context.eventLoop.makePromise(of: Void.self)
+            guard unread.add(body.readableBytes, until: promise.futureResult) else {
+                promise.succeed(())
+                return respond(.tooMuchUnread, rateLimit: summary.rateLimit, closing: closing)
+            }
+            written = promise
+        }
+        guard let request = takeRequest() else {
+            written?.succeed(())
+            return
+        }
         var headers = HTTPHeaders(requestID: request.id, contentType: Self.json, contentLength: body.readableBytes, closing: closing)
         headers.add(head)
         headers.add(summary.rateLimit ?? head.rateLimit)
         headers.add(summary)
-        send(request, status: .ok, headers, body, closing: closing)
+        send(request, status: .ok, headers, body, written: written, closing: closing)
     }
 
-    private func send(_ request: Request, status: HTTPResponseStatus, _ headers: HTTPHeaders, _ body: ByteBuffer, closing: Bool) {
-        guard let context else { return }
+    /// - Parameter written: fulfilled when the client has taken the body, or never will.
+    private func send(
+        _ request: Request, status: HTTPResponseStatus, _ headers: HTTPHeaders, _ body: ByteBuffer, written: EventLoopPromise<Void>? = nil,
+        closing: Bool
+    ) {
+        guard let context else {
+            written?.succeed(())
+            return
+        }
         context.write(wrapOutboundOut(.head(HTTPResponseHead(version: request.version, status: status, headers: headers))), promise: nil)
-        if !request.isHead { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        if request.isHead {
+            written?.succeed(())
+        } else {
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: written)
+        }
         writeEnd(nil, closing: closing, context)
         context.flush()
     }
@@ -96,15 +119,19 @@ extension RequestHandler {
 
     // MARK: Streams
 
-    func beginStream(_ head: AnswerHead, closing: Bool) {
+    /// - Parameter head: `nil`: the answer is not there yet, and the first thing that the client hears is a comment.
+    func beginStream(_ head: AnswerHead?, closing: Bool) {
         guard let context, let request else { return }
         var headers = HTTPHeaders(requestID: request.id, contentType: Self.events, contentLength: nil, closing: closing)
         headers.add(name: "cache-control", value: "no-cache")
         // Proxies that gather answers would hold the events back.
         headers.add(name: "x-accel-buffering", value: "no")
-        headers.add(head)
-        headers.add(head.rateLimit)
-        if request.acceptsTrailers { headers.add(name: "trailer", value: "\(HTTPHeaders.cost), \(HTTPHeaders.overhead)") }
+        if let head {
+            headers.add(head)
+            headers.add(head.rateLimit)
+        }
+        if request.acceptsTrailers { headers.add(name: "trailer", value: HTTPHeaders.trailerNames(withHead: head == nil)) }
+        if head == nil { pendingEvents.writeStaticString(StreamText.comment) }
         context.write(wrapOutboundOut(.head(HTTPResponseHead(version: request.version, status: .ok, headers: headers))), promise: nil)
         scheduleFlush()
     }
@@ -142,8 +169,10 @@ extension RequestHandler {
         writePendingEvents(context)
         var trailers: HTTPHeaders?
         if request.acceptsTrailers, let summary {
-            trailers = HTTPHeaders()
-            trailers?.add(summary)
+            var fields = HTTPHeaders()
+            if let head = request.lateHead { fields.add(head) }
+            fields.add(summary)
+            trailers = fields
         }
         writeEnd(trailers, closing: closing, context)
         context.flush()

@@ -19,6 +19,8 @@ final class RequestHandler: ChannelInboundHandler {
         var reserved = 0
         /// `nil`: the request was refused at its head.
         var plan: Plan?
+        /// The head of an answer whose stream had begun before it was there: told in trailers.
+        var lateHead: AnswerHead?
         /// The one header that belongs to a refusal alone.
         var allow: String?
     }
@@ -36,6 +38,8 @@ final class RequestHandler: ChannelInboundHandler {
     let backend: any ShimBackend
     private let routes: RouteTable
     private let isMultiplexed: Bool
+    /// `nil`: the connection has one answer at a time.
+    let unread: UnreadAnswers?
     var machine: RequestMachine
     var request: Request?
     private(set) var exchange: (any ShimExchange)?
@@ -45,11 +49,13 @@ final class RequestHandler: ChannelInboundHandler {
     var pendingEvents = ByteBuffer()
     var isFlushScheduled = false
 
-    init(backend: any ShimBackend, routes: RouteTable, isMultiplexed: Bool) {
+    /// - Parameter unread: what the streams of an HTTP/2 connection share; `nil` for HTTP/1.1.
+    init(backend: any ShimBackend, routes: RouteTable, unread: UnreadAnswers?) {
         self.backend = backend
         self.routes = routes
-        self.isMultiplexed = isMultiplexed
-        machine = RequestMachine(isMultiplexed: isMultiplexed, settings: backend.settings)
+        self.unread = unread
+        isMultiplexed = unread != nil
+        machine = RequestMachine(isMultiplexed: unread != nil, settings: backend.settings)
     }
 
     // MARK: Channel events
@@ -162,6 +168,7 @@ final class RequestHandler: ChannelInboundHandler {
         case .respond(let fault, let rateLimit, let closing): respond(fault, rateLimit: rateLimit, closing: closing)
         case .respondWhole(let head, let chunk, let summary, let closing): respond(head, chunk, summary, closing: closing)
         case .beginStream(let head, let closing): beginStream(head, closing: closing)
+        case .keepHead(let head): request?.lateHead = head
         case .writeEvent(let chunk): writeEvent(chunk)
         case .writeComment: writeComment()
         case .endStream(let summary, let closing): endStream(summary, closing: closing)
@@ -189,13 +196,19 @@ final class RequestHandler: ChannelInboundHandler {
         guard let request else { return }
         let call = CallerRequest(
             id: request.id, principal: principal, body: request.body, receivedAt: context.eventLoop.now,
-            authenticationNanoseconds: plan.authenticationNanoseconds, timeout: plan.controls.timeout, cache: plan.controls.cache,
-            callerRequestID: plan.controls.callerRequestID, traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate)
+            authenticationNanoseconds: plan.authenticationNanoseconds, timeout: plan.controls.timeout,
+            silenceTimeout: plan.controls.silenceTimeout, cache: plan.controls.cache, callerRequestID: plan.controls.callerRequestID,
+            traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate)
         // From here on the pipeline counts the bytes.
         releaseBody()
         let exchange = backend.begin(call, receiver: self)
         self.exchange = exchange
         if !context.channel.isWritable { exchange.pause() }
+        exchange.start()
+        // An answer from the cache may be over by now, and the next request under way.
+        guard self.exchange === exchange else { return }
+        machine.exchangeStarted(isStreamed: exchange.isStreamed, now: context.eventLoop.now)
+        armTimer()
     }
 
     /// What is answered from here, without a provider.

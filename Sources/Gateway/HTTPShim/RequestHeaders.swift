@@ -14,6 +14,7 @@ struct RequestHeaders {
     private(set) var cacheDirective: String?
     private(set) var deadlineMilliseconds: String?
     private(set) var readTimeoutSeconds: String?
+    private(set) var route: String?
     private(set) var callerRequestID: String?
     private(set) var traceparent: String?
     private(set) var tracestate: String?
@@ -48,8 +49,10 @@ struct RequestHeaders {
         case 14 where name.isHeader("content-length"): take(value, \.contentLength, "content-length")
         case 16 where name.isHeader("content-encoding"): take(value, \.contentEncoding, "content-encoding")
         case 17 where name.isHeader("transfer-encoding"): isChunked = true
-        case 19 where name.isHeader("x-agentshield-cache"): take(value, \.cacheDirective, "x-agentshield-cache")
-        case 24 where name.isHeader("x-stainless-read-timeout"): take(value, \.readTimeoutSeconds, "x-stainless-read-timeout")
+        case 19:
+            if name.isHeader("x-agentshield-cache") { take(value, \.cacheDirective, "x-agentshield-cache") }
+            if name.isHeader("x-agentshield-route") { take(value, \.route, "x-agentshield-route") }
+        case 24 where name.isHeader("x-stainless-read-timeout"): readTimeoutSeconds = value
         case 25 where name.isHeader("x-agentshield-deadline-ms"): take(value, \.deadlineMilliseconds, "x-agentshield-deadline-ms")
         default: break
         }

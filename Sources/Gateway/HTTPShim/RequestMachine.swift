@@ -20,7 +20,10 @@ struct RequestMachine {
         case respond(Fault, RateLimitStatus?, closing: Bool)
         /// Answers whole with what was held back.
         case respondWhole(AnswerHead, AnswerChunk, AnswerSummary, closing: Bool)
-        case beginStream(AnswerHead, closing: Bool)
+        /// Begins a stream; without a head if nothing of the answer is known yet.
+        case beginStream(AnswerHead?, closing: Bool)
+        /// Remembers the head of an answer whose stream has begun without it.
+        case keepHead(AnswerHead)
         case writeEvent(AnswerChunk)
         case writeComment
         case endStream(AnswerSummary, closing: Bool)
@@ -37,8 +40,8 @@ struct RequestMachine {
     private enum State {
         case waiting
         case receiving(Receiving)
-        /// The request is whole; nothing of its answer is there.
-        case running(keepsAlive: Bool)
+        /// The request is whole; nothing of its answer is there. A stream does not wait for it for ever: see ``exchangeStarted(isStreamed:now:)``.
+        case running(streamsAt: NIODeadline?, keepsAlive: Bool)
         /// An unstreamed answer, held back until its cost is known.
         case holding(AnswerHead, AnswerChunk?, keepsAlive: Bool)
         case streaming(lastWrite: NIODeadline, keepsAlive: Bool)
@@ -95,7 +98,7 @@ struct RequestMachine {
     mutating func requestEnded(now: NIODeadline) -> Action {
         switch state {
         case .receiving(let receiving):
-            state = .running(keepsAlive: receiving.framing.keepsAlive)
+            state = .running(streamsAt: nil, keepsAlive: receiving.framing.keepsAlive)
             return .dispatch
         case .draining(_, closing: false, _):
             state = .waiting
@@ -136,7 +139,7 @@ struct RequestMachine {
             let timeout = closing ? ShimLimits.lingerTimeout : settings.slowRequestTimeout
             state = .draining(until: now + timeout, closing: closing, isFlushed: false)
             return closing
-        case .running(let keepsAlive), .holding(_, _, let keepsAlive), .streaming(_, let keepsAlive):
+        case .running(_, let keepsAlive), .holding(_, _, let keepsAlive), .streaming(_, let keepsAlive):
             closing = !isMultiplexed && (mustClose || !keepsAlive)
         case .waiting, .draining, .flushing, .closed:
             closing = !isMultiplexed && mustClose
@@ -147,8 +150,16 @@ struct RequestMachine {
 
     // MARK: Answer
 
+    /// The pipeline has the request. If it is one for a stream and nothing of the answer comes for a while, the stream begins without it, so that
+    /// proxies and clients hear comments and not silence; what fails after that is told in the stream.
+    mutating func exchangeStarted(isStreamed: Bool, now: NIODeadline) {
+        guard isStreamed, case .running(nil, let keepsAlive) = state else { return }
+        state = .running(streamsAt: now + settings.streamStartDelay, keepsAlive: keepsAlive)
+    }
+
     mutating func answerBegan(_ head: AnswerHead, isStreamed: Bool, now: NIODeadline) -> Action {
-        guard case .running(let keepsAlive) = state else { return .none }
+        if case .streaming = state { return .keepHead(head) }
+        guard case .running(_, let keepsAlive) = state else { return .none }
         guard isStreamed else {
             state = .holding(head, nil, keepsAlive: keepsAlive)
             return .none
@@ -261,9 +272,10 @@ struct RequestMachine {
         let own: NIODeadline? =
             switch state {
             case .receiving(let receiving): deadline(of: receiving)
+            case .running(let streamsAt, _): unwritableSince == nil ? streamsAt : nil
             case .streaming(let lastWrite, _): unwritableSince == nil ? lastWrite + settings.keepAliveInterval : nil
             case .draining(let until, _, _), .flushing(let until): until
-            case .waiting, .running, .holding, .closed: nil
+            case .waiting, .holding, .closed: nil
             }
         guard let stalled, let own else { return own ?? stalled }
         return min(stalled, own)
@@ -286,6 +298,9 @@ struct RequestMachine {
         }
         switch state {
         case .receiving: return .respond(.requestTooSlow, nil, closing: finish(closing: true, now: now))
+        case .running(_?, let keepsAlive):
+            state = .streaming(lastWrite: now, keepsAlive: keepsAlive)
+            return .beginStream(nil, closing: !keepsAlive && !isMultiplexed)
         case .streaming(_, let keepsAlive):
             state = .streaming(lastWrite: now, keepsAlive: keepsAlive)
             return .writeComment

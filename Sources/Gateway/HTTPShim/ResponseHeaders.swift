@@ -65,6 +65,12 @@ extension HTTPHeaders {
         add(name: HTTPHeaders.overhead, value: String(summary.timings.overheadMicroseconds))
     }
 
+    /// - Parameter withHead: whether the answer's head comes in the trailers too.
+    static func trailerNames(withHead: Bool) -> String {
+        let head = withHead ? "x-agentshield-model, x-agentshield-provider, x-agentshield-cache, x-agentshield-route-reason, " : ""
+        return "\(head)\(cost), \(overhead)"
+    }
+
     static let cost = "x-agentshield-cost-usd"
     static let overhead = "x-agentshield-overhead-us"
 

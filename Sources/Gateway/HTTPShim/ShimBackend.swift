@@ -13,7 +13,7 @@ package protocol ShimBackend: AnyObject {
     func makeRequestID() -> RequestID
     /// Finds who presents a credential: one keyed hash and a table look-up, called as soon as a request's head is there.
     func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault>
-    /// Starts a chat request. The receiver is never called before this has returned.
+    /// Takes a chat request in; its exchange must be started.
     func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange
     /// The models that a principal may name, sorted by name.
     func models(for principal: Principal) -> [ModelListing]
@@ -26,8 +26,10 @@ package protocol ShimBackend: AnyObject {
 
 /// A chat request under way, as the door holds it.
 package protocol ShimExchange: AnyObject {
-    /// Whether the caller asked for a stream. Asked for in `answerBegan` and afterwards only.
+    /// Whether the caller asked for a stream; known once `start` has read the request.
     var isStreamed: Bool { get }
+    /// Takes the request through the pipeline. The receiver may be called from inside.
+    func start()
     /// The caller left: the receiver hears nothing more.
     func cancel()
     /// Stops reading the upstream; a chunk or two may still come.
@@ -49,6 +51,10 @@ enum ShimLimits {
     /// Requests of an HTTP/1.1 connection that wait behind the first unanswered one. Later ones are dropped, and the connection ends after
     /// the last answer.
     static let maxPipelinedRequests = 64
+    /// Bytes of unstreamed answers that an HTTP/2 connection may have unread. More: `answer_too_large`, unless it is the only one.
+    static let maxUnreadAnswerBytes = 32 << 20
+    /// Answers up to this size are not counted: there are no more of them than streams.
+    static let uncountedAnswerBytes = 16 * 1024
     /// One header's name or value or the request's target, all of them together, in bytes, and how many headers there may be.
     static let maxHeaderFieldBytes = 16 * 1024
     static let maxHeaderBytes = 64 * 1024

@@ -13,6 +13,8 @@ package struct CallerRequest {
     package var authenticationNanoseconds: Int64
     /// How long the caller will wait. `nil`: the configured default. Never longer than the configured maximum.
     package var timeout: TimeAmount?
+    /// How long the caller waits without hearing anything of the answer. `nil`: it does not say.
+    package var silenceTimeout: TimeAmount?
     package var cache: CacheDirective
     /// The caller's own user; recorded, not authenticated.
     package var endUser: String?
@@ -24,7 +26,8 @@ package struct CallerRequest {
 
     package init(
         id: RequestID, principal: Principal, body: ByteBuffer, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
-        timeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, endUser: String? = nil, callerRequestID: String? = nil,
+        timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, endUser: String? = nil,
+        callerRequestID: String? = nil,
         traceparent: String? = nil, tracestate: String? = nil
     ) {
         self.id = id
@@ -33,6 +36,7 @@ package struct CallerRequest {
         self.receivedAt = receivedAt
         self.authenticationNanoseconds = authenticationNanoseconds
         self.timeout = timeout
+        self.silenceTimeout = silenceTimeout
         self.cache = cache
         self.endUser = endUser
         self.callerRequestID = callerRequestID
@@ -41,7 +45,7 @@ package struct CallerRequest {
     }
 }
 
-/// Where a door takes its answer. Called on the request's event loop only, and never before `GatewayLoop.begin` has returned.
+/// Where a door takes its answer. Called on the request's event loop only, and never before `Exchange.start`, which may call it from inside.
 ///
 /// The order is: `answerBegan`, any number of `answerReceived` (exactly one for an unstreamed answer), `answerEnded`. `answerFailed` may
 /// come in place of any of these. After `answerEnded` or `answerFailed`, and after `Exchange.cancel`, nothing comes any more.

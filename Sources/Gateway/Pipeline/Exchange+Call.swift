@@ -86,6 +86,7 @@ extension Exchange: UpstreamReceiver {
             }
             return
         }
+        guard envelope.isStreamed || hold(bytes.readableBytes) else { return fail(.overloaded) }
         let began = NIODeadline.now()
         defer { summary.timings[.answer] += (NIODeadline.now() - began).nanoseconds }
         do {
@@ -94,6 +95,13 @@ extension Exchange: UpstreamReceiver {
         } catch {
             attemptFailed(hasBegun ? .broken(error, target) : error.naming(target))
         }
+    }
+
+    /// Counts an unstreamed answer's bytes, which are all kept until it is whole, against the in-flight budget.
+    private func hold(_ count: Int) -> Bool {
+        guard loop.budget.extend(reservedBytes, by: count) else { return false }
+        reservedBytes += count
+        return true
     }
 
     package func upstreamEnded() {

@@ -66,12 +66,16 @@ package final class Exchange {
     var usage: TokenUsage?
     var outputBytes = 0
     private var deadlineTimer: Scheduled<Void>?
+    /// When the caller last heard something of the answer, or, before it did, when the request came. Kept only where ``CallerRequest/silenceTimeout``
+    /// is there.
+    private var lastHeardAt: NIODeadline
 
     init(_ request: CallerRequest, loop: GatewayLoop, receiver: any AnswerReceiver) {
         self.request = request
         self.loop = loop
         self.receiver = receiver
         snapshot = loop.snapshot
+        lastHeardAt = request.receivedAt
         summary = AnswerSummary(requestID: request.id)
         summary.timings[.authenticate] = request.authenticationNanoseconds
     }
@@ -104,8 +108,9 @@ package final class Exchange {
 
     // MARK: the phases before the call
 
-    func start() {
-        guard !isOver else { return }
+    /// Takes the request through the phases; once. The receiver may hear everything from inside this method, so the door must be ready for it.
+    package func start() {
+        guard case .new = state else { return }
         armDeadline()
         do {
             try admit()
@@ -117,15 +122,22 @@ package final class Exchange {
         }
     }
 
+    private var timeout: TimeAmount { min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout) }
+
     private func armDeadline() {
-        let timeout = min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout)
-        deadlineTimer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: request.receivedAt + timeout) { [self] in
-            guard !isOver else { return }
-            fail(
-                Fault(
-                    .deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed.")
-            )
-        }
+        let deadline = request.receivedAt + timeout
+        let next = request.silenceTimeout.map { min(deadline, lastHeardAt + $0) } ?? deadline
+        deadlineTimer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: next) { [self] in deadlinePassed() }
+    }
+
+    private func deadlinePassed() {
+        guard !isOver else { return }
+        let now = loop.eventLoop.now
+        guard now < request.receivedAt + timeout else { return fail(.deadlinePassed(timeout)) }
+        // A caller that does not read waits for nothing.
+        if isPaused { lastHeardAt = now }
+        if let silence = request.silenceTimeout, now >= lastHeardAt + silence { return fail(.silent(silence)) }
+        armDeadline()
     }
 
     /// Takes a place and the bytes in the in-flight budget.
@@ -198,6 +210,7 @@ package final class Exchange {
 
     func deliver(_ chunk: AnswerChunk) {
         if chunk.isUsageOnly, !envelope.wantsUsageChunk { return }
+        if request.silenceTimeout != nil { lastHeardAt = loop.eventLoop.now }
         receiver?.answerReceived(chunk)
     }
 
@@ -226,11 +239,13 @@ package final class Exchange {
         receiver = nil
         deadlineTimer?.cancel()
         deadlineTimer = nil
+        // A call that is still there was not ended by its provider, which may have read the whole prompt.
+        let wasWithProvider = call?.wasSent == true
         if outcome != .answered { call?.cancel() }
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
         let began = NIODeadline.now()
-        settle(outcome)
+        settle(wasWithProvider: wasWithProvider)
         if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
         if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
@@ -247,7 +262,10 @@ package final class Exchange {
     }
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.
-    private func settle(_ outcome: Outcome) {
+    ///
+    /// - Parameter wasWithProvider: a provider had the request to the end, or until the gateway ended it: it bills what it read and wrote, also
+    ///   where nothing of that reached the caller. One that failed by itself bills nothing unless its answer had begun.
+    private func settle(wasWithProvider: Bool) {
         summary.attempts = calls
         guard summary.attempts > 0 else {
             summary.usage = usage ?? TokenUsage()
@@ -256,10 +274,25 @@ package final class Exchange {
         }
         if let usage {
             summary.usage = usage
-        } else if outcome == .answered || hasBegun {
+        } else if wasWithProvider || hasBegun {
             summary.usage = TokenUsage(input: UInt64(request.body.readableBytes / 4), output: UInt64((outputBytes + 3) / 4))
             summary.isEstimated = true
         }
         summary.costNanoUSD = target?.price?.cost(of: summary.usage)
+    }
+}
+
+extension Fault {
+    fileprivate static func deadlinePassed(_ timeout: TimeAmount) -> Fault {
+        Fault(
+            .deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed.")
+    }
+
+    fileprivate static func silent(_ timeout: TimeAmount) -> Fault {
+        Fault(
+            .deadlineExceeded, origin: .gateway,
+            message:
+                "Nothing of the answer came for \(timeout.nanoseconds / 1_000_000) ms, which is as long as the request says to wait for it."
+        )
     }
 }

@@ -35,7 +35,7 @@ package final class GatewayLoop {
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
-    /// The requests under way. Bound: the in-flight budget, and what waits for its first tick.
+    /// The requests under way. Bound: the in-flight budget.
     private var exchanges: [ObjectIdentifier: Exchange] = [:]
     private let credentialHash: KeyedHash
     private let cacheHash: KeyedHash
@@ -116,11 +116,10 @@ package final class GatewayLoop {
 
     // MARK: requests
 
-    /// Takes a request through the pipeline. The receiver is told nothing before this has returned.
+    /// Takes a request in. Nothing happens to it before ``Exchange/start()``.
     package func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> Exchange {
         let exchange = Exchange(request, loop: self, receiver: receiver)
         exchanges[ObjectIdentifier(exchange)] = exchange
-        eventLoop.assumeIsolated().execute { exchange.start() }
         return exchange
     }
 

@@ -10,6 +10,8 @@ package struct DoorSettings: Sendable {
     package var slowRequestTimeout: TimeAmount
     /// How long a kept-alive connection may be idle.
     package var idleTimeout: TimeAmount
+    /// How long a request for a stream waits for the answer's first piece before its stream begins without it.
+    package var streamStartDelay: TimeAmount
     /// How often a stream says that it is alive while the provider thinks.
     package var keepAliveInterval: TimeAmount
     /// How long accepted work may go on after the gateway was told to stop.
@@ -23,12 +25,14 @@ package struct DoorSettings: Sendable {
 
     package init(
         maxRequestBytes: Int = 4 << 20, slowRequestTimeout: TimeAmount = .seconds(20), idleTimeout: TimeAmount = .seconds(120),
-        keepAliveInterval: TimeAmount = .seconds(10), drainDeadline: TimeAmount = .seconds(20), replicaID: String = "local",
-        region: String = "", serverVersion: String = "", maxConcurrentStreams: Int = 256, wire: WireDoorSettings = WireDoorSettings()
+        streamStartDelay: TimeAmount = .seconds(15), keepAliveInterval: TimeAmount = .seconds(10),
+        drainDeadline: TimeAmount = .seconds(20), replicaID: String = "local", region: String = "", serverVersion: String = "",
+        maxConcurrentStreams: Int = 256, wire: WireDoorSettings = WireDoorSettings()
     ) {
         self.maxRequestBytes = maxRequestBytes
         self.slowRequestTimeout = slowRequestTimeout
         self.idleTimeout = idleTimeout
+        self.streamStartDelay = streamStartDelay
         self.keepAliveInterval = keepAliveInterval
         self.drainDeadline = drainDeadline
         self.replicaID = replicaID

@@ -170,6 +170,12 @@ package final class WireDoor: WireDelegate {
     }
 }
 
+extension Fault {
+    fileprivate static let missingCredential = Fault(
+        .unauthenticated, origin: .downstream,
+        message: "No API key was sent. HELLO or each REQUEST must carry a key of this gateway as its credential.")
+}
+
 /// The open connections of one event loop, so that a drain reaches them all. Bound: the listener's own limit of connections.
 package final class WireConnections {
     private var doors: [ObjectIdentifier: WireDoor] = [:]

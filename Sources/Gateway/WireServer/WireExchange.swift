@@ -23,6 +23,7 @@ final class WireExchange: AnswerReceiver {
 
     func start(_ exchange: Exchange) {
         self.exchange = exchange
+        exchange.start()
     }
 
     func cancel() {

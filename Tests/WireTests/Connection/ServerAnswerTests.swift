@@ -56,6 +56,64 @@ struct ServerAnswerTests {
         #expect(server.takeFrames().map(\.stream) == [3])
     }
 
+    @Test("RESULTs that a client gives no credit for wait up to a bound, and give their bytes back when their streams go")
+    func waitingResults() {
+        final class Budget: RequestAdmission {
+            var reserved = 0
+            func reserve(_ bytes: Int) -> Bool {
+                reserved += bytes
+                return true
+            }
+            func release(_ bytes: Int) { reserved -= bytes }
+        }
+        let budget = Budget()
+        var settings = ServerSettings()
+        settings.maxWaitingResultBytes = 250_000
+        var server = ServerConnection.open(settings, clientLimits: tight, admission: budget)
+        let streams = (0..<6).map { StreamID(rawValue: 1 + 2 * $0) }
+        let result = ResultBody(.chat(ChatResult(choices: [Choice(index: 0, items: [Item(kind: .text, data: noise(100_000))])])))
+        var refused: [StreamID] = []
+        for stream in streams {
+            server.receive(TestFrame(whole: .request, on: stream.rawValue, Request.chat()))
+            _ = server.takeEvents()
+            server.sendBegin(Begin(), on: stream)
+            server.sendResult(result, on: stream)
+            for case .streamAborted(let id, let error) in server.takeEvents() {
+                #expect(error.code == .answerTooLarge)
+                refused.append(id)
+            }
+        }
+        #expect(refused == Array(streams.dropFirst(2)))
+        #expect(server.openStreams == 2)
+        #expect(server.waitingResultBytes == 2 * result.encodedLength)
+        #expect(budget.reserved == server.waitingResultBytes + server.inFlightRequestBytes)
+
+        // Credit for the first lets it out, and then another may wait.
+        server.sendEnd(End(), on: streams[0])
+        _ = server.takeFrames()
+        for _ in 0..<8 {
+            server.receive(.credit(16_384, on: streams[0].rawValue))
+            _ = server.takeEvents()
+            _ = server.takeFrames()
+        }
+        #expect(server.openStreams == 1)
+        #expect(server.waitingResultBytes == result.encodedLength)
+        server.receive(TestFrame(.cancel, on: streams[1].rawValue, Cancel()))
+        _ = server.takeEvents()
+        #expect(server.waitingResultBytes == 0 && budget.reserved == 0)
+    }
+
+    @Test("a single RESULT may wait whatever its length")
+    func oneResultWaits() {
+        var settings = ServerSettings()
+        settings.maxWaitingResultBytes = 1
+        var server = ServerConnection.answering(settings, clientLimits: tight)
+        server.sendResult(
+            ResultBody(.chat(ChatResult(choices: [Choice(index: 0, items: [Item(kind: .text, data: noise(100_000))])]))), on: .first)
+        #expect(server.takeEvents().isEmpty)
+        #expect(server.waitingResultBytes > 100_000)
+    }
+
     @Test("a stream becomes writable again once, when the last of its queue is out")
     func writability() {
         var server = ServerConnection.answering(clientLimits: tight)

@@ -143,10 +143,7 @@ struct DevGuide: Sendable {
             """
     }
 
-    private static func text(_ address: SocketAddress?) -> String {
-        guard let address, let ip = address.ipAddress, let port = address.port else { return "-" }
-        return "\(ip):\(port)"
-    }
+    private static func text(_ address: SocketAddress?) -> String { address.map(\.hostAndPort) ?? "-" }
 }
 
 /// The fake upstream, started beside the gateway and stopped with it.

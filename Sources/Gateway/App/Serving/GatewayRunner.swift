@@ -18,6 +18,14 @@ struct ListeningAddresses: Sendable {
     var authorityFile: String?
 }
 
+extension SocketAddress {
+    /// As it is written in URLs: `127.0.0.1:8443`, `[::1]:8443`.
+    var hostAndPort: String {
+        guard let host = ipAddress, let port else { return description }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
 /// Wires the gateway together and runs it until it is told to stop.
 struct GatewayRunner {
     let source: ConfigurationSource
@@ -78,8 +86,8 @@ struct GatewayService: Service {
         logger.notice(
             "listening",
             metadata: [
-                "tls": "\(addresses.tls.map(\.description) ?? "-")", "http": "\(addresses.http.map(\.description) ?? "-")",
-                "admin": "\(addresses.admin.map(\.description) ?? "-")", "ca_file": "\(addresses.authorityFile ?? "-")",
+                "tls": "\(addresses.tls.map(\.hostAndPort) ?? "-")", "http": "\(addresses.http.map(\.hostAndPort) ?? "-")",
+                "admin": "\(addresses.admin.map(\.hostAndPort) ?? "-")", "ca_file": "\(addresses.authorityFile ?? "-")",
             ])
         let reloads = Task { await reloadOnSignal() }
         try await gracefulShutdown()

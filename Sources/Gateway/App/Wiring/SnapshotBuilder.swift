@@ -138,7 +138,8 @@ struct SnapshotBuilder {
         let limits = configuration.limits
         return DoorSettings(
             maxRequestBytes: limits.maxRequestBytes, slowRequestTimeout: TimeAmount(limits.slowRequestTimeout),
-            idleTimeout: TimeAmount(limits.http.idleTimeout), keepAliveInterval: TimeAmount(limits.http.keepAliveInterval),
+            idleTimeout: TimeAmount(limits.http.idleTimeout), streamStartDelay: TimeAmount(limits.http.streamStartDelay),
+            keepAliveInterval: TimeAmount(limits.http.keepAliveInterval),
             drainDeadline: TimeAmount(configuration.drainDeadline),
             replicaID: configuration.replica.id ?? ProcessInfo.processInfo.hostName, region: configuration.replica.region ?? "",
             serverVersion: GatewayVersion.current, maxConcurrentStreams: limits.wire.maxConcurrentStreams,

@@ -108,7 +108,9 @@ package enum ConfigurationLoader {
                 initialStreamCredit: wire.integer("initial_stream_credit"),
                 initialConnectionCredit: wire.integer("initial_connection_credit"),
                 idleTimeout: wire.duration("idle_timeout")),
-            http: Configuration.HTTP(idleTimeout: http.duration("idle_timeout"), keepAliveInterval: http.duration("keep_alive_interval")))
+            http: Configuration.HTTP(
+                idleTimeout: http.duration("idle_timeout"), streamStartDelay: http.duration("stream_start_delay"),
+                keepAliveInterval: http.duration("keep_alive_interval")))
         if limits.maxRequestBytes > limits.maxInFlightBytes {
             section.refuse(
                 "max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in",

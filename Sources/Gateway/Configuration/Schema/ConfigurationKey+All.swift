@@ -111,6 +111,12 @@ extension ConfigurationKey {
             "limits.http.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("120s"),
             "How long a kept-alive connection may be idle before it is closed."),
         ConfigurationKey(
+            "limits.http.stream_start_delay", .duration(.milliseconds(100)...(.seconds(3600))), .defaultText("15s"),
+            """
+            How long a request for a stream waits for the provider's first piece. Then its stream begins with comments alone, and what fails \
+            later is told in it as an error event; before, it has its own status.
+            """),
+        ConfigurationKey(
             "limits.http.keep_alive_interval", .duration(.seconds(1)...(.seconds(3600))), .defaultText("10s"),
             "How often a stream says that it is alive while the provider thinks."),
     ]

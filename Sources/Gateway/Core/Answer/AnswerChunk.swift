@@ -84,26 +84,17 @@ package struct AnswerChunk: Sendable, Equatable {
     package var fragments: [AnswerFragment]
     package var finishes: [AnswerFinish]
     package var usage: TokenUsage?
-    /// The provider's id of the answer, where this chunk tells it.
-    package var id: String?
-    /// The model that the provider says it used.
-    package var model: String?
-    /// Seconds since 1970, as the provider says.
-    package var created: UInt64?
     /// Whether the chunk holds usage and nothing for a reader: `choices` is empty. Passed on only to callers that asked for usage.
     package var isUsageOnly: Bool
 
     package init(
-        raw: ByteBuffer, fragments: [AnswerFragment] = [], finishes: [AnswerFinish] = [], usage: TokenUsage? = nil, id: String? = nil,
-        model: String? = nil, created: UInt64? = nil, isUsageOnly: Bool = false
+        raw: ByteBuffer, fragments: [AnswerFragment] = [], finishes: [AnswerFinish] = [], usage: TokenUsage? = nil,
+        isUsageOnly: Bool = false
     ) {
         self.raw = raw
         self.fragments = fragments
         self.finishes = finishes
         self.usage = usage
-        self.id = id
-        self.model = model
-        self.created = created
         self.isUsageOnly = isUsageOnly
     }
 }

@@ -43,11 +43,6 @@ package struct KeyTable: Sendable {
 }
 
 extension Fault {
-    /// No credential came with the request.
-    package static let missingCredential = Fault(
-        .unauthenticated, origin: .downstream,
-        message: "No API key was sent. Send a key of this gateway as `Authorization: Bearer <key>`, or in HELLO on the wire.")
-
     /// The credential is wrong, expired or revoked; which of these is not told.
     package static let unknownCredential = Fault(
         .unauthenticated, origin: .downstream,

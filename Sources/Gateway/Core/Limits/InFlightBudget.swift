@@ -28,6 +28,13 @@ package struct InFlightBudget: Sendable, Equatable {
         return true
     }
 
+    /// Takes `count` bytes more for a request that holds `held`; `false`: give it up. One request alone is always let grow.
+    package mutating func extend(_ held: Int, by count: Int) -> Bool {
+        guard bytes <= held || count <= maxBytes - bytes else { return false }
+        bytes += count
+        return true
+    }
+
     package mutating func release(_ count: Int) {
         bytes = max(0, bytes - count)
     }

@@ -5,7 +5,7 @@ package import NIOCore
 /// Reads what servers of OpenAI's chat completion dialect answer, without taking it apart: see ``AnswerChunk``.
 ///
 /// What is read: the choices' text, reasoning (DeepSeek's and vLLM's `reasoning_content`, OpenRouter's `reasoning`), refusal and tool calls (the
-/// older `function_call` too), finish reasons, usage, id, model, time. Everything else stays in `raw` untouched: log probabilities, audio, annotations,
+/// older `function_call` too), finish reasons and usage. Everything else stays in `raw` untouched: log probabilities, audio, annotations,
 /// fingerprints, fields that nobody knows yet.
 package enum OpenAIAnswer {
     /// Reads the JSON text of one event of a stream.

@@ -20,12 +20,9 @@ struct OpenAIAnswerReader {
 
     mutating func read(_ root: JSONValue) throws(Fault) -> AnswerChunk {
         if let error = OpenAIError.inside(root) { throw OpenAIError.fault(for: error) }
-        chunk.id = try root.only("id")?.name(maxBytes: 256)
-        chunk.model = try root.only("model")?.name(maxBytes: 256)
-        chunk.created = try root.only("created")?.int.flatMap { UInt64(exactly: $0) }
         chunk.usage = try root.only("usage").flatMap { usage throws(Fault) in try TokenUsage(openAI: usage) }
         let choices = try root.only("choices")
-        guard choices != nil || chunk.usage != nil || chunk.id != nil else { throw .unreadableAnswer("it is no chat completion") }
+        if choices == nil, chunk.usage == nil, try root.only("id")?.isString != true { throw .unreadableAnswer("it is no chat completion") }
         if let choices, !choices.isNull {
             guard choices.isArray else { throw .unreadableAnswer("its choices are no array") }
             for choice in choices.elements { try read(choice: choice) }

@@ -14,6 +14,8 @@ package final class UpstreamCall {
     /// When a call that still waits for a connection gives up.
     let queueDeadline: NIODeadline
     private(set) var hasRetried = false
+    /// Whether the request went out on a connection, so that the upstream may be working on it; not while the call waits for one.
+    package private(set) var wasSent = false
 
     private(set) var isPaused = false
     /// What came while the call was paused, in order.
@@ -73,6 +75,7 @@ package final class UpstreamCall {
 
     func attach(to connection: UpstreamConnection) {
         self.connection = connection
+        wasSent = true
         if isPaused {
             connection.pauseReading()
         }
@@ -87,6 +90,7 @@ package final class UpstreamCall {
     func prepareRetry() {
         connection = nil
         hasRetried = true
+        wasSent = false
     }
 
     func headReceived(status: Int, headers: HTTPHeaders) {

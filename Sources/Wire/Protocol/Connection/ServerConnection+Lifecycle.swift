@@ -69,9 +69,11 @@ extension ServerConnection {
     }
 
     private mutating func giveBack(_ stream: ServerStream) {
-        guard stream.reservedBytes > 0 else { return }
+        let reserved = stream.reservedBytes + stream.waitingBytes
+        guard reserved > 0 else { return }
         inFlightRequestBytes -= stream.reservedBytes
-        admission?.release(stream.reservedBytes)
+        waitingResultBytes -= stream.waitingBytes
+        admission?.release(reserved)
     }
 
     /// Acts on what the outbox sent from its queues.

@@ -70,14 +70,26 @@ extension ServerConnection {
     }
 
     /// Sends a whole answer, in fragments as the client's credit allows.
+    ///
+    /// What waits for credit is reserved like a request. A client that gives no credit has its answers up to a bound, and no more.
     package mutating func sendResult(_ result: ResultBody, on id: StreamID) {
         guard case .begun = streams[id]?.state else { return requireOver(id) }
         let length = result.encodedLength
         guard length <= clientMaxMessageBytes else {
             return abort(id, ErrorBody(code: .answerTooLarge, message: "the answer is longer than the client's max_message_bytes"))
         }
+        guard waitingResultBytes == 0 || waitingResultBytes + length <= settings.maxWaitingResultBytes else {
+            return abort(id, ErrorBody(code: .answerTooLarge, message: "too many bytes of answers wait for the client's credit"))
+        }
         streams.update(id) { $0.state = .resulted }
         core.outbox.sendMessage(.result, result, length: length, isLast: false, on: id)
+        if !core.outbox.isDrained(id) {
+            guard admission?.reserve(length) ?? true else {
+                return abort(id, ErrorBody(code: .overloaded, message: "too many bytes are in flight", retryable: true, retryAfterMs: 1000))
+            }
+            waitingResultBytes += length
+            streams.update(id) { $0.waitingBytes = length }
+        }
         collectFromOutbox()
     }
 

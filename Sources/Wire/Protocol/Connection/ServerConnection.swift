@@ -40,6 +40,8 @@ package struct ServerConnection: ConnectionMachine {
     var assemblyDeadline: NIODeadline?
     /// Declared lengths of the requests of open streams together.
     package internal(set) var inFlightRequestBytes = 0
+    /// Lengths of the RESULTs that wait for the client's credit together.
+    package internal(set) var waitingResultBytes = 0
 
     /// - Parameters:
     ///   - compressor: compresses what is sent; `nil`: nothing is. What is received may be compressed either way.

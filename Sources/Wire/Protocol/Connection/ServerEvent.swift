@@ -46,6 +46,8 @@ package struct ServerSettings: Sendable {
     /// DELTA bytes of one stream that may wait for credit. A stream that would pass it is ended with `answer_too_large`; a
     /// sender that heeds `isWritable` stays far below.
     package var maxQueuedBytesPerStream = 1_114_112
+    /// Bytes of RESULTs that may wait for credit on the connection. One that would pass it is ended with `answer_too_large`, unless no other waits.
+    package var maxWaitingResultBytes = 33_554_432
 
     /// How long something of a stream may wait without any of it going out, before the stream is ended with `stalled`.
     package var stallTimeout: TimeAmount = .seconds(120)

@@ -24,6 +24,8 @@ struct ServerStream {
     var window: ReceiveWindow
     /// The declared length, reserved until the stream is over.
     var reservedBytes: Int
+    /// The length of a RESULT that could not go out at once, reserved too.
+    var waitingBytes = 0
     /// The sequence of the next DELTA.
     var nextSequence: UInt64 = 1
 }

@@ -185,6 +185,11 @@ struct Outbox {
         streams[id]?.hasSent ?? false
     }
 
+    /// Nothing waits in the stream's queue. `false` also for streams that are not open.
+    func isDrained(_ id: StreamID) -> Bool {
+        streams[id]?.queue.isEmpty ?? false
+    }
+
     /// Next to nothing waits in the stream's queue. `false` also for streams that are not open.
     ///
     /// A queue that took nothing more at its first frame would have one frame for its turn, and whoever fills his again first

@@ -1,0 +1,158 @@
+import EmbeddedStore
+import GatewayCore
+import GatewayCrypto
+import Logging
+import NIOCore
+import NIOPosix
+import Providers
+import Scrubbing
+
+@testable import GatewayPipeline
+
+/// A gateway on one event loop, without doors, in front of two providers that the test plays itself.
+struct PipelineRig: Sendable {
+    /// What differs between tests.
+    struct Setup: Sendable {
+        var pipeline = PipelineSettings()
+        /// Connections to a provider; more calls wait.
+        var maxConnections = 8
+        var firstByteTimeout = TimeAmount.seconds(30)
+    }
+
+    let gateway: NIOLoopBound<GatewayLoop>
+    let stores: GatewayStores
+    let one: ScriptedUpstream
+    let two: ScriptedUpstream
+    var loop: any EventLoop { gateway.eventLoop }
+
+    static let key = (try? APIKey.generate { count in (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37) } }) ?? ""
+    static let price = Price(input: 1_000_000, cacheRead: 0, cacheWrite: 0, output: 2_000_000)
+
+    static func run(_ setup: Setup = Setup(), _ body: (PipelineRig) async throws -> Void) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(PipelineRig(setup, group: group)))
+        } catch {
+            result = .failure(error)
+        }
+        try await group.shutdownGracefully()
+        try result.get()
+    }
+
+    private init(_ setup: Setup, group: MultiThreadedEventLoopGroup) async throws {
+        let (loop, providers) = (group.next(), group.next())
+        let (one, two) = (try await ScriptedUpstream(loop: providers), try await ScriptedUpstream(loop: providers))
+        let stores = GatewayStores(
+            limiter: EmbeddedLimiter(), cache: EmbeddedResponseCache(maxBytes: 1 << 20, maxEntryBytes: 1 << 20, maxWaitersPerFlight: 8),
+            ledger: EmbeddedLedger(capacity: 1000))
+        let snapshot = try Self.snapshot(setup, one: one.port, two: two.port)
+        var logger = Logger(label: "pipeline tests")
+        logger.logLevel = .critical
+        let quiet = logger
+        gateway = try await loop.submit {
+            let gateway = try GatewayLoop(
+                eventLoop: loop, snapshot: snapshot, stores: stores, pepper: Secret("pepper, long enough"),
+                cacheSecret: Secret("cache secret"), share: 1, logger: quiet)
+            return NIOLoopBound(gateway, eventLoop: loop)
+        }.get()
+        (self.stores, self.one, self.two) = (stores, one, two)
+    }
+
+    /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections; `memo` is always cached;
+    /// `either` and `rescue` are aliases.
+    private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
+        func settings(_ mode: CacheSettings.Mode) -> ModelSettings {
+            ModelSettings(
+                price: price, cache: CacheSettings(mode: mode, timeToLiveNanoseconds: 60_000_000_000),
+                firstByteTimeoutNanoseconds: setup.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000)
+        }
+        let models = [
+            UpstreamTarget(model: "one", provider: "one", upstreamModel: "model-1", settings: settings(.off)),
+            UpstreamTarget(model: "two", provider: "two", upstreamModel: "model-2", settings: settings(.off)),
+            UpstreamTarget(model: "memo", provider: "one", upstreamModel: "model-1", settings: settings(.always)),
+            UpstreamTarget(model: "never", provider: "never", upstreamModel: "model-0", settings: settings(.off)),
+        ]
+        func binding(_ port: Int) throws -> ProviderBinding {
+            var limits = UpstreamLimits()
+            limits.maxConnections = setup.maxConnections
+            return ProviderBinding(
+                endpoint: try UpstreamEndpoint(
+                    baseURL: "http://127.0.0.1:\(port)", tls: nil, timeouts: UpstreamTimeouts(queue: .seconds(30)), limits: limits),
+                headers: UpstreamHeaders())
+        }
+        let digest = try KeyedHash(key: Secret("pepper, long enough")).hash(key).withUnsafeBytes { CredentialDigest($0) }
+        return GatewaySnapshot(
+            keys: KeyTable(digest.map { [$0: Callers.plain] } ?? [:]),
+            models: ModelTable(
+                models: models, patterns: [],
+                aliases: [("either", ["one", "two"]), ("rescue", ["never", "two"])]),
+            providers: ["one": try binding(one), "two": try binding(two), "never": try binding(1)], door: DoorSettings(),
+            pipeline: setup.pipeline)
+    }
+
+    func onLoop<T: Sendable>(_ body: @escaping @Sendable (GatewayLoop) throws -> T) async throws -> T {
+        try await loop.submit { try body(gateway.value) }.get()
+    }
+
+    /// Nothing of any request is left.
+    var isEmpty: Bool {
+        get async throws { try await onLoop { $0.budget.requests == 0 && $0.budget.bytes == 0 && $0.stores.cache.counts.flights == 0 } }
+    }
+
+    /// Records written so far.
+    var records: Int { stores.ledger.count }
+
+    func record(_ request: PipelineRequest) -> LedgerRecord? {
+        stores.ledger.record(request.id, tenant: "acme")
+    }
+
+    /// Begins a request; `prepare` is called between `begin` and `start`.
+    func begin(
+        _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
+        cache: CacheDirective = .modelDefault, prepare: @escaping @Sendable (Exchange) -> Void = { _ in }
+    ) async throws -> PipelineRequest {
+        try await onLoop { gateway in
+            let id = gateway.makeRequestID()
+            let recorder = Recorder(loop: gateway.eventLoop)
+            let exchange = gateway.begin(
+                CallerRequest(
+                    id: id, principal: principal, body: ByteBuffer(string: chat.json), receivedAt: gateway.eventLoop.now,
+                    authenticationNanoseconds: 5_000, timeout: timeout, silenceTimeout: silence, cache: cache),
+                receiver: recorder)
+            prepare(exchange)
+            exchange.start()
+            return PipelineRequest(id: id, exchange: NIOLoopBound(exchange, eventLoop: gateway.eventLoop), recorder: recorder.bound)
+        }
+    }
+}
+
+/// Who calls.
+enum Callers {
+    static let plain = principal("plain")
+    /// Two requests, then one a day.
+    static let limited = principal("limited", limit: RateLimit(permits: 1, periodNanoseconds: 86_400_000_000_000, burst: 2))
+    /// Requests with e-mail addresses are refused.
+    static let strict = principal("strict", blocksEmail: true)
+
+    private static func principal(_ id: String, limit: RateLimit? = nil, blocksEmail: Bool = false) -> Principal {
+        var policy = ScrubPolicy()
+        if blocksEmail { try? policy.setAction(.block, for: .email) }
+        return Principal(
+            keyID: id, tenant: "acme", models: .only([ModelPattern("*")]), requestLimit: limit,
+            scrub: ScrubRules(name: id, version: "1", policy: policy, toolsWithRestoredArguments: []))
+    }
+}
+
+/// The body of a request.
+struct TestChat: Sendable {
+    var json: String
+
+    init(_ model: String, _ text: String = "Hello", streamed: Bool = false) {
+        json = #"{"model":"\#(model)","stream":\#(streamed),"messages":[{"role":"user","content":"\#(text)"}]}"#
+    }
+
+    init(json: String) {
+        self.json = json
+    }
+}
