@@ -26,7 +26,7 @@ extension EndToEndTests {
             try await Self.measure(stack) {
                 try await door.withCallers(200, stack) { callers in
                     var calls: [Call] = []
-                    for caller in callers { calls.append(try await caller.begin(Chat("say:10+delay-500ms+slow-50ms", streamed: true))) }
+                    for caller in callers { calls.append(try await caller.begin(Chat("say:10+delay-500ms+slow-10ms", streamed: true))) }
                     for call in calls { try await call.begun() }
                     for call in calls {
                         let reply = try await call.reply()

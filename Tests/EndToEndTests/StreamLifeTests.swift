@@ -6,11 +6,13 @@ extension EndToEndTests {
         @Test("a deadline ends a request that gets no answer, and its call", arguments: Door.allCases, [false, true])
         func deadline(door: Door, streamed: Bool) async throws {
             let stack = try Stack.shared
-            let before = try await stack.provider.statistics()
+            let before = try await stack.provider.statistics("exactly=active:0")
             try await door.withCaller(stack) { caller in
                 let reply = try await caller.chat(Chat("patient-hang", streamed: streamed, deadlineMilliseconds: 200))
                 #expect(reply.fault?.told == Documented.deadlineExceeded.told(by: door))
-                #expect(try await stack.provider.statistics("exactly=active:0").closedEarly == before.closedEarly + 1)
+                // On a busy machine the deadline may pass before the provider has the request.
+                let after = try await stack.provider.statistics("exactly=active:0")
+                #expect(after.closedEarly - before.closedEarly == after.requests - before.requests)
                 #expect(try await caller.chat(Chat("echo")).isWhole)
             }
         }
@@ -19,9 +21,13 @@ extension EndToEndTests {
         func deadlineMidStream(door: Door) async throws {
             let stack = try Stack.shared
             try await door.withCaller(stack) { caller in
-                let reply = try await caller.chat(Chat("say:2000+slow-10ms", streamed: true, deadlineMilliseconds: 1500))
+                // On a busy machine a short deadline may pass before the first piece: then a longer one is tried.
+                var reply = Reply()
+                for deadline in [300, 1500, 7500] where reply.pieces == 0 {
+                    reply = try await caller.chat(Chat("say:2000+slow-10ms", streamed: true, deadlineMilliseconds: deadline))
+                    #expect(reply.fault?.told == Documented.deadlineExceeded.told(by: door, midStream: reply.pieces > 0))
+                }
                 #expect(reply.pieces > 0)
-                #expect(reply.fault?.told == Documented.deadlineExceeded.told(by: door, midStream: true))
             }
             #expect(try await stack.provider.statistics("exactly=active:0").active == 0)
         }

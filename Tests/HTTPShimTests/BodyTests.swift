@@ -36,6 +36,18 @@ import Testing
         #expect(try connection.exchange.body == "{}")
     }
 
+    @Test("a transfer coding that the door does not undo is refused, not read as if it were not there")
+    func refusesForeignCoding() throws {
+        let connection = try HTTP1Connection()
+        try connection.send(
+            "POST /v1/chat/completions HTTP/1.1\r\nx-api-key: \(ScriptedBackend.key)\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+        )
+        let response = try connection.response()
+        #expect(response.status == 501)
+        #expect(try response.error().param == "transfer-encoding")
+        #expect(connection.backend.exchanges.isEmpty)
+    }
+
     @Test("a body of declared length and many pieces arrives whole")
     func gathersManyPieces() throws {
         let connection = try connection(maxRequestBytes: 3_000_000)

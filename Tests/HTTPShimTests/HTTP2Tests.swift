@@ -183,6 +183,20 @@ import Testing
         #expect(other.isEnded)
     }
 
+    @Test("a client that opens streams and resets them at once loses its connection, and leaves nothing behind")
+    func rapidReset() throws {
+        let connection = try HTTP2Connection(streaming())
+        var opened = 0
+        while opened < 1000, connection.server.isActive, connection.events.goAways == 0 {
+            try connection.open(isReading: false).channel?.close(promise: nil)
+            try connection.exchangeBytes()
+            opened += 1
+        }
+        #expect(opened < 1000)
+        #expect(connection.backend.exchanges.allSatisfy { $0.isCancelled })
+        #expect(connection.backend.reservedBytes == 0)
+    }
+
     @Test("a connection that is lost cancels all its streams")
     func cancelsOnLoss() throws {
         let connection = try HTTP2Connection()

@@ -151,6 +151,7 @@ extension RequestHeaders {
         if let expect, expect.lowercased() != "100-continue" {
             throw .badHeader("expect", "asks for something that this gateway does not do", status: 417)
         }
+        if hasForeignCoding { throw .badHeader("transfer-encoding", "may be chunked only", status: 501) }
         if let contentEncoding, contentEncoding.trimmed.lowercased() != "identity" {
             throw .badHeader("content-encoding", "is not accepted: send the body uncompressed", status: 415)
         }

@@ -19,6 +19,8 @@ struct RequestHeaders {
     private(set) var traceparent: String?
     private(set) var tracestate: String?
     private(set) var isChunked = false
+    /// The body is coded in a way that is not undone here.
+    private(set) var hasForeignCoding = false
     private(set) var acceptsTrailers = false
     private(set) var isUpgrade = false
     /// A header that may stand once and stands twice with different values.
@@ -48,7 +50,9 @@ struct RequestHeaders {
             if name.isHeader("cache-control") { cacheControl = cacheControl.map { "\($0),\(value)" } ?? value }
         case 14 where name.isHeader("content-length"): take(value, \.contentLength, "content-length")
         case 16 where name.isHeader("content-encoding"): take(value, \.contentEncoding, "content-encoding")
-        case 17 where name.isHeader("transfer-encoding"): isChunked = true
+        case 17 where name.isHeader("transfer-encoding"):
+            isChunked = true
+            if value.trimmed.lowercased() != "chunked" { hasForeignCoding = true }
         case 19:
             if name.isHeader("x-agentshield-cache") { take(value, \.cacheDirective, "x-agentshield-cache") }
             if name.isHeader("x-agentshield-route") { take(value, \.route, "x-agentshield-route") }
