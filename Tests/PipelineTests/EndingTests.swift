@@ -84,7 +84,7 @@ struct EndingTests {
     @Test("a deadline ends a call, is told, and the prompt that the provider has is paid")
     func deadline() async throws {
         try await PipelineRig.run { rig in
-            let request = try await rig.begin(TestChat("one"), timeout: .milliseconds(200))
+            let request = try await rig.begin(TestChat("one"), timeout: .milliseconds(500))
             let call = try await rig.one.call()
             let told = try await request.end()
             #expect(told.fault?.kind == .deadlineExceeded && told.calls == 1)
@@ -110,18 +110,16 @@ struct EndingTests {
 
     @Test("a caller that gives up after a silence is told so, before the first word and after it")
     func silence() async throws {
-        try await PipelineRig.run { rig in
+        let reply =
+            "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\n"
+            + #"data: {"choices":[{"index":0,"delta":{"content":"a"}}]}"# + "\n\n"
+        try await PipelineRig.run(.init(replyOfTwo: reply)) { rig in
             let unheard = try await rig.begin(TestChat("one"), silence: .milliseconds(50)).end()
             #expect(unheard.fault?.kind == .deadlineExceeded && unheard.fault?.message.contains("50 ms") == true)
 
-            let request = try await rig.begin(TestChat("two", streamed: true), silence: .milliseconds(300))
-            let call = try await rig.two.call()
-            try await call.beginStream()
-            try await call.piece("a")
-            try await request.chunks(1)
-            let told = try await request.end()
+            let told = try await rig.begin(TestChat("two", streamed: true), silence: .milliseconds(500)).end()
             #expect(told.fault?.kind == .deadlineExceeded && told.texts[0] == "a")
-            try await call.closed()
+            try await rig.two.call().closed()
             #expect(try await rig.isEmpty)
         }
     }

@@ -171,7 +171,8 @@ struct Simulation {
         guard server.machine.outboundBytes <= server.maxOutboundBytes + 200_000 else {
             throw SimulationFailure("the server's outbound grows")
         }
-        guard server.budget.reserved == server.machine.inFlightRequestBytes else { throw SimulationFailure("the budgets differ") }
+        let held = server.machine.inFlightRequestBytes + server.machine.waitingResultBytes
+        guard server.budget.reserved == held else { throw SimulationFailure("the budgets differ") }
         guard server.budget.reserved <= server.budget.limit else { throw SimulationFailure("beyond the budget") }
         guard server.openAnswers <= server.machine.openStreams else { throw SimulationFailure("answers without streams: \(situation)") }
     }

@@ -16,7 +16,10 @@ struct PipelineRig: Sendable {
         var pipeline = PipelineSettings()
         /// Connections to a provider; more calls wait.
         var maxConnections = 8
+        /// Of the model `one`.
         var firstByteTimeout = TimeAmount.seconds(30)
+        /// What provider `two` says to each request at once, so that what follows depends on the gateway's clock alone.
+        var replyOfTwo: String?
     }
 
     let gateway: NIOLoopBound<GatewayLoop>
@@ -42,7 +45,7 @@ struct PipelineRig: Sendable {
 
     private init(_ setup: Setup, group: MultiThreadedEventLoopGroup) async throws {
         let (loop, providers) = (group.next(), group.next())
-        let (one, two) = (try await ScriptedUpstream(loop: providers), try await ScriptedUpstream(loop: providers))
+        let (one, two) = (try await ScriptedUpstream(loop: providers), try await ScriptedUpstream(loop: providers, reply: setup.replyOfTwo))
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(), cache: EmbeddedResponseCache(maxBytes: 1 << 20, maxEntryBytes: 1 << 20, maxWaitersPerFlight: 8),
             ledger: EmbeddedLedger(capacity: 1000))
@@ -62,13 +65,14 @@ struct PipelineRig: Sendable {
     /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections; `memo` is always cached;
     /// `either` and `rescue` are aliases.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
-        func settings(_ mode: CacheSettings.Mode) -> ModelSettings {
+        func settings(_ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30)) -> ModelSettings {
             ModelSettings(
                 price: price, cache: CacheSettings(mode: mode, timeToLiveNanoseconds: 60_000_000_000),
-                firstByteTimeoutNanoseconds: setup.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000)
+                firstByteTimeoutNanoseconds: firstByte.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000)
         }
         let models = [
-            UpstreamTarget(model: "one", provider: "one", upstreamModel: "model-1", settings: settings(.off)),
+            UpstreamTarget(
+                model: "one", provider: "one", upstreamModel: "model-1", settings: settings(.off, firstByte: setup.firstByteTimeout)),
             UpstreamTarget(model: "two", provider: "two", upstreamModel: "model-2", settings: settings(.off)),
             UpstreamTarget(model: "memo", provider: "one", upstreamModel: "model-1", settings: settings(.always)),
             UpstreamTarget(model: "never", provider: "never", upstreamModel: "model-0", settings: settings(.off)),

@@ -7,13 +7,14 @@ final class ScriptedUpstream: Sendable {
     private let log: NIOLoopBound<CallLog>
     private let loop: any EventLoop
 
-    init(loop: any EventLoop) async throws {
+    /// - Parameter reply: what each request gets at once; `nil`: nothing.
+    init(loop: any EventLoop, reply: String? = nil) async throws {
         let log = try await loop.submit { NIOLoopBound(CallLog(loop: loop), eventLoop: loop) }.get()
         let listener = try await ServerBootstrap(group: loop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(CallHandler(log: log.value))
+                    try channel.pipeline.syncOperations.addHandler(CallHandler(log: log.value, reply: reply))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -116,12 +117,15 @@ private final class CallLog {
 
 private final class CallHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private let log: CallLog
+    private let reply: String?
     private var received = ""
 
-    init(log: CallLog) {
+    init(log: CallLog, reply: String?) {
         self.log = log
+        self.reply = reply
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -132,6 +136,7 @@ private final class CallHandler: ChannelInboundHandler {
         guard received[headEnd.upperBound...].utf8.count >= length else { return }
         let body = String(received[headEnd.upperBound...])
         received = ""
+        if let reply { context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: reply)), promise: nil) }
         log.received(ProviderCall(body: body, channel: context.channel))
     }
 
