@@ -9,6 +9,7 @@ public struct Scanner: Sendable {
     private let literalNames: [[UInt8]]
     private let instructionSet: InstructionSet
     private var triggers: [agentshield_trigger]
+    private var contextWords: [ContextView.Word]
 
     /// A scanner for `kinds` that leaves out findings below `minimumScore` (0 to 1). An instruction set that this machine does not have is
     /// replaced by the portable one.
@@ -24,6 +25,7 @@ public struct Scanner: Sendable {
         self.literalNames = literalNames
         self.instructionSet = instructionSet.isAvailable ? instructionSet : .portable
         triggers = [agentshield_trigger](repeating: agentshield_trigger(), count: Int(AGENTSHIELD_TILE))
+        contextWords = [ContextView.Word](repeating: ContextView.Word(), count: ContextView.capacity)
     }
 
     /// Replaces the contents of `findings` by the entities in `bytes`: in order, disjoint, at least `minimumScore`.
@@ -48,21 +50,28 @@ public struct Scanner: Sendable {
         guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return 0 }
         let looseFrom = max(0, bytes.count - (looseTail ?? (isFinal ? 0 : 64)))
         return triggers.withUnsafeMutableBufferPointer { triggers in
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberPhrase.scratchSize) { scratch in
-                guard let triggers = triggers.baseAddress, let scratch = scratch.baseAddress else { return 0 }
-                var pass = Pass(
-                    text: Text(base, count: bytes.count), isFinal: isFinal, kinds: kinds, minimumScore: minimumScore,
-                    literalNames: literalNames, decided: decided, scratch: scratch)
-                if let covered { pass.resume(behind: covered, &findings) }
-                for from in stride(from: 0, to: bytes.count, by: Int(AGENTSHIELD_TILE)) {
-                    let to = min(from + Int(AGENTSHIELD_TILE), bytes.count)
-                    let count = agentshield_find_triggers(
-                        instructionSet.set, base, bytes.count, from, to, looseFrom < bytes.count ? looseFrom : Int.max, triggers)
-                    for index in 0..<count {
-                        pass.look(at: from + Int(triggers[index].position), rules: UInt32(triggers[index].rules), &findings)
+            contextWords.withUnsafeMutableBufferPointer { words in
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberPhrase.scratchSize) { scratch in
+                    guard let triggers = triggers.baseAddress, let words = words.baseAddress, let scratch = scratch.baseAddress else {
+                        return 0
+                    }
+                    var context = ContextView(words)
+                    return withUnsafeMutablePointer(to: &context) { context in
+                        var pass = Pass(
+                            text: Text(base, count: bytes.count, context: context), isFinal: isFinal, kinds: kinds,
+                            minimumScore: minimumScore, literalNames: literalNames, decided: decided, scratch: scratch)
+                        if let covered { pass.resume(behind: covered, &findings) }
+                        for from in stride(from: 0, to: bytes.count, by: Int(AGENTSHIELD_TILE)) {
+                            let to = min(from + Int(AGENTSHIELD_TILE), bytes.count)
+                            let count = agentshield_find_triggers(
+                                instructionSet.set, base, bytes.count, from, to, looseFrom < bytes.count ? looseFrom : Int.max, triggers)
+                            for index in 0..<count {
+                                pass.look(at: from + Int(triggers[index].position), rules: UInt32(triggers[index].rules), &findings)
+                            }
+                        }
+                        return isFinal ? bytes.count : min(pass.hold, pass.trailingTokenStart())
                     }
                 }
-                return isFinal ? bytes.count : min(pass.hold, pass.trailingTokenStart())
             }
         }
     }

@@ -10,10 +10,13 @@ struct Text {
     var coveredEnd = 0
     /// The kind of the last finding, if a context word raised it: its context goes on to a neighbour of the same kind.
     var raisedKind: EntityKind?
+    /// The context words so far; nil where no recogniser asks for them.
+    let context: UnsafeMutablePointer<ContextView>?
 
-    init(_ base: UnsafePointer<UInt8>, count: Int) {
+    init(_ base: UnsafePointer<UInt8>, count: Int, context: UnsafeMutablePointer<ContextView>? = nil) {
         self.base = base
         self.count = count
+        self.context = context
     }
 
     /// The byte at `index` (not negative), or 0 past the end.

@@ -20,8 +20,12 @@ public struct RequestScrubber: Sendable {
     public private(set) var counts = EntityCounts()
 
     public init(policy: ScrubPolicy) {
+        self.init(policy: policy, instructionSet: .best)
+    }
+
+    package init(policy: ScrubPolicy, instructionSet: InstructionSet) {
         self.policy = policy
-        scanner = policy.requestScanner()
+        scanner = policy.requestScanner(instructionSet)
     }
 
     /// Makes the scrubber ready for another request and keeps its memory.

@@ -65,10 +65,10 @@ public struct ScrubPolicy: Sendable {
     }
 
     /// A scanner for texts that go to a provider.
-    func requestScanner() -> Scanner {
+    func requestScanner(_ instructionSet: InstructionSet) -> Scanner {
         let numbered = EntityKind.builtIn.filter { action(for: $0) == .placeholder }
         let names = numbered.isEmpty ? [] : (numbered + [.literal]).map { Array($0.name.utf8) }
-        return Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: names)
+        return Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: names, instructionSet: instructionSet)
     }
 
     /// A scanner for texts that come from a provider.
