@@ -113,6 +113,8 @@ let support: [Target] = [
         name: "CLibSSL", path: "Tests/Support/CLibSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .target(name: "SeededRandomness", path: "Tests/Support/SeededRandomness", swiftSettings: settings),
+    .executableTarget(
+        name: "ScrubFindings", dependencies: ["Scrubbing"], path: "Tests/Support/ScrubFindings", swiftSettings: settings),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     .executableTarget(
@@ -174,6 +176,7 @@ let package = Package(
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
         .executable(name: "agentshield-demo", targets: ["Demo"]),
+        .executable(name: "scrub-findings", targets: ["ScrubFindings"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

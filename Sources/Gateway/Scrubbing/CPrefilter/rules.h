@@ -31,7 +31,7 @@ INLINE wide run16(wide m) { wide r = run8(m); return both(r, ahead(r, 8)); }
 
 /// What fired in one block, a mask per rule in the order of the rules' bits.
 typedef struct {
-    uint64_t at, number, code, token, colon, dashes, assign, literal;
+    uint64_t at, number, code, token, colon, dashes, assign, literal, word;
 } fired;
 
 INLINE uint64_t number_rule(const masks *block, uint64_t starts) {
@@ -41,13 +41,21 @@ INLINE uint64_t number_rule(const masks *block, uint64_t starts) {
     wide between = {separator.low & BEFORE(digit), separator.high & (digit.high << 1 | digit.low >> 63)};
     wide phrase = either(digit, both(between, ahead(digit, 1)));
     uint64_t number = starts & run7(phrase).low;
-    uint64_t opening = block[0].plus | block[0].parenthesis;
-    if (opening != 0) {
+    wide plus = WIDE(plus), parenthesis = WIDE(parenthesis);
+    if ((plus.low | parenthesis.low | parenthesis.high) != 0) {
         wide two = run2(digit);
-        uint64_t parenthesis = ahead(WIDE(parenthesis), 1).low & block[0].plus;
-        number |= opening & ahead(two, 1).low;
-        number |= parenthesis & ahead(digit, 2).low;
+        number |= (plus.low | parenthesis.low) & ahead(two, 1).low;
+        // `+(`, `(+`, `+1 2`, `+1 (`, `1 (`, `1(`
+        number |= plus.low & ahead(parenthesis, 1).low & ahead(digit, 2).low;
+        number |= parenthesis.low & ahead(plus, 1).low & ahead(digit, 2).low;
+        number |= plus.low & ahead(digit, 1).low & (ahead(separator, 2).low | ahead(parenthesis, 2).low);
+        number |= starts & (ahead(parenthesis, 1).low | (ahead(separator, 1).low & ahead(parenthesis, 2).low));
     }
+    // A year, perhaps the end of a date in words; six digits and a letter, perhaps a French number from Corsica.
+    wide letter = WIDE(letter);
+    wide four = run4(digit);
+    number |= starts & BEFORE(separator) & four.low & ~ahead(either(digit, letter), 4).low;
+    number |= starts & four.low & ahead(run2(digit), 4).low & ahead(letter, 6).low;
     return number;
 }
 
@@ -66,6 +74,15 @@ INLINE uint64_t code_rule(const masks *block, uint64_t starts) {
             code |= letters & ahead(two, n + 1).low;
         }
     }
+    // `00aa.bb11.2c3d`: a hardware address; `AB.12C.D34/0001-56`: a Brazilian company.
+    wide hex = WIDE(hex), separator = WIDE(separator);
+    uint64_t fifth = starts & ahead(separator, 4).low & ahead(separator, 9).low;
+    if (fifth != 0) {
+        wide four = run4(hex);
+        code |= fifth & four.low & ahead(four, 5).low & ahead(four, 10).low;
+    }
+    code |= starts & ahead(separator, 2).low & ahead(separator, 6).low & ahead(separator, 10).low & ahead(separator, 15).low
+        & ahead(digit, 17).low;
     wide capital = either(upper, digit);
     code |= possible & run6(upper).low & ahead(run2(capital), 6).low;
     return code;
@@ -115,6 +132,8 @@ INLINE fired fire(const masks *block) {
     }
     f.at = block[0].at & ~BEFORE(space);
     f.assign = block[0].colon | block[0].equals;
+    f.word = block[0].w & (block[0].s << 1 | block[-1].s >> 63) & (block[0].s << 2 | block[-1].s >> 62);
+    f.word |= block[0].enye & (block[0].letter << 2 | block[-1].letter >> 62);
     return f;
 }
 
@@ -136,6 +155,7 @@ INLINE fired fire_loosely(const masks *block) {
     f.dashes = block[0].dash & ~BEFORE(dash);
     f.at = block[0].at;
     f.assign = block[0].colon | block[0].equals;
+    f.word = block[0].w | block[0].enye;
     return f;
 }
 

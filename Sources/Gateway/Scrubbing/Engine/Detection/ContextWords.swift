@@ -1,7 +1,7 @@
 /// Lists of words that, to the left of a weak match, make it a finding. Case, and case of accented letters, make no difference.
 enum ContextWords: UInt8, CaseIterable {
     case phone, dni, cif, nss, passport, ssn, itin, nino, nhs, nifPT, cpf, cnpj, aadhaar, pan, steuerID, nir, card, birth, bic,
-        version, network
+        version, network, user
 
     /// Lower case, separated by commas.
     var list: String {
@@ -31,6 +31,7 @@ enum ContextWords: UInt8, CaseIterable {
                 + "geburtsdatum,geb,né le,née le,naissance,nato,nata,nascita,nascido,nascida,nascimento,cumpleaños"
         case .bic: "bic,swift,iban"
         case .version: "version,versión,versions,ver,release,section,sección,chapter"
+        case .user: "user,username,login,usuario,account,email,uid,benutzer,utilisateur,user name,user id"
         case .network: "ip,ipv4,address,addr,host,server,dirección,gateway,client,remote,peer,dns,from"
         }
     }

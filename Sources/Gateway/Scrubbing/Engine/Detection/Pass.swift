@@ -47,6 +47,10 @@ struct Pass {
             let (start, finding) = Assignment.match(&text, at: position)
             keep(finding, start: start, &findings)
         }
+        if rules & UInt32(AGENTSHIELD_RULE_WORD) != 0, kinds.contains(.password) {
+            let (start, finding) = Assignment.matchPhrase(&text, at: position)
+            keep(finding, start: start, &findings)
+        }
         if rules & UInt32(AGENTSHIELD_RULE_LITERAL) != 0, !literalNames.isEmpty {
             let (start, finding) = Literal.match(&text, at: position, names: literalNames)
             keep(finding, start: start, &findings)
@@ -54,7 +58,8 @@ struct Pass {
     }
 
     private static let rulesThatLookBack = UInt32(
-        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_LITERAL)
+        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_LITERAL
+            | AGENTSHIELD_RULE_WORD)
 
     /// Starts with what an earlier pass found last.
     mutating func resume(behind finding: Finding, _ findings: inout [Finding]) {
@@ -121,6 +126,10 @@ struct Pass {
         guard end - position == 16 else { return }
         if kinds.contains(.secret) {
             let finding = Credential.match(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.password) {
+            let finding = Assignment.matchBehindWord(&text, token: position)
             keep(finding, start: position, &findings)
         }
         if kinds.contains(.jwt) {

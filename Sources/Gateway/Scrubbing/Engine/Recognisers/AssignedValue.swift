@@ -1,0 +1,203 @@
+extension Assignment {
+    /// What stands behind an assignment: its bytes without quotes, and what can be said about them.
+    struct Value {
+        /// Where the value may start, before quotes: where a stream would hold.
+        let start: Int
+        private(set) var range: Range<Int>
+        let isQuoted: Bool
+        private var lower = 0
+        private var upper = 0
+        private var digits = 0
+        private var signs = 0
+        private var distinct = 0
+        private var isSpaced = false
+        private var isMasked = false
+
+        var end: Int { range.upperBound }
+
+        /// Skips the rest of the operator, white space and a quote; then takes everything up to the quote, or to the end of the word.
+        init(_ text: inout Text, from start: Int) {
+            self.start = start
+            var index = start
+            for _ in 0..<4 {
+                let byte = text.byte(index)
+                guard byte == UInt8(ascii: ">") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") else { break }
+                index += 1
+            }
+            for _ in 0..<3 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            // `= b"…"`, `: |` and `\"` inside of a string.
+            if text.byte(index) == UInt8(ascii: "\\") { index += 1 }
+            let quote = text.byte(index)
+            isQuoted = quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") || quote == UInt8(ascii: "`")
+            if isQuoted { index += 1 }
+            range = index..<Self.end(&text, from: index, quote: isQuoted ? quote : nil)
+            count(text)
+        }
+
+        private static func end(_ text: inout Text, from start: Int, quote: UInt8?) -> Int {
+            var index = start
+            while index - start < 256 {
+                let byte = text.byte(index)
+                if let quote {
+                    if byte == quote || byte == UInt8(ascii: "\n") || byte == 0 { break }
+                    if byte == UInt8(ascii: "\\"), text.byte(index + 1) == quote { break }
+                } else if byte <= 0x20 || isStop(byte) {
+                    break
+                }
+                index += 1
+            }
+            guard quote == nil else { return index }
+            while index > start, text.base[index - 1] == UInt8(ascii: ".") || text.base[index - 1] == UInt8(ascii: ":") { index -= 1 }
+            return index
+        }
+
+        private static func isStop(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"),
+                UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["), UInt8(ascii: "]"),
+                UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "\\"):
+                return true
+            default: return false
+            }
+        }
+
+        private mutating func count(_ text: Text) {
+            var seen = SIMD4<UInt64>()
+            for index in range {
+                let byte = text.base[index]
+                seen[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
+                if byte.isDigit {
+                    digits += 1
+                } else if byte &- 0x61 < 26 {
+                    lower += 1
+                } else if byte &- 0x41 < 26 {
+                    upper += 1
+                } else {
+                    signs += 1
+                    isSpaced = isSpaced || byte == UInt8(ascii: " ")
+                    // A mask, perhaps our own.
+                    if byte == UInt8(ascii: "*"), index + 1 < range.upperBound, text.base[index + 1] == byte { isMasked = true }
+                }
+            }
+            distinct = (0..<4).reduce(0) { $0 + seen[$1].nonzeroBitCount }
+        }
+
+        /// `String = "…"`: this value is a type, and the next one is the value.
+        func behindType(_ text: inout Text) -> Value? {
+            guard digits == 0, (1...24).contains(range.count), lower + upper == range.count else { return nil }
+            var index = end
+            if text.byte(index) == UInt8(ascii: "?") { index += 1 }
+            guard text.byte(index) == UInt8(ascii: " "), text.byte(index + 1) == UInt8(ascii: "="), text.byte(index + 2) != UInt8(ascii: "=")
+            else { return nil }
+            let value = Value(&text, from: index + 2)
+            return value.isQuoted ? value : nil
+        }
+
+        /// Looks enough like a password or a key.
+        func isSecretive(_ text: Text, strength: CredentialName.Strength) -> Bool {
+            guard isLiteral(text), !isSpaced else { return false }
+            switch strength {
+            case .password:
+                guard range.count >= 6 else { return false }
+                if lower + upper == 0 { return digits == range.count && digits <= 16 && distinct > 1 }
+                let classes = (lower > 0 ? 1 : 0) + (upper > 0 ? 1 : 0) + (digits > 0 ? 1 : 0) + (signs > 0 ? 1 : 0)
+                guard classes >= 2, isQuoted || digits > 0 || signs > 1 else { return false }
+                if digits == 0, isPath(text) { return false }
+                return digits > 0 || signs > 0 || isQuoted && distinct >= 6
+            case .key, .authorization:
+                guard range.count >= 12, distinct >= 8, digits > 0, lower + upper > 1 else { return false }
+                return digits > 1 && !isPath(text) || lower > 0 && upper > 0 && !isPath(text)
+            case .anyKey:
+                return range.count >= 20 && distinct >= 10 && digits > 2 && lower + upper > 2 && !isPath(text)
+            }
+        }
+
+        /// In a connection string, or beside the name of a user, any word is a password.
+        func isPlain(_ text: Text) -> Bool {
+            isLiteral(text) && !isSpaced && range.count >= 4 && lower + upper + digits > 2 && !isEmptyWord(text)
+        }
+
+        /// Behind `password is` or only `password`: what no sentence goes on with.
+        func isPhrased(_ text: Text, hasVerb: Bool) -> Bool {
+            guard isLiteral(text), !isSpaced, range.count >= (hasVerb ? 4 : 6) else { return false }
+            if lower + upper == 0 { return hasVerb && digits >= 4 && digits == range.count }
+            let inner = range.dropLast()
+            let hasInnerSign = inner.contains { !text.base[$0].isAlphanumeric && text.base[$0] < 0x80 && !Self.isHyphen(text.base[$0]) }
+            return digits > 0 && !isOrdinal(text) || hasInnerSign && lower + upper > 2 && !isPath(text)
+        }
+
+        /// `Bearer`, `Basic` and other schemes: one word of letters.
+        func isScheme(_ text: Text) -> Bool {
+            lower + upper == range.count && (4...12).contains(range.count)
+        }
+
+        func isVaried(_ text: Text) -> Bool {
+            isLiteral(text) && distinct >= 6 && (digits > 0 || lower > 0 && upper > 0)
+        }
+
+        /// Not a reference to a value elsewhere (`$VAR`, `%s`, `{{…}}`), a mask, a placeholder (`<…>`, `your-key`), a path or a URL.
+        private func isLiteral(_ text: Text) -> Bool {
+            guard !range.isEmpty, range.count < 256, !isMasked, distinct > 1 else { return false }
+            let first = text.base[range.lowerBound]
+            let second = range.count > 1 ? text.base[range.lowerBound + 1] : 0
+            switch first {
+            case UInt8(ascii: "$"):
+                if !isQuoted || second == UInt8(ascii: "{") || second == UInt8(ascii: "(") || second.isLetter { return false }
+            case UInt8(ascii: "*"), UInt8(ascii: "/"), UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return false
+            case UInt8(ascii: "%"): if range.count < 8 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") { return false }
+            case UInt8(ascii: "y"), UInt8(ascii: "Y"): if starts(text, with: "your") { return false }
+            case UInt8(ascii: "."): if second == UInt8(ascii: "/") || second == first { return false }
+            case UInt8(ascii: "h"): if starts(text, with: "http") { return false }
+            default: break
+            }
+            return true
+        }
+
+        /// Words of letters with dots, slashes or hyphens between them, and hardly a digit: `os.environ`, `config.db.pass1`, `my-secret-2`.
+        private func isPath(_ text: Text) -> Bool {
+            var joints = 0
+            var longest = 0
+            var run = 0
+            for index in range {
+                let byte = text.base[index]
+                if byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || Self.isHyphen(byte) || byte == UInt8(ascii: ":") {
+                    joints += 1
+                    run = 0
+                } else {
+                    run += 1
+                    longest = max(longest, run)
+                }
+            }
+            return joints > 0 && digits <= 2 && longest < 16 && signs == joints
+        }
+
+        /// `1st`, `2x`, `10th`: a number with an ending.
+        private func isOrdinal(_ text: Text) -> Bool {
+            text.base[range.lowerBound].isDigit && lower + upper <= 2 && signs == 0
+        }
+
+        /// Words that stand where a value would: `null`, `string`, `required`.
+        private func isEmptyWord(_ text: Text) -> Bool {
+            let words: [StaticString] = [
+                "null", "none", "true", "false", "string", "required", "optional", "password", "undefined", "empty", "hidden", "text", "value", "redacted",
+                "please", "must", "should", "that", "this", "your", "with", "from", "will", "when", "optional", "secret",
+            ]
+            return words.contains { $0.utf8CodeUnitCount == range.count && starts(text, with: $0) }
+        }
+
+        private func starts(_ text: Text, with word: StaticString) -> Bool {
+            word.utf8CodeUnitCount <= range.count
+                && (0..<word.utf8CodeUnitCount).allSatisfy { text.base[range.lowerBound + $0].lowercased == word.utf8Start[$0] }
+        }
+
+        private static func isHyphen(_ byte: UInt8) -> Bool {
+            byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+        }
+
+        /// Bytes that go on with a token to the left of a run of letters, digits, `_` and `-`.
+        static func isTokenSign(_ byte: UInt8) -> Bool {
+            byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "=")
+                || byte == UInt8(ascii: "~")
+        }
+    }
+}
