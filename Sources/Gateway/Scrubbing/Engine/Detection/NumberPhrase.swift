@@ -52,17 +52,31 @@ struct NumberPhrase {
         if index == start + 1, !text.byte(index + 1).isDigit { return }
         while groupCount < 16 {
             let groupStart = index
-            while index - start < Limits.numberPhrase, digitCount < 32, text.byte(index).isDigit {
-                digits[digitCount] = text.byte(index) &- 0x30
-                digitCount += 1
-                index += 1
+            // What may be read, and what may be taken: no byte past either is looked at.
+            let end = min(start + Limits.numberPhrase, index + 32 - digitCount, text.count)
+            while index < end {
+                let value = text.base[index] &- 0x30
+                guard value < 10 else { break }
+                digits[digitCount] = value
+                digitCount &+= 1
+                index &+= 1
             }
-            guard index > groupStart else { break }
-            groups[groupCount] = UInt8(truncatingIfNeeded: index - groupStart)
-            ends[groupCount] = UInt8(truncatingIfNeeded: index - start)
-            groupCount += 1
+            guard index > groupStart else {
+                if index >= text.count { text.reachedEnd = true }
+                break
+            }
+            groups[groupCount] = UInt8(truncatingIfNeeded: index &- groupStart)
+            ends[groupCount] = UInt8(truncatingIfNeeded: index &- start)
+            groupCount &+= 1
             counts[groupCount] = UInt8(truncatingIfNeeded: digitCount)
             let next = text.byte(index)
+            if next == UInt8(ascii: " ") || next == UInt8(ascii: "-") || next == UInt8(ascii: ".") || next == UInt8(ascii: "/"),
+                text.byte(index + 1).isDigit
+            {
+                separators[groupCount &- 1] = next
+                index &+= 1
+                continue
+            }
             isCutOff = next.isWordByte
             if isCutOff {
                 findExtension(&text, at: index)
@@ -70,8 +84,8 @@ struct NumberPhrase {
             }
             let length = separatorLength(&text, at: index)
             guard length > 0 else { break }
-            separators[groupCount - 1] = length == 1 ? next : Self.compoundSeparator
-            index += length
+            separators[groupCount &- 1] = length == 1 ? next : Self.compoundSeparator
+            index &+= length
         }
     }
 
@@ -141,7 +155,8 @@ struct NumberPhrase {
         if end > index + 1, !text.byte(end).isWordByte { extensionEnd = end - start }
     }
 
-    /// One space, `-`, `.` or `/`; `) `, `)-`, `)`, ` (`, `-(`. 0 when no digit follows.
+    /// `) `, `)-`, `)`, ` (`, `-(`: separators apart from the single signs that stand between two groups nearly always. 0 when no digit
+    /// follows.
     ///
     /// Parentheses only in numbers that start with `+` or `(`: `1 (555) …` starts at the parenthesis.
     private mutating func separatorLength(_ text: inout Text, at index: Int) -> Int {
@@ -149,7 +164,6 @@ struct NumberPhrase {
         switch first {
         case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"):
             let second = text.byte(index + 1)
-            if second.isDigit { return 1 }
             if second == UInt8(ascii: "("), text.byte(index + 2).isDigit, isInternational, groupCount == 1 {
                 hasParenthesis = true
                 return 2

@@ -6,7 +6,7 @@ struct Pass {
     let isFinal: Bool
     let kinds: EntityKindSet
     let minimumScore: Float
-    let literalNames: [[UInt8]]
+    let literalNames: LiteralNames
     /// Candidates that start before this were judged earlier.
     let decided: Int
     /// ``NumberPhrase/scratchSize`` bytes.
@@ -15,7 +15,7 @@ struct Pass {
     var hold: Int
 
     init(
-        text: Text, isFinal: Bool, kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], decided: Int,
+        text: Text, isFinal: Bool, kinds: EntityKindSet, minimumScore: Float, literalNames: LiteralNames, decided: Int,
         scratch: UnsafeMutablePointer<UInt8>
     ) {
         self.text = text

@@ -6,7 +6,7 @@ public struct Scanner: Sendable {
     private let kinds: EntityKindSet
     private let minimumScore: Float
     /// Names whose placeholders are looked for in the text; empty in a scanner that was made for findings alone.
-    private let literalNames: [[UInt8]]
+    private let literalNames: LiteralNames
     private let instructionSet: InstructionSet
     private var triggers: [agentshield_trigger]
     private var contextWords: [ContextView.Word]
@@ -22,7 +22,7 @@ public struct Scanner: Sendable {
     init(kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], instructionSet: InstructionSet = .best) {
         self.kinds = kinds
         self.minimumScore = minimumScore
-        self.literalNames = literalNames
+        self.literalNames = LiteralNames(literalNames)
         self.instructionSet = instructionSet.isAvailable ? instructionSet : .portable
         triggers = [agentshield_trigger](repeating: agentshield_trigger(), count: Int(AGENTSHIELD_TILE))
         contextWords = [ContextView.Word](repeating: ContextView.Word(), count: ContextView.capacity)

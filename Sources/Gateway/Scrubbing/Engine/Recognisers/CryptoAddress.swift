@@ -16,7 +16,8 @@ enum CryptoAddress {
         guard (26...35).contains(index - start), !text.byte(index).isWordByte else { return nil }
         let base = text.base
         let isAddress = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 25 + SHA256.size) { memory in
-            guard let payload = memory.baseAddress, decodeBase58(base, start..<index, into: payload), payload[0] == 0 || payload[0] == 5 else {
+            guard let payload = memory.baseAddress, decodeBase58(base, start..<index, into: payload), payload[0] == 0 || payload[0] == 5
+            else {
                 return false
             }
             let digest = payload + 25

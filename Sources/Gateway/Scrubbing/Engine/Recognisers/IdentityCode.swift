@@ -168,7 +168,7 @@ private struct Word {
     /// Mexico's population code: letters, date, sex, state, consonants, check digit.
     var isCURP: Bool {
         guard (0..<4).allSatisfy({ bytes[$0].isLetter }), (4..<10).allSatisfy({ bytes[$0].isDigit }), isDate(at: 4),
-            [UInt8(ascii: "H"), UInt8(ascii: "M"), UInt8(ascii: "X")].contains(bytes[10]), (11..<16).allSatisfy({ bytes[$0].isLetter }),
+            isSex(bytes[10]), (11..<16).allSatisfy({ bytes[$0].isLetter }),
             bytes[17].isDigit
         else { return false }
         var sum = 0
@@ -179,6 +179,10 @@ private struct Word {
             sum += code * (18 - index)
         }
         return (10 - sum % 10) % 10 == bytes[17].digitValue
+    }
+
+    private func isSex(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "H") || byte == UInt8(ascii: "M") || byte == UInt8(ascii: "X")
     }
 
     /// Italy's tax code: letters, year, month, day, place, check letter; digits may be letters where codes would be the same (omocodia).
@@ -196,11 +200,12 @@ private struct Word {
         guard isUppercase || bytes[6].isDigit && bytes[7].isDigit, (0..<12).contains(where: { months.utf8Start[$0] == bytes[8] }) else {
             return false
         }
-        let odd: [Int] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23]
+        // Values of digits and letters in odd places, from "A".
+        let odd: StaticString = "BAFHJNPRTVCESULDGIMOQKWZYX"
         var sum = 0
         for index in 0..<15 {
             let code = bytes[index].isDigit ? bytes[index].digitValue : Int(bytes[index]) - 65
-            sum += index & 1 == 0 ? odd[code] : code
+            sum += index & 1 == 0 ? Int(odd.utf8Start[code]) - 65 : code
         }
         return sum % 26 == Int(bytes[15]) - 65
     }

@@ -57,9 +57,10 @@ private struct Number {
         return phrase.separators[0] == UInt8(ascii: first) || phrase.separators[0] == UInt8(ascii: second)
     }
 
-    private func weightedSum(_ start: Int, _ weights: [Int]) -> Int {
+    /// `weights` has a hexadecimal digit for each of the `count` first digits, the first one's leading.
+    private func weightedSum(_ count: Int, _ weights: UInt64) -> Int {
         var sum = 0
-        for (offset, weight) in weights.enumerated() { sum += weight * phrase.digit(start + offset) }
+        for index in 0..<count { sum &+= Int(weights >> UInt64(4 * (count - 1 - index)) & 15) &* phrase.digit(index) }
         return sum
     }
 
@@ -84,29 +85,29 @@ private struct Number {
 
     /// NHS number: mod 11.
     var isNHS: Bool {
-        let check = 11 - weightedSum(0, [10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        let check = 11 - weightedSum(9, 0xA98765432) % 11
         return check != 10 && check % 11 == phrase.digit(9) && !areAllEqual(10)
     }
 
     /// Portuguese NIF: first digit, mod 11.
     var isNIFPT: Bool {
-        guard [1, 2, 3, 5, 6, 8, 9].contains(phrase.digit(0)) else { return false }
-        let check = 11 - weightedSum(0, [9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        guard 0b11_0110_1110 >> phrase.digit(0) & 1 != 0 else { return false }
+        let check = 11 - weightedSum(8, 0x98765432) % 11
         return (check >= 10 ? 0 : check) == phrase.digit(8)
     }
 
     /// Brazilian CPF: two check digits, not all the same.
     var isCPF: Bool {
         guard !areAllEqual(11) else { return false }
-        let first = weightedSum(0, [10, 9, 8, 7, 6, 5, 4, 3, 2]) * 10 % 11 % 10
-        let second = weightedSum(0, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) * 10 % 11 % 10
+        let first = weightedSum(9, 0xA98765432) * 10 % 11 % 10
+        let second = weightedSum(10, 0xBA98765432) * 10 % 11 % 10
         return first == phrase.digit(9) && second == phrase.digit(10)
     }
 
     var isCNPJ: Bool {
         guard !areAllEqual(14) else { return false }
-        let first = weightedSum(0, [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
-        let second = weightedSum(0, [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        let first = weightedSum(12, 0x543298765432) % 11
+        let second = weightedSum(13, 0x6543298765432) % 11
         return (first < 2 ? 0 : 11 - first) == phrase.digit(12) && (second < 2 ? 0 : 11 - second) == phrase.digit(13)
     }
 
@@ -152,7 +153,7 @@ private struct Number {
     var isNIR: Bool {
         let sex = phrase.digit(0)
         let month = value(3, 2)
-        guard [1, 2, 3, 4, 7, 8].contains(sex), (1...12).contains(month) || (20...42).contains(month) || month >= 50 else { return false }
+        guard 0b1_1001_1110 >> sex & 1 != 0, (1...12).contains(month) || (20...42).contains(month) || month >= 50 else { return false }
         return 97 - value(0, 13) % 97 == value(13, 2)
     }
 }

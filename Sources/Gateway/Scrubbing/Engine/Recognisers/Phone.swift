@@ -56,7 +56,7 @@ enum Phone {
         case 0x1334: return uniform && first == 1 && isNANP(phrase, at: 1) ? 0.65 : 0.3
         case 0x333:
             if first == 0 { return 0.4 }
-            return uniform && !isDotted && [6, 7, 9].contains(first) ? 0.55 : 0.3  // ES, PT
+            return uniform && !isDotted && first != 8 && first >= 6 ? 0.55 : 0.3  // ES, PT
         case 0x3222, 0x2322: return uniform && (6...9).contains(first) ? 0.6 : 0.3  // ES
         case 0x22222: return uniform && first == 0 && phrase.digit(1) != 0 ? 0.75 : 0.3  // FR
         case 0x56, 0x434, 0x344, 0x533: return uniform && first == 0 ? 0.6 : 0.3  // UK
