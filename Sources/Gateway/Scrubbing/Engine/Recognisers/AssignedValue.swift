@@ -102,7 +102,7 @@ extension Assignment {
                 if lower + upper == 0 { return digits == range.count && digits <= 16 && distinct > 1 }
                 let classes = (lower > 0 ? 1 : 0) + (upper > 0 ? 1 : 0) + (digits > 0 ? 1 : 0) + (signs > 0 ? 1 : 0)
                 guard classes >= 2, isQuoted || digits > 0 || signs > 1 else { return false }
-                if digits == 0, isPath(text) { return false }
+                if digits == 0, upper == 0 || !isQuoted, isPath(text) { return false }
                 return digits > 0 || signs > 0 || isQuoted && distinct >= 6
             case .key, .authorization:
                 guard range.count >= 12, distinct >= 8, digits > 0, lower + upper > 1 else { return false }

@@ -66,7 +66,7 @@ struct CredentialRule: Sendable {
 
     /// The rules with a lead.
     static let led: [CredentialRule] = [
-        .init("", 22, most: 22, lead: "SG.", tails: [dot(43)]),  // SendGrid
+        .init("", 22, most: 22, floor: .varied, lead: "SG.", tails: [dot(43)]),  // SendGrid
         .init("", 90, floor: .mixed, lead: "hvs."), .init("", 100, lead: "hvb."), .init("", 100, lead: "hvr."),  // HashiCorp Vault
         .init("", 30, .dotted, lead: "ya29."),  // Google OAuth
         .init("", 100, lead: "sl."),  // Dropbox
