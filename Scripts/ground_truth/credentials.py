@@ -53,7 +53,7 @@ FORMS = {
     "New Relic": [["NRAK-", (UPNUM, 27)], ["NRJS-", (HEX, 19)]],
     "Sentry": [["sntryu_", (HEX, 64)]],
     "Square": [["sq0atp-", (TOKEN, 22)], ["sq0csp-", (TOKEN, 43)], ["EAAA", (TOKEN, 60)]],
-    "Atlassian": [["ATATT3xFfGF0", (TOKEN, 171), "=", (UPNUM, 8)]],
+    "Atlassian": [["ATATT3xFfGF0", (TOKEN, 171), "=", ("0123456789ABCDEF", 8)]],
     "Dropbox": [["sl.", (TOKEN, 138)]],
     "Groq": [["gsk_", (ALNUM, 52)]],
     "xAI": [["xai-", (ALNUM, 80)]],
@@ -162,7 +162,7 @@ def assignment(random, fake):
     while True:
         value = letters(random, random.randint(20, 40), ALNUM) if strong else password(random, fake)
         unsafe = " ,;&\"'`<>()[]{}\\$%*/|" if not stop or stop == " " else "\"'`\\<>{}"
-        if not any(c in unsafe for c in value) and any(c.isdigit() for c in value) and any(c.isalpha() for c in value) and value[-1].isalnum():
+        if not any(c in unsafe for c in value) and any(c.isdigit() for c in value) and any(c.isalpha() for c in value) and value[-1].isalnum() and len(value) > 5:
             break
     before, after = form.format("\0").split("\0")
     return Sample("PASSWORD", value, ("",), block=True, before=before, after=after)

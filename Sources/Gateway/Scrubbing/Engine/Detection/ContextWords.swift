@@ -1,7 +1,7 @@
 /// Lists of words that, to the left of a weak match, make it a finding. Case, and case of accented letters, make no difference.
 enum ContextWords: UInt8, CaseIterable {
     case phone, dni, cif, nss, passport, ssn, itin, nino, nhs, nifPT, cpf, cnpj, aadhaar, pan, steuerID, nir, card, birth, bic,
-        version, network, user
+        version, network, user, mac, rfc, curp, codiceFiscale
 
     /// Lower case, separated by commas.
     var list: String {
@@ -10,20 +10,20 @@ enum ContextWords: UInt8, CaseIterable {
             "tel,tlf,tfno,telf,teléfono,telefono,telephone,phone,mobile,cell,call,móvil,movil,celular,fijo,llámame,llamame,"
                 + "llama,llamar,whatsapp,fax,text me,contact,contacto,telefon,handy,rufnummer,anrufen,téléphone,portable,appelez,"
                 + "telefone,telemóvel,ligue,cellulare,chiamami,sms"
-        case .dni: "dni,nif,documento,identidad,identity"
-        case .cif: "cif,nif,empresa,vat,iva"
-        case .nss: "nss,naf,seguridad social,afiliación,afiliacion,social security"
+        case .dni: "dni,nif,d.n.i,n.i.f,documento,identidad,identity"
+        case .cif: "cif,nif,c.i.f,empresa,vat,iva,sociedad,razón social"
+        case .nss: "nss,naf,seguridad social,afiliación,afiliacion,social security,nuss"
         case .passport: "passport,pasaporte,passeport,reisepass,passaporto,passaporte"
         case .ssn: "ssn,ssns,social security,social,soc sec,ss#"
-        case .itin: "itin,taxpayer,tin,tax id"
-        case .nino: "nino,ni number,national insurance,insurance"
-        case .nhs: "nhs,health service"
-        case .nifPT: "nif,contribuinte,nipc,fiscal"
+        case .itin: "itin,taxpayer,tin,tax id,individual tax"
+        case .nino: "nino,ni number,ni no,national insurance,insurance"
+        case .nhs: "nhs,health service,patient,patient id"
+        case .nifPT: "nif,contribuinte,nipc,fiscal,finanças"
         case .cpf: "cpf,cadastro"
         case .cnpj: "cnpj,cadastro"
         case .aadhaar: "aadhaar,aadhar,adhaar,uidai,uid"
         case .pan: "pan,permanent account,income tax"
-        case .steuerID: "steuer,steuerid,steuer-id,idnr,tin,identifikationsnummer,steueridentifikationsnummer"
+        case .steuerID: "steuer,steuerid,steuer-id,idnr,id-nr,tin,identifikationsnummer,steueridentifikationsnummer,steuernummer,tax id"
         case .nir: "nir,insee,sécurité sociale,securite sociale,sécu"
         case .card: "card,tarjeta,visa,mastercard,amex,carte,karte,cartão,credit,debit,crédito,débito,pan"
         case .birth:
@@ -31,6 +31,10 @@ enum ContextWords: UInt8, CaseIterable {
                 + "geburtsdatum,geb,né le,née le,naissance,nato,nata,nascita,nascido,nascida,nascimento,cumpleaños"
         case .bic: "bic,swift,iban"
         case .version: "version,versión,versions,ver,release,section,sección,chapter"
+        case .mac: "mac,hardware,ethernet,physical address,bssid,hwaddr,lladdr"
+        case .rfc: "rfc,r.f.c,registro federal,contribuyentes"
+        case .curp: "curp,clave única"
+        case .codiceFiscale: "codice fiscale,c.f,cf,fiscale,tax code"
         case .user: "user,username,login,usuario,account,email,uid,benutzer,utilisateur,user name,user id"
         case .network: "ip,ipv4,address,addr,host,server,dirección,gateway,client,remote,peer,dns,from"
         }

@@ -89,18 +89,12 @@ struct NumberPhrase {
                 break
             }
             let length = separatorLength(&text, at: index)
-<<<<<<< HEAD
-            guard length > 0 else { break }
-            separators[groupCount &- 1] = length == 1 ? next : Self.compoundSeparator
-            index &+= length
-=======
             guard length > 0 else {
                 if next == UInt8(ascii: " ") { findExtension(&text, at: index) }
                 break
             }
-            separators[groupCount - 1] = length == 1 ? next : Self.compoundSeparator
-            index += length
->>>>>>> 3e5817a (Read telephone numbers with an extension, a one-digit country code and a parenthesis behind the 1)
+            separators[groupCount &- 1] = length == 1 ? next : Self.compoundSeparator
+            index &+= length
         }
     }
 
@@ -190,12 +184,7 @@ struct NumberPhrase {
         switch first {
         case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"):
             let second = text.byte(index + 1)
-<<<<<<< HEAD
-            if second == UInt8(ascii: "("), text.byte(index + 2).isDigit, isInternational, groupCount == 1 {
-=======
-            if second.isDigit { return 1 }
             if second == UInt8(ascii: "("), text.byte(index + 2).isDigit, mayHaveParenthesis {
->>>>>>> 3e5817a (Read telephone numbers with an extension, a one-digit country code and a parenthesis behind the 1)
                 hasParenthesis = true
                 return 2
             }

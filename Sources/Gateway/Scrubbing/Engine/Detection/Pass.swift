@@ -11,6 +11,8 @@ struct Pass {
     let decided: Int
     /// ``NumberPhrase/scratchSize`` bytes.
     let scratch: UnsafeMutablePointer<UInt8>
+    /// While readings of one number are collected: the one that ends last.
+    private var deferredCover: Finding?
     /// The earliest start of a candidate that is not decided because the text ended.
     var hold: Int
 
@@ -70,6 +72,23 @@ struct Pass {
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
         guard !isAmongSingleDigits(position) else { return }
+        // What a number can be is judged in the same context, whichever of its readings is found first.
+        deferredCover = Finding(kind: .literal, range: position..<position, score: 0)
+        matchNumber(position, &findings)
+        if let deferredCover, !deferredCover.range.isEmpty { text.cover(deferredCover) }
+        deferredCover = nil
+    }
+
+    private mutating func matchNumber(_ position: Int, _ findings: inout [Finding]) {
+        if kinds.contains(.dateOfBirth) {
+            let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: !isFinal)
+            keep(finding, start: start, &findings)
+        }
+        if kinds.contains(.nir) {
+            let finding = NationalNumber.matchCorsican(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        lookAtWideCode(position, &findings)
         let phrase = NumberPhrase(&text, at: position, scratch: scratch)
         noteReach(position)
         guard phrase.digitCount >= 7 || phrase.groupCount >= 3 else { return }
@@ -104,7 +123,25 @@ struct Pass {
             && !text.before(position - 4).isDigit
     }
 
+    /// Codes with separators that start with a letter or a digit.
+    private mutating func lookAtWideCode(_ position: Int, _ findings: inout [Finding]) {
+        if kinds.contains(.mac), text.byte(position + 4) == UInt8(ascii: ".") {
+            let finding = IPAddress.matchDottedMAC(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.cnpj), text.byte(position + 2) == UInt8(ascii: "."), text.byte(position + 6) == UInt8(ascii: ".") {
+            let finding = IdentityCode.matchCNPJ(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        noteReach(position)
+    }
+
     private mutating func lookAtCode(_ position: Int, _ findings: inout [Finding]) {
+        lookAtWideCode(position, &findings)
+        if !isFinal, kinds.contains(.dateOfBirth) {
+            let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: true)
+            keep(finding, start: start, &findings)
+        }
         if kinds.contains(.iban) {
             let finding = IBAN.match(&text, at: position)
             keep(finding, start: position, &findings)
@@ -175,7 +212,11 @@ struct Pass {
         if finding.kind != .literal {
             guard finding.score >= minimumScore, kinds.contains(finding.kind) else { return }
         }
-        text.cover(finding)
+        if let deferred = deferredCover {
+            if finding.range.upperBound >= deferred.range.upperBound { deferredCover = finding }
+        } else {
+            text.cover(finding)
+        }
         findings.append(finding)
     }
 

@@ -34,10 +34,10 @@ struct Text {
         raisedKind = finding.raisedByContext ? finding.kind : nil
     }
 
-    /// The byte before `index`, or 0 at the start of the text and behind a finding.
+    /// The byte before `index`, or 0 at the start of the text and right behind a finding.
     @inline(__always)
     func before(_ index: Int) -> UInt8 {
-        index > coveredEnd ? base[index - 1] : 0
+        index > 0 && index != coveredEnd ? base[index - 1] : 0
     }
 }
 

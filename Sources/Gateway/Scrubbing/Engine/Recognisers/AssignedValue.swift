@@ -16,13 +16,21 @@ extension Assignment {
         var end: Int { range.upperBound }
 
         /// Skips the rest of the operator, white space and a quote; then takes everything up to the quote, or to the end of the word.
-        init(_ text: inout Text, from start: Int) {
+        ///
+        /// `inElement`: everything up to a `<`.
+        init(_ text: inout Text, from start: Int, inElement: Bool = false) {
             self.start = start
             var index = start
             for _ in 0..<4 {
                 let byte = text.byte(index)
                 guard byte == UInt8(ascii: ">") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") else { break }
                 index += 1
+            }
+            if inElement {
+                isQuoted = true
+                range = index..<Self.end(&text, from: index, quote: UInt8(ascii: "<"))
+                count(text)
+                return
             }
             for _ in 0..<3 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
             // `= b"…"`, `: |` and `\"` inside of a string.
@@ -143,7 +151,10 @@ extension Assignment {
             switch first {
             case UInt8(ascii: "$"):
                 if !isQuoted || second == UInt8(ascii: "{") || second == UInt8(ascii: "(") || second.isLetter { return false }
-            case UInt8(ascii: "*"), UInt8(ascii: "/"), UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return false
+            case UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return false
+            case UInt8(ascii: "*"): if !isQuoted { return false }
+            // A path, or base 64.
+            case UInt8(ascii: "/"): if range.count < 32 || digits < 3 || upper < 3 { return false }
             case UInt8(ascii: "%"): if range.count < 8 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") { return false }
             case UInt8(ascii: "y"), UInt8(ascii: "Y"): if starts(text, with: "your") { return false }
             case UInt8(ascii: "."): if second == UInt8(ascii: "/") || second == first { return false }

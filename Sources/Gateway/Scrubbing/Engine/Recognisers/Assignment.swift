@@ -4,9 +4,10 @@ enum Assignment {
     /// The value behind the `=`, `:` or `>` at `position`, and where it starts: the start that a stream holds.
     static func match(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
         guard let name = CredentialName.match(text, before: position) else { return (position + 1, nil) }
-        var value = Value(&text, from: position + 1)
+        let isClosing = text.base[position] == UInt8(ascii: ">")
+        var value = Value(&text, from: position + 1, inElement: isClosing)
         let start = value.start
-        if text.base[position] == UInt8(ascii: ">") {
+        if isClosing {
             let isClosed = text.byte(value.end) == UInt8(ascii: "<") && text.byte(value.end + 1) == UInt8(ascii: "/")
             guard isClosed, isElement(text, name, position) else { return (start, nil) }
         }

@@ -49,13 +49,15 @@ enum Card {
         let long = bits(16...19)
         let four = phrase.value(0..<4)
         switch four {
+        case 1800, 2131: return bits(15...15)  // JCB
+        case 1000...1799, 1801...1999: return bits(15...15)  // UATP
         case 4000...4999: return bits(13...13) | bits(16...16) | bits(19...19)  // Visa
         case 2200...2204: return long  // Mir
         case 2221...2720: return bits(16...16)  // Mastercard
         case 3000...3059, 3095, 3800...3999: return bits(14...19)  // Diners Club
         case 3528...3589: return long  // JCB
         case 6011, 6440...6599: return long  // Discover, RuPay
-        case 5018, 5020, 5038, 5893, 6304, 6759, 6761...6763: return any  // Maestro
+        case 5018...5020, 5038, 5893, 6304, 6759, 6761...6763: return any  // Maestro
         case 9792: return bits(16...16)  // Troy
         default: break
         }

@@ -118,8 +118,8 @@ enum Credential {
     private static func urlStart(_ text: Text, before start: Int) -> Int? {
         var index = start
         while index > 0, start - index < 100 {
-            let byte = text.before(index)
-            if byte == UInt8(ascii: "/"), text.before(index - 1) == byte { return index }
+            let byte = text.base[index - 1]
+            if byte == UInt8(ascii: "/"), index > 1, text.base[index - 2] == byte { return index }
             guard byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") else { return index }
             index -= 1
         }
@@ -129,7 +129,7 @@ enum Credential {
     private static func schemeStart(_ text: Text, _ host: Int) -> Int {
         let scheme: StaticString = "https://"
         let first = host - 8
-        guard first >= text.coveredEnd, (0..<8).allSatisfy({ text.base[first + $0] == scheme.utf8Start[$0] }) else { return host }
+        guard first >= 0, (0..<8).allSatisfy({ text.base[first + $0] == scheme.utf8Start[$0] }) else { return host }
         return first
     }
 

@@ -62,7 +62,7 @@ enum CredentialName {
     /// Words behind a credential's name that make it the name of something else: `password_field`, `token_type`, `secretName`.
     private static let others = list(
         "field,type,name,names,length,len,min,max,policy,file,path,url,uri,expiry,expires,expiration,count,limit,limits,reset,label,hint,error,version,ttl,"
-            + "format,endpoint,index,ids,list,size,placeholder,issuer,usage,ref,store,provider,class,input,budget,timeout,changed,date,at")
+            + "format,endpoint,index,ids,list,size,placeholder,issuer,usage,ref,store,provider,class,input,budget,timeout,changed,date,at,rfc,curp,dni,interbancaria,catastral,pix,primaria,publica,única")
 
     private static func isOther(_ text: Text, _ range: Range<Int>) -> Bool {
         others.contains { word in word.count == range.count && range.allSatisfy { text.base[$0].lowercased == word[$0 - range.lowerBound] } }

@@ -29,7 +29,8 @@ enum Email {
             guard isLocalByte(byte) else { break }
             if byte & 0xC0 == 0x80 {
                 // A continuation byte counts only behind the lead byte of a two-byte sequence.
-                guard start - 2 >= limit, text.base[start - 2] & 0xE0 == 0xC0 else { break }
+                // 0xC2 starts signs such as « and », no letters.
+                guard start - 2 >= limit, text.base[start - 2] & 0xE0 == 0xC0, text.base[start - 2] != 0xC2 else { break }
                 start -= 1
             } else if byte >= 0xC0 {
                 break
@@ -84,6 +85,7 @@ enum Email {
     private static func domainByteLength(_ text: inout Text, at index: Int, labelStart: Int) -> Int {
         let byte = text.byte(index)
         if byte.isAlphanumeric || byte == UInt8(ascii: "-") { return 1 }
+        if byte == 0xC2 { return 0 }
         if byte & 0xE0 == 0xC0 { return text.byte(index + 1) & 0xC0 == 0x80 ? 2 : 0 }
         let startsWide = index == labelStart || text.base[labelStart] & 0xF0 == 0xE0
         guard byte & 0xF0 == 0xE0, startsWide else { return 0 }

@@ -21,7 +21,7 @@ enum NationalNumber {
         case 0x333 where number.isNIFPT: add(.nifPT, 0.3, 0.85, .nifPT)
         case 0xA where number.isNHS: add(.nhs, 0.3, 0.95, .nhs)
         case 0x334 where number.isNHS && number.isSeparated(by: " ", "-"):
-            add(.nhs, number.isSeparated(by: " ", " ") ? 0.65 : 0.3, 0.95, .nhs)
+            add(.nhs, number.isSeparated(by: " ", " ") ? 0.65 : number.isTelephone ? 0.3 : 0.55, 0.95, .nhs)
         case 0xB:
             if number.isCPF { add(.cpf, 0.5, 0.95, .cpf) }
             if number.isSteuerID { add(.steuerID, 0.6, 0.95, .steuerID) }
@@ -38,6 +38,43 @@ enum NationalNumber {
         case 0xF where number.isNIR, 0x1222332 where number.isNIR, 0xD2 where number.isNIR: add(.nir, 0.9, 0.95, .nir)
         default: break
         }
+    }
+}
+
+extension NationalNumber {
+    /// A French number of somebody born in Corsica, whose department is 2A or 2B: `1 85 05 2A 004 003 38`, with or without spaces.
+    static func matchCorsican(_ text: inout Text, at start: Int) -> Finding? {
+        var index = start
+        var taken = 0
+        var value = 0
+        var key = 0
+        var isCorsican = false
+        while taken < 15 {
+            let byte = text.byte(index)
+            if byte == UInt8(ascii: " "), taken > 0 {
+                index += 1
+                guard text.byte(index) != UInt8(ascii: " ") else { return nil }
+                continue
+            }
+            switch taken {
+            case 6:
+                // 2A counts as 19, 2B as 18.
+                let letter = byte.uppercased
+                guard letter == UInt8(ascii: "A") || letter == UInt8(ascii: "B"), value % 10 == 2 else { return nil }
+                value = value / 10 * 100 + (letter == UInt8(ascii: "A") ? 19 : 18)
+                isCorsican = true
+            case 13, 14:
+                guard byte.isDigit else { return nil }
+                key = key * 10 + byte.digitValue
+            default:
+                guard byte.isDigit else { return nil }
+                value = value * 10 + byte.digitValue
+            }
+            taken += 1
+            index += 1
+        }
+        guard isCorsican, !text.byte(index).isWordByte, !text.before(start).isWordByte, 97 - value % 97 == key else { return nil }
+        return .inContext(.nir, start..<index, weak: 0.9, raised: 0.95, words: .nir, text)
     }
 }
 
@@ -88,6 +125,9 @@ private struct Number {
         let check = 11 - weightedSum(9, 0xA98765432) % 11
         return check != 10 && check % 11 == phrase.digit(9) && !areAllEqual(10)
     }
+
+    /// An area and an exchange of the North American plan.
+    var isTelephone: Bool { phrase.digit(0) > 1 && phrase.digit(3) > 1 }
 
     /// Portuguese NIF: first digit, mod 11.
     var isNIFPT: Bool {

@@ -36,14 +36,14 @@ enum Phone {
 
     /// Where a number of so many groups ends, its extension included; nil if it cannot end there.
     private static func end(of phrase: NumberPhrase, groups: Int) -> Int? {
-        if phrase.endsCleanly(afterGroups: groups) { return phrase.end(ofGroup: groups - 1) }
-        return phrase.extensionEnd > 0 ? phrase.start + phrase.extensionEnd : nil
+        if groups == phrase.groupCount, phrase.extensionEnd > 0 { return phrase.start + phrase.extensionEnd }
+        return phrase.endsCleanly(afterGroups: groups) ? phrase.end(ofGroup: groups - 1) : nil
     }
 
     private static func nationalScore(_ phrase: NumberPhrase, groups: Int, count: Int) -> Float {
         let first = phrase.digit(0)
         let shape = phrase.shape(groups: groups)
-        if phrase.hasParenthesis { return shape == 0x334 && !isNANP(phrase, at: 0) ? 0.4 : (count >= 9 ? 0.75 : 0.5) }
+        if phrase.hasParenthesis { return parenthesisScore(phrase, shape: shape, count: count) }
         if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 ? 0.6 : 0.3 }
         let uniform = phrase.hasUniformSeparators(groups: groups)
         let isSlashed = groups > 1 && phrase.separators[0] == UInt8(ascii: "/")
@@ -52,20 +52,33 @@ enum Phone {
         switch shape {
         case 0x334:
             guard uniform else { return 0.3 }
-            return isNANP(phrase, at: 0) ? 0.6 : 0.4  // US, CA; IT mobile; MX
-        case 0x1334: return uniform && first == 1 && isNANP(phrase, at: 1) ? 0.65 : 0.3
+            if isNANP(phrase, at: 0) { return 0.6 }  // US, CA; IT mobile; MX
+            // Numbers that nobody has, which stand for others in examples: 555-123-4567.
+            return phrase.separators[0] == UInt8(ascii: "-") || first > 1 && !isDotted ? 0.5 : 0.4
+        case 0x1334:
+            guard uniform, first == 1 else { return 0.3 }
+            return isNANP(phrase, at: 1) ? 0.65 : 0.5
         case 0x333:
             if first == 0 { return 0.4 }
             return uniform && !isDotted && first != 8 && first >= 6 ? 0.55 : 0.3  // ES, PT
         case 0x3222, 0x2322: return uniform && (6...9).contains(first) ? 0.6 : 0.3  // ES
         case 0x22222: return uniform && first == 0 && phrase.digit(1) != 0 ? 0.75 : 0.3  // FR
         case 0x56, 0x434, 0x344, 0x533: return uniform && first == 0 ? 0.6 : 0.3  // UK
+        case 0x38, 0x48, 0x37: return first == 0 && phrase.digit(1) != 0 && !isDotted ? 0.5 : 0.3  // DE
         case 0x55, 0x47: return first == 0 ? 0.55 : 0.3  // DE, UK
         case 0x244 where phrase.separators[0] == UInt8(ascii: " ") && phrase.separators[1] == UInt8(ascii: "-"): return 0.6  // BR
         case 0x244: return uniform && !isDotted ? 0.5 : 0.3  // MX, IT, BR
         case 0x254: return 0.6  // BR mobile
         default: return 0.3
         }
+    }
+
+    /// `(91) 234 56 78`, `(555) 234-5678`, `1 (555) 234-5678`; not `(2004) 123-456`, which is a year and pages.
+    private static func parenthesisScore(_ phrase: NumberPhrase, shape: UInt64, count: Int) -> Float {
+        if shape == 0x334 { return isNANP(phrase, at: 0) ? 0.75 : 0.6 }
+        if phrase.groups[0] == 1 { return shape == 0x1334 ? 0.75 : 0.3 }
+        if phrase.groups[0] == 4, (1900..<2100).contains(phrase.value(0..<4)) { return 0.3 }
+        return count >= 9 ? 0.75 : 0.5
     }
 
     /// Area and exchange of the North American plan do not start with 0 or 1.
@@ -77,29 +90,5 @@ enum Phone {
         guard groups >= 3 else { return false }
         let shape = phrase.shape(groups: 3)
         return shape == 0x422 || shape == 0x224 || shape == 0x412 || shape == 0x421 || shape == 0x114 || shape == 0x124 || shape == 0x214
-    }
-}
-
-/// Dates of birth: numeric dates behind a word that says so.
-enum BirthDate {
-    static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
-        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.groupCount >= 3, phrase.endsCleanly(afterGroups: 3),
-            phrase.hasUniformSeparators(groups: 3), phrase.separators[0] != UInt8(ascii: " "), isDate(phrase)
-        else { return nil }
-        // The prefilter asks for seven bytes.
-        guard phrase.end(ofGroup: 2) - phrase.start >= 7 else { return nil }
-        return .inContext(
-            .dateOfBirth, phrase.start..<phrase.end(ofGroup: 2), weak: 0.2, raised: 0.85, words: .birth, text)
-    }
-
-    private static func isDate(_ phrase: NumberPhrase) -> Bool {
-        let sizes = (Int(phrase.groups[0]), Int(phrase.groups[1]), Int(phrase.groups[2]))
-        let first = phrase.value(0..<sizes.0)
-        let second = phrase.value(sizes.0..<sizes.0 + sizes.1)
-        let third = phrase.value(sizes.0 + sizes.1..<sizes.0 + sizes.1 + sizes.2)
-        guard sizes.1 <= 2 else { return false }
-        if sizes.0 == 4 { return sizes.2 <= 2 && (1900...2100).contains(first) && (1...12).contains(second) && (1...31).contains(third) }
-        guard sizes.0 <= 2, sizes.2 == 2 || sizes.2 == 4, sizes.2 == 2 || (1900...2100).contains(third) else { return false }
-        return (1...31).contains(first) && (1...31).contains(second) && min(first, second) <= 12
     }
 }
