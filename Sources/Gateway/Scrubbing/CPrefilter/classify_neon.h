@@ -32,14 +32,14 @@ static inline void classify_neon(const uint8_t *p, masks *m) {
     m->equals = IS('=') | IS('>');
     m->underscore = IS('_');
     m->dash = IS('-');
-    m->plus = IS('+');
-    m->parenthesis = IS('(');
-    m->backslash = IS('\\');
-    m->space = IS(' ');
+    m->sign = IS('+') | IS('(');
     m->s = IS('s');
     m->w = IS('w');
     m->enye = IS(0xB1);
-    m->separator = m->space | m->dash | IS('.') | IS('/');
+    m->s = IS('s');
+    m->w = IS('w');
+    m->enye = IS(0xB1);
+    m->separator = IS(' ') | m->dash | IS('.') | IS('/');
 #undef FOUR
 #undef BELOW
 #undef IS

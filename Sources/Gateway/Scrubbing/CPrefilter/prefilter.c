@@ -21,11 +21,8 @@ static void classify_portable(const uint8_t *p, masks *m) {
         case '=': case '>': m->equals |= bit; break;
         case '_': m->underscore |= bit; break;
         case '-': m->dash |= bit, m->separator |= bit; break;
-        case '+': m->plus |= bit; break;
-        case '(': m->parenthesis |= bit; break;
-        case '\\': m->backslash |= bit; break;
-        case ' ': m->space |= bit, m->separator |= bit; break;
-        case '.': case '/': m->separator |= bit; break;
+        case '+': case '(': m->sign |= bit; break;
+        case ' ': case '.': case '/': m->separator |= bit; break;
         case 's': m->s |= bit; break;
         case 'w': m->w |= bit; break;
         case 0xB1: m->enye |= bit; break;
@@ -78,11 +75,10 @@ static int names_credential(const uint8_t *bytes, size_t position) {
     return 0;
 }
 
-/// Writes what fired in a block, in the order of positions.
-static size_t collect(
-    const fired *f, const uint8_t *bytes, size_t from, size_t offset, uint64_t wanted, agentshield_trigger *triggers, size_t written) {
-    uint64_t any = (f->at | f->number | f->code | f->token | f->colon | f->dashes | f->assign | f->literal | f->word) & wanted;
-    while (any != 0) {
+/// Writes what fired in a block at the positions `any`, in order.
+static __attribute__((noinline)) size_t collect(
+    const fired *f, uint64_t any, const uint8_t *bytes, size_t from, size_t offset, agentshield_trigger *triggers, size_t written) {
+    do {
         int i = __builtin_ctzll(any);
         any &= any - 1;
 #define BIT(field, rule) ((uint16_t)((f->field >> i & 1) * (rule)))
@@ -95,7 +91,7 @@ static size_t collect(
             if (rules == 0) continue;
         }
         triggers[written++] = (agentshield_trigger){(uint16_t)(offset + (size_t)i), rules};
-    }
+    } while (any != 0);
     return written;
 }
 
@@ -114,39 +110,36 @@ static size_t collect(
     } while (0)
 
 /// A tile with one classifier: masks first, rules behind them, three blocks in hand.
-#define TILE(name, classify, rules, attributes)                                                                     \
-    static attributes size_t name(                                                                            \
-        const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from,                        \
-        agentshield_trigger *triggers) {                                                                      \
-        masks window[3];                                                                                      \
-        size_t written = 0;                                                                                   \
-        if (from == 0) memset(&window[0], 0, sizeof window[0]);                                               \
-        else CLASSIFY_AT(classify, (ptrdiff_t)from - 64, &window[0]);                                         \
-        CLASSIFY_AT(classify, (ptrdiff_t)from, &window[1]);                                                   \
-        for (size_t start = from; start < to; start += 64) {                                                  \
-            CLASSIFY_AT(classify, (ptrdiff_t)start + 64, &window[2]);                                         \
-            uint64_t wanted = to - start >= 64 ? ~0ull : (1ull << (to - start)) - 1;                          \
-            if (start + 64 > loose_from) {                                                                     \
-                fired f = fire_loosely(&window[1]);                                                           \
-                written = collect(&f, bytes, from, start - from, wanted, triggers, written);                  \
-            } else {                                                                                          \
-                fired f = rules(&window[1]);                                                                  \
-                written = collect(&f, bytes, from, start - from, wanted, triggers, written);                  \
-            }                                                                                                 \
-            window[0] = window[1];                                                                            \
-            window[1] = window[2];                                                                            \
-        }                                                                                                     \
-        return written;                                                                                       \
+#define TILE(name, classify, attributes)                                                                                        \
+    static attributes size_t name(                                                                                              \
+        const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from, agentshield_trigger *triggers) {         \
+        masks memory[3];                                                                                                        \
+        masks *last = &memory[0], *here = &memory[1], *next = &memory[2];                                                       \
+        size_t written = 0;                                                                                                     \
+        if (from == 0) memset(last, 0, sizeof *last);                                                                           \
+        else CLASSIFY_AT(classify, (ptrdiff_t)from - 64, last);                                                                 \
+        CLASSIFY_AT(classify, (ptrdiff_t)from, here);                                                                           \
+        for (size_t start = from; start < to; start += 64) {                                                                    \
+            CLASSIFY_AT(classify, (ptrdiff_t)start + 64, next);                                                                 \
+            view block = {last, here, next};                                                                                    \
+            fired f = start + 64 > loose_from ? fire_loosely(block) : fire(block);                                              \
+            uint64_t any = f.at | f.number | f.code | f.token | f.colon | f.dashes | f.assign | f.literal | f.word;             \
+            if (to - start < 64) any &= (1ull << (to - start)) - 1;                                                             \
+            if (any != 0) written = collect(&f, any, bytes, from, start - from, triggers, written);                             \
+            masks *free = last;                                                                                                 \
+            last = here, here = next, next = free;                                                                              \
+        }                                                                                                                       \
+        return written;                                                                                                         \
     }
 
-TILE(tile_portable, classify_portable, fire_apart, )
+TILE(tile_portable, classify_portable, )
 #ifdef __x86_64__
-TILE(tile_sse2, classify_sse2, fire, __attribute__((target("sse2"))))
-TILE(tile_avx2, classify_avx2, fire_apart, __attribute__((target("avx2,bmi,bmi2"))))
-TILE(tile_avx512, classify_avx512, fire, __attribute__((target("avx512f,avx512bw,bmi,bmi2"))))
+TILE(tile_sse2, classify_sse2, __attribute__((target("sse2"))))
+TILE(tile_avx2, classify_avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
+TILE(tile_avx512, classify_avx512, __attribute__((target("avx512f,avx512bw,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
-TILE(tile_neon, classify_neon, fire, )
+TILE(tile_neon, classify_neon, )
 #endif
 
 int agentshield_has_instruction_set(agentshield_instruction_set set) {
