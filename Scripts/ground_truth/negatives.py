@@ -36,7 +36,7 @@ def read(path):
             data = gzip.decompress(data)
     except (OSError, EOFError, ValueError):
         return b""
-    if b"\0" in data[:4096] or path.suffix in (".pyc", ".a", ".so", ".o"):
+    if b"\0" in data[:4096] or path.suffix in (".pyc", ".a", ".so", ".o") or data[:5] == b"%PDF-":
         return b""
     return data
 

@@ -95,7 +95,8 @@ extension Assignment {
             guard digits == 0, (1...24).contains(range.count), lower + upper == range.count else { return nil }
             var index = end
             if text.byte(index) == UInt8(ascii: "?") { index += 1 }
-            guard text.byte(index) == UInt8(ascii: " "), text.byte(index + 1) == UInt8(ascii: "="), text.byte(index + 2) != UInt8(ascii: "=")
+            guard text.byte(index) == UInt8(ascii: " "), text.byte(index + 1) == UInt8(ascii: "="),
+                text.byte(index + 2) != UInt8(ascii: "=")
             else { return nil }
             let value = Value(&text, from: index + 2)
             return value.isQuoted ? value : nil
@@ -150,7 +151,8 @@ extension Assignment {
             let second = range.count > 1 ? text.base[range.lowerBound + 1] : 0
             switch first {
             case UInt8(ascii: "$"):
-                if !isQuoted || second == UInt8(ascii: "{") || second == UInt8(ascii: "(") || second.isLetter { return false }
+                if !isQuoted || second == UInt8(ascii: "{") || second == UInt8(ascii: "(") { return false }
+                if range.dropFirst().allSatisfy({ text.base[$0].isWordByte }) { return false }
             case UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return false
             case UInt8(ascii: "*"): if !isQuoted { return false }
             // A path, or base 64.
@@ -179,7 +181,17 @@ extension Assignment {
                     longest = max(longest, run)
                 }
             }
-            return joints > 0 && digits <= 2 && longest < 16 && signs == joints
+            guard joints > 0, signs == joints, longest < 16 else { return false }
+            return digits <= 2 || joints >= 2 && longest < 12 && !isUUID(text)
+        }
+
+        private func isUUID(_ text: Text) -> Bool {
+            range.count == 36 && range.allSatisfy { text.base[$0].isHexDigit || text.base[$0] == UInt8(ascii: "-") }
+        }
+
+        /// Without an assignment's sign a value must be long or of three classes, so that no identifier is taken for it.
+        func isRandom(_ text: Text) -> Bool {
+            isUUID(text) || digits > 2 && (lower > 2 && upper > 2 || range.count >= 24 && signs <= 2)
         }
 
         /// `1st`, `2x`, `10th`: a number with an ending.
@@ -190,7 +202,8 @@ extension Assignment {
         /// Words that stand where a value would: `null`, `string`, `required`.
         private func isEmptyWord(_ text: Text) -> Bool {
             let words: [StaticString] = [
-                "null", "none", "true", "false", "string", "required", "optional", "password", "undefined", "empty", "hidden", "text", "value", "redacted",
+                "null", "none", "true", "false", "string", "required", "optional", "password", "undefined", "empty", "hidden", "text",
+                "value", "redacted",
                 "please", "must", "should", "that", "this", "your", "with", "from", "will", "when", "optional", "secret",
             ]
             return words.contains { $0.utf8CodeUnitCount == range.count && starts(text, with: $0) }
@@ -207,7 +220,8 @@ extension Assignment {
 
         /// Bytes that go on with a token to the left of a run of letters, digits, `_` and `-`.
         static func isTokenSign(_ byte: UInt8) -> Bool {
-            byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "=")
+            byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+")
+                || byte == UInt8(ascii: "=")
                 || byte == UInt8(ascii: "~")
         }
     }

@@ -38,9 +38,9 @@ enum Assignment {
         if let verb = verbStart(text, before: end) { end = verb }
         let isScheme = endsWithScheme(text, end)
         let name = isScheme ? CredentialName.Match(start: end, strength: .key) : CredentialName.match(text, before: end)
-        guard let name, name.strength != .anyKey else { return nil }
+        guard let name, name.strength != .anyKey, isScheme || isFreeName(text, name.start) else { return nil }
         let value = Value(&text, from: start)
-        guard value.isSecretive(text, strength: .key) else { return nil }
+        guard value.isSecretive(text, strength: .key), value.isRandom(text), text.byte(value.end) != UInt8(ascii: "(") else { return nil }
         return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
     }
 
@@ -79,7 +79,9 @@ enum Assignment {
     /// The name and the `>` are an XML element's start: `<db:password>`.
     private static func isElement(_ text: Text, _ name: CredentialName.Match, _ position: Int) -> Bool {
         var index = name.start
-        while index > 0, name.start - index < 40, text.base[index - 1].isTokenByte || text.base[index - 1] == UInt8(ascii: ":") { index -= 1 }
+        while index > 0, name.start - index < 40, text.base[index - 1].isTokenByte || text.base[index - 1] == UInt8(ascii: ":") {
+            index -= 1
+        }
         return text.before(index) == UInt8(ascii: "<") && text.base[position - 1].isWordByte
     }
 
@@ -113,6 +115,13 @@ enum Assignment {
             if (0..<length).allSatisfy({ text.base[end - length + $0] == verb.utf8Start[$0] }) { return end - length - 1 }
         }
         return nil
+    }
+
+    /// A word of its own or a flag: `token`, `--api-key`; not the end of an identifier.
+    private static func isFreeName(_ text: Text, _ start: Int) -> Bool {
+        let before = text.before(start)
+        return before <= 0x20 || before == UInt8(ascii: "-") || before == UInt8(ascii: "\"") || before == UInt8(ascii: "'")
+            || before == UInt8(ascii: "(")
     }
 
     private static func endsWithScheme(_ text: Text, _ end: Int) -> Bool {

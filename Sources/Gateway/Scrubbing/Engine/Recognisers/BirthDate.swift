@@ -28,12 +28,16 @@ enum BirthDate {
         if let start = startOfDate(text, endingWithYearAt: position) {
             return (start, finding(&text, from: start))
         }
-        guard isLoose, text.before(position).isWordByte == false, ContextWords.birth.precede(position, in: text) else { return (position, nil) }
+        guard isLoose, text.before(position).isWordByte == false, ContextWords.birth.precede(position, in: text) else {
+            return (position, nil)
+        }
         return (position, finding(&text, from: position))
     }
 
     private static func finding(_ text: inout Text, from start: Int) -> Finding? {
-        guard ContextWords.birth.precede(start, in: text) || text.raisedKind == .dateOfBirth, let end = end(&text, from: start) else { return nil }
+        guard ContextWords.birth.precede(start, in: text) || text.raisedKind == .dateOfBirth, let end = end(&text, from: start) else {
+            return nil
+        }
         return Finding(kind: .dateOfBirth, range: start..<end, score: 0.85, raisedByContext: true)
     }
 
@@ -96,7 +100,8 @@ enum BirthDate {
     }
 
     private static func isJoint(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/")
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ".")
+            || byte == UInt8(ascii: "/")
     }
 
     private static func digitCount(_ text: Text, _ range: Range<Int>) -> Int {

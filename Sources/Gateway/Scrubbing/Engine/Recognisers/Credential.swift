@@ -110,8 +110,10 @@ enum Credential {
     }
 
     private static let webhooks: [(host: [UInt8], least: Int)] = [
-        (Array("hooks.slack.com/services/T".utf8), 16), (Array("hooks.slack.com/workflows/".utf8), 16), (Array("hooks.slack.com/triggers/".utf8), 16),
-        (Array("discord.com/api/webhooks/".utf8), 60), (Array("discordapp.com/api/webhooks/".utf8), 60), (Array("hooks.zapier.com/hooks/catch/".utf8), 6),
+        (Array("hooks.slack.com/services/T".utf8), 16), (Array("hooks.slack.com/workflows/".utf8), 16),
+        (Array("hooks.slack.com/triggers/".utf8), 16),
+        (Array("discord.com/api/webhooks/".utf8), 60), (Array("discordapp.com/api/webhooks/".utf8), 60),
+        (Array("hooks.zapier.com/hooks/catch/".utf8), 6),
     ]
 
     /// The start of the host in the URL that goes on at `start`, at most 100 bytes before.
@@ -160,7 +162,8 @@ enum Credential {
 
     /// Six letters and digits, `_`, 29 of them, `_mmk`.
     private static func matchMaxMind(_ text: inout Text, at start: Int) -> Finding? {
-        guard text.byte(start + 6) == UInt8(ascii: "_"), text.byte(start + 36) == UInt8(ascii: "_"), text.byte(start + 37) == UInt8(ascii: "m"),
+        guard text.byte(start + 6) == UInt8(ascii: "_"), text.byte(start + 36) == UInt8(ascii: "_"),
+            text.byte(start + 37) == UInt8(ascii: "m"),
             text.byte(start + 38) == UInt8(ascii: "m"), text.byte(start + 39) == UInt8(ascii: "k"), !text.byte(start + 40).isTokenByte
         else { return nil }
         return Finding(kind: .secret, range: start..<start + 40, score: 0.95)
@@ -170,7 +173,9 @@ enum Credential {
     private static func matchAzure(_ text: inout Text, at start: Int) -> Finding? {
         var tilde = start
         while tilde > 0, start - tilde < 24, text.before(tilde) != 0 {
-            if text.before(tilde) == UInt8(ascii: "~"), text.before(tilde - 1) == UInt8(ascii: "Q"), text.before(tilde - 2).isDigit { break }
+            if text.before(tilde) == UInt8(ascii: "~"), text.before(tilde - 1) == UInt8(ascii: "Q"), text.before(tilde - 2).isDigit {
+                break
+            }
             guard CredentialRule.Alphabet.dotted.contains(text.before(tilde)) else { return nil }
             tilde -= 1
         }

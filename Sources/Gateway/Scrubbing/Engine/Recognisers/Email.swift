@@ -110,8 +110,21 @@ enum Email {
         {
             return true
         }
-        return range.allSatisfy { text.base[$0].isLetter || text.base[$0] >= 0x80 }
+        return range.allSatisfy { text.base[$0].isLetter || text.base[$0] >= 0x80 } && !isFileEnding(text, range)
     }
+
+    /// What files and units of systemd are called, and no top-level domain: `getty@tty1.service`, `icon@dark.png`.
+    private static func isFileEnding(_ text: Text, _ range: Range<Int>) -> Bool {
+        endings.contains { ending in
+            ending.utf8CodeUnitCount == range.count
+                && range.allSatisfy { text.base[$0].lowercased == ending.utf8Start[$0 - range.lowerBound] }
+        }
+    }
+
+    private static let endings: [StaticString] = [
+        "service", "socket", "timer", "target", "mount", "automount", "slice", "scope", "swap", "device", "header", "catalog", "png", "jpg",
+        "jpeg", "gif", "svg", "webp", "js", "css", "html", "json", "yaml", "yml", "xml", "txt", "log", "conf",
+    ]
 
     /// `@2x` and `@3x` in the names of image files.
     private static func isScaleSuffix(_ text: Text, _ range: Range<Int>) -> Bool {

@@ -54,7 +54,8 @@ extension IPAddress {
         end = zoneEnd(&text, behind: end)
         // `::`, `::1` and `a::b` stand for nobody, or are code, unless a word says otherwise.
         if groups >= 3 || groups == 2 && digits >= 5 { return Finding(kind: .ipv6, range: start..<end, score: 0.85) }
-        return .inContext(.ipv6, start..<end, weak: 0.3, raised: groups > 0 ? 0.6 : 0.4, words: .network, text)
+        let hasFigure = (start..<end).contains { text.base[$0].isDigit }
+        return .inContext(.ipv6, start..<end, weak: 0.3, raised: hasFigure ? 0.6 : 0.4, words: .network, text)
     }
 
     /// The end of a zone behind an address (RFC 4007): `%eth0`.
@@ -78,7 +79,9 @@ extension IPAddress {
                 if byte.isLetter { letters += 1 }
             }
         }
-        guard !text.byte(start + 14).isWordByte, text.byte(start + 14) != UInt8(ascii: ".") || !text.byte(start + 15).isHexDigit else { return nil }
+        guard !text.byte(start + 14).isWordByte, text.byte(start + 14) != UInt8(ascii: ".") || !text.byte(start + 15).isHexDigit else {
+            return nil
+        }
         return .inContext(.mac, start..<start + 14, weak: letters > 0 && letters < 12 ? 0.8 : 0.3, raised: 0.85, words: .mac, text)
     }
 

@@ -20,10 +20,25 @@ enum IPAddress {
             }
         }
         let next = text.byte(index)
-        guard !next.isWordByte, next != UInt8(ascii: ".") || !text.byte(index + 1).isDigit else { return nil }
+        // `1.7.10.1.txt`, `1.2.3.4+dfsg`, `2.39.90.1-1`: names of files and versions.
+        guard !next.isWordByte, next != UInt8(ascii: ".") || !text.byte(index + 1).isAlphanumeric, next != UInt8(ascii: "~"),
+            next != UInt8(ascii: "+"),
+            next != UInt8(ascii: "-") || !text.byte(index + 1).isAlphanumeric || startsAddress(&text, at: index + 1)
+        else { return nil }
+        // Sections of standards: 27.7.3.3.
+        if single == 3, text.base[start] != UInt8(ascii: "1"), text.base[start] != UInt8(ascii: "8") {
+            return .inContext(.ipv4, start..<index, weak: 0.4, raised: 0.7, words: .network, text)
+        }
         // Four single digits are more often a version or a section than an address, unless a word says otherwise.
         if single == 4 { return .inContext(.ipv4, start..<index, weak: 0.3, raised: 0.6, words: .network, text) }
         let isVersion = ContextWords.version.standBefore(start, in: text)
         return Finding(kind: .ipv4, range: start..<index, score: isVersion ? 0.3 : 0.8)
+    }
+
+    /// The second address of a range: digits and a dot.
+    private static func startsAddress(_ text: inout Text, at start: Int) -> Bool {
+        var index = start
+        while index - start < 3, text.byte(index).isDigit { index += 1 }
+        return index > start && text.byte(index) == UInt8(ascii: ".") && text.byte(index + 1).isDigit
     }
 }

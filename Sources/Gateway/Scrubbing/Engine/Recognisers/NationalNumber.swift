@@ -25,17 +25,18 @@ enum NationalNumber {
         case 0xB:
             if number.isCPF { add(.cpf, 0.5, 0.95, .cpf) }
             if number.isSteuerID { add(.steuerID, 0.6, 0.95, .steuerID) }
-        case 0x2333 where number.isSteuerID: add(.steuerID, 0.7, 0.95, .steuerID)
-        case 0x3332 where number.isCPF: add(.cpf, 0.9, 0.95, .cpf)
+        case 0x2333 where phrase.hasUniformSeparators(groups: 4) && number.isSteuerID: add(.steuerID, 0.7, 0.95, .steuerID)
+        case 0x3332 where phrase.hasUniformSeparators(groups: 3) && number.isCPF: add(.cpf, 0.9, 0.95, .cpf)
         case 0xC:
             if number.isNSS { add(.nss, 0.5, 0.95, .nss) }
             if number.isAadhaar { add(.aadhaar, 0.3, 0.9, .aadhaar) }
-        case 0x282 where number.isNSS, 0x2A where number.isNSS: add(.nss, 0.8, 0.95, .nss)
+        case 0x282 where phrase.hasUniformSeparators(groups: 3) && number.isNSS, 0x2A where number.isNSS: add(.nss, 0.8, 0.95, .nss)
         case 0x444 where number.isAadhaar && number.isSeparated(by: " ", "-") && groups == phrase.groupCount:
             add(.aadhaar, 0.6, 0.95, .aadhaar)
         case 0xE where number.isCNPJ: add(.cnpj, number.value(8, 4) <= 9 ? 0.6 : 0.3, 0.95, .cnpj)
-        case 0x23342 where number.isCNPJ: add(.cnpj, 0.95, 0.95, .cnpj)
-        case 0xF where number.isNIR, 0x1222332 where number.isNIR, 0xD2 where number.isNIR: add(.nir, 0.9, 0.95, .nir)
+        case 0x23342 where phrase.hasUniformSeparators(groups: 3) && number.isCNPJ: add(.cnpj, 0.95, 0.95, .cnpj)
+        case 0xF where number.isNIR, 0x1222332 where phrase.hasUniformSeparators(groups: 7) && number.isNIR, 0xD2 where number.isNIR:
+            add(.nir, 0.9, 0.95, .nir)
         default: break
         }
     }

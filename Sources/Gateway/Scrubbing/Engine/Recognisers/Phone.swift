@@ -3,7 +3,10 @@ enum Phone {
     /// The longest number at the start of `phrase`.
     static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
         if phrase.hasParenthesis, !phrase.isClosed { return nil }
-        if phrase.isInternational { return matchInternational(phrase) }
+        if phrase.isInternational {
+            // `2.4+20151223` is a version.
+            return text.before(phrase.start).isWordByte ? nil : matchInternational(phrase)
+        }
         guard !phrase.continues(text) else { return nil }
         for groups in stride(from: phrase.groupCount, to: 0, by: -1) {
             guard let end = end(of: phrase, groups: groups) else { continue }
@@ -13,7 +16,7 @@ enum Phone {
             let range = phrase.start..<end
             let score = nationalScore(phrase, groups: groups, count: count)
             if score >= 0.5 { return .inContext(.phone, range, weak: score, raised: 0.9, words: .phone, text) }
-            if !isDate(phrase, groups: groups) {
+            if !isDate(phrase, groups: groups), isPlausible(phrase, groups: groups) {
                 let finding = Finding.inContext(.phone, range, weak: score, raised: 0.8, words: .phone, text)
                 if finding.raisedByContext || groups == 1 { return finding }
             }
@@ -44,7 +47,7 @@ enum Phone {
         let first = phrase.digit(0)
         let shape = phrase.shape(groups: groups)
         if phrase.hasParenthesis { return parenthesisScore(phrase, shape: shape, count: count) }
-        if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 ? 0.6 : 0.3 }
+        if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 && phrase.groups[0] > 1 ? 0.6 : 0.3 }
         let uniform = phrase.hasUniformSeparators(groups: groups)
         let isSlashed = groups > 1 && phrase.separators[0] == UInt8(ascii: "/")
         let isDotted = uniform && phrase.separators[0] == UInt8(ascii: ".")
@@ -84,6 +87,28 @@ enum Phone {
     /// Area and exchange of the North American plan do not start with 0 or 1.
     private static func isNANP(_ phrase: NumberPhrase, at index: Int) -> Bool {
         phrase.digit(index) > 1 && phrase.digit(index + 3) > 1
+    }
+
+    /// Not a range of years, a date in one group, or a row of small or decimal numbers.
+    private static func isPlausible(_ phrase: NumberPhrase, groups: Int) -> Bool {
+        let first = phrase.groups[0] == 4 || phrase.groups[0] == 8 ? phrase.value(0..<4) : 0
+        let isYear = (1900..<2100).contains(first)
+        if isYear, groups == 1, phrase.groups[0] == 8 { return false }
+        if isYear, groups == 2, phrase.groups[1] == 4, (1900..<2100).contains(phrase.value(4..<8)) { return false }
+        var small = 0
+        var dots = 0
+        var largest = 0
+        var digit = 0
+        for group in 0..<groups {
+            let size = Int(phrase.groups[group])
+            if size < 2 { small += 1 }
+            largest = max(largest, size < 4 ? phrase.value(digit..<digit + size) : 999)
+            digit += size
+            if group + 1 < groups, phrase.separators[group] == UInt8(ascii: ".") { dots += 1 }
+        }
+        // 240.41.115.189 is an IPv4 address.
+        if groups == 4, dots == 3, largest < 256 { return false }
+        return small < 2 && (dots == 0 || dots == groups - 1)
     }
 
     private static func isDate(_ phrase: NumberPhrase, groups: Int) -> Bool {

@@ -2,7 +2,9 @@
 enum SpanishIdentity {
     /// A DNI: `12345678Z`, `12.345.678-Z`, `12345678 Z`, lower case too unless a space stands before the letter.
     static func matchDNI(_ phrase: NumberPhrase, _ text: inout Text) -> Finding? {
-        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.digitCount >= 8 else { return nil }
+        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.digitCount >= 8,
+            text.before(phrase.start) != UInt8(ascii: ".") || !text.before(phrase.start - 1).isDigit
+        else { return nil }
         let groups = phrase.groups[0] == 8 ? 1 : 3
         if groups == 3 {
             let isDotted = phrase.separators[0] == UInt8(ascii: ".") || phrase.separators[0] == UInt8(ascii: " ")
