@@ -35,6 +35,26 @@ public struct Scanner: Sendable {
         Finding.resolveOverlaps(&findings)
     }
 
+    /// Does the same in slices of ``ScanProgress/slice`` bytes, so that its caller can do other things between: call it with the same bytes
+    /// and the same `findings` until it returns true. They are the entities then, and not of use before.
+    public mutating func scanSlice(
+        _ bytes: UnsafeRawBufferPointer, _ progress: inout ScanProgress, into findings: inout [Finding]
+    ) -> Bool {
+        if progress.scanned == 0 { findings.removeAll(keepingCapacity: true) }
+        let end = min(progress.scanned + ScanProgress.slice, bytes.count)
+        let instructionSet = instructionSet
+        run(bytes, isFinal: true, decided: 0, coveredEnd: progress.coveredEnd, raisedKind: progress.raisedKind) { pass, triggers in
+            Self.look(progress.scanned..<end, looseFrom: .max, instructionSet, &pass, triggers, &findings)
+            progress.coveredEnd = pass.text.coveredEnd
+            progress.raisedKind = pass.text.raisedKind
+        }
+        progress.scanned = end
+        guard end == bytes.count else { return false }
+        Finding.resolveOverlaps(&findings)
+        progress = ScanProgress()
+        return true
+    }
+
     /// Appends candidates that start at `decided` or later, unresolved and nearly sorted by start. `decided` is where an earlier answer
     /// ends, and `covered` the last finding before it.
     ///
@@ -47,32 +67,61 @@ public struct Scanner: Sendable {
         _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int = 0, covered: Finding? = nil, looseTail: Int? = nil,
         into findings: inout [Finding]
     ) -> Int {
-        guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return 0 }
-        let looseFrom = max(0, bytes.count - (looseTail ?? (isFinal ? 0 : 64)))
-        return triggers.withUnsafeMutableBufferPointer { triggers in
+        var hold = bytes.count
+        let instructionSet = instructionSet
+        run(bytes, isFinal: isFinal, decided: decided, coveredEnd: 0, raisedKind: nil) { pass, triggers in
+            if let covered { pass.resume(behind: covered, &findings) }
+            let looseFrom = max(0, bytes.count - (looseTail ?? (isFinal ? 0 : 64)))
+            Self.look(
+                max(0, decided - Limits.triggerLead)..<bytes.count, looseFrom: looseFrom < bytes.count ? looseFrom : .max, instructionSet,
+                &pass, triggers, &findings)
+            if !isFinal { hold = min(pass.hold, pass.trailingTokenStart()) }
+        }
+        return hold
+    }
+
+    /// Makes a pass over `bytes` with this scanner's memory; its triggers are written where the second argument says.
+    @inline(__always)
+    private mutating func run(
+        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int, coveredEnd: Int, raisedKind: EntityKind?,
+        _ body: (inout Pass, UnsafeMutablePointer<agentshield_trigger>) -> Void
+    ) {
+        guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return }
+        triggers.withUnsafeMutableBufferPointer { triggers in
             contextWords.withUnsafeMutableBufferPointer { words in
                 withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberPhrase.scratchSize) { scratch in
                     guard let triggers = triggers.baseAddress, let words = words.baseAddress, let scratch = scratch.baseAddress else {
-                        return 0
+                        return
                     }
                     var context = ContextView(words)
-                    return withUnsafeMutablePointer(to: &context) { context in
+                    withUnsafeMutablePointer(to: &context) { context in
+                        var text = Text(base, count: bytes.count, context: context)
+                        text.coveredEnd = coveredEnd
+                        text.raisedKind = raisedKind
                         var pass = Pass(
-                            text: Text(base, count: bytes.count, context: context), isFinal: isFinal, kinds: kinds,
-                            minimumScore: minimumScore, literalNames: literalNames, decided: decided, scratch: scratch)
-                        if let covered { pass.resume(behind: covered, &findings) }
-                        for from in stride(from: 0, to: bytes.count, by: Int(AGENTSHIELD_TILE)) {
-                            let to = min(from + Int(AGENTSHIELD_TILE), bytes.count)
-                            let count = agentshield_find_triggers(
-                                instructionSet.set, base, bytes.count, from, to, looseFrom < bytes.count ? looseFrom : Int.max, triggers)
-                            for index in 0..<count {
-                                pass.look(at: from + Int(triggers[index].position), rules: UInt32(triggers[index].rules), &findings)
-                            }
-                        }
-                        return isFinal ? bytes.count : min(pass.hold, pass.trailingTokenStart())
+                            text: text, isFinal: isFinal, kinds: kinds, minimumScore: minimumScore, literalNames: literalNames,
+                            decided: decided, scratch: scratch)
+                        body(&pass, triggers)
                     }
                 }
             }
+        }
+    }
+
+    /// Shows the pass what the prefilter finds in a range of its text.
+    private static func look(
+        _ range: Range<Int>, looseFrom: Int, _ instructionSet: InstructionSet, _ pass: inout Pass,
+        _ triggers: UnsafeMutablePointer<agentshield_trigger>, _ findings: inout [Finding]
+    ) {
+        var from = range.lowerBound
+        while from < range.upperBound {
+            let to = min(from + Int(AGENTSHIELD_TILE), range.upperBound)
+            let count = agentshield_find_triggers(
+                instructionSet.set, pass.text.base, pass.text.count, from, to, looseFrom, triggers)
+            for index in 0..<count {
+                pass.look(at: from + Int(triggers[index].position), rules: UInt32(triggers[index].rules), &findings)
+            }
+            from = to
         }
     }
 }

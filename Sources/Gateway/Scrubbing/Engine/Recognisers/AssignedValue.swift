@@ -42,52 +42,69 @@ extension Assignment {
             count(text)
         }
 
+        /// At most ``Limits/assignedValue`` bytes: a quoted value ends at its quote, a line end or an escape of the quote, a bare one at a stop.
         private static func end(_ text: inout Text, from start: Int, quote: UInt8?) -> Int {
+            let limit = min(start + Limits.assignedValue, text.count)
             var index = start
-            while index - start < 256 {
-                let byte = text.byte(index)
-                if let quote {
+            if let quote {
+                while index < limit {
+                    let byte = text.base[index]
                     if byte == quote || byte == UInt8(ascii: "\n") || byte == 0 { break }
                     if byte == UInt8(ascii: "\\"), text.byte(index + 1) == quote { break }
-                } else if byte <= 0x20 || isStop(byte) {
-                    break
+                    index &+= 1
                 }
-                index += 1
+            } else {
+                let (low, high) = stops
+                while index < limit {
+                    let byte = text.base[index]
+                    if byte < 128, (byte < 64 ? low : high) &>> UInt64(byte & 63) & 1 != 0 { break }
+                    index &+= 1
+                }
             }
+            if index >= text.count, index < start + Limits.assignedValue { text.reachedEnd = true }
             guard quote == nil else { return index }
             while index > start, text.base[index - 1] == UInt8(ascii: ".") || text.base[index - 1] == UInt8(ascii: ":") { index -= 1 }
             return index
         }
 
-        private static func isStop(_ byte: UInt8) -> Bool {
-            switch byte {
-            case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"),
-                UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["), UInt8(ascii: "]"),
-                UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "\\"):
-                return true
-            default: return false
-            }
-        }
+        /// Control characters, the space, and signs that enclose or separate values: a bit for each byte below 64, and below 128.
+        private static let stops: (UInt64, UInt64) = {
+            var words: (UInt64, UInt64) = (0x1_FFFF_FFFF, 0)
+            for byte in ",;&\"'<>()".utf8 { words.0 |= 1 << UInt64(byte) }
+            for byte in "`[]{}\\".utf8 { words.1 |= 1 << UInt64(byte - 64) }
+            return words
+        }()
 
+        /// Counts what there is of each class; not in a value that is too long to be one.
         private mutating func count(_ text: Text) {
-            var seen = SIMD4<UInt64>()
+            guard range.count < Limits.assignedValue else { return }
+            var (lower, upper, digits, spaces) = (0, 0, 0, 0)
+            // A bit for each byte below 64, below 128, and so on.
+            var (first, second, third, fourth): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+            var previous: UInt8 = 0
             for index in range {
                 let byte = text.base[index]
-                seen[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
-                if byte.isDigit {
-                    digits += 1
-                } else if byte &- 0x61 < 26 {
-                    lower += 1
-                } else if byte &- 0x41 < 26 {
-                    upper += 1
+                lower &+= byte &- 0x61 < 26 ? 1 : 0
+                upper &+= byte &- 0x41 < 26 ? 1 : 0
+                digits &+= byte.isDigit ? 1 : 0
+                spaces &+= byte == UInt8(ascii: " ") ? 1 : 0
+                let bit = 1 &<< UInt64(byte & 63)
+                if byte < 64 {
+                    first |= bit
+                } else if byte < 128 {
+                    second |= bit
+                } else if byte < 192 {
+                    third |= bit
                 } else {
-                    signs += 1
-                    isSpaced = isSpaced || byte == UInt8(ascii: " ")
-                    // A mask, perhaps our own.
-                    if byte == UInt8(ascii: "*"), index + 1 < range.upperBound, text.base[index + 1] == byte { isMasked = true }
+                    fourth |= bit
                 }
+                // A mask, perhaps our own.
+                if byte == UInt8(ascii: "*"), previous == byte { isMasked = true }
+                previous = byte
             }
-            distinct = (0..<4).reduce(0) { $0 + seen[$1].nonzeroBitCount }
+            (self.lower, self.upper, self.digits, isSpaced) = (lower, upper, digits, spaces > 0)
+            signs = range.count - lower - upper - digits
+            distinct = first.nonzeroBitCount + second.nonzeroBitCount + third.nonzeroBitCount + fourth.nonzeroBitCount
         }
 
         /// `String = "…"`: this value is a type, and the next one is the value.
@@ -146,7 +163,7 @@ extension Assignment {
 
         /// Not a reference to a value elsewhere (`$VAR`, `%s`, `{{…}}`), a mask, a placeholder (`<…>`, `your-key`), a path or a URL.
         private func isLiteral(_ text: Text) -> Bool {
-            guard !range.isEmpty, range.count < 256, !isMasked, distinct > 1 else { return false }
+            guard !range.isEmpty, range.count < Limits.assignedValue, !isMasked, distinct > 1 else { return false }
             let first = text.base[range.lowerBound]
             let second = range.count > 1 ? text.base[range.lowerBound + 1] : 0
             switch first {
