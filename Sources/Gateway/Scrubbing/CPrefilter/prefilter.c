@@ -44,7 +44,7 @@ static int ends_name(const uint8_t *bytes, size_t end) {
     case END('p', 's', 'w'): case END('r', 'd', 's'): case END('n', 'i', 'a'): case END('e', 'n', 'a'): case END('n', 'h', 'a'):
     case END('o', 'r', 't'): case END('i', 'o', 'n'): case END('e', 'd', 's'): case END('c', 'o', 'd'): case END('e', 't', 's'):
     case END('e', 'n', 's'): case END('e', 'y', 's'): case END('s', 'i', 'g'): case END('p', 'a', 't'):
-    case END('b', 'p', 'w'): case END('u', 's', 'e'):
+    case END('s', 's', 'e'): case END('o', 'd', 'e'):
         return 1;
     default:
         return 0;

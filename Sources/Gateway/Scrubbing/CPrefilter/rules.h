@@ -90,6 +90,13 @@ INLINE uint64_t code_rule(view block, uint64_t starts) {
     }
     uint64_t third = starts & ahead(separator, 2) & ahead(separator, 6);
     if (third != 0) code |= third & ahead(separator, 10) & ahead(separator, 15) & ahead(WIDE(digit), 17);
+    // Fourteen letters and digits that end in two digits: the same without separators.
+    wide alnum = WIDE(digit) | WIDE(letter);
+    uint64_t ends = starts & ahead(WIDE(digit), 12) & ahead(WIDE(digit), 13) & ~ahead(alnum, 14);
+    if (ends != 0) {
+        wide seven = run7(alnum);
+        code |= ends & seven & ahead(seven, 7);
+    }
     uint64_t capitals = possible & run2(upper);
     if (capitals != 0) code |= capitals & run6(upper) & ahead(run2(upper | WIDE(digit)), 6);
     return code;

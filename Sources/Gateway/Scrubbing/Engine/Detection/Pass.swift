@@ -91,6 +91,10 @@ struct Pass {
         lookAtWideCode(position, &findings)
         let phrase = NumberPhrase(&text, at: position, scratch: scratch)
         noteReach(position)
+        if phrase.isCutOff, phrase.groupCount == 1, kinds.contains(.cnpj) {
+            let finding = IdentityCode.matchCNPJ(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
         guard phrase.digitCount >= 7 || phrase.groupCount >= 3 else { return }
         if kinds.contains(.card), let finding = Card.match(phrase, text) { keep(finding, start: position, &findings) }
         if kinds.contains(.dni) {
@@ -108,6 +112,30 @@ struct Pass {
             let shape = phrase.shape(groups: groups)
             guard shape != 0 else { return }
             NationalNumber.match(phrase, groups: groups, shape: shape, text, kinds) { keep($0, start: position, &findings) }
+        }
+    }
+
+    /// An opt-in kind is looked for, which the prefilter knows nothing of.
+    var looksAtWords: Bool { kinds.contains(.person) || kinds.contains(.address) }
+
+    /// Looks for names and addresses at each word that starts in `word..<end`, with a capital or a digit or as kinds of streets do.
+    mutating func lookAtWords(_ word: inout Int, upTo end: Int, _ findings: inout [Finding]) {
+        while word < end {
+            let position = word
+            word += 1
+            let byte = text.base[position]
+            guard position >= decided, byte.isAlphanumeric || byte == 0xC3, !text.before(position).isWordByte,
+                text.before(position) & 0x80 == 0
+            else { continue }
+            let isCapital = byte &- 0x41 < 26 || byte == 0xC3
+            if kinds.contains(.person), isCapital {
+                let finding = PersonName.match(&text, at: position)
+                keep(finding, start: position, &findings)
+            }
+            if kinds.contains(.address), byte != 0xC3 {
+                let finding = StreetAddress.match(&text, at: position)
+                keep(finding, start: position, &findings)
+            }
         }
     }
 

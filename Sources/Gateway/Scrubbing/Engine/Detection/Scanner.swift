@@ -14,7 +14,7 @@ public struct Scanner: Sendable {
     /// A scanner for `kinds` that leaves out findings below `minimumScore` (0 to 1). An instruction set that this machine does not have is
     /// replaced by the portable one.
     public init(
-        kinds: EntityKindSet = EntityKindSet(EntityKind.builtIn), minimumScore: Float = 0.5, instructionSet: InstructionSet = .best
+        kinds: EntityKindSet = EntityKindSet(EntityKind.standard), minimumScore: Float = 0.5, instructionSet: InstructionSet = .best
     ) {
         self.init(kinds: kinds, minimumScore: minimumScore, literalNames: [], instructionSet: instructionSet)
     }
@@ -118,9 +118,13 @@ public struct Scanner: Sendable {
             let to = min(from + Int(AGENTSHIELD_TILE), range.upperBound)
             let count = agentshield_find_triggers(
                 instructionSet.set, pass.text.base, pass.text.count, from, to, looseFrom, triggers)
+            var word = from
             for index in 0..<count {
-                pass.look(at: from + Int(triggers[index].position), rules: UInt32(triggers[index].rules), &findings)
+                let position = from + Int(triggers[index].position)
+                if pass.looksAtWords { pass.lookAtWords(&word, upTo: position, &findings) }
+                pass.look(at: position, rules: UInt32(triggers[index].rules), &findings)
             }
+            if pass.looksAtWords { pass.lookAtWords(&word, upTo: to, &findings) }
             from = to
         }
     }

@@ -32,7 +32,7 @@ public struct ScrubPolicy: Sendable {
 
     public init() {
         actions = [ScrubAction](repeating: .ignore, count: EntityKind.tableSize)
-        for kind in EntityKind.builtIn { actions[Int(kind.rawValue)] = kind.isSecret ? .redact : .placeholder }
+        for kind in EntityKind.builtIn { actions[Int(kind.rawValue)] = kind.isOptIn ? .ignore : kind.isSecret ? .redact : .placeholder }
         actions[Int(EntityKind.literal.rawValue)] = .placeholder
     }
 

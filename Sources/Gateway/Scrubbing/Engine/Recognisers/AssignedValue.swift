@@ -18,7 +18,9 @@ extension Assignment {
         /// Skips the rest of the operator, white space and a quote; then takes everything up to the quote, or to the end of the word.
         ///
         /// `inElement`: everything up to a `<`.
-        init(_ text: inout Text, from start: Int, inElement: Bool = false) {
+        ///
+        /// `inPhrase`: up to white space or a quote, since a sentence has no separators of fields.
+        init(_ text: inout Text, from start: Int, inElement: Bool = false, inPhrase: Bool = false) {
             self.start = start
             var index = start
             for _ in 0..<4 {
@@ -38,12 +40,12 @@ extension Assignment {
             let quote = text.byte(index)
             isQuoted = quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") || quote == UInt8(ascii: "`")
             if isQuoted { index += 1 }
-            range = index..<Self.end(&text, from: index, quote: isQuoted ? quote : nil)
+            range = index..<Self.end(&text, from: index, quote: isQuoted ? quote : nil, inPhrase: inPhrase)
             count(text)
         }
 
         /// At most ``Limits/assignedValue`` bytes: a quoted value ends at its quote, a line end or an escape of the quote, a bare one at a stop.
-        private static func end(_ text: inout Text, from start: Int, quote: UInt8?) -> Int {
+        private static func end(_ text: inout Text, from start: Int, quote: UInt8?, inPhrase: Bool = false) -> Int {
             let limit = min(start + Limits.assignedValue, text.count)
             var index = start
             if let quote {
@@ -57,14 +59,22 @@ extension Assignment {
                 let (low, high) = stops
                 while index < limit {
                     let byte = text.base[index]
-                    if byte < 128, (byte < 64 ? low : high) &>> UInt64(byte & 63) & 1 != 0 { break }
+                    if byte < 128, (byte < 64 ? low : high) &>> UInt64(byte & 63) & 1 != 0 {
+                        // `Tr0ub4dor&3` in a sentence.
+                        guard inPhrase, byte == UInt8(ascii: "&"), text.byte(index + 1).isAlphanumeric else { break }
+                    }
                     index &+= 1
                 }
             }
             if index >= text.count, index < start + Limits.assignedValue { text.reachedEnd = true }
             guard quote == nil else { return index }
-            while index > start, text.base[index - 1] == UInt8(ascii: ".") || text.base[index - 1] == UInt8(ascii: ":") { index -= 1 }
+            while index > start, isTrailing(text.base[index - 1], inPhrase: inPhrase) { index -= 1 }
             return index
+        }
+
+        /// A sentence's or a clause's end, no part of a value.
+        private static func isTrailing(_ byte: UInt8, inPhrase: Bool) -> Bool {
+            byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") || inPhrase && byte == UInt8(ascii: "?")
         }
 
         /// Control characters, the space, and signs that enclose or separate values: a bit for each byte below 64, and below 128.
@@ -139,8 +149,8 @@ extension Assignment {
         }
 
         /// In a connection string, or beside the name of a user, any word is a password.
-        func isPlain(_ text: Text) -> Bool {
-            isLiteral(text) && !isSpaced && range.count >= 4 && lower + upper + digits > 2 && !isEmptyWord(text)
+        func isPlain(_ text: Text, isField: Bool = false) -> Bool {
+            isLiteral(text) && !isSpaced && range.count >= 4 && lower + upper + digits > 2 && (isField || !isEmptyWord(text))
         }
 
         /// Behind `password is` or only `password`: what no sentence goes on with.

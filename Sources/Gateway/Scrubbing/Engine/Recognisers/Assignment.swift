@@ -21,7 +21,7 @@ enum Assignment {
         guard let end = wordEnd(&text, at: position), text.byte(end) == UInt8(ascii: " ") else { return (position + 1, nil) }
         guard let name = CredentialName.match(text, before: end), name.strength == .password else { return (position + 1, nil) }
         let verb = verbEnd(&text, from: end + 1)
-        let value = Value(&text, from: verb ?? end + 1)
+        let value = Value(&text, from: verb ?? end + 1, inPhrase: true)
         guard value.isPhrased(text, hasVerb: verb != nil) else { return (end, nil) }
         return (end, Finding(kind: .password, range: value.range, score: verb != nil ? 0.7 : 0.6, raisedByContext: true))
     }
@@ -50,7 +50,7 @@ enum Assignment {
             let next = text.byte(value.end)
             if next == UInt8(ascii: "(") || next == UInt8(ascii: "[") { return nil }
         }
-        if isField(text, name.start) ? value.isPlain(text) : value.isSecretive(text, strength: name.strength) {
+        if isField(text, name.start) ? value.isPlain(text, isField: true) : value.isSecretive(text, strength: name.strength) {
             return Finding(kind: .password, range: value.range, score: value.isQuoted ? 0.8 : 0.7)
         }
         // The name of a user stands before: `login: ana, password: root`.

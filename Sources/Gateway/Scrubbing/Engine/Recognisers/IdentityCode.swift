@@ -19,6 +19,7 @@ enum IdentityCode {
                 add(.passport, range, 0.3, 0.85, .passport)
             }
             if word.count == 8, word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
+        case 10 where word.matches("LLLLLDDDDL") && !word.isPAN: add(.pan, range, 0.3, 0.6, .pan)
         case 10: if word.isPAN { add(.pan, range, word.isUppercase ? 0.6 : 0.3, 0.95, .pan) }
         case 11: if word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
         case 12, 13: if word.isRFC { add(.rfc, range, word.isUppercase ? 0.6 : 0.5, 0.95, .rfc) }
