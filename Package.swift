@@ -115,6 +115,10 @@ let support: [Target] = [
     .target(name: "SeededRandomness", path: "Tests/Support/SeededRandomness", swiftSettings: settings),
     .executableTarget(
         name: "ScrubFindings", dependencies: ["Scrubbing"], path: "Tests/Support/ScrubFindings", swiftSettings: settings),
+    .executableTarget(
+        name: "ScrubBench", dependencies: ["Scrubbing", "EngineProbe", argumentParser], path: "Tests/Support/ScrubBench",
+        swiftSettings: settings),
+    .target(name: "EngineProbe", path: "Tests/Support/EngineProbe"),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     .executableTarget(
@@ -175,6 +179,7 @@ let package = Package(
         .executable(name: "agentshield", targets: ["AgentShieldGateway"]),
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
+        .executable(name: "scrub-bench", targets: ["ScrubBench"]),
         .executable(name: "agentshield-demo", targets: ["Demo"]),
         .executable(name: "scrub-findings", targets: ["ScrubFindings"]),
     ],
