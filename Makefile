@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-clients bench bench-tls fuzz fuzz-smoke image format lint clean bench-scrub
+.PHONY: help run demo build test test-clients bench bench-tls fuzz fuzz-smoke image format lint clean bench-scrub ground-truth
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -42,6 +42,10 @@ bench-scrub: ## measure the scrubbing engine beside ripgrep and Python, on one t
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product scrub-bench
 	.build/release/scrub-bench run
+
+ground-truth: ## measure what scrubbing finds and misses, against other people's generators and this machine's files
+	@Scripts/install-dependencies --test
+	@Scripts/ground-truth
 
 fuzz: ## search for crashing inputs, TIME seconds a target (600)
 	@Scripts/install-dependencies

@@ -1,8 +1,8 @@
 // Prints the findings in standard input, one JSON object a line: {"start":4,"end":19,"kind":"EMAIL","score":0.95}, in bytes.
 //
-// usage: scrub-findings [--minimum-score SCORE]
+// usage: scrub-findings [--opt-in]
 //
-// For Scripts/ground-truth. Every kind is looked for, the opt-in ones too.
+// For Scripts/ground-truth. Every kind is looked for, with --opt-in the opt-in ones too.
 import Scrubbing
 
 #if canImport(Glibc)
@@ -11,10 +11,7 @@ import Glibc
 import Darwin
 #endif
 
-var minimumScore: Float = 0.5
-if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "--minimum-score", let score = Float(CommandLine.arguments[2]) {
-    minimumScore = score
-}
+let kinds = CommandLine.arguments.contains("--opt-in") ? EntityKind.builtIn : EntityKind.standard
 
 var text: [UInt8] = []
 var chunk = [UInt8](repeating: 0, count: 1 << 16)
@@ -24,7 +21,7 @@ while true {
     text += chunk[..<count]
 }
 
-var scanner = Scanner(kinds: EntityKindSet(EntityKind.builtIn), minimumScore: minimumScore)
+var scanner = Scanner(kinds: EntityKindSet(kinds))
 var findings: [Finding] = []
 text.withUnsafeBytes { scanner.scan($0, into: &findings) }
 var output = ""

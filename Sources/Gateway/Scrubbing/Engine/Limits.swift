@@ -6,6 +6,8 @@ enum Limits {
     static let triggerLead = 16
     /// How far to the left of a value a context word counts.
     static let contextWindow = 64
+    /// How far behind a value that a context word raised its neighbour of the same kind may stand.
+    static let neighbourGap = 16
     /// The longest local part of an e-mail address (RFC 5321, 4.5.3.1.1).
     static let emailLocalPart = 64
     /// The longest `user:password` in a URL.

@@ -65,7 +65,7 @@ extension Finding {
     ) -> Finding {
         let isNeighbour =
             text.raisedKind == kind && range.lowerBound >= text.coveredEnd
-            && range.lowerBound - text.coveredEnd <= Limits.contextWindow
+            && range.lowerBound - text.coveredEnd <= Limits.neighbourGap
         let isRaised = isNeighbour || words.precede(range.lowerBound, in: text)
         return Finding(kind: kind, range: range, score: isRaised ? raised : weak, raisedByContext: isRaised)
     }

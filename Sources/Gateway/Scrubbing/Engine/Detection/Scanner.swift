@@ -8,18 +8,31 @@ public struct Scanner: Sendable {
     /// Names whose placeholders are looked for in the text; empty in a scanner that was made for findings alone.
     private let literalNames: LiteralNames
     private let instructionSet: InstructionSet
+    /// Scans the ``FoldedText`` in place of the text.
+    private let foldsLookalikes: Bool
+    private var reading = FoldedText()
     private var triggers: [agentshield_trigger]
     private var contextWords: [ContextView.Word]
 
     /// A scanner for `kinds` that leaves out findings below `minimumScore` (0 to 1). An instruction set that this machine does not have is
     /// replaced by the portable one.
+    ///
+    /// `foldsLookalikes`: sees through tricks with Unicode. Signs without a width are passed over, and full-width letters, digits of other
+    /// scripts, special spaces and hyphens, and Cyrillic and Greek letters that look like Latin ones count as the ASCII ones. Ranges are
+    /// those of the bytes as they are. It costs memory as large as the text, once, where something folds.
     public init(
-        kinds: EntityKindSet = EntityKindSet(EntityKind.standard), minimumScore: Float = 0.5, instructionSet: InstructionSet = .best
+        kinds: EntityKindSet = EntityKindSet(EntityKind.standard), minimumScore: Float = 0.5, foldsLookalikes: Bool = false,
+        instructionSet: InstructionSet = .best
     ) {
-        self.init(kinds: kinds, minimumScore: minimumScore, literalNames: [], instructionSet: instructionSet)
+        self.init(
+            kinds: kinds, minimumScore: minimumScore, literalNames: [], foldsLookalikes: foldsLookalikes, instructionSet: instructionSet)
     }
 
-    init(kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], instructionSet: InstructionSet = .best) {
+    init(
+        kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], foldsLookalikes: Bool = false,
+        instructionSet: InstructionSet = .best
+    ) {
+        self.foldsLookalikes = foldsLookalikes
         self.kinds = kinds
         self.minimumScore = minimumScore
         self.literalNames = LiteralNames(literalNames)
@@ -40,6 +53,11 @@ public struct Scanner: Sendable {
     public mutating func scanSlice(
         _ bytes: UnsafeRawBufferPointer, _ progress: inout ScanProgress, into findings: inout [Finding]
     ) -> Bool {
+        if foldsLookalikes {
+            // A reading is made whole.
+            scan(bytes, into: &findings)
+            return true
+        }
         if progress.scanned == 0 { findings.removeAll(keepingCapacity: true) }
         let end = min(progress.scanned + ScanProgress.slice, bytes.count)
         let instructionSet = instructionSet
@@ -66,6 +84,39 @@ public struct Scanner: Sendable {
     mutating func collect(
         _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int = 0, covered: Finding? = nil, looseTail: Int? = nil,
         into findings: inout [Finding]
+    ) -> Int {
+        guard foldsLookalikes else {
+            return collectPlain(bytes, isFinal: isFinal, decided: decided, covered: covered, looseTail: looseTail, into: &findings)
+        }
+        let end = isFinal ? bytes.count : FoldedText.wholeEnd(bytes)
+        let text = UnsafeRawBufferPointer(rebasing: bytes[..<end])
+        guard reading.read(text) else {
+            return collectPlain(text, isFinal: isFinal, decided: decided, covered: covered, looseTail: looseTail, into: &findings)
+        }
+        var reading = FoldedText()
+        swap(&reading, &self.reading)
+        let first = findings.count
+        let folded = covered.map {
+            Finding(
+                kind: $0.kind, range: reading.index(of: $0.range.lowerBound)..<reading.index(of: $0.range.upperBound), score: $0.score,
+                raisedByContext: $0.raisedByContext)
+        }
+        let hold = reading.bytes.withUnsafeBytes {
+            collectPlain(
+                $0, isFinal: isFinal, decided: reading.index(of: decided), covered: folded, looseTail: looseTail, into: &findings)
+        }
+        for index in first..<findings.count { findings[index].range = reading.original(findings[index].range, text) }
+        swap(&reading, &self.reading)
+        return self.reading.original(hold, end: end)
+    }
+
+    /// How much text before what is undecided a stream must keep.
+    var lookBehind: Int {
+        foldsLookalikes ? FoldedText.longestScalar * Limits.lookBehind : Limits.lookBehind
+    }
+
+    private mutating func collectPlain(
+        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int, covered: Finding?, looseTail: Int?, into findings: inout [Finding]
     ) -> Int {
         var hold = bytes.count
         let instructionSet = instructionSet

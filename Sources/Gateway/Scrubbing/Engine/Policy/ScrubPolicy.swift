@@ -30,6 +30,9 @@ public struct ScrubPolicy: Sendable {
     /// Findings below this score are left alone. Between 0 and 1.
     public private(set) var minimumScore: Float = 0.5
 
+    /// Sees through tricks with Unicode, as ``Scanner`` says. Off at first.
+    public var foldsLookalikes = false
+
     public init() {
         actions = [ScrubAction](repeating: .ignore, count: EntityKind.tableSize)
         for kind in EntityKind.builtIn { actions[Int(kind.rawValue)] = kind.isOptIn ? .ignore : kind.isSecret ? .redact : .placeholder }
@@ -73,7 +76,7 @@ public struct ScrubPolicy: Sendable {
 
     /// A scanner for texts that come from a provider.
     func answerScanner() -> Scanner {
-        Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: [])
+        Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: [], foldsLookalikes: foldsLookalikes)
     }
 
     private static func isForSecrets(_ action: ScrubAction) -> Bool {

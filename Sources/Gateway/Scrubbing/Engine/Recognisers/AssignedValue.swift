@@ -88,10 +88,9 @@ extension Assignment {
         /// Counts what there is of each class; not in a value that is too long to be one.
         private mutating func count(_ text: Text) {
             guard range.count < Limits.assignedValue else { return }
-            var (lower, upper, digits, spaces) = (0, 0, 0, 0)
+            var (lower, upper, digits, spaces, stars) = (0, 0, 0, 0, 0)
             // A bit for each byte below 64, below 128, and so on.
             var (first, second, third, fourth): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-            var previous: UInt8 = 0
             for index in range {
                 let byte = text.base[index]
                 lower &+= byte &- 0x61 < 26 ? 1 : 0
@@ -108,10 +107,10 @@ extension Assignment {
                 } else {
                     fourth |= bit
                 }
-                // A mask, perhaps our own.
-                if byte == UInt8(ascii: "*"), previous == byte { isMasked = true }
-                previous = byte
+                stars &+= byte == UInt8(ascii: "*") ? 1 : 0
             }
+            // A mask, perhaps our own.
+            isMasked = stars > 2 || stars == 2 && text.base[range.lowerBound] == UInt8(ascii: "*")
             (self.lower, self.upper, self.digits, isSpaced) = (lower, upper, digits, spaces > 0)
             signs = range.count - lower - upper - digits
             distinct = first.nonzeroBitCount + second.nonzeroBitCount + third.nonzeroBitCount + fourth.nonzeroBitCount
@@ -141,10 +140,10 @@ extension Assignment {
                 if digits == 0, upper == 0 || !isQuoted, isPath(text) { return false }
                 return digits > 0 || signs > 0 || isQuoted && distinct >= 6
             case .key, .authorization:
-                guard range.count >= 12, distinct >= 8, digits > 0, lower + upper > 1 else { return false }
+                guard !isAssignment(text), range.count >= 12, distinct >= 8, digits > 0, lower + upper > 1 else { return false }
                 return digits > 1 && !isPath(text) || lower > 0 && upper > 0 && !isPath(text)
             case .anyKey:
-                return range.count >= 20 && distinct >= 10 && digits > 2 && lower + upper > 2 && !isPath(text)
+                return !isAssignment(text) && range.count >= 20 && distinct >= 10 && digits > 2 && lower + upper > 2 && !isPath(text)
             }
         }
 
@@ -210,6 +209,11 @@ extension Assignment {
             }
             guard joints > 0, signs == joints, longest < 16 else { return false }
             return digits <= 2 || joints >= 2 && longest < 12 && !isUUID(text)
+        }
+
+        /// `name=value` behind a colon: not this value, but that one.
+        private func isAssignment(_ text: Text) -> Bool {
+            !isQuoted && range.dropLast(2).contains { text.base[$0] == UInt8(ascii: "=") }
         }
 
         private func isUUID(_ text: Text) -> Bool {

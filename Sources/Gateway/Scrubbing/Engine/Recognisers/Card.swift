@@ -12,7 +12,11 @@ enum Card {
                 hasCardShape(phrase, groups: groups),
                 luhn(phrase, count: count)
             {
-                return Finding(kind: .card, range: phrase.start..<phrase.end(ofGroup: groups - 1), score: groups > 1 ? 0.95 : 0.9)
+                // Fifteen digits that start with 1 are more often something else.
+                let isAir = phrase.digit(0) == 1 && groups == 1
+                return .inContext(
+                    .card, phrase.start..<phrase.end(ofGroup: groups - 1), weak: groups > 1 ? 0.95 : isAir ? 0.55 : 0.9,
+                    raised: groups > 1 ? 0.98 : 0.95, words: .card, text)
             }
             groups -= 1
         }
@@ -21,6 +25,7 @@ enum Card {
 
     /// Not the decimals of a number: `0.4111…`. Only one digit is taken for an integer part: more may be the end of another entity.
     private static func isStart(_ text: Text, _ start: Int) -> Bool {
+        if text.before(start) == UInt8(ascii: "+") { return false }
         guard text.before(start) == UInt8(ascii: "."), text.before(start - 1).isDigit else { return true }
         let before = text.before(start - 2)
         return before.isWordByte || before == UInt8(ascii: ".")
@@ -31,7 +36,7 @@ enum Card {
         guard groups > 1 else { return true }
         let separator = phrase.separators[0]
         guard separator != UInt8(ascii: "/"), phrase.hasUniformSeparators(groups: groups) else { return false }
-        return (0..<groups).allSatisfy { phrase.groups[$0] >= 2 }
+        return phrase.groups[0] >= 4 && (1..<groups).allSatisfy { phrase.groups[$0] >= 2 }
     }
 
     private static func luhn(_ phrase: NumberPhrase, count: Int) -> Bool {

@@ -8,7 +8,7 @@ enum IdentityCode {
             guard kinds.contains(kind) else { return }
             keep(.inContext(kind, range, weak: weak, raised: raised, words: words, text))
         }
-        if let end = cifEnd(&text, word) { add(.cif, start..<end, 0.85, 0.95, .cif) }
+        if let end = cifEnd(&text, word) { add(.cif, start..<end, 0.8, 0.95, .cif) }
         if let end = ninoEnd(&text, word) { add(.nino, start..<end, word.isUppercase ? 0.7 : 0.5, 0.95, .nino) }
         let range = start..<start + word.count
         switch word.count {

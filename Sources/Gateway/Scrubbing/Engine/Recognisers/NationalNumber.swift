@@ -32,7 +32,7 @@ enum NationalNumber {
             if number.isAadhaar { add(.aadhaar, 0.3, 0.9, .aadhaar) }
         case 0x282 where phrase.hasUniformSeparators(groups: 3) && number.isNSS, 0x2A where number.isNSS: add(.nss, 0.8, 0.95, .nss)
         case 0x444 where number.isAadhaar && number.isSeparated(by: " ", "-") && groups == phrase.groupCount:
-            add(.aadhaar, 0.6, 0.95, .aadhaar)
+            add(.aadhaar, 0.7, 0.95, .aadhaar)
         case 0xE where number.isCNPJ: add(.cnpj, number.value(8, 4) <= 9 ? 0.6 : 0.3, 0.95, .cnpj)
         case 0x23342 where phrase.hasUniformSeparators(groups: 3) && number.isCNPJ: add(.cnpj, 0.95, 0.95, .cnpj)
         case 0xF where number.isNIR, 0x1222332 where phrase.hasUniformSeparators(groups: 7) && number.isNIR, 0xD2 where number.isNIR:

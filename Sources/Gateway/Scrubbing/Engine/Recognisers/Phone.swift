@@ -17,7 +17,8 @@ enum Phone {
             let score = nationalScore(phrase, groups: groups, count: count)
             if score >= 0.5 { return .inContext(.phone, range, weak: score, raised: 0.9, words: .phone, text) }
             if !isDate(phrase, groups: groups), isPlausible(phrase, groups: groups) {
-                let finding = Finding.inContext(.phone, range, weak: score, raised: 0.8, words: .phone, text)
+                let finding = Finding.inContext(
+                    .phone, range, weak: score, raised: isRare(phrase.shape(groups: groups)) ? 0.6 : 0.8, words: .phone, text)
                 if finding.raisedByContext || groups == 1 { return finding }
             }
         }
@@ -87,6 +88,11 @@ enum Phone {
     /// Area and exchange of the North American plan do not start with 0 or 1.
     private static func isNANP(_ phrase: NumberPhrase, at index: Int) -> Bool {
         phrase.digit(index) > 1 && phrase.digit(index + 3) > 1
+    }
+
+    /// Groupings of other numbers that hardly any telephone number has.
+    private static func isRare(_ shape: UInt64) -> Bool {
+        shape == 0x324 || shape == 0x444 || shape == 0x2333
     }
 
     /// Not a range of years, a date in one group, or a row of small or decimal numbers.

@@ -61,7 +61,7 @@ public struct StreamScrubber: Sendable {
     }
 
     private mutating func process(isFinal: Bool, into output: inout [UInt8]) -> StreamOutcome {
-        let origin = max(0, decided - Limits.lookBehind)
+        let origin = max(0, decided - scanner.lookBehind)
         candidates.removeAll(keepingCapacity: true)
         var hold = buffer.withUnsafeBytes {
             origin
@@ -140,8 +140,8 @@ public struct StreamScrubber: Sendable {
 
     /// Drops decided text that no look-behind reaches.
     private mutating func forget() {
-        guard decided >= 4 * Limits.lookBehind else { return }
-        let dropped = decided - Limits.lookBehind
+        guard decided >= 4 * scanner.lookBehind else { return }
+        let dropped = decided - scanner.lookBehind
         buffer.removeFirst(dropped)
         decided -= dropped
         covered = covered?.moved(by: -dropped)

@@ -1,16 +1,31 @@
 /// Street addresses: a Spanish kind of street, its name and a number; an English number, a name and a kind of street. A rule, not a
 /// model: addresses without the word for a street are not found.
 enum StreetAddress {
-    private static let spanish: [StaticString] = [
-        "c/", "calle", "avda.", "avda", "av.", "avenida", "plaza", "pza.", "plza.", "paseo", "pº", "camino", "carretera", "ctra.", "ronda",
-        "travesía", "rambla",
-        "glorieta", "callejón", "urbanización",
-    ]
-    private static let english: [StaticString] = [
-        "street", "st.", "st", "avenue", "ave.", "ave", "road", "rd.", "rd", "boulevard", "blvd.", "blvd", "lane", "ln.", "ln", "drive",
-        "dr.", "court", "ct.",
-        "square", "sq.", "highway", "hwy", "parkway", "pkwy", "terrace", "trail", "circle", "close", "crescent", "way", "place",
-    ]
+    private static let spanish = words(
+        "c/,calle,avda.,avda,av.,avenida,plaza,pza.,plza.,paseo,pº,camino,carretera,ctra.,ronda,travesía,rambla,glorieta,callejón,urbanización,"
+            + "pasaje,vía,via,alameda,cuesta,cañada,acceso,vial,pasadizo,bulevar,costanilla,c.")
+    /// The commonest of the Postal Service's suffixes (Publication 28), and British ones.
+    private static let english = words(
+        "street,st.,st,avenue,ave.,ave,road,rd.,rd,boulevard,blvd.,blvd,lane,ln.,ln,drive,dr.,court,ct.,square,sq.,highway,hwy,parkway,pkwy,terrace,"
+            + "trail,circle,close,crescent,way,place,alley,annex,arcade,bayou,beach,bend,bluff,bridge,brook,burg,bypass,camp,canyon,cape,causeway,center,"
+            + "cliff,cliffs,club,common,corner,corners,course,cove,creek,crest,crossing,crossroad,curve,dale,dam,divide,estate,estates,expressway,extension,"
+            + "fall,falls,ferry,field,fields,flat,flats,ford,forest,forge,fork,forks,fort,freeway,garden,gardens,gateway,glen,green,grove,harbor,haven,"
+            + "heights,hill,hills,hollow,inlet,island,isle,junction,key,keys,knoll,knolls,lake,lakes,landing,light,loaf,lock,lodge,loop,mall,manor,meadow,"
+            + "meadows,mews,mill,mills,mission,motorway,mount,mountain,neck,orchard,oval,overpass,park,parkways,pass,passage,path,pike,pine,pines,plain,"
+            + "plains,plaza,point,points,port,ports,prairie,radial,ramp,ranch,rapid,rapids,rest,ridge,ridges,river,route,row,run,shoal,shoals,shore,shores,"
+            + "skyway,spring,springs,spur,station,stravenue,stream,summit,throughway,trace,track,trafficway,tunnel,turnpike,underpass,union,unions,"
+            + "valley,valleys,via,viaduct,view,views,village,villages,ville,vista,walk,walks,wall,well,wells")
+
+    /// The words by their first letter.
+    private static func words(_ list: String) -> [[[UInt8]]] {
+        var table = [[[UInt8]]](repeating: [], count: 26)
+        for word in list.split(separator: ",") {
+            let bytes = Array(word.utf8)
+            table[Int(bytes[0] - UInt8(ascii: "a"))].append(bytes)
+        }
+        return table
+    }
+
     /// Short words that a name in small letters may be followed by only in addresses.
     private static let joints: [StaticString] = ["de", "del", "la", "las", "los", "el", "y"]
 
@@ -135,19 +150,23 @@ enum StreetAddress {
         }
     }
 
-    private static func end(ofOne words: [StaticString], _ text: inout Text, at start: Int) -> Int? {
-        for word in words {
+    private static func end(ofOne words: [[[UInt8]]], _ text: inout Text, at start: Int) -> Int? {
+        let first = text.byte(start).lowercased
+        guard first &- UInt8(ascii: "a") < 26 else { return nil }
+        for word in words[Int(first &- UInt8(ascii: "a"))] {
             if let end = wordEnd(word, &text, at: start) { return end }
         }
         return nil
     }
 
     /// The end of `word` at `start`, in any case, as a whole word.
-    private static func wordEnd(_ word: StaticString, _ text: inout Text, at start: Int) -> Int? {
-        for offset in 0..<word.utf8CodeUnitCount where text.byte(start + offset).lowercased != word.utf8Start[offset] { return nil }
-        let end = start + word.utf8CodeUnitCount
-        let last = word.utf8Start[word.utf8CodeUnitCount - 1]
+    private static func wordEnd(_ word: [UInt8], _ text: inout Text, at start: Int) -> Int? {
+        var end = start
+        for expected in word {
+            guard text.byte(end).lowercased == expected else { return nil }
+            end += 1
+        }
         let next = text.byte(end)
-        return last.isLetter && (next.isWordByte || next >= 0xC3) ? nil : end
+        return word[word.count - 1].isLetter && (next.isWordByte || next >= 0xC3) ? nil : end
     }
 }
