@@ -189,6 +189,10 @@ struct Pass {
         while end - position < 16, text.byte(end).isTokenByte { end += 1 }
         noteReach(position)
         guard end - position == 16 else { return }
+        if kinds.contains(.privateKey), text.base[position] == UInt8(ascii: "P"), text.base[position + 1] == UInt8(ascii: "u") {
+            let finding = PrivateKey.matchPuTTY(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
         if kinds.contains(.secret) {
             let finding = Credential.match(&text, at: position)
             keep(finding, start: position, &findings)

@@ -32,13 +32,17 @@ enum Assignment {
         while start > 0, position - start < 64, Value.isTokenSign(text.before(start)) { start -= 1 }
         var end = start
         let before = text.before(end)
-        if before == UInt8(ascii: "\"") || before == UInt8(ascii: "'") { end -= 1 }
+        let isQuoted = before == UInt8(ascii: "\"") || before == UInt8(ascii: "'")
+        if isQuoted { end -= 1 }
         guard text.before(end) == UInt8(ascii: " ") else { return nil }
         end -= 1
+        // `setProperty("API_TOKEN", "…")`
+        let isArgument = isQuoted && text.before(end) == UInt8(ascii: ",")
+        if isArgument { end -= 1 }
         if let verb = verbStart(text, before: end) { end = verb }
         let isScheme = endsWithScheme(text, end)
         let name = isScheme ? CredentialName.Match(start: end, strength: .key) : CredentialName.match(text, before: end)
-        guard let name, name.strength != .anyKey, isScheme || isFreeName(text, name.start) else { return nil }
+        guard let name, name.strength != .anyKey, isScheme || isArgument || isFreeName(text, name.start) else { return nil }
         let value = Value(&text, from: start)
         guard value.isSecretive(text, strength: .key), value.isRandom(text), text.byte(value.end) != UInt8(ascii: "(") else { return nil }
         return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
@@ -52,6 +56,10 @@ enum Assignment {
         }
         if isField(text, name.start) ? value.isPlain(text, isField: true) : value.isSecretive(text, strength: name.strength) {
             return Finding(kind: .password, range: value.range, score: value.isQuoted ? 0.8 : 0.7)
+        }
+        // `password = "letmein"`, `PASSWORD=letmein` at the end of a line.
+        if name.strength == .password, value.isPlain(text), isBareAssignment(&text, value) {
+            return Finding(kind: .password, range: value.range, score: 0.5)
         }
         // The name of a user stands before: `login: ana, password: root`.
         if name.strength == .password, value.isPlain(text), ContextWords.user.precede(name.start, in: text) {
@@ -68,6 +76,19 @@ enum Assignment {
         let token = Value(&text, from: value.end + 1)
         guard token.range.count >= 8, token.isVaried(text) else { return nil }
         return Finding(kind: .password, range: token.range, score: 0.85)
+    }
+
+    /// A word in quotes behind any sign, or right behind `=` up to the end of the line.
+    private static func isBareAssignment(_ text: inout Text, _ value: Value) -> Bool {
+        if value.isQuoted { return value.range.count >= 6 && !isRepeated(text, value) }
+        guard value.range.lowerBound == value.start, text.base[value.start - 1] == UInt8(ascii: "=") else { return false }
+        let next = text.byte(value.end)
+        return value.range.count >= 6 && (next == 0 || next == UInt8(ascii: "\n") || next == UInt8(ascii: "\r"))
+    }
+
+    /// The value has a name of passwords in it: `password: "new_password"`, a label.
+    private static func isRepeated(_ text: Text, _ value: Value) -> Bool {
+        CredentialName.match(text, before: value.end) != nil
     }
 
     /// A field of a connection string or of a URL's query.

@@ -82,16 +82,16 @@ enum Credential {
         return index
     }
 
-    /// `123456789:AA…`: the token behind the colon is 35 bytes and starts with A.
+    /// `123456789:AA…`: the token behind the colon is 34 or 35 bytes and starts with A.
     private static func matchTelegram(_ text: inout Text, at start: Int) -> Finding? {
         guard text.byte(start) == UInt8(ascii: "A") else { return nil }
         var first = start - 1
         while first > 0, start - first < 18, text.base[first - 1].isDigit { first -= 1 }
         let isBot = first >= 3 && (0..<3).allSatisfy { text.base[first - 3 + $0] == ("bot" as StaticString).utf8Start[$0] }
         guard (5...16).contains(start - 1 - first), isBot || !text.before(first).isWordByte,
-            tokenEnd(&text, from: start, limit: 36) == start + 35
+            (34...35).contains(tokenEnd(&text, from: start, limit: 36) - start)
         else { return nil }
-        return Finding(kind: .secret, range: first..<start + 35, score: 0.95)
+        return Finding(kind: .secret, range: first..<tokenEnd(&text, from: start, limit: 36), score: 0.95)
     }
 
     /// `https://hooks.slack.com/services/T…/B…/…` and `https://discord.com/api/webhooks/…/…`: from the scheme to the last part.

@@ -50,12 +50,12 @@ enum CredentialName {
         while stem > 0, last - stem < 12 {
             let byte = text.base[stem - 1]
             if byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") {
-                return isEnding(text, stem..<last) ? stemMatch(text, end: stem - 1) : nil
+                return stemMatch(text, end: stem - 1, behind: stem..<last)
             }
             guard byte.isLetter else { return nil }
             stem -= 1
             if byte &- 0x41 < 26, stem > 0, text.base[stem - 1] &- 0x61 < 26 {
-                return isEnding(text, stem..<last) ? stemMatch(text, end: stem) : nil
+                return stemMatch(text, end: stem, behind: stem..<last)
             }
         }
         return nil
@@ -70,6 +70,12 @@ enum CredentialName {
     private static func isEnding(_ text: Text, _ range: Range<Int>) -> Bool {
         endings.contains { word in word.count == range.count && range.allSatisfy { text.base[$0].lowercased == word[$0 - range.lowerBound] }
         }
+    }
+
+    /// The name that ends at `end`; another word than the usual ones behind it, and only a value that speaks for itself counts.
+    private static func stemMatch(_ text: Text, end: Int, behind word: Range<Int>) -> Match? {
+        guard let match = stemMatch(text, end: end) else { return nil }
+        return isEnding(text, word) ? match : Match(start: match.start, strength: .anyKey)
     }
 
     private static func stemMatch(_ text: Text, end: Int) -> Match? {

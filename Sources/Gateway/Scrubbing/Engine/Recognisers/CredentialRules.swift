@@ -2,7 +2,7 @@
 /// scanners agree on them.
 struct CredentialRule: Sendable {
     enum Alphabet: Sendable {
-        case token, alphanumeric, hex, upper, lower, base64, dotted
+        case token, alphanumeric, hex, upper, lower, base64, dotted, percent
 
         func contains(_ byte: UInt8) -> Bool {
             switch self {
@@ -12,6 +12,7 @@ struct CredentialRule: Sendable {
             case .upper: byte.isDigit || byte &- 0x41 < 26
             case .lower: byte.isDigit || byte &- 0x61 < 26
             case .base64: byte.isAlphanumeric || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
+            case .percent: byte.isAlphanumeric || byte == UInt8(ascii: "%")
             case .dotted: byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "~") || byte == UInt8(ascii: "=")
             }
         }
@@ -175,7 +176,7 @@ struct CredentialRule: Sendable {
         .init("ZXlKaGJHY2lPaUp", 40, .base64),
         .init("sm_aat_", 16, .alphanumeric), .init("sm_pat_", 16, .alphanumeric), .init("sm_sat_", 16, .alphanumeric),
         .init("cal_live_", 32), .init("mmk_", 40),
-        .init("hooks_", 60),
+        .init("hooks_", 60), .init("AAAAAAAAAAAAAAAAAAAAAA", 60, .percent),
     ]
 
     /// `=` and a check sum behind it.
