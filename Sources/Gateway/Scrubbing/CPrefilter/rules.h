@@ -56,7 +56,8 @@ INLINE uint64_t number_rule(view block, uint64_t starts) {
         // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, `1 (`, `1(`
         wide sign = WIDE(sign);
         number |= sign & ahead(two | (sign & ahead(digit, 1)) | (digit & ahead(separator | sign, 1)), 1);
-        number |= starts & ahead(sign | (separator & ahead(sign, 1)), 1);
+        wide opening = sign & ahead(digit, 1);
+        number |= starts & ahead(opening | (separator & ahead(opening, 1)), 1);
     }
     // A year, perhaps the end of a date in words; six digits and a letter, perhaps a French number from Corsica.
     number |= starts & BEFORE(separator) & four & ~ahead(digit | letter, 4);

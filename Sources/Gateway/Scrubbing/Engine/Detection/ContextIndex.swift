@@ -4,7 +4,9 @@
 struct ContextIndex: @unchecked Sendable {
     private struct Entry {
         var offset: UInt16
-        var length: UInt16
+        var length: UInt8
+        /// The third byte, 0 in a word of two.
+        var third: UInt8
         var lists: UInt64
     }
 
@@ -17,6 +19,9 @@ struct ContextIndex: @unchecked Sendable {
     /// Where each bucket starts in `entries`; one more than there are buckets.
     private let starts: UnsafePointer<UInt16>
     private static let buckets = 512
+    /// By byte: 1 for a small letter, 2 for a capital, 3 for what starts a character outside of ASCII (from U+00C0 on), 4 for the rest of
+    /// one, 5 for `>` and `*`, and 0.
+    let classes: UnsafePointer<UInt8>
 
     private init() {
         var lists: [[UInt8]: UInt64] = [:]
@@ -35,14 +40,27 @@ struct ContextIndex: @unchecked Sendable {
             (bytes + offset).initialize(from: word, count: word.count)
             (entries + index).initialize(
                 to: Entry(
-                    offset: UInt16(truncatingIfNeeded: offset), length: UInt16(truncatingIfNeeded: word.count), lists: lists[word] ?? 0))
+                    offset: UInt16(truncatingIfNeeded: offset), length: UInt8(truncatingIfNeeded: word.count),
+                    third: word.count > 2 ? word[2] : 0, lists: lists[word] ?? 0))
             offset += word.count
             starts[Self.bucket(word[0], word[1]) + 1] += 1
         }
         for bucket in 0..<Self.buckets { starts[bucket + 1] += starts[bucket] }
+        let classes = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
+        for byte in 0...255 as ClosedRange<UInt8> {
+            (classes + Int(byte)).initialize(to: Self.byteClass(byte))
+        }
+        self.classes = UnsafePointer(classes)
         self.bytes = UnsafePointer(bytes)
         self.entries = UnsafePointer(entries)
         self.starts = UnsafePointer(starts)
+    }
+
+    private static func byteClass(_ byte: UInt8) -> UInt8 {
+        if byte.isLetter { return byte == byte.lowercased ? 1 : 2 }
+        if byte >= 0xC3 { return 3 }
+        if byte >= 0x80 { return 4 }
+        return byte == UInt8(ascii: ">") || byte == UInt8(ascii: "*") ? 5 : 0
     }
 
     private static func bucket(_ first: UInt8, _ second: UInt8) -> Int {
@@ -56,8 +74,14 @@ struct ContextIndex: @unchecked Sendable {
         let first = text.base[start].lowercased
         let second = Self.folded(text.base[start + 1], behind: text.base[start])
         let bucket = Self.bucket(first, second)
-        for index in Int(starts[bucket])..<Int(starts[bucket + 1]) {
+        let third = start + 2 < text.count ? Self.folded(text.base[start + 2], behind: text.base[start + 1]) : 0
+        var index = Int(starts[bucket])
+        let last = Int(starts[bucket + 1])
+        while index < last {
             let entry = entries[index]
+            index &+= 1
+            // Most words end here; a space in the list stands for other signs too.
+            guard entry.third == third || entry.third <= 0x20 else { continue }
             let end = start + Int(entry.length)
             guard matches(entry, at: start, in: text) else { continue }
             // `phoneNumber` and `phone_number` hold the word `phone`, `phonetic` does not.

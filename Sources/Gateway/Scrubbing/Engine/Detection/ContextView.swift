@@ -43,19 +43,12 @@ struct ContextView {
         }
         let index = index
         var position = lookedTo
-        var before = position > 0 ? text.base[position - 1] : 0
+        var before = position > 0 ? index.classes[Int(text.base[position - 1])] : 0
         while position < start {
-            let byte = text.base[position]
-            if byte.isLetter || byte >= 0xC3 {
-                if Self.startsWord(byte, behind: before) {
-                    let start = position
-                    index.words(at: start, in: text) { note(Word(start: start, end: $0, lists: $1, isWhole: $2)) }
-                }
-            } else if byte == UInt8(ascii: ">") || byte == UInt8(ascii: "*") {
-                if Self.isReplacement(endingAt: position + 1, text) { replacementEnd = position + 1 }
-            }
+            let byte = index.classes[Int(text.base[position])]
+            if Self.stops >> UInt64(before << 3 | byte) & 1 != 0 { stop(at: position, in: text, index) }
             before = byte
-            position += 1
+            position &+= 1
         }
         lookedTo = start
     }
@@ -90,10 +83,17 @@ struct ContextView {
         count += 1
     }
 
-    /// A word starts behind what is no letter, and at a capital behind a small letter (`homePhone`).
-    private static func startsWord(_ byte: UInt8, behind before: UInt8) -> Bool {
-        if before >= 0x80 { return false }
-        return !before.isLetter || byte &- 0x41 < 26 && before &- 0x61 < 26
+    /// The pairs of classes (``ContextIndex/classes``) at which something has to be looked at, a bit for each second class in a byte for
+    /// each first one: a word starts behind what is no letter, and at a capital behind a small letter (`homePhone`); signs always.
+    private static let stops: UInt64 = 0x2E20_2020_242E
+
+    private mutating func stop(at position: Int, in text: Text, _ index: ContextIndex) {
+        let byte = text.base[position]
+        if byte == UInt8(ascii: ">") || byte == UInt8(ascii: "*") {
+            if Self.isReplacement(endingAt: position + 1, text) { replacementEnd = position + 1 }
+        } else {
+            index.words(at: position, in: text) { note(Word(start: position, end: $0, lists: $1, isWhole: $2)) }
+        }
     }
 
     /// A placeholder or a mask ends before `index`: `…L_1>`, `…L>`, `***`.

@@ -28,7 +28,8 @@ enum BirthDate {
         if let start = startOfDate(text, endingWithYearAt: position) {
             return (start, finding(&text, from: start))
         }
-        guard isLoose, text.before(position).isWordByte == false, ContextWords.birth.precede(position, in: text) else {
+        guard isLoose, text.before(position).isWordByte == false, mayStart(text, position), ContextWords.birth.precede(position, in: text)
+        else {
             return (position, nil)
         }
         return (position, finding(&text, from: position))
@@ -131,6 +132,15 @@ enum BirthDate {
     }
 
     /// The name of a month, or its first three or four letters.
+    /// A digit, or letters that are the name of a month as far as they have come.
+    private static func mayStart(_ text: Text, _ position: Int) -> Bool {
+        if text.base[position].isDigit { return true }
+        var end = position
+        while end < text.count, end - position < 11, text.base[end].isLetter { end += 1 }
+        let isOpen = end == text.count
+        return isOpen ? months.contains { isEqual(text, position..<end, $0, length: end - position) } : isMonth(text, position..<end)
+    }
+
     private static func isMonth(_ text: Text, _ range: Range<Int>) -> Bool {
         guard range.count >= 3 else { return false }
         return months.contains { month in

@@ -151,6 +151,7 @@ enum Credential {
     /// 32 hexadecimal digits, `-us` and the number of a data centre.
     private static func matchMailchimp(_ text: inout Text, at start: Int) -> Finding? {
         guard text.byte(start).isHexDigit else { return nil }
+        if start + 32 < text.count, text.base[start + 32] != UInt8(ascii: "-") { return nil }
         var index = start
         while index - start < 33, text.byte(index).isHexDigit { index += 1 }
         guard index - start == 32, text.byte(index) == UInt8(ascii: "-"), text.byte(index + 1) == UInt8(ascii: "u"),
