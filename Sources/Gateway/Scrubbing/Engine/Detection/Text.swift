@@ -10,6 +10,8 @@ struct Text {
     var coveredEnd = 0
     /// The kind of the last finding, if a context word raised it: its context goes on to a neighbour of the same kind.
     var raisedKind: EntityKind?
+    /// Where the last bare value that was assigned was found to have no end.
+    var withoutStops = 0..<0
     /// The context words so far; nil where no recogniser asks for them.
     let context: UnsafeMutablePointer<ContextView>?
 

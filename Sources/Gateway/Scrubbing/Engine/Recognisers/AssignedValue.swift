@@ -57,6 +57,10 @@ extension Assignment {
                 }
             } else {
                 let (low, high) = stops
+                // Of a chain of assignments without a stop, each byte is looked at once.
+                let isKnown = !inPhrase && text.withoutStops.contains(start)
+                if isKnown { index = min(text.withoutStops.upperBound, limit) }
+                defer { if !inPhrase { text.withoutStops = (isKnown ? text.withoutStops.lowerBound : start)..<index } }
                 while index < limit {
                     let byte = text.base[index]
                     if byte < 128, (byte < 64 ? low : high) &>> UInt64(byte & 63) & 1 != 0 {

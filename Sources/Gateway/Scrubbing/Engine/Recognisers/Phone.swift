@@ -1,5 +1,8 @@
 /// Telephone numbers: international ones by themselves, national ones by their grouping, bare ones with a context word.
 enum Phone {
+    /// Nobody writes a national number in more groups.
+    private static let mostGroups = 8
+
     /// The longest number at the start of `phrase`.
     static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
         if phrase.hasParenthesis, !phrase.isClosed { return nil }
@@ -8,7 +11,7 @@ enum Phone {
             return text.before(phrase.start).isWordByte ? nil : matchInternational(phrase)
         }
         guard !phrase.continues(text) else { return nil }
-        for groups in stride(from: phrase.groupCount, to: 0, by: -1) {
+        for groups in stride(from: min(phrase.groupCount, mostGroups), to: 0, by: -1) {
             guard let end = end(of: phrase, groups: groups) else { continue }
             let count = phrase.digitCount(beforeGroup: groups)
             if count < 7 { return nil }
