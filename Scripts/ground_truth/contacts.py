@@ -4,6 +4,8 @@ import hashlib
 import ipaddress
 import string
 
+from stdnum.gb import nhs
+
 from .identifiers import digits, letters
 from .samples import Sample
 
@@ -17,11 +19,11 @@ def email(random, fake):
     user = fake.user_name()
     domain = fake.domain_name()
     if kind == 0:
-        value = f"{user}+{fake.word()}@{domain}"
+        value = f"{user}+{fake.user_name()}@{domain}"
     elif kind == 1:
         value = f"{random.choice(['josé', 'müller', 'ñandu', 'zoë.b'])}@{random.choice(['correo', 'españa', 'bücher'])}.{random.choice(['es', 'de', 'com'])}"
     elif kind == 2:
-        value = f'"{user}.{fake.word()}"@{domain}'
+        value = f'"{user}.{fake.user_name()}"@{domain}'
     elif kind == 3:
         value = f"{user}@xn--{letters(random, 6, string.ascii_lowercase)}.xn--p1ai"
     elif kind == 4:
@@ -51,8 +53,15 @@ def phone(random, fake):
     if kind == "faker":
         return Sample("PHONE", fake.phone_number(), labels, bare=False)
     form = random.choice(PHONES[kind])
-    value = "".join(random.choice("23456789") if c == "2" and form.startswith(("222", "(222", "1-222", "+1")) else random.choice(string.digits) if c == "#" else c for c in form)
+    value = fill(random, form)
+    # One in eleven is a valid health service number too, and nobody can tell which it is.
+    while nhs.is_valid(value):
+        value = fill(random, form)
     return Sample("PHONE", value, labels, bare=kind == "bare")
+
+
+def fill(random, form):
+    return "".join(random.choice("23456789") if c == "2" and form.startswith(("222", "(222", "1-222", "+1")) else random.choice(string.digits) if c == "#" else c for c in form)
 
 
 def machine(random):

@@ -26,6 +26,13 @@ def filler(random, fake, count):
             return text
 
 
+def word(fake):
+    while True:
+        text = fake.word()
+        if not NAMING.search(text):
+            return text
+
+
 def split(template, label=""):
     before, after = template.replace("{label}", label).split("{v}")
     return before, after
@@ -54,7 +61,7 @@ def json_text(random, fake, samples):
     document = Document("json")
     document.add("{\n")
     for sample in samples:
-        document.add(f'  "{fake.word()}": {json.dumps(filler(random, fake, 2), ensure_ascii=False)},\n')
+        document.add(f'  "{word(fake)}": {json.dumps(filler(random, fake, 2), ensure_ascii=False)},\n')
         escaped = json.dumps(sample.value, ensure_ascii=False)[1:-1]
         # The gateway scans decoded strings; only what JSON writes as it is can be told apart here.
         if escaped != sample.value:
@@ -76,12 +83,12 @@ def log(random, fake, samples):
     document = Document("log")
     for sample in samples:
         time = fake.date_time_this_decade().strftime("%Y-%m-%dT%H:%M:%S")
-        document.add(f"{time}.{random.randrange(1000):03}Z {random.choice(['INFO', 'WARN', 'DEBUG', 'ERROR'])} [worker-{random.randrange(16)}] {fake.word()}.{fake.word()}: ")
+        document.add(f"{time}.{random.randrange(1000):03}Z {random.choice(['INFO', 'WARN', 'DEBUG', 'ERROR'])} [worker-{random.randrange(16)}] {word(fake)}.{word(fake)}: ")
         label = re.sub(r"\W+", "_", random.choice(sample.labels).lower()).strip("_")
         if sample.block:
             document.add("got ")
         elif sample.bare and random.random() < 0.4:
-            document.add(f"request from {fake.word()} for ")
+            document.add(f"request from {word(fake)} for ")
         else:
             document.add(f"{label}=")
         document.add_sample(sample)

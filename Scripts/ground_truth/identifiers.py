@@ -207,8 +207,13 @@ def italian(random):
 
 
 def brazilian(random):
-    body = digits(random, 9)
-    value = valid(lambda: body + cpf._calc_check_digits(body), cpf.is_valid)
+
+    def person():
+        body = digits(random, 9)
+        return body + cpf._calc_check_digits(body)
+
+    # A few are valid German tax numbers too: nobody can tell which they are.
+    value = valid(person, lambda number: cpf.is_valid(number) and not idnr.is_valid(number))
     yield Sample("CPF", random.choice([value, cpf.format(value), cpf.format(value)]), ("CPF", "meu CPF", "cadastro"))
     body = digits(random, 8) + "000" + random.choice("123456789")
     value = body + cnpj.calc_check_digits(body)

@@ -137,7 +137,7 @@ extension Assignment {
             guard isLiteral(text), !isSpaced else { return false }
             switch strength {
             case .password:
-                guard range.count >= 6 else { return false }
+                guard range.count >= 6, !isAssignment(text) else { return false }
                 if lower + upper == 0 { return digits == range.count && digits <= 16 && distinct > 1 }
                 let classes = (lower > 0 ? 1 : 0) + (upper > 0 ? 1 : 0) + (digits > 0 ? 1 : 0) + (signs > 0 ? 1 : 0)
                 guard classes >= 2, isQuoted || digits > 0 || signs > 1 else { return false }
@@ -181,14 +181,17 @@ extension Assignment {
             let second = range.count > 1 ? text.base[range.lowerBound + 1] : 0
             switch first {
             case UInt8(ascii: "$"):
-                if !isQuoted || second == UInt8(ascii: "{") || second == UInt8(ascii: "(") { return false }
-                if range.dropFirst().allSatisfy({ text.base[$0].isWordByte }) { return false }
+                if !isQuoted { return false }
+                let isReference = second == UInt8(ascii: "{") || second == UInt8(ascii: "(")
+                if isReference, range.contains(where: { text.base[$0] == second + 2 || text.base[$0] == second + 1 }) { return false }
+                if digits == 0 || upper == 0 || lower == 0, range.dropFirst().allSatisfy({ text.base[$0].isWordByte }) { return false }
             case UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return false
             case UInt8(ascii: "*"): if !isQuoted { return false }
             // A path, or base 64.
             case UInt8(ascii: "/"): if range.count < 32 || digits < 3 || upper < 3 { return false }
             case UInt8(ascii: "%"): if range.count < 8 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") { return false }
-            case UInt8(ascii: "y"), UInt8(ascii: "Y"): if starts(text, with: "your") { return false }
+            case UInt8(ascii: "y"), UInt8(ascii: "Y"):
+                if starts(text, with: "your"), range.count == 4 || !(text.base[range.lowerBound + 4] &- 0x61 < 26) { return false }
             case UInt8(ascii: "."): if second == UInt8(ascii: "/") || second == first { return false }
             case UInt8(ascii: "h"): if starts(text, with: "http") { return false }
             default: break
@@ -217,7 +220,8 @@ extension Assignment {
 
         /// `name=value` behind a colon: not this value, but that one.
         private func isAssignment(_ text: Text) -> Bool {
-            !isQuoted && range.dropLast(2).contains { text.base[$0] == UInt8(ascii: "=") }
+            guard !isQuoted, let sign = range.dropLast(2).first(where: { text.base[$0] == UInt8(ascii: "=") }) else { return false }
+            return (range.lowerBound..<sign).allSatisfy { !text.base[$0].isDigit && (text.base[$0].isTokenByte || text.base[$0] >= 0x80) }
         }
 
         private func isUUID(_ text: Text) -> Bool {

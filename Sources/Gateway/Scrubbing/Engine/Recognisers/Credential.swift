@@ -2,6 +2,7 @@
 enum Credential {
     /// A credential whose first run of 16 or more letters, digits, `_` and `-` starts at `start`.
     static func match(_ text: inout Text, at start: Int) -> Finding? {
+        if text.before(start) == UInt8(ascii: "/"), let finding = matchWebhook(&text, at: start) { return finding }
         for rule in CredentialRule.byFirstByte[Int(text.byte(start))] {
             if let finding = match(rule, &text, at: start) { return finding }
         }
@@ -13,8 +14,6 @@ enum Credential {
             if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) { return finding }
         case UInt8(ascii: ":"):
             if let finding = matchTelegram(&text, at: start) { return finding }
-        case UInt8(ascii: "/"):
-            if let finding = matchWebhook(&text, at: start) { return finding }
         default: break
         }
         return matchDiscord(&text, at: start) ?? matchMailchimp(&text, at: start) ?? matchMaxMind(&text, at: start)

@@ -5,6 +5,7 @@ enum IPAddress {
         guard !before.isWordByte, before != UInt8(ascii: ".") else { return nil }
         var index = start
         var single = 0
+        var network = 0
         for octet in 0..<4 {
             let first = index
             var value = 0
@@ -14,6 +15,7 @@ enum IPAddress {
             }
             guard index > first, value <= 255, index - first == 1 || text.base[first] != UInt8(ascii: "0") else { return nil }
             if index - first == 1 { single += 1 }
+            if octet == 0 { network = value }
             if octet < 3 {
                 guard text.byte(index) == UInt8(ascii: ".") else { return nil }
                 index += 1
@@ -25,8 +27,8 @@ enum IPAddress {
             next != UInt8(ascii: "+"),
             next != UInt8(ascii: "-") || !text.byte(index + 1).isAlphanumeric || startsAddress(&text, at: index + 1)
         else { return nil }
-        // Sections of standards: 27.7.3.3.
-        if single == 3, text.base[start] != UInt8(ascii: "1"), text.base[start] != UInt8(ascii: "8") {
+        // Sections of standards and versions, 27.7.3.3, unless it is a network that people write often.
+        if single == 3, network != 10, network != 127, network != 172, network != 192, network != 8 {
             return .inContext(.ipv4, start..<index, weak: 0.4, raised: 0.7, words: .network, text)
         }
         // Four single digits are more often a version or a section than an address, unless a word says otherwise.

@@ -22,7 +22,7 @@ enum IdentityCode {
         case 10 where word.matches("LLLLLDDDDL") && !word.isPAN: add(.pan, range, 0.3, 0.6, .pan)
         case 10: if word.isPAN { add(.pan, range, word.isUppercase ? 0.6 : 0.3, 0.95, .pan) }
         case 11: if word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
-        case 12, 13: if word.isRFC { add(.rfc, range, word.isUppercase ? 0.6 : 0.5, 0.95, .rfc) }
+        case 12, 13: if word.isRFC { add(.rfc, range, word.isUppercase ? 0.6 : 0.4, 0.95, .rfc) }
         case 14: if kinds.contains(.cnpj), let finding = matchCNPJ(&text, at: start) { keep(finding) }
         case 16: if word.isCodiceFiscale { add(.codiceFiscale, range, 0.95, 0.95, .codiceFiscale) }
         case 18: if word.isCURP { add(.curp, range, 0.95, 0.95, .curp) }

@@ -12,7 +12,7 @@ enum NationalNumber {
         }
         switch shape {
         case 0x324 where number.isSeparated(by: "-", " "):
-            let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.5
+            let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.6
             if number.isSSN { add(.ssn, weak, 0.95, .ssn) } else if number.isITIN { add(.itin, weak, 0.95, .itin) }
         case 0x9:
             if number.isSSN { add(.ssn, 0.2, 0.85, .ssn) } else if number.isITIN { add(.itin, 0.2, 0.85, .itin) }

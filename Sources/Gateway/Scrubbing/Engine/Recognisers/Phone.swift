@@ -117,6 +117,8 @@ enum Phone {
         }
         // 240.41.115.189 is an IPv4 address.
         if groups == 4, dots == 3, largest < 256 { return false }
+        // So are decimals nothing to call.
+        if groups == 2, dots == 1 { return false }
         return small < 2 && (dots == 0 || dots == groups - 1)
     }
 
