@@ -51,7 +51,11 @@ def phone(random, fake):
     kind = random.choice(["bare", "bare", "named", "faker"])
     labels = ("tel", "phone", "teléfono", "móvil", "mobile", "call me at", "WhatsApp", "mi número de teléfono")
     if kind == "faker":
-        return Sample("PHONE", fake.phone_number(), labels, bare=False)
+        value = fake.phone_number()
+        # No country's code starts with 0.
+        while value.startswith("+0"):
+            value = fake.phone_number()
+        return Sample("PHONE", value, labels, bare=False)
     form = random.choice(PHONES[kind])
     value = fill(random, form)
     # One in eleven is a valid health service number too, and nobody can tell which it is.

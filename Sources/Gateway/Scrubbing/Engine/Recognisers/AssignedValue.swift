@@ -114,7 +114,7 @@ extension Assignment {
                 stars &+= byte == UInt8(ascii: "*") ? 1 : 0
             }
             // A mask, perhaps our own.
-            isMasked = stars > 2 || stars == 2 && text.base[range.lowerBound] == UInt8(ascii: "*")
+            isMasked = stars > 1 && (2 * stars >= range.count || text.base[range.lowerBound] == UInt8(ascii: "*"))
             (self.lower, self.upper, self.digits, isSpaced) = (lower, upper, digits, spaces > 0)
             signs = range.count - lower - upper - digits
             distinct = first.nonzeroBitCount + second.nonzeroBitCount + third.nonzeroBitCount + fourth.nonzeroBitCount
