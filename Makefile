@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-clients bench bench-tls fuzz fuzz-smoke image format lint clean bench-scrub ground-truth
+.PHONY: help run demo build test test-clients bench bench-tls bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples

@@ -51,7 +51,7 @@ enum Phone {
         let first = phrase.digit(0)
         let shape = phrase.shape(groups: groups)
         if phrase.hasParenthesis { return parenthesisScore(phrase, shape: shape, count: count) }
-        if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 && phrase.groups[0] > 1 ? 0.6 : 0.3 }
+        if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 && phrase.groups[0] > 1 && phrase.digit(2) != 0 ? 0.6 : 0.3 }
         let uniform = phrase.hasUniformSeparators(groups: groups)
         let isSlashed = groups > 1 && phrase.separators[0] == UInt8(ascii: "/")
         let isDotted = uniform && phrase.separators[0] == UInt8(ascii: ".")
