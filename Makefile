@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-clients bench bench-tls fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test test-clients bench bench-tls bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -38,6 +38,14 @@ bench-tls: ## measure swift-nio-ssl beside a handler over libssl
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product gateway-bench
 	.build/release/gateway-bench tls
+bench-scrub: ## measure the scrubbing engine beside ripgrep and Python, on one thread
+	@Scripts/install-dependencies --bench
+	swift build --configuration release --product scrub-bench
+	.build/release/scrub-bench run
+
+ground-truth: ## measure what scrubbing finds and misses, against other people's generators and this machine's files
+	@Scripts/install-dependencies --test
+	@Scripts/ground-truth
 
 fuzz: ## search for crashing inputs, TIME seconds a target (600)
 	@Scripts/install-dependencies

@@ -113,6 +113,12 @@ let support: [Target] = [
         name: "CLibSSL", path: "Tests/Support/CLibSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .target(name: "SeededRandomness", path: "Tests/Support/SeededRandomness", swiftSettings: settings),
+    .executableTarget(
+        name: "ScrubFindings", dependencies: ["Scrubbing"], path: "Tests/Support/ScrubFindings", swiftSettings: settings),
+    .executableTarget(
+        name: "ScrubBench", dependencies: ["Scrubbing", "EngineProbe", argumentParser], path: "Tests/Support/ScrubBench",
+        swiftSettings: settings),
+    .target(name: "EngineProbe", path: "Tests/Support/EngineProbe"),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     .executableTarget(
@@ -173,7 +179,9 @@ let package = Package(
         .executable(name: "agentshield", targets: ["AgentShieldGateway"]),
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
+        .executable(name: "scrub-bench", targets: ["ScrubBench"]),
         .executable(name: "agentshield-demo", targets: ["Demo"]),
+        .executable(name: "scrub-findings", targets: ["ScrubFindings"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

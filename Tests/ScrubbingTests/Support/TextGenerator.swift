@@ -20,6 +20,22 @@ struct TextGenerator {
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+/=\nabc\n-----END RSA PRIVATE KEY-----", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
         longKey, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "123-45-6789", "943 476 5919",
+        "born on May 12, 1985", "nacido el 12 de mayo de 1985", "DOB: 12-Jan-1980", "12.ABC.345/01DE-35", "2 53 07 2B 073 004 70",
+        "253072A07300443",
+        "001a.2b3c.4d5e", "fe80::1%eth0", "(+41) 22 730 5989", "1 (312) 515-2239 ext. 12", "+1 (425) 882-9090",
+        "my password is Tr0ub4dor&3",
+        "la contraseña es Secreta99", "Authorization: Bearer a8Fk20xPq17Zm4Lw9K", "--token a8Fk20xPq17Zm4LwB9xK01Qz",
+        "<secret>a8Fk20xPq17Zm4Lw</secret>",
+        "abc8Q~a8Fk20xPq17Zm4LwB9xK01Qza8Fk20xPq1", "https://hooks.slack.com/services/T0ABCDEFG/B0ABCDEFG/a8Fk20xPq17Zm4LwB9xK01Qz",
+        "SG.a8Fk20xPq17Zm4LwB9xK01.a8Fk20xPq17Zm4LwB9xK01Qza8Fk20xPq17Zm4LwB9x", "1111111-G", "cnpj 12ABC34501DE35",
+        "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0", "login: snoopy pass: brown", "var authToken: String = \"a8Fk20xPq17Zm4Lw\"",
+    ]
+
+    /// What the opt-in kinds find.
+    static let people = [
+        "me llamo Ana García López", "My name is O'Brien-Smith", "Sra. de la Fuente", "I am John Smith", "Dear Ana,",
+        "C/ Mayor, 12, 3º B, 28001 Madrid",
+        "Calle de Alcalá 45", "101 Main St., Springfield, IL 62704", "3 elm boulevard", "Avda. Ángel nº 7",
     ]
 
     /// Longer than all that a stream keeps behind it.
@@ -32,7 +48,9 @@ struct TextGenerator {
         "sk-learn", "00000000-0000-0000-0000-000000000000", "+34", "(", "1 2 3 4 5 6 7", "ES", "GB82 WEST 1234 5698 7654 33", "X123456",
         "2024-05-06T10:11:12.123Z", "foo@bar.", "foo@@bar.com", "....@x.com", "\"@x.com", "1111-1111-1111", "-----", "eyJ", "x@y.z",
         "-----BEGIN", "-----BEGIN PRIVATE KEY-----", "eyJ-eyJ-", "password:", "password=", "::", "a:b:c:d", "10:11:12", "://", "ABCDEF12",
-        "AB12", "0x",
+        "AB12", "0x", "born on May", "nacido el 12 de", "12 de mayo de 1985", "my password is", "--token", "Bearer", "<password>", "C/",
+        "101 Main", "me llamo",
+        "2001-2003", "1 (", "+1", "Q~",
     ]
 
     static let typedPlaceholders = [
@@ -88,7 +106,7 @@ struct TextGenerator {
     }
 
     private mutating func piece(markup: Bool) -> [UInt8] {
-        let lists = [Self.entities, Self.entities, Self.nearMisses, Self.typedPlaceholders, Self.prose, Self.prose]
+        let lists = [Self.entities, Self.entities, Self.nearMisses, Self.typedPlaceholders, Self.people, Self.prose, Self.prose]
         switch Int.random(in: 0..<10, using: &random) {
         case 0: return noise(count: Int.random(in: 0...12, using: &random))
         case 1, 2: if markup { return Array((Self.markup.randomElement(using: &random) ?? "").utf8) }

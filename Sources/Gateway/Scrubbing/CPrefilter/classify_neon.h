@@ -29,14 +29,17 @@ static inline void classify_neon(const uint8_t *p, masks *m) {
     m->hex = m->digit | FOUR(HEXLETTER);
     m->at = IS('@');
     m->colon = IS(':');
-    m->equals = IS('=');
+    m->equals = IS('=') | IS('>');
     m->underscore = IS('_');
     m->dash = IS('-');
-    m->plus = IS('+');
-    m->parenthesis = IS('(');
-    m->backslash = IS('\\');
-    m->space = IS(' ');
-    m->separator = m->space | m->dash | IS('.') | IS('/');
+    m->sign = IS('+') | IS('(');
+    m->s = IS('s');
+    m->w = IS('w');
+    m->enye = IS(0xB1);
+    m->s = IS('s');
+    m->w = IS('w');
+    m->enye = IS(0xB1);
+    m->separator = IS(' ') | m->dash | IS('.') | IS('/');
 #undef FOUR
 #undef BELOW
 #undef IS

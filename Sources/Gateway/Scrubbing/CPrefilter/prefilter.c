@@ -18,36 +18,33 @@ static void classify_portable(const uint8_t *p, masks *m) {
         switch (b) {
         case '@': m->at |= bit; break;
         case ':': m->colon |= bit; break;
-        case '=': m->equals |= bit; break;
+        case '=': case '>': m->equals |= bit; break;
         case '_': m->underscore |= bit; break;
         case '-': m->dash |= bit, m->separator |= bit; break;
-        case '+': m->plus |= bit; break;
-        case '(': m->parenthesis |= bit; break;
-        case '\\': m->backslash |= bit; break;
-        case ' ': m->space |= bit, m->separator |= bit; break;
-        case '.': case '/': m->separator |= bit; break;
+        case '+': case '(': m->sign |= bit; break;
+        case ' ': case '.': case '/': m->separator |= bit; break;
+        case 's': m->s |= bit; break;
+        case 'w': m->w |= bit; break;
+        case 0xB1: m->enye |= bit; break;
         default: break;
         }
     }
 }
 
-/// The last three letters before an assignment sign (quotes and one space skipped) end the name of a credential: password, passwd, pwd,
-/// pass, secret, token, key, clave, contraseña, credential(s), auth, passphrase, pin.
-static int names_credential(const uint8_t *bytes, size_t position) {
-    size_t i = position;
-    for (int skipped = 0; skipped < 3 && i > 0; skipped++) {
-        uint8_t b = bytes[i - 1];
-        if (b != ' ' && b != '"' && b != '\'' && b != '\\' && b != '`') break;
-        i--;
-    }
-    if (i < 3) return 0;
-    uint32_t end = (uint32_t)(bytes[i - 3] | 0x20) << 16 | (uint32_t)(bytes[i - 2] | 0x20) << 8 | (uint32_t)(bytes[i - 1] | 0x20);
+/// The three letters before `end`, in lower case, are the end of a credential's name: password, passwd, pwd, pass, secret, token, key,
+/// clave, contraseña, credential(s), auth, authorization, passphrase, senha, pin, cookie.
+static int ends_name(const uint8_t *bytes, size_t end) {
+    if (end < 3) return 0;
+    uint32_t last = (uint32_t)(bytes[end - 3] | 0x20) << 16 | (uint32_t)(bytes[end - 2] | 0x20) << 8 | (uint32_t)(bytes[end - 1] | 0x20);
 #define END(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-    switch (end) {
+    switch (last) {
     case END('o', 'r', 'd'): case END('s', 'w', 'd'): case END('p', 'w', 'd'): case END('a', 's', 's'): case END('r', 'e', 't'):
     case END('k', 'e', 'n'): case END('k', 'e', 'y'): case END('a', 'v', 'e'): case END('i', 'a', 'l'): case END('a', 'l', 's'):
     case END('u', 't', 'h'): case END('a', 's', 'e'): case END('p', 'i', 'n'): case END(0xE3, 0xB1, 'a'): case END('s', 'n', 'a'):
-    case END('p', 's', 'w'): case END('r', 'd', 's'): case END('n', 'i', 'a'):
+    case END('p', 's', 'w'): case END('r', 'd', 's'): case END('n', 'i', 'a'): case END('e', 'n', 'a'): case END('n', 'h', 'a'):
+    case END('o', 'r', 't'): case END('i', 'o', 'n'): case END('e', 'd', 's'): case END('c', 'o', 'd'): case END('e', 't', 's'):
+    case END('e', 'n', 's'): case END('e', 'y', 's'): case END('s', 'i', 'g'): case END('p', 'a', 't'):
+    case END('s', 's', 'e'): case END('o', 'd', 'e'):
         return 1;
     default:
         return 0;
@@ -55,24 +52,46 @@ static int names_credential(const uint8_t *bytes, size_t position) {
 #undef END
 }
 
-/// Writes what fired in a block, in the order of positions.
-static size_t collect(
-    const fired *f, const uint8_t *bytes, size_t from, size_t offset, uint64_t wanted, agentshield_trigger *triggers, size_t written) {
-    uint64_t any = (f->at | f->number | f->code | f->token | f->colon | f->dashes | f->assign | f->literal) & wanted;
-    while (any != 0) {
+static int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
+
+/// A credential's name stands before an assignment sign: quotes, a bracket, a space and the first half of an operator (`?=`, `+=`) are
+/// skipped, then digits (`password2`), then, if there is no name yet, one word of up to 12 letters (`password_hash`, `secretValue`).
+static int names_credential(const uint8_t *bytes, size_t position) {
+    size_t i = position;
+    for (int skipped = 0; skipped < 4 && i > 0; skipped++) {
+        uint8_t b = bytes[i - 1];
+        if (b != ' ' && b != '"' && b != '\'' && b != '\\' && b != '`' && b != '?' && b != ']' && b != '.' && b != '+' && b != '|') break;
+        i--;
+    }
+    for (int skipped = 0; skipped < 4 && i > 0 && ((uint8_t)(bytes[i - 1] - '0') < 10 || bytes[i - 1] == '_'); skipped++) i--;
+    if (ends_name(bytes, i)) return 1;
+    for (int letters = 0; letters < 12 && i > 0; letters++) {
+        uint8_t b = bytes[i - 1];
+        if (b == '_' || b == '-' || b == '.') return letters > 0 && ends_name(bytes, i - 1);
+        if (!is_letter(b)) return 0;
+        i--;
+        if ((uint8_t)(b - 'A') < 26 && i > 0 && (uint8_t)(bytes[i - 1] - 'a') < 26) return ends_name(bytes, i);
+    }
+    return 0;
+}
+
+/// Writes what fired in a block at the positions `any`, in order.
+static __attribute__((noinline)) size_t collect(
+    const fired *f, uint64_t any, const uint8_t *bytes, size_t from, size_t offset, agentshield_trigger *triggers, size_t written) {
+    do {
         int i = __builtin_ctzll(any);
         any &= any - 1;
 #define BIT(field, rule) ((uint16_t)((f->field >> i & 1) * (rule)))
         uint16_t rules = BIT(at, AGENTSHIELD_RULE_AT) | BIT(number, AGENTSHIELD_RULE_NUMBER) | BIT(code, AGENTSHIELD_RULE_CODE)
             | BIT(token, AGENTSHIELD_RULE_TOKEN) | BIT(colon, AGENTSHIELD_RULE_COLON) | BIT(dashes, AGENTSHIELD_RULE_DASHES)
-            | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(literal, AGENTSHIELD_RULE_LITERAL);
+            | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(literal, AGENTSHIELD_RULE_LITERAL) | BIT(word, AGENTSHIELD_RULE_WORD);
 #undef BIT
         if (rules & AGENTSHIELD_RULE_ASSIGN && !names_credential(bytes, from + offset + (size_t)i)) {
             rules &= (uint16_t)~AGENTSHIELD_RULE_ASSIGN;
             if (rules == 0) continue;
         }
         triggers[written++] = (agentshield_trigger){(uint16_t)(offset + (size_t)i), rules};
-    }
+    } while (any != 0);
     return written;
 }
 
@@ -91,39 +110,36 @@ static size_t collect(
     } while (0)
 
 /// A tile with one classifier: masks first, rules behind them, three blocks in hand.
-#define TILE(name, classify, rules, attributes)                                                                     \
-    static attributes size_t name(                                                                            \
-        const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from,                        \
-        agentshield_trigger *triggers) {                                                                      \
-        masks window[3];                                                                                      \
-        size_t written = 0;                                                                                   \
-        if (from == 0) memset(&window[0], 0, sizeof window[0]);                                               \
-        else CLASSIFY_AT(classify, (ptrdiff_t)from - 64, &window[0]);                                         \
-        CLASSIFY_AT(classify, (ptrdiff_t)from, &window[1]);                                                   \
-        for (size_t start = from; start < to; start += 64) {                                                  \
-            CLASSIFY_AT(classify, (ptrdiff_t)start + 64, &window[2]);                                         \
-            uint64_t wanted = to - start >= 64 ? ~0ull : (1ull << (to - start)) - 1;                          \
-            if (start + 64 > loose_from) {                                                                     \
-                fired f = fire_loosely(&window[1]);                                                           \
-                written = collect(&f, bytes, from, start - from, wanted, triggers, written);                  \
-            } else {                                                                                          \
-                fired f = rules(&window[1]);                                                                  \
-                written = collect(&f, bytes, from, start - from, wanted, triggers, written);                  \
-            }                                                                                                 \
-            window[0] = window[1];                                                                            \
-            window[1] = window[2];                                                                            \
-        }                                                                                                     \
-        return written;                                                                                       \
+#define TILE(name, classify, attributes)                                                                                        \
+    static attributes size_t name(                                                                                              \
+        const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from, agentshield_trigger *triggers) {         \
+        masks memory[3];                                                                                                        \
+        masks *last = &memory[0], *here = &memory[1], *next = &memory[2];                                                       \
+        size_t written = 0;                                                                                                     \
+        if (from == 0) memset(last, 0, sizeof *last);                                                                           \
+        else CLASSIFY_AT(classify, (ptrdiff_t)from - 64, last);                                                                 \
+        CLASSIFY_AT(classify, (ptrdiff_t)from, here);                                                                           \
+        for (size_t start = from; start < to; start += 64) {                                                                    \
+            CLASSIFY_AT(classify, (ptrdiff_t)start + 64, next);                                                                 \
+            view block = {last, here, next};                                                                                    \
+            fired f = start + 64 > loose_from ? fire_loosely(block) : fire(block);                                              \
+            uint64_t any = f.at | f.number | f.code | f.token | f.colon | f.dashes | f.assign | f.literal | f.word;             \
+            if (to - start < 64) any &= (1ull << (to - start)) - 1;                                                             \
+            if (any != 0) written = collect(&f, any, bytes, from, start - from, triggers, written);                             \
+            masks *free = last;                                                                                                 \
+            last = here, here = next, next = free;                                                                              \
+        }                                                                                                                       \
+        return written;                                                                                                         \
     }
 
-TILE(tile_portable, classify_portable, fire_apart, )
+TILE(tile_portable, classify_portable, )
 #ifdef __x86_64__
-TILE(tile_sse2, classify_sse2, fire, __attribute__((target("sse2"))))
-TILE(tile_avx2, classify_avx2, fire_apart, __attribute__((target("avx2,bmi,bmi2"))))
-TILE(tile_avx512, classify_avx512, fire, __attribute__((target("avx512f,avx512bw,bmi,bmi2"))))
+TILE(tile_sse2, classify_sse2, __attribute__((target("sse2"))))
+TILE(tile_avx2, classify_avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
+TILE(tile_avx512, classify_avx512, __attribute__((target("avx512f,avx512bw,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
-TILE(tile_neon, classify_neon, fire, )
+TILE(tile_neon, classify_neon, )
 #endif
 
 int agentshield_has_instruction_set(agentshield_instruction_set set) {

@@ -83,6 +83,11 @@ public struct EntityKind: Hashable, Sendable, Comparable {
     /// back what was typed. Never counted, never reported.
     static let literal = EntityKind(rawValue: 35)
 
+    /// Names of people behind words that announce one. Opt-in: a rule, not a model.
+    public static let person = EntityKind(rawValue: 36)
+    /// Street addresses. Opt-in: a rule, not a model.
+    public static let address = EntityKind(rawValue: 37)
+
     /// Upper-case name as it stands in placeholders, policies and reports: `EMAIL`, `CARD`. Custom kinds have theirs in the policy.
     public var name: String {
         Int(rawValue) < Self.names.count ? Self.names[Int(rawValue)] : "CUSTOM"
@@ -97,6 +102,16 @@ public struct EntityKind: Hashable, Sendable, Comparable {
     /// Every built-in kind that can be found.
     public static var builtIn: [EntityKind] {
         names.indices.map { EntityKind(rawValue: UInt8($0)) }.filter { $0 != .literal }
+    }
+
+    /// Not looked for unless somebody asks: what is found depends on how a text is put.
+    public var isOptIn: Bool {
+        self == .person || self == .address
+    }
+
+    /// Every built-in kind but for the opt-in ones.
+    public static var standard: [EntityKind] {
+        builtIn.filter { !$0.isOptIn }
     }
 
     /// Secrets are never numbered and never restored: a placeholder, a mask or a hash of them is refused by ``ScrubPolicy``.
@@ -115,6 +130,7 @@ public struct EntityKind: Hashable, Sendable, Comparable {
         "EMAIL", "CARD", "IBAN", "BIC", "DNI", "NIE", "CIF", "NSS", "PASSPORT", "SSN", "ITIN", "NINO", "NHS", "NIR", "STEUER_ID",
         "CODICE_FISCALE", "NIF_PT", "CPF", "CNPJ", "CURP", "RFC", "AADHAAR", "PAN", "PHONE", "IPV4", "IPV6", "MAC", "DATE_OF_BIRTH",
         "BTC", "ETH", "URL_CREDENTIALS", "JWT", "PRIVATE_KEY", "PASSWORD", "SECRET", "TEXT",
+        "PERSON", "ADDRESS",
     ]
 }
 

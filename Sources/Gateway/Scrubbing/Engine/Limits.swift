@@ -2,12 +2,18 @@
 enum Limits {
     /// What a recogniser may look at before its trigger: the longest local part, credential name or context window, and a boundary byte.
     static let lookBehind = 224
+    /// How far before its finding a trigger may stand: `password`'s `w`, `: ` and a quote.
+    static let triggerLead = 16
     /// How far to the left of a value a context word counts.
     static let contextWindow = 64
+    /// How far behind a value that a context word raised its neighbour of the same kind may stand.
+    static let neighbourGap = 16
     /// The longest local part of an e-mail address (RFC 5321, 4.5.3.1.1).
     static let emailLocalPart = 64
     /// The longest `user:password` in a URL.
     static let userInfo = 120
+    /// The longest value that is assigned to the name of a credential; a longer one is none.
+    static let assignedValue = 256
     /// The longest armoured private key; what follows is other text.
     static let privateKey = 16 * 1024
     /// The longest domain (RFC 5321, 4.5.3.1.2).

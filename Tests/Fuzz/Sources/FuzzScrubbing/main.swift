@@ -38,7 +38,33 @@ func streamScrubbed(_ chunks: some Sequence<ArraySlice<UInt8>>) -> [UInt8] {
     return output
 }
 
+/// In slices, which a short text has one of: long ones are made of copies of it.
+func sliceScrubbed(_ text: [UInt8], by scrubber: inout RequestScrubber) -> [UInt8] {
+    var output: [UInt8] = []
+    var progress = ScanProgress()
+    while true {
+        switch text.withUnsafeBytes({ scrubber.scrubSlice($0, &progress, into: &output) }) {
+        case nil: continue
+        case .unchanged: return text
+        case .changed: return output
+        case .blocked: preconditionFailure("this policy blocks nothing")
+        }
+    }
+}
+
+/// Copies of `text` around the end of a slice, so that the end falls into one of them at a place that the seed tells.
+func aroundSliceEnd(_ text: [UInt8], seed: UInt8) -> [UInt8] {
+    let before = ScanProgress.slice - text.count * Int(seed) / 256
+    return [UInt8](repeating: UInt8(ascii: "\n"), count: max(0, before)) + text + text
+}
+
+func redactingPolicy() -> ScrubPolicy {
+    guard let policy = try? ScrubPolicy(everyKind: .redact) else { preconditionFailure("every kind may be redacted") }
+    return policy
+}
+
 let policy = reversiblePolicy()
+let redacting = redactingPolicy()
 
 fuzz { bytes in
     var input = Input(bytes)
@@ -53,5 +79,25 @@ fuzz { bytes in
         let inChunks = restored(Chunks(toProvider, seed: seed), scrubber.placeholders, scope)
         precondition(inChunks == whole, "a chunking changed what was restored")
     }
-    precondition(streamScrubbed(Chunks(text, seed: seed)) == streamScrubbed([text[...]]), "a chunking changed what was scrubbed")
+
+    var redactor = RequestScrubber(policy: redacting)
+    let whole = scrubbed(text, by: &redactor)
+    precondition(streamScrubbed([text[...]]) == whole, "a stream of one chunk is not the whole text")
+    precondition(streamScrubbed(Chunks(text, seed: seed)) == whole, "a chunking changed what was scrubbed")
+    precondition(streamScrubbed((0..<text.count).map { text[$0..<$0 + 1] }) == whole, "single bytes changed what was scrubbed")
+
+    // Of two values that are glued into one word, the second may show only when the first is gone: what a second look finds is replaced
+    // by the next, and each look leaves fewer bytes that are not ours.
+    var current = whole
+    for _ in 0..<8 {
+        let next = scrubbed(current, by: &redactor)
+        if next == current { break }
+        current = next
+    }
+    precondition(scrubbed(current, by: &redactor) == current, "looking again does not come to an end")
+
+    if seed % 16 == 0, !text.isEmpty {
+        let long = aroundSliceEnd(text, seed: seed)
+        precondition(sliceScrubbed(long, by: &redactor) == scrubbed(long, by: &redactor), "slices changed what was scrubbed")
+    }
 }

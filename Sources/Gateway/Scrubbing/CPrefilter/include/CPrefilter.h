@@ -6,14 +6,15 @@
 
 /// Why a position is worth a recogniser's look; one position may carry several.
 enum {
-    AGENTSHIELD_RULE_AT = 1 << 0,      ///< `@` behind a byte that is no space
-    AGENTSHIELD_RULE_NUMBER = 1 << 1,  ///< a number starts: seven bytes of digits and single separators; `+` or `(` and two digits
+    AGENTSHIELD_RULE_AT = 1 << 0,      ///< `@`
+    AGENTSHIELD_RULE_NUMBER = 1 << 1,  ///< a number starts: seven bytes of digits and single separators; signs of a telephone number; a year
     AGENTSHIELD_RULE_CODE = 1 << 2,    ///< a word starts as identity codes do: letters, then digits; eight capitals and digits
     AGENTSHIELD_RULE_TOKEN = 1 << 3,   ///< a run of 16 or more letters, digits, `_` and `-` starts
     AGENTSHIELD_RULE_COLON = 1 << 4,   ///< `::`, or the first of three `:` with at most four hexadecimal digits between them
     AGENTSHIELD_RULE_DASHES = 1 << 5,  ///< the first of five `-`
-    AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=` or `:` behind the end of a credential's name
-    AGENTSHIELD_RULE_LITERAL = 1 << 7  ///< `_` between a letter, digit or backslash and a digit: the user may have typed a placeholder
+    AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=`, `>` or `:` behind the end of a credential's name
+    AGENTSHIELD_RULE_LITERAL = 1 << 7, ///< `_` before a digit: the user may have typed a placeholder
+    AGENTSHIELD_RULE_WORD = 1 << 8     ///< `w` behind `ss`, as in password; the second byte of `ñ`, as in contraseña
 };
 
 /// A position, relative to the start of the tile, and the rules that fired there.

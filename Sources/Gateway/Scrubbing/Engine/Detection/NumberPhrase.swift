@@ -23,7 +23,7 @@ struct NumberPhrase {
     private let ends: UnsafeMutablePointer<UInt8>
     /// Digits before group `g`, and before the end at `groupCount`.
     private let counts: UnsafeMutablePointer<UInt8>
-    /// `x` and digits follow the last group; where they end, from `start`. 0 when they do not.
+    /// An extension follows the last group; where they end, from `start`. 0 when they do not.
     private(set) var extensionEnd = 0
     /// A letter, an underscore or a digit beyond the limits follows the last group: the last group is part of something longer.
     private(set) var isCutOff = false
@@ -47,31 +47,54 @@ struct NumberPhrase {
         if text.byte(index) == UInt8(ascii: "(") {
             hasParenthesis = true
             index += 1
-        }
-        // One digit behind a sign or a parenthesis is arithmetic or an argument.
-        if index == start + 1, !text.byte(index + 1).isDigit { return }
-        while groupCount < 16 {
-            let groupStart = index
-            while index - start < Limits.numberPhrase, digitCount < 32, text.byte(index).isDigit {
-                digits[digitCount] = text.byte(index) &- 0x30
-                digitCount += 1
+            if !isInternational, text.byte(index) == UInt8(ascii: "+") {
+                isInternational = true
                 index += 1
             }
-            guard index > groupStart else { break }
-            groups[groupCount] = UInt8(truncatingIfNeeded: index - groupStart)
-            ends[groupCount] = UInt8(truncatingIfNeeded: index - start)
-            groupCount += 1
+        }
+        // One digit behind a sign or a parenthesis is arithmetic or an argument, but for `+1 ` and `+7 `.
+        if index > start, !text.byte(index + 1).isDigit {
+            guard isInternational, text.byte(index) == UInt8(ascii: "1") || text.byte(index) == UInt8(ascii: "7") else { return }
+        }
+        while groupCount < 16 {
+            let groupStart = index
+            // What may be read, and what may be taken: no byte past either is looked at.
+            let end = min(start + Limits.numberPhrase, index + 32 - digitCount, text.count)
+            while index < end {
+                let value = text.base[index] &- 0x30
+                guard value < 10 else { break }
+                digits[digitCount] = value
+                digitCount &+= 1
+                index &+= 1
+            }
+            guard index > groupStart else {
+                if index >= text.count { text.reachedEnd = true }
+                break
+            }
+            groups[groupCount] = UInt8(truncatingIfNeeded: index &- groupStart)
+            ends[groupCount] = UInt8(truncatingIfNeeded: index &- start)
+            groupCount &+= 1
             counts[groupCount] = UInt8(truncatingIfNeeded: digitCount)
             let next = text.byte(index)
+            if next == UInt8(ascii: " ") || next == UInt8(ascii: "-") || next == UInt8(ascii: ".") || next == UInt8(ascii: "/"),
+                text.byte(index + 1).isDigit
+            {
+                separators[groupCount &- 1] = next
+                index &+= 1
+                continue
+            }
             isCutOff = next.isWordByte
             if isCutOff {
                 findExtension(&text, at: index)
                 break
             }
             let length = separatorLength(&text, at: index)
-            guard length > 0 else { break }
-            separators[groupCount - 1] = length == 1 ? next : Self.compoundSeparator
-            index += length
+            guard length > 0 else {
+                if next == UInt8(ascii: " ") { findExtension(&text, at: index) }
+                break
+            }
+            separators[groupCount &- 1] = length == 1 ? next : Self.compoundSeparator
+            index &+= length
         }
     }
 
@@ -133,41 +156,57 @@ struct NumberPhrase {
         return value
     }
 
-    /// `555-123-4567x89` has an extension: up to six digits.
-    private mutating func findExtension(_ text: inout Text, at index: Int) {
-        guard text.byte(index).lowercased == UInt8(ascii: "x") else { return }
-        var end = index + 1
-        while end - index <= 6, text.byte(end).isDigit { end += 1 }
-        if end > index + 1, !text.byte(end).isWordByte { extensionEnd = end - start }
+    /// `555-123-4567x89`, `… ext. 89`, ` x 89`: an extension of up to six digits. Only numbers that look like a telephone's.
+    private mutating func findExtension(_ text: inout Text, at position: Int) {
+        guard digitCount >= 7, groupCount > 1 || isInternational else { return }
+        var index = position
+        if text.byte(index) == UInt8(ascii: " ") { index += 1 }
+        if text.byte(index).lowercased == UInt8(ascii: "e") {
+            guard text.byte(index + 1).lowercased == UInt8(ascii: "x"), text.byte(index + 2).lowercased == UInt8(ascii: "t") else { return }
+            index += 3
+            if text.byte(index) == UInt8(ascii: ".") { index += 1 }
+        } else {
+            guard text.byte(index).lowercased == UInt8(ascii: "x") else { return }
+            index += 1
+        }
+        if text.byte(index) == UInt8(ascii: " ") { index += 1 }
+        let first = index
+        while index - first <= 6, text.byte(index).isDigit { index += 1 }
+        if index > first, index - first <= 6, !text.byte(index).isWordByte { extensionEnd = index - start }
     }
 
-    /// One space, `-`, `.` or `/`; `) `, `)-`, `)`, ` (`, `-(`. 0 when no digit follows.
+    /// `) `, `)-`, `)`, ` (`, `-(`: separators apart from the single signs that stand between two groups nearly always. 0 when no digit
+    /// follows.
     ///
-    /// Parentheses only in numbers that start with `+` or `(`: `1 (555) …` starts at the parenthesis.
+    /// Parentheses only in numbers that start with `+`, `(` or `1`.
     private mutating func separatorLength(_ text: inout Text, at index: Int) -> Int {
         let first = text.byte(index)
         switch first {
         case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"):
             let second = text.byte(index + 1)
-            if second.isDigit { return 1 }
-            if second == UInt8(ascii: "("), text.byte(index + 2).isDigit, isInternational, groupCount == 1 {
+            if second == UInt8(ascii: "("), text.byte(index + 2).isDigit, mayHaveParenthesis {
                 hasParenthesis = true
                 return 2
             }
             return 0
         case UInt8(ascii: "("):
-            guard isInternational, groupCount == 1, text.byte(index + 1).isDigit else { return 0 }
+            guard mayHaveParenthesis, text.byte(index + 1).isDigit else { return 0 }
             hasParenthesis = true
             return 1
         case UInt8(ascii: ")"):
             guard hasParenthesis, !isClosed, groupCount <= 2 else { return 0 }
-            isClosed = true
             let second = text.byte(index + 1)
-            if second.isDigit { return 1 }
             let isSeparator = second == UInt8(ascii: " ") || second == UInt8(ascii: "-") || second == UInt8(ascii: ".")
-            return isSeparator && text.byte(index + 2).isDigit ? 2 : 0
+            let length = second.isDigit ? 1 : isSeparator && text.byte(index + 2).isDigit ? 2 : 0
+            isClosed = length > 0
+            return length
         default:
             return 0
         }
+    }
+
+    /// Behind `+34`, and behind the `1` of `1 (555) …`.
+    private var mayHaveParenthesis: Bool {
+        groupCount == 1 && !hasParenthesis && (isInternational || digitCount == 1 && digits[0] == 1)
     }
 }

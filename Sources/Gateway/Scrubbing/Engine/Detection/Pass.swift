@@ -6,16 +6,18 @@ struct Pass {
     let isFinal: Bool
     let kinds: EntityKindSet
     let minimumScore: Float
-    let literalNames: [[UInt8]]
+    let literalNames: LiteralNames
     /// Candidates that start before this were judged earlier.
     let decided: Int
     /// ``NumberPhrase/scratchSize`` bytes.
     let scratch: UnsafeMutablePointer<UInt8>
+    /// While readings of one number are collected: the one that ends last.
+    private var deferredCover: Finding?
     /// The earliest start of a candidate that is not decided because the text ended.
     var hold: Int
 
     init(
-        text: Text, isFinal: Bool, kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], decided: Int,
+        text: Text, isFinal: Bool, kinds: EntityKindSet, minimumScore: Float, literalNames: LiteralNames, decided: Int,
         scratch: UnsafeMutablePointer<UInt8>
     ) {
         self.text = text
@@ -47,6 +49,10 @@ struct Pass {
             let (start, finding) = Assignment.match(&text, at: position)
             keep(finding, start: start, &findings)
         }
+        if rules & UInt32(AGENTSHIELD_RULE_WORD) != 0, kinds.contains(.password) {
+            let (start, finding) = Assignment.matchPhrase(&text, at: position)
+            keep(finding, start: start, &findings)
+        }
         if rules & UInt32(AGENTSHIELD_RULE_LITERAL) != 0, !literalNames.isEmpty {
             let (start, finding) = Literal.match(&text, at: position, names: literalNames)
             keep(finding, start: start, &findings)
@@ -54,7 +60,8 @@ struct Pass {
     }
 
     private static let rulesThatLookBack = UInt32(
-        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_LITERAL)
+        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_LITERAL
+            | AGENTSHIELD_RULE_WORD)
 
     /// Starts with what an earlier pass found last.
     mutating func resume(behind finding: Finding, _ findings: inout [Finding]) {
@@ -65,8 +72,29 @@ struct Pass {
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
         guard !isAmongSingleDigits(position) else { return }
+        // What a number can be is judged in the same context, whichever of its readings is found first.
+        deferredCover = Finding(kind: .literal, range: position..<position, score: 0)
+        matchNumber(position, &findings)
+        if let deferredCover, !deferredCover.range.isEmpty { text.cover(deferredCover) }
+        deferredCover = nil
+    }
+
+    private mutating func matchNumber(_ position: Int, _ findings: inout [Finding]) {
+        if kinds.contains(.dateOfBirth) {
+            let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: !isFinal)
+            keep(finding, start: start, &findings)
+        }
+        if kinds.contains(.nir) {
+            let finding = NationalNumber.matchCorsican(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        lookAtWideCode(position, &findings)
         let phrase = NumberPhrase(&text, at: position, scratch: scratch)
         noteReach(position)
+        if phrase.isCutOff, phrase.groupCount == 1, kinds.contains(.cnpj) {
+            let finding = IdentityCode.matchCNPJ(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
         guard phrase.digitCount >= 7 || phrase.groupCount >= 3 else { return }
         if kinds.contains(.card), let finding = Card.match(phrase, text) { keep(finding, start: position, &findings) }
         if kinds.contains(.dni) {
@@ -87,6 +115,30 @@ struct Pass {
         }
     }
 
+    /// An opt-in kind is looked for, which the prefilter knows nothing of.
+    var looksAtWords: Bool { kinds.contains(.person) || kinds.contains(.address) }
+
+    /// Looks for names and addresses at each word that starts in `word..<end`, with a capital or a digit or as kinds of streets do.
+    mutating func lookAtWords(_ word: inout Int, upTo end: Int, _ findings: inout [Finding]) {
+        while word < end {
+            let position = word
+            word += 1
+            let byte = text.base[position]
+            guard position >= decided, byte.isAlphanumeric || byte == 0xC3, !text.before(position).isWordByte,
+                text.before(position) & 0x80 == 0
+            else { continue }
+            let isCapital = byte &- 0x41 < 26 || byte == 0xC3
+            if kinds.contains(.person), isCapital {
+                let finding = PersonName.match(&text, at: position)
+                keep(finding, start: position, &findings)
+            }
+            if kinds.contains(.address), byte != 0xC3 {
+                let finding = StreetAddress.match(&text, at: position)
+                keep(finding, start: position, &findings)
+            }
+        }
+    }
+
     /// Two single digits stand before, as in `1 2 3 4`: nothing starts in the middle of such a row, and each look would cost as much as
     /// the first.
     private func isAmongSingleDigits(_ position: Int) -> Bool {
@@ -99,7 +151,25 @@ struct Pass {
             && !text.before(position - 4).isDigit
     }
 
+    /// Codes with separators that start with a letter or a digit.
+    private mutating func lookAtWideCode(_ position: Int, _ findings: inout [Finding]) {
+        if kinds.contains(.mac), text.byte(position + 4) == UInt8(ascii: ".") {
+            let finding = IPAddress.matchDottedMAC(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.cnpj), text.byte(position + 2) == UInt8(ascii: "."), text.byte(position + 6) == UInt8(ascii: ".") {
+            let finding = IdentityCode.matchCNPJ(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        noteReach(position)
+    }
+
     private mutating func lookAtCode(_ position: Int, _ findings: inout [Finding]) {
+        lookAtWideCode(position, &findings)
+        if !isFinal, kinds.contains(.dateOfBirth) {
+            let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: true)
+            keep(finding, start: start, &findings)
+        }
         if kinds.contains(.iban) {
             let finding = IBAN.match(&text, at: position)
             keep(finding, start: position, &findings)
@@ -119,8 +189,16 @@ struct Pass {
         while end - position < 16, text.byte(end).isTokenByte { end += 1 }
         noteReach(position)
         guard end - position == 16 else { return }
+        if kinds.contains(.privateKey), text.base[position] == UInt8(ascii: "P"), text.base[position + 1] == UInt8(ascii: "u") {
+            let finding = PrivateKey.matchPuTTY(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
         if kinds.contains(.secret) {
             let finding = Credential.match(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+        if kinds.contains(.password) {
+            let finding = Assignment.matchBehindWord(&text, token: position)
             keep(finding, start: position, &findings)
         }
         if kinds.contains(.jwt) {
@@ -166,7 +244,11 @@ struct Pass {
         if finding.kind != .literal {
             guard finding.score >= minimumScore, kinds.contains(finding.kind) else { return }
         }
-        text.cover(finding)
+        if let deferred = deferredCover {
+            if finding.range.upperBound >= deferred.range.upperBound { deferredCover = finding }
+        } else {
+            text.cover(finding)
+        }
         findings.append(finding)
     }
 

@@ -10,10 +10,15 @@ struct Text {
     var coveredEnd = 0
     /// The kind of the last finding, if a context word raised it: its context goes on to a neighbour of the same kind.
     var raisedKind: EntityKind?
+    /// Where the last bare value that was assigned was found to have no end.
+    var withoutStops = 0..<0
+    /// The context words so far; nil where no recogniser asks for them.
+    let context: UnsafeMutablePointer<ContextView>?
 
-    init(_ base: UnsafePointer<UInt8>, count: Int) {
+    init(_ base: UnsafePointer<UInt8>, count: Int, context: UnsafeMutablePointer<ContextView>? = nil) {
         self.base = base
         self.count = count
+        self.context = context
     }
 
     /// The byte at `index` (not negative), or 0 past the end.
@@ -31,10 +36,10 @@ struct Text {
         raisedKind = finding.raisedByContext ? finding.kind : nil
     }
 
-    /// The byte before `index`, or 0 at the start of the text and behind a finding.
+    /// The byte before `index`, or 0 at the start of the text and right behind a finding.
     @inline(__always)
     func before(_ index: Int) -> UInt8 {
-        index > coveredEnd ? base[index - 1] : 0
+        index > 0 && index != coveredEnd ? base[index - 1] : 0
     }
 }
 

@@ -20,8 +20,12 @@ public struct RequestScrubber: Sendable {
     public private(set) var counts = EntityCounts()
 
     public init(policy: ScrubPolicy) {
+        self.init(policy: policy, instructionSet: .best)
+    }
+
+    package init(policy: ScrubPolicy, instructionSet: InstructionSet) {
         self.policy = policy
-        scanner = policy.requestScanner()
+        scanner = policy.requestScanner(instructionSet)
     }
 
     /// Makes the scrubber ready for another request and keeps its memory.
@@ -33,6 +37,18 @@ public struct RequestScrubber: Sendable {
     /// Appends the scrubbed text to `output`, or nothing when the outcome is not `changed`.
     public mutating func scrub(_ text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> ScrubOutcome {
         scanner.scan(text, into: &findings)
+        return replaceFindings(in: text, into: &output)
+    }
+
+    /// Does the same in slices of ``ScanProgress/slice`` bytes, so that one long text does not hold up everything else on its event loop:
+    /// call it with the same text and progress until the answer is not nil. Another text must not come between.
+    public mutating func scrubSlice(
+        _ text: UnsafeRawBufferPointer, _ progress: inout ScanProgress, into output: inout [UInt8]
+    ) -> ScrubOutcome? {
+        scanner.scanSlice(text, &progress, into: &findings) ? replaceFindings(in: text, into: &output) : nil
+    }
+
+    private mutating func replaceFindings(in text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> ScrubOutcome {
         guard !findings.isEmpty else { return .unchanged }
         let blocked = count()
         guard blocked.isEmpty else { return .blocked(blocked) }

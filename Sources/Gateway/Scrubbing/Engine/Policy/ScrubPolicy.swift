@@ -30,9 +30,12 @@ public struct ScrubPolicy: Sendable {
     /// Findings below this score are left alone. Between 0 and 1.
     public private(set) var minimumScore: Float = 0.5
 
+    /// Sees through tricks with Unicode, as ``Scanner`` says. Off at first.
+    public var foldsLookalikes = false
+
     public init() {
         actions = [ScrubAction](repeating: .ignore, count: EntityKind.tableSize)
-        for kind in EntityKind.builtIn { actions[Int(kind.rawValue)] = kind.isSecret ? .redact : .placeholder }
+        for kind in EntityKind.builtIn { actions[Int(kind.rawValue)] = kind.isOptIn ? .ignore : kind.isSecret ? .redact : .placeholder }
         actions[Int(EntityKind.literal.rawValue)] = .placeholder
     }
 
@@ -65,15 +68,15 @@ public struct ScrubPolicy: Sendable {
     }
 
     /// A scanner for texts that go to a provider.
-    func requestScanner() -> Scanner {
+    func requestScanner(_ instructionSet: InstructionSet) -> Scanner {
         let numbered = EntityKind.builtIn.filter { action(for: $0) == .placeholder }
         let names = numbered.isEmpty ? [] : (numbered + [.literal]).map { Array($0.name.utf8) }
-        return Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: names)
+        return Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: names, instructionSet: instructionSet)
     }
 
     /// A scanner for texts that come from a provider.
     func answerScanner() -> Scanner {
-        Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: [])
+        Scanner(kinds: kinds, minimumScore: minimumScore, literalNames: [], foldsLookalikes: foldsLookalikes)
     }
 
     private static func isForSecrets(_ action: ScrubAction) -> Bool {

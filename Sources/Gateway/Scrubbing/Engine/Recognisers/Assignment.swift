@@ -1,155 +1,153 @@
-/// Values that are assigned to the name of a credential: `password = "…"`, `"api_key": "…"`, `AccountKey=…;`.
+/// Values that are assigned to the name of a credential: `password = "…"`, `"api_key": "…"`, `AccountKey=…;`, `<secret>…</secret>`,
+/// `Authorization: Bearer …`; and those that a sentence gives: `my password is …`, `--token …`.
 enum Assignment {
-    /// The value behind the `=` or `:` at `position`, and where it starts: the start that a stream holds.
+    /// The value behind the `=`, `:` or `>` at `position`, and where it starts: the start that a stream holds.
     static func match(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
-        guard let strength = strength(text, before: position) else { return (position + 1, nil) }
-        var index = position + 1
-        if text.byte(index) == UInt8(ascii: ">") || text.byte(index) == UInt8(ascii: "=") { index += 1 }
-        for _ in 0..<2 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
-        if text.byte(index) == UInt8(ascii: "\\") { index += 1 }
-        let quote = text.byte(index)
-        let isQuoted = quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") || quote == UInt8(ascii: "`")
-        if isQuoted { index += 1 }
-        let end = valueEnd(&text, from: index, quote: isQuoted ? quote : nil)
-        let next = text.byte(end)
-        let isCall = !isQuoted && (next == UInt8(ascii: "(") || next == UInt8(ascii: "["))
-        guard !isCall, isSecretive(text, index..<end, strength: strength, isQuoted: isQuoted) else { return (index, nil) }
-        return (index, Finding(kind: .password, range: index..<end, score: isQuoted ? 0.8 : 0.7))
+        guard let name = CredentialName.match(text, before: position) else { return (position + 1, nil) }
+        let isClosing = text.base[position] == UInt8(ascii: ">")
+        var value = Value(&text, from: position + 1, inElement: isClosing)
+        let start = value.start
+        if isClosing {
+            let isClosed = text.byte(value.end) == UInt8(ascii: "<") && text.byte(value.end + 1) == UInt8(ascii: "/")
+            guard isClosed, isElement(text, name, position) else { return (start, nil) }
+        }
+        if !value.isQuoted, let typed = value.behindType(&text) { value = typed }
+        return (start, finding(&text, value, name))
     }
 
-    private enum Strength {
-        /// A password: short values count.
-        case password
-        /// A key or token: long values of high entropy.
-        case key
+    /// `my password is …`, `la contraseña es …`, `--password …`: the word around `position`, which is the `w` of password or the second
+    /// byte of `ñ`.
+    static func matchPhrase(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
+        guard let end = wordEnd(&text, at: position), text.byte(end) == UInt8(ascii: " ") else { return (position + 1, nil) }
+        guard let name = CredentialName.match(text, before: end), name.strength == .password else { return (position + 1, nil) }
+        let verb = verbEnd(&text, from: end + 1)
+        let value = Value(&text, from: verb ?? end + 1, inPhrase: true)
+        guard value.isPhrased(text, hasVerb: verb != nil) else { return (end, nil) }
+        return (end, Finding(kind: .password, range: value.range, score: verb != nil ? 0.7 : 0.6, raisedByContext: true))
     }
 
-    private static let passwords = [
-        "password", "passwd", "passphrase", "passwort", "pwd", "pass", "psw", "clave", "contraseña", "contrasena", "senha",
-    ]
-    .map { Array($0.utf8) }
-    private static let keys = [
-        "secret", "token", "auth", "credential", "credentials", "apikey", "accesskey", "secretkey", "privatekey", "authkey", "accountkey",
-        "sharedaccesskey", "encryptionkey", "signingkey", "servicekey", "appkey", "consumerkey", "masterkey", "clientkey", "sharedkey",
-    ].map { Array($0.utf8) }
+    /// A long token behind a word that says what it is: `Bearer …`, `--token …`, `my API key is …`.
+    static func matchBehindWord(_ text: inout Text, token position: Int) -> Finding? {
+        var start = position
+        while start > 0, position - start < 64, Value.isTokenSign(text.before(start)) { start -= 1 }
+        var end = start
+        let before = text.before(end)
+        let isQuoted = before == UInt8(ascii: "\"") || before == UInt8(ascii: "'")
+        if isQuoted { end -= 1 }
+        guard text.before(end) == UInt8(ascii: " ") else { return nil }
+        end -= 1
+        // `setProperty("API_TOKEN", "…")`
+        let isArgument = isQuoted && text.before(end) == UInt8(ascii: ",")
+        if isArgument { end -= 1 }
+        if let verb = verbStart(text, before: end) { end = verb }
+        let isScheme = endsWithScheme(text, end)
+        let name = isScheme ? CredentialName.Match(start: end, strength: .key) : CredentialName.match(text, before: end)
+        guard let name, name.strength != .anyKey, isScheme || isArgument || isFreeName(text, name.start) else { return nil }
+        let value = Value(&text, from: start)
+        guard value.isSecretive(text, strength: .key), value.isRandom(text), text.byte(value.end) != UInt8(ascii: "(") else { return nil }
+        return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
+    }
 
-    /// Reads the name before `position` backwards, without `_`, `-` and quotes.
-    private static func strength(_ text: Text, before position: Int) -> Strength? {
-        var end = position
-        while end > 0, position - end < 3, isDecoration(text.base[end - 1]) { end -= 1 }
-        guard end > 0 else { return nil }
-        let last = text.base[end - 1].lowercased
-        for name in passwords where name[name.count - 1] == last && ends(text, end, with: name) { return .password }
-        for name in keys where name[name.count - 1] == last && ends(text, end, with: name) { return .key }
+    private static func finding(_ text: inout Text, _ value: Value, _ name: CredentialName.Match) -> Finding? {
+        if name.strength == .authorization { return authorization(&text, value) }
+        if !value.isQuoted {
+            let next = text.byte(value.end)
+            if next == UInt8(ascii: "(") || next == UInt8(ascii: "[") { return nil }
+        }
+        if isField(text, name.start) ? value.isPlain(text, isField: true) : value.isSecretive(text, strength: name.strength) {
+            return Finding(kind: .password, range: value.range, score: value.isQuoted ? 0.8 : 0.7)
+        }
+        // `password = "letmein"`, `PASSWORD=letmein` at the end of a line.
+        if name.strength == .password, value.isPlain(text), isBareAssignment(&text, value) {
+            return Finding(kind: .password, range: value.range, score: 0.5)
+        }
+        // The name of a user stands before: `login: ana, password: root`.
+        if name.strength == .password, value.isPlain(text), ContextWords.user.precede(name.start, in: text) {
+            return Finding(kind: .password, range: value.range, score: 0.6, raisedByContext: true)
+        }
         return nil
     }
 
-    private static func isDecoration(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\")
-            || byte == UInt8(ascii: "`")
+    /// `Bearer …`, `Basic …`, `token …`.
+    private static func authorization(_ text: inout Text, _ value: Value) -> Finding? {
+        guard text.byte(value.end) == UInt8(ascii: " "), value.isScheme(text) else {
+            return value.isSecretive(text, strength: .key) ? Finding(kind: .password, range: value.range, score: 0.8) : nil
+        }
+        let token = Value(&text, from: value.end + 1)
+        guard token.range.count >= 8, token.isVaried(text) else { return nil }
+        return Finding(kind: .password, range: token.range, score: 0.85)
     }
 
-    private static func ends(_ text: Text, _ end: Int, with name: [UInt8]) -> Bool {
-        var index = end
-        for expected in name.reversed() {
-            if index > 0, name.count >= 6, text.base[index - 1] == UInt8(ascii: "_") || text.base[index - 1] == UInt8(ascii: "-") {
-                index -= 1
-            }
-            guard index > 0, text.base[index - 1].lowercased == expected else { return false }
+    /// A word in quotes behind any sign, or right behind `=` up to the end of the line.
+    private static func isBareAssignment(_ text: inout Text, _ value: Value) -> Bool {
+        if value.isQuoted { return value.range.count >= 6 && !isRepeated(text, value) }
+        guard value.range.lowerBound == value.start, text.base[value.start - 1] == UInt8(ascii: "=") else { return false }
+        let next = text.byte(value.end)
+        return value.range.count >= 6 && (next == 0 || next == UInt8(ascii: "\n") || next == UInt8(ascii: "\r"))
+    }
+
+    /// The value has a name of passwords in it: `password: "new_password"`, a label.
+    private static func isRepeated(_ text: Text, _ value: Value) -> Bool {
+        CredentialName.match(text, before: value.end) != nil
+    }
+
+    /// A field of a connection string or of a URL's query.
+    private static func isField(_ text: Text, _ start: Int) -> Bool {
+        let before = text.before(start)
+        return before == UInt8(ascii: ";") || before == UInt8(ascii: "&") || before == UInt8(ascii: "?")
+    }
+
+    /// The name and the `>` are an XML element's start: `<db:password>`.
+    private static func isElement(_ text: Text, _ name: CredentialName.Match, _ position: Int) -> Bool {
+        var index = name.start
+        while index > 0, name.start - index < 40, text.base[index - 1].isTokenByte || text.base[index - 1] == UInt8(ascii: ":") {
             index -= 1
         }
-        let first = text.base[index]
-        let before = text.before(index)
-        return !before.isLetter || (first != first.lowercased && before == before.lowercased)
+        return text.before(index) == UInt8(ascii: "<") && text.base[position - 1].isWordByte
     }
 
-    private static func valueEnd(_ text: inout Text, from start: Int, quote: UInt8?) -> Int {
-        var index = start
-        while index - start < 256 {
-            let byte = text.byte(index)
-            if let quote {
-                if byte == quote || byte == UInt8(ascii: "\n") || byte == 0 || byte == UInt8(ascii: "\\") { break }
-            } else if byte <= 0x20 || isStop(byte) {
-                break
-            }
-            index += 1
+    /// The end of `password`, `passwort`, `passwd` or `contraseña`.
+    private static func wordEnd(_ text: inout Text, at position: Int) -> Int? {
+        if text.base[position] == 0xB1 {
+            return text.before(position) == 0xC3 && text.byte(position + 1).lowercased == UInt8(ascii: "a") ? position + 2 : nil
         }
-        return index
+        var index = position + 1
+        while index - position < 5, text.byte(index).isLetter { index += 1 }
+        let ending = text.base[index - 1].lowercased
+        return ending == UInt8(ascii: "d") || ending == UInt8(ascii: "t") ? index : nil
     }
 
-    private static func isStop(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"),
-            UInt8(ascii: "<"),
-            UInt8(ascii: ">"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"),
-            UInt8(ascii: "}"),
-            UInt8(ascii: "\\"):
-            return true
-        default: return false
+    private static let verbs: [StaticString] = ["is ", "es ", "ist ", "era ", "was ", "to "]
+
+    private static func verbEnd(_ text: inout Text, from start: Int) -> Int? {
+        for verb in verbs {
+            var count = 0
+            while count < verb.utf8CodeUnitCount, text.byte(start + count) == verb.utf8Start[count] { count += 1 }
+            if count == verb.utf8CodeUnitCount { return start + count }
         }
+        return nil
     }
 
-    private static func isSecretive(_ text: Text, _ range: Range<Int>, strength: Strength, isQuoted: Bool) -> Bool {
-        guard range.count >= (strength == .password ? 6 : 12), range.count < 256 else { return false }
-        var classes = (lower: 0, upper: 0, digit: 0, sign: 0)
-        for index in range {
-            let byte = text.base[index]
-            if byte.isDigit {
-                classes.digit += 1
-            } else if byte &- 0x61 < 26 {
-                classes.lower += 1
-            } else if byte &- 0x41 < 26 {
-                classes.upper += 1
-            } else {
-                classes.sign += 1
-            }
-            // A mask, perhaps our own.
-            if byte == UInt8(ascii: "*"), index + 1 < range.upperBound, text.base[index + 1] == byte { return false }
-            if byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "{") || byte == UInt8(ascii: " ") {
-                return false
-            }
+    /// Where the space before a verb that ends at `end` stands.
+    private static func verbStart(_ text: Text, before end: Int) -> Int? {
+        for verb in verbs {
+            let length = verb.utf8CodeUnitCount - 1
+            guard end > length, text.before(end - length) == UInt8(ascii: " ") else { continue }
+            if (0..<length).allSatisfy({ text.base[end - length + $0] == verb.utf8Start[$0] }) { return end - length - 1 }
         }
-        let first = text.base[range.lowerBound]
-        // References to values elsewhere (`$VAR`, `%s`), masks, URLs and paths.
-        if first == UInt8(ascii: "$") && !isQuoted || first == UInt8(ascii: "*") || first == UInt8(ascii: "/") { return false }
-        if first == UInt8(ascii: "%"), range.count < 8 { return false }
-        let kinds = (classes.lower > 0 ? 1 : 0) + (classes.upper > 0 ? 1 : 0) + (classes.digit > 0 ? 1 : 0) + (classes.sign > 0 ? 1 : 0)
-        guard kinds >= 2, isQuoted || classes.digit > 0 || classes.sign > 1 else { return false }
-        switch strength {
-        case .password: return classes.digit > 0 || classes.sign > 0 || isQuoted && distinct(text, range) >= 6
-        case .key: return classes.digit > 0 && distinct(text, range) >= 8
-        }
+        return nil
     }
 
-    /// How many different bytes there are: a floor for the entropy that costs one pass.
-    private static func distinct(_ text: Text, _ range: Range<Int>) -> Int {
-        var seen = SIMD4<UInt64>()
-        for index in range { seen[Int(text.base[index] >> 6)] |= 1 << UInt64(text.base[index] & 63) }
-        return (0..<4).reduce(0) { $0 + seen[$1].nonzeroBitCount }
+    /// A word of its own or a flag: `token`, `--api-key`; not the end of an identifier.
+    private static func isFreeName(_ text: Text, _ start: Int) -> Bool {
+        let before = text.before(start)
+        return before <= 0x20 || before == UInt8(ascii: "-") || before == UInt8(ascii: "\"") || before == UInt8(ascii: "'")
+            || before == UInt8(ascii: "(")
     }
-}
 
-/// `user:password` in front of the `@` of a URL.
-enum URLCredentials {
-    static func match(_ text: inout Text, at position: Int) -> Finding? {
-        var index = position
-        var colon: Int?
-        while index > 0, position - index < Limits.userInfo {
-            let byte = text.base[index - 1]
-            if byte == UInt8(ascii: "/") { break }
-            guard byte > 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">"), byte != UInt8(ascii: "@")
-            else { return nil }
-            if byte == UInt8(ascii: ":") { colon = index - 1 }
-            index -= 1
-        }
-        guard let colon, index >= 4, text.base[index - 1] == UInt8(ascii: "/"), text.base[index - 2] == UInt8(ascii: "/"),
-            text.base[index - 3] == UInt8(ascii: ":"), text.base[index - 4].isAlphanumeric, colon + 1 < position
-        else { return nil }
-        let host = text.byte(position + 1)
-        guard host.isAlphanumeric || host == UInt8(ascii: "[") || host >= 0x80 || host == UInt8(ascii: "_") else { return nil }
-        // `${USER}:${PASSWORD}` and `user:***` hold nothing.
-        let first = text.base[colon + 1]
-        guard first != UInt8(ascii: "$"), first != UInt8(ascii: "{"), first != UInt8(ascii: "*") else { return nil }
-        return Finding(kind: .urlCredentials, range: index..<position, score: 0.95)
+    private static func endsWithScheme(_ text: Text, _ end: Int) -> Bool {
+        let scheme: StaticString = "bearer"
+        guard end >= 6, !text.before(end - 6).isWordByte else { return false }
+        return (0..<6).allSatisfy { text.base[end - 6 + $0].lowercased == scheme.utf8Start[$0] }
     }
 }

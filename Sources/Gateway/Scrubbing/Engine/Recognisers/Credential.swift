@@ -1,31 +1,77 @@
 /// Credentials that are one token: known prefixes, and forms that are known by more than their start.
 enum Credential {
-    /// A credential that starts with the token at `start`.
+    /// A credential whose first run of 16 or more letters, digits, `_` and `-` starts at `start`.
     static func match(_ text: inout Text, at start: Int) -> Finding? {
+        if text.before(start) == UInt8(ascii: "/"), let finding = matchWebhook(&text, at: start) { return finding }
         for rule in CredentialRule.byFirstByte[Int(text.byte(start))] {
             if let finding = match(rule, &text, at: start) { return finding }
         }
-        return matchTelegram(&text, at: start) ?? matchSendGrid(&text, at: start) ?? matchSlackWebhook(&text, at: start)
-            ?? matchDiscord(&text, at: start)
+        switch text.before(start) {
+        case UInt8(ascii: "."), UInt8(ascii: "~"):
+            for rule in CredentialRule.led {
+                if let finding = match(rule, &text, at: start) { return finding }
+            }
+            if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) { return finding }
+        case UInt8(ascii: ":"):
+            if let finding = matchTelegram(&text, at: start) { return finding }
+        default: break
+        }
+        return matchDiscord(&text, at: start) ?? matchMailchimp(&text, at: start) ?? matchMaxMind(&text, at: start)
     }
 
     private static func match(_ rule: CredentialRule, _ text: inout Text, at start: Int) -> Finding? {
         for (offset, expected) in rule.prefix.enumerated() {
             guard text.byte(start + offset) == expected else { return nil }
         }
-        var index = start + rule.prefix.count
-        var digits = 0
-        var letters = 0
-        while index - start < Limits.token {
-            let byte = text.byte(index)
-            guard rule.allows(byte) else { break }
-            if byte.isDigit { digits += 1 } else if byte.isLetter { letters += 1 }
-            index += 1
+        guard let first = leadStart(rule, text, before: start) else { return nil }
+        let body = start + rule.prefix.count
+        var index = body
+        while index - start < Limits.token, rule.alphabet.contains(text.byte(index)) { index += 1 }
+        while index > body, text.base[index - 1] == UInt8(ascii: ".") || text.base[index - 1] == UInt8(ascii: "/") { index -= 1 }
+        guard rule.length.contains(index - body), isAbove(rule.floor, text, body..<index) else { return nil }
+        for tail in rule.tails {
+            if let end = tailEnd(tail, &text, from: index) { index = end } else if !tail.isOptional { return nil }
         }
-        guard index - start >= rule.prefix.count + rule.minimum, !rule.isMixed || digits > 0 && letters > 0 else { return nil }
         // Something of another alphabet goes on: the prefix was a coincidence.
         guard index - start >= Limits.token || !text.byte(index).isTokenByte else { return nil }
-        return Finding(kind: .secret, range: start..<index, score: 0.95)
+        return Finding(kind: .secret, range: first..<index, score: 0.95)
+    }
+
+    private static func leadStart(_ rule: CredentialRule, _ text: Text, before start: Int) -> Int? {
+        guard !rule.lead.isEmpty else { return start }
+        let first = start - rule.lead.count
+        guard first >= text.coveredEnd else { return nil }
+        for (offset, expected) in rule.lead.enumerated() where text.base[first + offset] != expected { return nil }
+        return text.before(first).isWordByte ? nil : first
+    }
+
+    private static func tailEnd(_ tail: CredentialRule.Tail, _ text: inout Text, from start: Int) -> Int? {
+        guard text.byte(start) == tail.separator else { return nil }
+        var index = start + 1
+        while index - start <= 256, tail.alphabet.contains(text.byte(index)) { index += 1 }
+        return index - start - 1 >= tail.minimum ? index : nil
+    }
+
+    private static func isAbove(_ floor: CredentialRule.Floor, _ text: Text, _ range: Range<Int>) -> Bool {
+        if floor == .none { return true }
+        var seen = SIMD4<UInt64>()
+        var digits = 0
+        var letters = 0
+        var run = 0
+        var longest = 0
+        for index in range {
+            let byte = text.base[index]
+            if byte.isDigit { digits += 1 } else if byte.isLetter { letters += 1 }
+            seen[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
+            run = byte == UInt8(ascii: "-") ? 0 : run + 1
+            longest = max(longest, run)
+        }
+        switch floor {
+        case .none: return true
+        case .mixed: return digits > 0 && letters > 0
+        case .varied: return (0..<4).reduce(0) { $0 + seen[$1].nonzeroBitCount } >= 10
+        case .unhyphenated: return digits > 0 && letters > 0 && longest >= 16
+        }
     }
 
     /// The end of the token at `start`, at most `limit` bytes.
@@ -35,41 +81,57 @@ enum Credential {
         return index
     }
 
-    /// `123456789:AA…`: the token behind the colon is 35 bytes.
+    /// `123456789:AA…`: the token behind the colon is 34 or 35 bytes and starts with A.
     private static func matchTelegram(_ text: inout Text, at start: Int) -> Finding? {
-        guard text.byte(start) == UInt8(ascii: "A"), text.byte(start + 1) == UInt8(ascii: "A"), text.before(start) == UInt8(ascii: ":")
-        else { return nil }
+        guard text.byte(start) == UInt8(ascii: "A") else { return nil }
         var first = start - 1
-        while first > 0, start - first < 12, text.base[first - 1].isDigit { first -= 1 }
-        guard (8...10).contains(start - 1 - first), !text.before(first).isWordByte, tokenEnd(&text, from: start, limit: 36) == start + 35
+        while first > 0, start - first < 18, text.base[first - 1].isDigit { first -= 1 }
+        let isBot = first >= 3 && (0..<3).allSatisfy { text.base[first - 3 + $0] == ("bot" as StaticString).utf8Start[$0] }
+        guard (5...16).contains(start - 1 - first), isBot || !text.before(first).isWordByte,
+            (34...35).contains(tokenEnd(&text, from: start, limit: 36) - start)
         else { return nil }
-        return Finding(kind: .secret, range: first..<start + 35, score: 0.95)
+        return Finding(kind: .secret, range: first..<tokenEnd(&text, from: start, limit: 36), score: 0.95)
     }
 
-    /// `SG.` and tokens of 22 and 43 bytes.
-    private static func matchSendGrid(_ text: inout Text, at start: Int) -> Finding? {
-        guard start >= 3, text.base[start - 1] == UInt8(ascii: "."), text.base[start - 2] == UInt8(ascii: "G"),
-            text.base[start - 3] == UInt8(ascii: "S"), tokenEnd(&text, from: start, limit: 23) == start + 22,
-            text.byte(start + 22) == UInt8(ascii: "."), tokenEnd(&text, from: start + 23, limit: 44) == start + 66
-        else { return nil }
-        return Finding(kind: .secret, range: start - 3..<start + 66, score: 0.95)
+    /// `https://hooks.slack.com/services/T…/B…/…` and `https://discord.com/api/webhooks/…/…`: from the scheme to the last part.
+    private static func matchWebhook(_ text: inout Text, at start: Int) -> Finding? {
+        let first = urlStart(text, before: start)
+        guard let first else { return nil }
+        for (host, least) in webhooks {
+            guard start - first > host.count else { continue }
+            var offset = 0
+            while offset < host.count, text.base[first + offset] == host[offset] { offset += 1 }
+            guard offset == host.count else { continue }
+            let end = tokenEnd(&text, from: start, limit: 128)
+            return end - start >= least ? Finding(kind: .secret, range: schemeStart(text, first)..<end, score: 0.95) : nil
+        }
+        return nil
     }
 
-    /// The last part of `hooks.slack.com/services/T…/B…/…`.
-    private static func matchSlackWebhook(_ text: inout Text, at start: Int) -> Finding? {
-        guard text.before(start) == UInt8(ascii: "/") else { return nil }
-        var index = start - 1
-        for initial in [UInt8(ascii: "B"), UInt8(ascii: "T")] {
-            let end = index
-            while index > 0, end - index < 16, text.base[index - 1].isAlphanumeric { index -= 1 }
-            guard index < end, text.base[index] == initial, text.before(index) == UInt8(ascii: "/") else { return nil }
+    private static let webhooks: [(host: [UInt8], least: Int)] = [
+        (Array("hooks.slack.com/services/T".utf8), 16), (Array("hooks.slack.com/workflows/".utf8), 16),
+        (Array("hooks.slack.com/triggers/".utf8), 16),
+        (Array("discord.com/api/webhooks/".utf8), 60), (Array("discordapp.com/api/webhooks/".utf8), 60),
+        (Array("hooks.zapier.com/hooks/catch/".utf8), 6),
+    ]
+
+    /// The start of the host in the URL that goes on at `start`, at most 100 bytes before.
+    private static func urlStart(_ text: Text, before start: Int) -> Int? {
+        var index = start
+        while index > 0, start - index < 100 {
+            let byte = text.base[index - 1]
+            if byte == UInt8(ascii: "/"), index > 1, text.base[index - 2] == byte { return index }
+            guard byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") else { return index }
             index -= 1
         }
-        for (offset, expected) in "hooks.slack.com/services".utf8.reversed().enumerated() {
-            guard index > offset, text.base[index - 1 - offset] == expected else { return nil }
-        }
-        let end = tokenEnd(&text, from: start, limit: 48)
-        return end - start >= 16 ? Finding(kind: .secret, range: start..<end, score: 0.95) : nil
+        return index == 0 ? 0 : nil
+    }
+
+    private static func schemeStart(_ text: Text, _ host: Int) -> Int {
+        let scheme: StaticString = "https://"
+        let first = host - 8
+        guard first >= 0, (0..<8).allSatisfy({ text.base[first + $0] == scheme.utf8Start[$0] }) else { return host }
+        return first
     }
 
     /// A bot's token: an identifier in base 64 (24 to 28 bytes, starting with M, N or O), a time stamp (6 or 7), a code (27 to 40).
@@ -83,6 +145,60 @@ enum Credential {
         let end = tokenEnd(&text, from: time + 1, limit: 41)
         guard (27...40).contains(end - time - 1) else { return nil }
         return Finding(kind: .secret, range: start..<end, score: 0.95)
+    }
+
+    /// 32 hexadecimal digits, `-us` and the number of a data centre.
+    private static func matchMailchimp(_ text: inout Text, at start: Int) -> Finding? {
+        guard text.byte(start).isHexDigit else { return nil }
+        if start + 32 < text.count, text.base[start + 32] != UInt8(ascii: "-") { return nil }
+        var index = start
+        while index - start < 33, text.byte(index).isHexDigit { index += 1 }
+        guard index - start == 32, text.byte(index) == UInt8(ascii: "-"), text.byte(index + 1) == UInt8(ascii: "u"),
+            text.byte(index + 2) == UInt8(ascii: "s"), text.byte(index + 3).isDigit
+        else { return nil }
+        index += text.byte(index + 4).isDigit ? 5 : 4
+        return text.byte(index).isTokenByte ? nil : Finding(kind: .secret, range: start..<index, score: 0.95)
+    }
+
+    /// Six letters and digits, `_`, 29 of them, `_mmk`.
+    private static func matchMaxMind(_ text: inout Text, at start: Int) -> Finding? {
+        guard text.byte(start + 6) == UInt8(ascii: "_"), text.byte(start + 36) == UInt8(ascii: "_"),
+            text.byte(start + 37) == UInt8(ascii: "m"),
+            text.byte(start + 38) == UInt8(ascii: "m"), text.byte(start + 39) == UInt8(ascii: "k"), !text.byte(start + 40).isTokenByte
+        else { return nil }
+        return Finding(kind: .secret, range: start..<start + 40, score: 0.95)
+    }
+
+    /// An Entra client secret: three bytes, a digit, `Q~` and 31 to 34 bytes; the run of 16 is somewhere behind the `~`.
+    private static func matchAzure(_ text: inout Text, at start: Int) -> Finding? {
+        var tilde = start
+        while tilde > 0, start - tilde < 24, text.before(tilde) != 0 {
+            if text.before(tilde) == UInt8(ascii: "~"), text.before(tilde - 1) == UInt8(ascii: "Q"), text.before(tilde - 2).isDigit {
+                break
+            }
+            guard CredentialRule.Alphabet.dotted.contains(text.before(tilde)) else { return nil }
+            tilde -= 1
+        }
+        let first = tilde - 6
+        guard first >= text.coveredEnd, text.before(tilde) == UInt8(ascii: "~"), text.before(tilde - 1) == UInt8(ascii: "Q"),
+            (first..<first + 3).allSatisfy({ CredentialRule.Alphabet.dotted.contains(text.base[$0]) }), !text.before(first).isWordByte
+        else { return nil }
+        var end = tilde
+        while end - tilde < 35, CredentialRule.Alphabet.dotted.contains(text.byte(end)) { end += 1 }
+        while end > tilde, text.base[end - 1] == UInt8(ascii: ".") { end -= 1 }
+        guard (31...34).contains(end - tilde) else { return nil }
+        return Finding(kind: .secret, range: first..<end, score: 0.95)
+    }
+
+    /// Fourteen letters and digits, `.atlasv1.`, 60 bytes or more.
+    private static func matchTerraform(_ text: inout Text, at start: Int) -> Finding? {
+        let middle: StaticString = ".atlasv1."
+        let first = start - 9 - 14
+        guard first >= text.coveredEnd, (0..<9).allSatisfy({ text.base[start - 9 + $0] == middle.utf8Start[$0] }),
+            (first..<first + 14).allSatisfy({ text.base[$0].isAlphanumeric }), !text.before(first).isWordByte
+        else { return nil }
+        let end = tokenEnd(&text, from: start, limit: 128)
+        return end - start >= 60 ? Finding(kind: .secret, range: first..<end, score: 0.95) : nil
     }
 
     /// A JSON web token: header and payload, whose base 64 starts with `eyJ`, and perhaps a signature; or five parts, where the

@@ -1,86 +1,184 @@
-/// Credentials that are known by how they start. Prefix and length as their issuers document them, or as gitleaks' rules have them.
+/// Credentials that are known by how they start. Prefix, alphabet and length as their issuers document them, or as the public secret
+/// scanners agree on them.
 struct CredentialRule: Sendable {
     enum Alphabet: Sendable {
-        case token, alphanumeric, hex, upper
-    }
+        case token, alphanumeric, hex, upper, lower, base64, dotted, percent
 
-    let prefix: [UInt8]
-    let alphabet: Alphabet
-    /// The least bytes behind the prefix.
-    let minimum: Int
-    /// The body has digits and letters: else it is rather a name.
-    var isMixed = true
-
-    init(_ prefix: String, _ minimum: Int, _ alphabet: Alphabet = .token, isMixed: Bool = true) {
-        self.prefix = Array(prefix.utf8)
-        self.minimum = minimum
-        self.alphabet = alphabet
-        self.isMixed = isMixed
-    }
-
-    func allows(_ byte: UInt8) -> Bool {
-        switch alphabet {
-        case .token: byte.isTokenByte
-        case .alphanumeric: byte.isAlphanumeric
-        case .hex: byte.isHexDigit
-        case .upper: byte.isDigit || byte &- 0x41 < 26
+        func contains(_ byte: UInt8) -> Bool {
+            switch self {
+            case .token: byte.isTokenByte
+            case .alphanumeric: byte.isAlphanumeric
+            case .hex: byte.isHexDigit
+            case .upper: byte.isDigit || byte &- 0x41 < 26
+            case .lower: byte.isDigit || byte &- 0x61 < 26
+            case .base64: byte.isAlphanumeric || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
+            case .percent: byte.isAlphanumeric || byte == UInt8(ascii: "%")
+            case .dotted: byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "~") || byte == UInt8(ascii: "=")
+            }
         }
     }
 
-    /// The rules by first byte; most bytes have none.
+    /// What the bytes behind the prefix must have, so that a name or a placeholder is not taken for a credential.
+    enum Floor: Sendable {
+        case none
+        /// Digits and letters.
+        case mixed
+        /// At least ten different bytes.
+        case varied
+        /// Digits and letters, and sixteen bytes or more without a hyphen: no words with hyphens between them.
+        case unhyphenated
+    }
+
+    /// A part behind a separator: `.` and 43 bytes.
+    struct Tail: Sendable {
+        let separator: UInt8
+        let minimum: Int
+        let alphabet: Alphabet
+        var isOptional = false
+    }
+
+    /// Bytes before the run that the prefilter notices, up to a `.` or `~`: `SG.`; empty for most.
+    let lead: [UInt8]
+    let prefix: [UInt8]
+    let alphabet: Alphabet
+    /// How many bytes stand behind the prefix.
+    let length: ClosedRange<Int>
+    let floor: Floor
+    let tails: [Tail]
+
+    init(
+        _ prefix: String, _ minimum: Int, _ alphabet: Alphabet = .token, most: Int = Limits.token, floor: Floor = .mixed, lead: String = "",
+        tails: [Tail] = []
+    ) {
+        self.lead = Array(lead.utf8)
+        self.prefix = Array(prefix.utf8)
+        self.alphabet = alphabet
+        length = minimum...most
+        self.floor = floor
+        self.tails = tails
+    }
+
+    /// The rules without a lead by first byte; most bytes have none.
     static let byFirstByte: [[CredentialRule]] = {
         var table = [[CredentialRule]](repeating: [], count: 256)
         for rule in all { table[Int(rule.prefix[0])].append(rule) }
         return table
     }()
 
+    /// The rules with a lead.
+    static let led: [CredentialRule] = [
+        .init("", 22, most: 22, floor: .varied, lead: "SG.", tails: [dot(43)]),  // SendGrid
+        .init("", 90, floor: .mixed, lead: "hvs."), .init("", 100, lead: "hvb."), .init("", 100, lead: "hvr."),  // HashiCorp Vault
+        .init("", 30, .dotted, lead: "ya29."),  // Google OAuth
+        .init("", 100, lead: "sl."),  // Dropbox
+        .init("", 40, .alphanumeric, lead: "dp.pt."), .init("", 40, .alphanumeric, lead: "dp.st."),
+        .init("", 40, .alphanumeric, lead: "dp.ct."),
+        .init("", 40, .alphanumeric, lead: "dp.sa."), .init("", 40, .alphanumeric, lead: "dp.scim."),
+        .init("", 40, .alphanumeric, lead: "dp.audit."),
+        .init("0-", 150, lead: "v1."),  // Cloudflare Origin CA
+        .init("", 24, .upper, most: 24, lead: "dt0c01.", tails: [dot(64, .upper)]),
+        .init("", 24, .upper, most: 24, lead: "dt0s01.", tails: [dot(64, .upper)]),
+        .init("", 22, most: 22, lead: "pat.", tails: [dot(24, .alphanumeric), dot(20, .alphanumeric)]),  // Harness
+        .init("", 22, most: 22, lead: "sat.", tails: [dot(24, .alphanumeric), dot(20, .alphanumeric)]),
+        .init("", 43, lead: "sha256~"),  // OpenShift
+        .init("", 60, floor: .varied, lead: "pk.", tails: [dot(22, .alphanumeric)]),
+        .init("", 60, floor: .varied, lead: "sk.", tails: [dot(22, .alphanumeric)]),  // Mapbox
+        .init("", 40, lead: "t1."),  // Yandex
+    ]
+
+    private static func dot(_ minimum: Int, _ alphabet: Alphabet = .token, isOptional: Bool = false) -> Tail {
+        Tail(separator: UInt8(ascii: "."), minimum: minimum, alphabet: alphabet, isOptional: isOptional)
+    }
+
     private static let all: [CredentialRule] = [
-        // OpenAI, Anthropic, OpenRouter, DeepSeek and others
-        .init("sk-", 20), .init("sess-", 40, .alphanumeric), .init("gsk_", 40, .alphanumeric), .init("xai-", 40, .alphanumeric),
-        .init("pplx-", 40, .alphanumeric), .init("r8_", 30, .alphanumeric), .init("hf_", 30, .alphanumeric),
-        .init("api_org_", 30, .alphanumeric),
-        .init("nvapi-", 50), .init("fw_", 20, .alphanumeric), .init("tgp_v1_", 30), .init("lsv2_pt_", 30), .init("jina_", 50),
+        // Model providers: OpenAI, Anthropic, OpenRouter, DeepSeek and others
+        .init("sk-", 20, floor: .unhyphenated), .init("sess-", 40, .alphanumeric), .init("gsk_", 40, .alphanumeric),
+        .init("xai-", 40, .alphanumeric), .init("pplx-", 40, .alphanumeric), .init("r8_", 30, .alphanumeric),
+        .init("hf_", 30, .alphanumeric, floor: .varied), .init("api_org_", 30, .alphanumeric, floor: .varied), .init("nvapi-", 50),
+        .init("fw_", 20, .alphanumeric), .init("tgp_v1_", 30), .init("lsv2_pt_", 30), .init("lsv2_sk_", 30), .init("jina_", 50),
+        .init("csk-", 40, .alphanumeric), .init("pcsk_", 40), .init("esecret_", 30), .init("fc-", 32, .hex), .init("tvly-", 28),
+        .init("BSA", 28),
         // Google
-        .init("AIza", 35), .init("GOCSPX-", 20),
-        // AWS
-        .init("AKIA", 16, .upper, isMixed: false), .init("ASIA", 16, .upper, isMixed: false), .init("ABIA", 16, .upper, isMixed: false),
-        .init("ACCA", 16, .upper, isMixed: false), .init("A3T", 17, .upper), .init("ABSK", 90, .alphanumeric),
-        // GitHub, GitLab, Atlassian
+        .init("AIza", 35), .init("GOCSPX-", 20), .init("1//0", 40),
+        // AWS and other clouds
+        .init("AKIA", 16, .upper, most: 16, floor: .none), .init("ASIA", 16, .upper, most: 16, floor: .none),
+        .init("ABIA", 16, .upper, most: 16, floor: .none), .init("ACCA", 16, .upper, most: 16, floor: .none),
+        .init("A3T", 17, .upper, most: 17), .init("ABSK", 90, .base64), .init("bedrock-api-key-", 30, .base64),
+        .init("LTAI", 16, .alphanumeric),
+        .init("AKID", 32, .alphanumeric), .init("YCAJ", 30), .init("YCMj", 30), .init("AQVN", 35), .init("ocid1-", 60),
+        // GitHub, GitLab, Bitbucket and Atlassian
         .init("ghp_", 36, .alphanumeric), .init("gho_", 36, .alphanumeric), .init("ghu_", 36, .alphanumeric),
-        .init("ghs_", 36, .alphanumeric),
-        .init("ghr_", 36, .alphanumeric), .init("github_pat_", 50), .init("glpat-", 20), .init("gldt-", 20), .init("glrt-", 20),
-        .init("glcbt-", 20), .init("glptt-", 20), .init("glsoat-", 20), .init("glimt-", 20), .init("glagent-", 20), .init("gloas-", 20),
-        .init("glffct-", 20), .init("GR1348941", 20), .init("ATATT3", 60), .init("ATCTT3", 60), .init("ATBB", 32, .alphanumeric),
-        // Slack, Discord, Telegram are in Credential too
-        .init("xoxb-", 16), .init("xoxp-", 16), .init("xoxa-", 16), .init("xoxr-", 16), .init("xoxs-", 16), .init("xoxe-", 16),
-        .init("xapp-", 16),
-        .init("xoxo-", 16), .init("xoxc-", 16), .init("xoxd-", 16),
-        // Payments
-        .init("sk_live_", 16, .alphanumeric), .init("sk_test_", 16, .alphanumeric), .init("rk_live_", 16, .alphanumeric),
-        .init("rk_test_", 16, .alphanumeric), .init("sk_prod_", 16, .alphanumeric), .init("rk_prod_", 16, .alphanumeric),
-        .init("whsec_", 24),
-        .init("sq0atp-", 20), .init("sq0csp-", 40), .init("EAAA", 56), .init("shpat_", 32, .hex), .init("shpss_", 32, .hex),
-        .init("shpca_", 32, .hex), .init("shppa_", 32, .hex), .init("access_token-production-", 32), .init("APP_USR-", 30),
-        // Twilio, mail
-        .init("SK", 32, .hex), .init("AC", 32, .hex), .init("key-", 32, .hex), .init("xkeysib-", 60), .init("xsmtpsib-", 60),
-        // Packages
-        .init("npm_", 36, .alphanumeric), .init("pypi-", 50), .init("rubygems_", 48, .hex), .init("cio", 32, .alphanumeric),
-        .init("oy2", 43, .alphanumeric),
-        .init("dckr_pat_", 20), .init("dckr_oat_", 20),
-        // Data, hosting, monitoring
+        .init("ghs_", 36, .alphanumeric), .init("ghr_", 36, .alphanumeric), .init("github_pat_", 50), .init("gitlab_session", 32),
+        .init("glpat-", 20, tails: [dot(2, .lower, isOptional: true), dot(7, .lower, isOptional: true)]), .init("gldt-", 20),
+        .init("glft-", 20),
+        .init("glrt-", 20, tails: [dot(2, .lower, isOptional: true), dot(7, .lower, isOptional: true)]), .init("glrtr-", 20),
+        .init("glcbt-", 20),
+        .init("glptt-", 20), .init("glsoat-", 20), .init("glimt-", 20), .init("glagent-", 20), .init("gloas-", 20), .init("glffct-", 20),
+        .init("GR1348941", 20),
+        .init("ATATT3", 60, tails: [equals]), .init("ATCTT3", 60, tails: [equals]), .init("ATBB", 32, .alphanumeric),
+        // Slack
+        .init("xoxb-", 16), .init("xoxp-", 16), .init("xoxa-", 16), .init("xoxr-", 16), .init("xoxs-", 16), .init("xoxe-", 16, .dotted),
+        .init("xapp-", 16), .init("xoxo-", 16), .init("xoxc-", 16), .init("xoxd-", 16, .dotted),
+        // Payments and shops
+        .init("sk_live_", 10, .alphanumeric), .init("sk_test_", 10, .alphanumeric), .init("rk_live_", 10, .alphanumeric),
+        .init("rk_test_", 10, .alphanumeric), .init("sk_prod_", 10, .alphanumeric), .init("rk_prod_", 10, .alphanumeric),
+        .init("whsec_", 24, .base64),
+        .init("sq0atp-", 20), .init("sq0csp-", 40), .init("EAAA", 22), .init("EAAM", 80), .init("EAAC", 80), .init("EAAG", 80),
+        .init("EAAB", 80),
+        .init("shpat_", 32, .hex), .init("shpss_", 32, .hex), .init("shpca_", 32, .hex), .init("shppa_", 32, .hex),
+        .init("shptka_", 32, .hex),
+        .init("access_token-production-", 32), .init("access_token-sandbox-", 32), .init("access-production-", 36),
+        .init("access-sandbox-", 36),
+        .init("access-development-", 36), .init("APP_USR-", 30), .init("FLWSECK_TEST-", 12), .init("FLWSECK-", 32),
+        .init("FLWPUBK_TEST-", 32),
+        .init("EZAK", 54, .alphanumeric), .init("EZTK", 54, .alphanumeric), .init("duffel_live_", 43), .init("duffel_test_", 43),
+        .init("shippo_live_", 40, .hex), .init("shippo_test_", 40, .hex), .init("rzp_live_", 14, .alphanumeric), .init("amzn1-mws-", 30),
+        .init("live_", 35, .hex), .init("test_", 35, .hex), .init("pk_live_", 24, .alphanumeric), .init("paystack_", 40),
+        .init("pdl_live_", 40),
+        // Telephony and mail
+        .init("SK", 32, .hex, most: 32), .init("AC", 32, .hex, most: 32), .init("key-", 32, .hex), .init("pubkey-", 32, .hex),
+        .init("xkeysib-", 60),
+        .init("xsmtpsib-", 60), .init("re_", 20), .init("mlsn-", 50),
+        // Packages and images
+        .init("npm_", 36, .alphanumeric), .init("pypi-", 50), .init("rubygems_", 48, .hex), .init("cio", 32, .alphanumeric, most: 32),
+        .init("oy2", 43, .alphanumeric), .init("dckr_pat_", 20), .init("dckr_oat_", 20), .init("CLOJARS_", 60, .alphanumeric),
+        .init("AKCp", 60, .alphanumeric), .init("AP", 64, .alphanumeric, most: 90), .init("cmVmd", 55, .alphanumeric),
+        // Data and hosting
         .init("sbp_", 40, .hex), .init("sb_secret_", 20), .init("dop_v1_", 64, .hex), .init("doo_v1_", 64, .hex),
         .init("dor_v1_", 64, .hex),
-        .init("dapi", 32, .hex), .init("pscale_tkn_", 32), .init("pscale_pw_", 32), .init("pscale_oauth_", 32), .init("HRKU-", 36),
-        .init("rnd_", 24, .alphanumeric), .init("cfut_", 30), .init("cfat_", 30), .init("FlyV1", 40), .init("fo1_", 40), .init("tfp_", 40),
-        .init("glsa_", 32), .init("glc_", 32), .init("sntrys_", 40), .init("sntryu_", 40), .init("NRAK-", 27, .upper),
-        .init("NRJS-", 19, .hex),
-        .init("phc_", 40, .alphanumeric), .init("phx_", 40, .alphanumeric), .init("dp_pt_", 40), .init("pul-", 40, .hex),
-        .init("PMAK-", 50),
-        .init("lin_api_", 40, .alphanumeric), .init("ntn_", 40, .alphanumeric), .init("secret_", 43, .alphanumeric), .init("figd_", 40),
-        .init("AGE-SECRET-KEY-1", 58, .upper), .init("CFPAT-", 43), .init("EZAK", 54, .alphanumeric), .init("EZTK", 54, .alphanumeric),
-        .init("hvs", 90), .init("duffel_live_", 43), .init("shippo_live_", 40, .hex), .init("patv1", 40), .init("AQVN", 35),
-        .init("t1", 60),
-        .init("LTAI", 20, .alphanumeric), .init("AKID", 32, .alphanumeric), .init("YCAJ", 30), .init("pnu_", 36, .alphanumeric),
-        .init("tk-us-", 40), .init("ops_ey", 200), .init("rpa_", 40, .alphanumeric), .init("sgp_", 40), .init("e2b_", 40, .hex),
+        .init("dapi", 32, .hex, tails: [Tail(separator: UInt8(ascii: "-"), minimum: 1, alphabet: .hex, isOptional: true)]),
+        .init("pscale_tkn_", 32, .dotted),
+        .init("pscale_pw_", 32, .dotted), .init("pscale_oauth_", 32, .dotted), .init("HRKU-", 36), .init("rnd_", 24, .alphanumeric),
+        .init("cfut_", 30),
+        .init("cfat_", 30), .init("cfk_", 30), .init("FlyV1", 40), .init("fo1_", 40), .init("fm1r_", 80, .base64),
+        .init("fm1a_", 80, .base64),
+        .init("fm2_", 80, .base64), .init("tfp_", 40, .dotted), .init("nfp_", 36), .init("nfc_", 36), .init("vcp_", 24),
+        .init("4b1d", 38, .alphanumeric, most: 38),
+        .init("dnkey-", 60, .dotted), .init("pat", 14, .alphanumeric, most: 14, floor: .none, tails: [dot(64, .hex)]), .init("fnAE", 36),
+        // Monitoring
+        .init("glsa_", 32), .init("glc_", 32, .base64), .init("eyJrIjoi", 60, .base64), .init("sntrys_", 40, .base64), .init("sntryu_", 40),
+        .init("NRAK-", 27, .upper), .init("NRJS-", 19, .hex), .init("NRII-", 32), .init("NRAA-", 27), .init("phc_", 40, .alphanumeric),
+        .init("phx_", 40, .alphanumeric), .init("squ_", 40), .init("sqp_", 40), .init("sqa_", 40), .init("ddpat_", 40), .init("hlx_", 40),
+        // Secrets, work and design tools
+        .init("dp_pt_", 40), .init("pul-", 40, .hex), .init("PMAK-", 50), .init("PMAT-", 26), .init("lin_api_", 32, .alphanumeric),
+        .init("lin_oauth_", 32, .alphanumeric), .init("ntn_", 40, .alphanumeric), .init("secret_", 43, .alphanumeric), .init("figd_", 40),
+        .init("AGE-SECRET-KEY-1", 58, .upper), .init("age-secret-key-1", 58, .lower), .init("CFPAT-", 43), .init("patv1", 40),
+        .init("pnu_", 36, .alphanumeric),
+        .init("tk-us-", 40), .init("ops_ey", 200), .init("rpa_", 40, .alphanumeric), .init("sgp_", 40), .init("sgd_", 40),
+        .init("e2b_", 40, .hex),
+        .init("A3-", 32, .token), .init("p8e-", 32, .lower), .init("ico-", 32, .alphanumeric), .init("rdme_", 60, .lower),
+        .init("fio-u-", 60),
+        .init("s-s4t2ud-", 64, .hex), .init("s-s4t2af-", 64, .hex), .init("pat-na1-", 36), .init("pat-eu1-", 36),
+        .init("API-", 26, .upper, most: 26),
+        .init("apify_api_", 36, .alphanumeric), .init("tskey-", 20), .init("buildkite_", 40), .init("bkua_", 40, .hex),
+        .init("CCIPAT_", 40),
+        .init("ubkey_", 22), .init("ory_at_", 40), .init("whop_", 40), .init("waka_", 36), .init("lip_", 40), .init("EAAI", 80),
+        .init("ZXlKaGJHY2lPaUp", 40, .base64),
+        .init("sm_aat_", 16, .alphanumeric), .init("sm_pat_", 16, .alphanumeric), .init("sm_sat_", 16, .alphanumeric),
+        .init("cal_live_", 32), .init("mmk_", 40),
+        .init("hooks_", 60), .init("AAAAAAAAAAAAAAAAAAAAAA", 60, .percent),
     ]
+
+    /// `=` and a check sum behind it.
+    private static let equals = Tail(separator: UInt8(ascii: "="), minimum: 8, alphabet: .hex, isOptional: true)
 }

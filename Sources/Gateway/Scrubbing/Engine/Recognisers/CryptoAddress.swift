@@ -9,35 +9,67 @@ enum CryptoAddress {
         }
     }
 
+    /// 25 bytes in base 58: version, hash, and the start of their double SHA-256.
     private static func matchBase58(_ text: inout Text, at start: Int) -> Finding? {
-        let alphabet: StaticString = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-        var payload = [UInt8](repeating: 0, count: 25)
         var index = start
         while index - start < 36, text.byte(index).isAlphanumeric { index += 1 }
         guard (26...35).contains(index - start), !text.byte(index).isWordByte else { return nil }
-        for position in start..<index {
-            guard let digit = (0..<58).first(where: { alphabet.utf8Start[$0] == text.base[position] }) else { return nil }
-            var carry = digit
-            for place in stride(from: 24, through: 0, by: -1) {
-                carry += 58 * Int(payload[place])
-                payload[place] = UInt8(truncatingIfNeeded: carry)
-                carry >>= 8
+        let base = text.base
+        let isAddress = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 25 + SHA256.size) { memory in
+            guard let payload = memory.baseAddress, decodeBase58(base, start..<index, into: payload), payload[0] == 0 || payload[0] == 5
+            else {
+                return false
             }
-            guard carry == 0 else { return nil }
+            let digest = payload + 25
+            SHA256.digest(payload, count: 21, into: digest)
+            SHA256.digest(digest, count: SHA256.size, into: digest)
+            return (0..<4).allSatisfy { digest[$0] == payload[21 + $0] }
         }
-        guard payload[0] == 0 || payload[0] == 5 else { return nil }
-        let check = SHA256.digest(SHA256.digest(Array(payload[..<21])))
-        return Array(check[..<4]) == Array(payload[21...]) ? Finding(kind: .bitcoin, range: start..<index, score: 0.98) : nil
+        return isAddress ? Finding(kind: .bitcoin, range: start..<index, score: 0.98) : nil
     }
+
+    /// Writes 25 bytes; false if there is another sign or the number is larger. At most 38 digits.
+    private static func decodeBase58(_ base: UnsafePointer<UInt8>, _ range: Range<Int>, into payload: UnsafeMutablePointer<UInt8>) -> Bool {
+        // 224 bits, the lowest first: 38 digits have 223. Five digits at a time, which is what fits into 32 bits.
+        var limbs = SIMD8<UInt32>()
+        var index = range.lowerBound
+        while index < range.upperBound {
+            var factor: UInt64 = 1
+            var carry: UInt64 = 0
+            let end = min(index + 5, range.upperBound)
+            while index < end {
+                let digit = base58Digits[Int(base[index])]
+                guard digit < 58 else { return false }
+                carry = carry &* 58 &+ UInt64(digit)
+                factor = factor &* 58
+                index += 1
+            }
+            for limb in 0..<7 {
+                carry &+= factor &* UInt64(limbs[limb])
+                limbs[limb] = UInt32(truncatingIfNeeded: carry)
+                carry = carry &>> 32
+            }
+        }
+        for place in 0..<25 { payload[24 - place] = UInt8(truncatingIfNeeded: limbs[place >> 2] >> UInt32(place % 4 * 8)) }
+        return limbs[6] <= 0xFF
+    }
+
+    /// By byte; 58 for what is no digit.
+    private static let base58Digits: [UInt8] = {
+        var digits = [UInt8](repeating: 58, count: 256)
+        for (digit, byte) in "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".utf8.enumerated() {
+            digits[Int(byte)] = UInt8(truncatingIfNeeded: digit)
+        }
+        return digits
+    }()
 
     /// BIP 173 and 350: `bc1`, one case, the checksum of either variant.
     private static func matchBech32(_ text: inout Text, at start: Int) -> Finding? {
         guard text.byte(start + 1).lowercased == UInt8(ascii: "c"), text.byte(start + 2) == UInt8(ascii: "1") else { return nil }
         let alphabet: StaticString = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
         let isUpper = text.byte(start) == UInt8(ascii: "B")
-        var checksum: UInt32 = 1
         // The human-readable part, expanded: high bits, zero, low bits of "bc".
-        for value in [3, 3, 0, 2, 3] as [UInt32] { checksum = polymod(checksum, value) }
+        var checksum = polymod(polymod(polymod(polymod(polymod(1, 3), 3), 0), 2), 3)
         var index = start + 3
         while index - start < 75 {
             let byte = text.byte(index)
@@ -55,34 +87,40 @@ enum CryptoAddress {
     private static func polymod(_ checksum: UInt32, _ value: UInt32) -> UInt32 {
         let top = checksum >> 25
         var next = (checksum & 0x1FF_FFFF) << 5 ^ value
-        for (bit, generator) in [0x3B6A_57B2, 0x2650_8E6D, 0x1EA1_19FA, 0x3D42_33DD, 0x2A14_62B3].enumerated()
-            as EnumeratedSequence<[UInt32]>
-        where top >> UInt32(bit) & 1 == 1 {
-            next ^= generator
-        }
+        if top & 1 != 0 { next ^= 0x3B6A_57B2 }
+        if top & 2 != 0 { next ^= 0x2650_8E6D }
+        if top & 4 != 0 { next ^= 0x1EA1_19FA }
+        if top & 8 != 0 { next ^= 0x3D42_33DD }
+        if top & 16 != 0 { next ^= 0x2A14_62B3 }
         return next
     }
 
     private static func matchEthereum(_ text: inout Text, at start: Int) -> Finding? {
         guard text.byte(start + 1) == UInt8(ascii: "x") else { return nil }
-        var lower = [UInt8]()
         var hasUpper = false
         var hasLower = false
         for index in start + 2..<start + 42 {
             let byte = text.byte(index)
             guard byte.isHexDigit else { return nil }
             if !byte.isDigit { if byte == byte.lowercased { hasLower = true } else { hasUpper = true } }
-            lower.append(byte.lowercased)
         }
         guard !text.byte(start + 42).isWordByte else { return nil }
-        if hasUpper, hasLower {
-            let hash = Keccak256.digest(lower)
-            for index in 0..<40 where text.base[start + 2 + index].isLetter {
+        let isMixed = hasUpper && hasLower
+        if isMixed, !hasChecksum(text.base + start + 2) { return nil }
+        return Finding(kind: .ethereum, range: start..<start + 42, score: isMixed ? 0.98 : (hasUpper || hasLower ? 0.7 : 0.3))
+    }
+
+    /// EIP-55: which of the 40 digits are capitals follows from the Keccak-256 digest of the same in small letters.
+    private static func hasChecksum(_ digits: UnsafePointer<UInt8>) -> Bool {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 40 + Keccak256.size) { memory in
+            guard let lower = memory.baseAddress else { return false }
+            for index in 0..<40 { lower[index] = digits[index].lowercased }
+            let hash = lower + 40
+            Keccak256.digest(lower, count: 40, into: hash)
+            return (0..<40).allSatisfy { index in
                 let nibble = index & 1 == 0 ? hash[index / 2] >> 4 : hash[index / 2] & 15
-                guard (nibble >= 8) == (text.base[start + 2 + index] &- 0x41 < 26) else { return nil }
+                return !digits[index].isLetter || (nibble >= 8) == (digits[index] &- 0x41 < 26)
             }
-            return Finding(kind: .ethereum, range: start..<start + 42, score: 0.98)
         }
-        return Finding(kind: .ethereum, range: start..<start + 42, score: hasUpper || hasLower ? 0.7 : 0.3)
     }
 }

@@ -1,39 +1,41 @@
-/// SHA-256 (FIPS 180-4), for the checksums of addresses: the engine depends on no library. Not for keys.
+/// SHA-256 (FIPS 180-4) of one block, for the checksums of addresses: the engine depends on no library. Not for keys.
 enum SHA256 {
-    static func digest(_ message: [UInt8]) -> [UInt8] {
-        var state: [UInt32] = [
-            0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
-        ]
-        var padded = message + [0x80]
-        while padded.count % 64 != 56 { padded.append(0) }
-        let bits = UInt64(message.count) * 8
-        for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
-        for block in stride(from: 0, to: padded.count, by: 64) { compress(&state, padded[block..<block + 64]) }
-        return state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(24 - 8 * $0)) } }
+    static let size = 32
+
+    /// Writes the ``size`` bytes of the digest. The message is shorter than 56 bytes, and may be where the digest is written.
+    static func digest(_ message: UnsafePointer<UInt8>, count: Int, into digest: UnsafeMutablePointer<UInt8>) {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { words in
+            for index in words.indices { words[index] = 0 }
+            for index in 0..<count { words[index >> 2] |= UInt32(message[index]) << UInt32(24 - index % 4 * 8) }
+            words[count >> 2] |= 0x80 << UInt32(24 - count % 4 * 8)
+            words[15] = UInt32(truncatingIfNeeded: count * 8)
+            for index in 16..<64 {
+                let low = rotate(words[index &- 15], 7) ^ rotate(words[index &- 15], 18) ^ words[index &- 15] >> 3
+                let high = rotate(words[index &- 2], 17) ^ rotate(words[index &- 2], 19) ^ words[index &- 2] >> 10
+                words[index] = words[index &- 16] &+ low &+ words[index &- 7] &+ high
+            }
+            let state = compress(initial, words)
+            for index in 0..<size { digest[index] = UInt8(truncatingIfNeeded: state[index >> 2] >> UInt32(24 - index % 4 * 8)) }
+        }
     }
 
-    private static func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
-        var words = [UInt32](repeating: 0, count: 64)
-        for index in 0..<16 {
-            for offset in 0..<4 { words[index] = words[index] << 8 | UInt32(block[block.startIndex + 4 * index + offset]) }
-        }
-        for index in 16..<64 {
-            let low = rotate(words[index - 15], 7) ^ rotate(words[index - 15], 18) ^ words[index - 15] >> 3
-            let high = rotate(words[index - 2], 17) ^ rotate(words[index - 2], 19) ^ words[index - 2] >> 10
-            words[index] = words[index - 16] &+ low &+ words[index - 7] &+ high
-        }
+    private static func compress(_ state: SIMD8<UInt32>, _ words: UnsafeMutableBufferPointer<UInt32>) -> SIMD8<UInt32> {
         var (a, b, c, d, e, f, g, h) = (state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7])
         for index in 0..<64 {
             let first = h &+ (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) &+ (e & f ^ ~e & g) &+ constants[index] &+ words[index]
             let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ (a & b ^ a & c ^ b & c)
             (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
         }
-        for (index, value) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= value }
+        return state &+ SIMD8(a, b, c, d, e, f, g, h)
     }
 
+    @inline(__always)
     private static func rotate(_ value: UInt32, _ bits: UInt32) -> UInt32 {
-        value >> bits | value << (32 - bits)
+        value &>> bits | value &<< (32 &- bits)
     }
+
+    private static let initial = SIMD8<UInt32>(
+        0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19)
 
     private static let constants: [UInt32] = [
         0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
@@ -47,44 +49,61 @@ enum SHA256 {
 
 /// Keccak-256 as Ethereum uses it (the padding from before FIPS 202), for messages of less than one block (136 bytes).
 enum Keccak256 {
-    static func digest(_ message: [UInt8]) -> [UInt8] {
-        var state = [UInt64](repeating: 0, count: 25)
-        var block = Array(message.prefix(135))
-        block.append(1)
-        block += [UInt8](repeating: 0, count: 136 - block.count)
-        block[135] |= 0x80
-        for (index, byte) in block.enumerated() { state[index / 8] ^= UInt64(byte) << UInt64(8 * (index % 8)) }
-        permute(&state)
-        return (0..<32).map { UInt8(truncatingIfNeeded: state[$0 / 8] >> UInt64(8 * ($0 % 8))) }
-    }
+    static let size = 32
 
-    private static func permute(_ state: inout [UInt64]) {
-        var register: UInt8 = 1
-        for _ in 0..<24 {
-            var columns = [UInt64](repeating: 0, count: 5)
-            for index in 0..<25 { columns[index % 5] ^= state[index] }
-            for index in 0..<25 { state[index] ^= columns[(index + 4) % 5] ^ rotate(columns[(index + 1) % 5], 1) }
-            var x = 1
-            var y = 0
-            var moved = state[1]
-            for step in 0..<24 {
-                (x, y) = (y, (2 * x + 3 * y) % 5)
-                let next = state[x + 5 * y]
-                state[x + 5 * y] = rotate(moved, UInt64((step + 1) * (step + 2) / 2 % 64))
-                moved = next
-            }
-            for row in stride(from: 0, to: 25, by: 5) {
-                let copy = Array(state[row..<row + 5])
-                for column in 0..<5 { state[row + column] = copy[column] ^ ~copy[(column + 1) % 5] & copy[(column + 2) % 5] }
-            }
-            for bit in 0..<7 {
-                if register & 1 == 1 { state[0] ^= 1 << ((1 << UInt64(bit)) - 1) }
-                register = register & 0x80 == 0 ? register << 1 : register << 1 ^ 0x71
-            }
+    /// Writes the ``size`` bytes of the digest.
+    static func digest(_ message: UnsafePointer<UInt8>, count: Int, into digest: UnsafeMutablePointer<UInt8>) {
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 30) { memory in
+            guard let state = memory.baseAddress else { return }
+            for index in 0..<25 { state[index] = 0 }
+            for index in 0..<count { state[index >> 3] |= UInt64(message[index]) << UInt64(index % 8 * 8) }
+            state[count >> 3] ^= 1 << UInt64(count % 8 * 8)
+            state[16] ^= 0x80 << 56
+            permute(state, columns: state + 25)
+            for index in 0..<size { digest[index] = UInt8(truncatingIfNeeded: state[index >> 3] >> UInt64(index % 8 * 8)) }
         }
     }
 
-    private static func rotate(_ value: UInt64, _ bits: UInt64) -> UInt64 {
-        bits == 0 ? value : value << bits | value >> (64 - bits)
+    /// `columns` has room for five words.
+    private static func permute(_ state: UnsafeMutablePointer<UInt64>, columns: UnsafeMutablePointer<UInt64>) {
+        for round in 0..<24 {
+            for x in 0..<5 { columns[x] = state[x] ^ state[x &+ 5] ^ state[x &+ 10] ^ state[x &+ 15] ^ state[x &+ 20] }
+            for x in 0..<5 {
+                let parity = columns[x == 0 ? 4 : x &- 1] ^ rotate(columns[x == 4 ? 0 : x &+ 1], 1)
+                for y in stride(from: 0, to: 25, by: 5) { state[y &+ x] ^= parity }
+            }
+            var moved = state[1]
+            for step in 0..<24 {
+                let place = Int(places[step])
+                let next = state[place]
+                state[place] = rotate(moved, rotations[step])
+                moved = next
+            }
+            for row in stride(from: 0, to: 25, by: 5) {
+                for x in 0..<5 { columns[x] = state[row &+ x] }
+                for x in 0..<5 { state[row &+ x] = columns[x] ^ ~columns[x == 4 ? 0 : x &+ 1] & columns[x >= 3 ? x &- 3 : x &+ 2] }
+            }
+            state[0] ^= constants[round]
+        }
     }
+
+    @inline(__always)
+    private static func rotate(_ value: UInt64, _ bits: UInt64) -> UInt64 {
+        value &<< bits | value &>> (64 &- bits)
+    }
+
+    /// Where each word goes, and by how much it is turned, from word 1 on (FIPS 202, 3.2.2 and 3.2.3).
+    private static let places: [UInt8] = [
+        10, 7, 11, 17, 18, 3, 5, 16, 8, 21, 24, 4, 15, 23, 19, 13, 12, 2, 20, 14, 22, 9, 6, 1,
+    ]
+    private static let rotations: [UInt64] = [
+        1, 3, 6, 10, 15, 21, 28, 36, 45, 55, 2, 14, 27, 41, 56, 8, 25, 43, 62, 18, 39, 61, 20, 44,
+    ]
+    private static let constants: [UInt64] = [
+        0x0000_0000_0000_0001, 0x0000_0000_0000_8082, 0x8000_0000_0000_808A, 0x8000_0000_8000_8000, 0x0000_0000_0000_808B,
+        0x0000_0000_8000_0001, 0x8000_0000_8000_8081, 0x8000_0000_0000_8009, 0x0000_0000_0000_008A, 0x0000_0000_0000_0088,
+        0x0000_0000_8000_8009, 0x0000_0000_8000_000A, 0x0000_0000_8000_808B, 0x8000_0000_0000_008B, 0x8000_0000_0000_8089,
+        0x8000_0000_0000_8003, 0x8000_0000_0000_8002, 0x8000_0000_0000_0080, 0x0000_0000_0000_800A, 0x8000_0000_8000_000A,
+        0x8000_0000_8000_8081, 0x8000_0000_0000_8080, 0x0000_0000_8000_0001, 0x8000_0000_8000_8008,
+    ]
 }

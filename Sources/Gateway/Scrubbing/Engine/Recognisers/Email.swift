@@ -29,7 +29,8 @@ enum Email {
             guard isLocalByte(byte) else { break }
             if byte & 0xC0 == 0x80 {
                 // A continuation byte counts only behind the lead byte of a two-byte sequence.
-                guard start - 2 >= limit, text.base[start - 2] & 0xE0 == 0xC0 else { break }
+                // 0xC2 starts signs such as « and », no letters.
+                guard start - 2 >= limit, text.base[start - 2] & 0xE0 == 0xC0, text.base[start - 2] != 0xC2 else { break }
                 start -= 1
             } else if byte >= 0xC0 {
                 break
@@ -84,6 +85,7 @@ enum Email {
     private static func domainByteLength(_ text: inout Text, at index: Int, labelStart: Int) -> Int {
         let byte = text.byte(index)
         if byte.isAlphanumeric || byte == UInt8(ascii: "-") { return 1 }
+        if byte == 0xC2 { return 0 }
         if byte & 0xE0 == 0xC0 { return text.byte(index + 1) & 0xC0 == 0x80 ? 2 : 0 }
         let startsWide = index == labelStart || text.base[labelStart] & 0xF0 == 0xE0
         guard byte & 0xF0 == 0xE0, startsWide else { return 0 }
@@ -108,8 +110,21 @@ enum Email {
         {
             return true
         }
-        return range.allSatisfy { text.base[$0].isLetter || text.base[$0] >= 0x80 }
+        return range.allSatisfy { text.base[$0].isLetter || text.base[$0] >= 0x80 } && !isFileEnding(text, range)
     }
+
+    /// What files and units of systemd are called, and no top-level domain: `getty@tty1.service`, `icon@dark.png`.
+    private static func isFileEnding(_ text: Text, _ range: Range<Int>) -> Bool {
+        endings.contains { ending in
+            ending.utf8CodeUnitCount == range.count
+                && range.allSatisfy { text.base[$0].lowercased == ending.utf8Start[$0 - range.lowerBound] }
+        }
+    }
+
+    private static let endings: [StaticString] = [
+        "service", "socket", "timer", "target", "mount", "automount", "slice", "scope", "swap", "device", "header", "catalog", "png", "jpg",
+        "jpeg", "gif", "svg", "webp", "js", "css", "html", "json", "yaml", "yml", "xml", "txt", "log", "conf",
+    ]
 
     /// `@2x` and `@3x` in the names of image files.
     private static func isScaleSuffix(_ text: Text, _ range: Range<Int>) -> Bool {

@@ -51,8 +51,38 @@ extension IPAddress {
         let next = text.byte(end)
         guard compressed ? groups < 8 : groups == 8, !next.isWordByte, next != UInt8(ascii: ":") || !text.byte(end + 1).isAlphanumeric
         else { return nil }
-        // `::`, `::1` and `a::b` stand for nobody, or are code.
-        return Finding(kind: .ipv6, range: start..<end, score: groups >= 3 || groups == 2 && digits >= 5 ? 0.85 : 0.3)
+        end = zoneEnd(&text, behind: end)
+        // `::`, `::1` and `a::b` stand for nobody, or are code, unless a word says otherwise.
+        if groups >= 3 || groups == 2 && digits >= 5 { return Finding(kind: .ipv6, range: start..<end, score: 0.85) }
+        let hasFigure = (start..<end).contains { text.base[$0].isDigit }
+        return .inContext(.ipv6, start..<end, weak: 0.3, raised: hasFigure ? 0.6 : 0.4, words: .network, text)
+    }
+
+    /// The end of a zone behind an address (RFC 4007): `%eth0`.
+    private static func zoneEnd(_ text: inout Text, behind end: Int) -> Int {
+        guard text.byte(end) == UInt8(ascii: "%"), text.byte(end + 1).isAlphanumeric else { return end }
+        var index = end + 1
+        while index - end <= 16, text.byte(index).isTokenByte { index += 1 }
+        return text.byte(index).isWordByte ? end : index
+    }
+
+    /// `00aa.bb11.2c3d`.
+    static func matchDottedMAC(_ text: inout Text, at start: Int) -> Finding? {
+        guard !text.before(start).isWordByte, text.before(start) != UInt8(ascii: ".") else { return nil }
+        var letters = 0
+        for index in start..<start + 14 {
+            let byte = text.byte(index)
+            if (index - start) % 5 == 4 {
+                guard byte == UInt8(ascii: ".") else { return nil }
+            } else {
+                guard byte.isHexDigit else { return nil }
+                if byte.isLetter { letters += 1 }
+            }
+        }
+        guard !text.byte(start + 14).isWordByte, text.byte(start + 14) != UInt8(ascii: ".") || !text.byte(start + 15).isHexDigit else {
+            return nil
+        }
+        return .inContext(.mac, start..<start + 14, weak: letters > 0 && letters < 12 ? 0.8 : 0.3, raised: 0.85, words: .mac, text)
     }
 
     /// Six pairs of hexadecimal digits with `:` or `-` between them.

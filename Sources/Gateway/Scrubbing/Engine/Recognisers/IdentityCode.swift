@@ -8,8 +8,8 @@ enum IdentityCode {
             guard kinds.contains(kind) else { return }
             keep(.inContext(kind, range, weak: weak, raised: raised, words: words, text))
         }
-        if let end = cifEnd(&text, word) { add(.cif, start..<end, 0.85, 0.95, .cif) }
-        if let end = ninoEnd(&text, word) { add(.nino, start..<end, word.isUppercase ? 0.7 : 0.3, 0.95, .nino) }
+        if let end = cifEnd(&text, word) { add(.cif, start..<end, 0.8, 0.95, .cif) }
+        if let end = ninoEnd(&text, word) { add(.nino, start..<end, word.isUppercase ? 0.7 : 0.5, 0.95, .nino) }
         let range = start..<start + word.count
         switch word.count {
         case 8, 9:
@@ -19,11 +19,13 @@ enum IdentityCode {
                 add(.passport, range, 0.3, 0.85, .passport)
             }
             if word.count == 8, word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
+        case 10 where word.matches("LLLLLDDDDL") && !word.isPAN: add(.pan, range, 0.3, 0.6, .pan)
         case 10: if word.isPAN { add(.pan, range, word.isUppercase ? 0.6 : 0.3, 0.95, .pan) }
         case 11: if word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
-        case 12, 13: if word.isRFC { add(.rfc, range, word.isUppercase ? 0.6 : 0.4, 0.6, .dni) }
-        case 16: if word.isCodiceFiscale { add(.codiceFiscale, range, 0.95, 0.95, .dni) }
-        case 18: if word.isCURP { add(.curp, range, 0.95, 0.95, .dni) }
+        case 12, 13: if word.isRFC { add(.rfc, range, word.isUppercase ? 0.6 : 0.4, 0.95, .rfc) }
+        case 14: if kinds.contains(.cnpj), let finding = matchCNPJ(&text, at: start) { keep(finding) }
+        case 16: if word.isCodiceFiscale { add(.codiceFiscale, range, 0.95, 0.95, .codiceFiscale) }
+        case 18: if word.isCURP { add(.curp, range, 0.95, 0.95, .curp) }
         default: break
         }
         if kinds.contains(.dni), word.matches("LLDDDDDDDDL"), word[0] == UInt8(ascii: "E"), word[1] == UInt8(ascii: "S"),
@@ -53,15 +55,17 @@ enum IdentityCode {
         guard !isZero, control.isAlphanumeric, !text.byte(end).isWordByte else { return nil }
         let check = (10 - sum % 10) % 10
         let letters: StaticString = "JABCDEFGHI"
+        // Which kinds of company have a digit and which a letter is told differently by different sources: either will do.
+        guard control == UInt8(ascii: "0") + UInt8(check) || control == letters.utf8Start[check], isCompany(letter) else { return nil }
+        return end
+    }
+
+    private static func isCompany(_ letter: UInt8) -> Bool {
         switch letter {
-        case UInt8(ascii: "A"), UInt8(ascii: "B"), UInt8(ascii: "E"), UInt8(ascii: "H"):
-            return control == UInt8(ascii: "0") + UInt8(check) ? end : nil
-        case UInt8(ascii: "P"), UInt8(ascii: "Q"), UInt8(ascii: "R"), UInt8(ascii: "S"), UInt8(ascii: "W"), UInt8(ascii: "N"):
-            return control == letters.utf8Start[check] ? end : nil
-        case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "F"), UInt8(ascii: "G"), UInt8(ascii: "J"), UInt8(ascii: "U"),
-            UInt8(ascii: "V"):
-            return control == UInt8(ascii: "0") + UInt8(check) || control == letters.utf8Start[check] ? end : nil
-        default: return nil
+        case UInt8(ascii: "A")...UInt8(ascii: "H"), UInt8(ascii: "J"), UInt8(ascii: "N"), UInt8(ascii: "P")...UInt8(ascii: "S"),
+            UInt8(ascii: "U")...UInt8(ascii: "W"):
+            return true
+        default: return false
         }
     }
 
@@ -89,6 +93,50 @@ enum IdentityCode {
         let suffix = text.byte(index).uppercased
         guard suffix >= UInt8(ascii: "A"), suffix <= UInt8(ascii: "D"), !text.byte(index + 1).isWordByte else { return nil }
         return index + 1
+    }
+
+    /// A Brazilian company number with letters (from July 2026): `12.ABC.345/01DE-35`, or its fourteen letters and digits alone. Each counts
+    /// as its ASCII code less 48; the check digits are figures.
+    static func matchCNPJ(_ text: inout Text, at start: Int) -> Finding? {
+        guard !text.before(start).isWordByte else { return nil }
+        let isSeparated = text.byte(start + 2) == UInt8(ascii: ".")
+        var index = start
+        var first = 0
+        var second = 0
+        var letters = 0
+        var check = 0
+        for place in 0..<14 {
+            if isSeparated, let separator = separator(before: place) {
+                guard text.byte(index) == separator else { return nil }
+                index += 1
+            }
+            let byte = text.byte(index).uppercased
+            guard byte.isAlphanumeric else { return nil }
+            let value = Int(byte) - 48
+            if place < 12 {
+                if byte.isLetter { letters += 1 }
+                first += value * (place < 4 ? 5 - place : 13 - place)
+                second += value * (place < 5 ? 6 - place : 14 - place)
+            } else {
+                guard byte.isDigit else { return nil }
+                check = check * 10 + value
+            }
+            index += 1
+        }
+        let one = first % 11 < 2 ? 0 : 11 - first % 11
+        second += one * 2
+        let two = second % 11 < 2 ? 0 : 11 - second % 11
+        guard letters > 0, check == one * 10 + two, !text.byte(index).isWordByte else { return nil }
+        return .inContext(.cnpj, start..<index, weak: isSeparated ? 0.9 : 0.3, raised: 0.95, words: .cnpj, text)
+    }
+
+    private static func separator(before place: Int) -> UInt8? {
+        switch place {
+        case 2, 5: UInt8(ascii: ".")
+        case 8: UInt8(ascii: "/")
+        case 12: UInt8(ascii: "-")
+        default: nil
+        }
     }
 
     private static func isExcluded(_ letter: UInt8) -> Bool {
@@ -168,7 +216,7 @@ private struct Word {
     /// Mexico's population code: letters, date, sex, state, consonants, check digit.
     var isCURP: Bool {
         guard (0..<4).allSatisfy({ bytes[$0].isLetter }), (4..<10).allSatisfy({ bytes[$0].isDigit }), isDate(at: 4),
-            [UInt8(ascii: "H"), UInt8(ascii: "M"), UInt8(ascii: "X")].contains(bytes[10]), (11..<16).allSatisfy({ bytes[$0].isLetter }),
+            isSex(bytes[10]), (11..<16).allSatisfy({ bytes[$0].isLetter }),
             bytes[17].isDigit
         else { return false }
         var sum = 0
@@ -179,6 +227,10 @@ private struct Word {
             sum += code * (18 - index)
         }
         return (10 - sum % 10) % 10 == bytes[17].digitValue
+    }
+
+    private func isSex(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "H") || byte == UInt8(ascii: "M") || byte == UInt8(ascii: "X")
     }
 
     /// Italy's tax code: letters, year, month, day, place, check letter; digits may be letters where codes would be the same (omocodia).
@@ -196,11 +248,12 @@ private struct Word {
         guard isUppercase || bytes[6].isDigit && bytes[7].isDigit, (0..<12).contains(where: { months.utf8Start[$0] == bytes[8] }) else {
             return false
         }
-        let odd: [Int] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23]
+        // Values of digits and letters in odd places, from "A".
+        let odd: StaticString = "BAFHJNPRTVCESULDGIMOQKWZYX"
         var sum = 0
         for index in 0..<15 {
             let code = bytes[index].isDigit ? bytes[index].digitValue : Int(bytes[index]) - 65
-            sum += index & 1 == 0 ? odd[code] : code
+            sum += index & 1 == 0 ? Int(odd.utf8Start[code]) - 65 : code
         }
         return sum % 26 == Int(bytes[15]) - 65
     }

@@ -12,7 +12,7 @@ enum NationalNumber {
         }
         switch shape {
         case 0x324 where number.isSeparated(by: "-", " "):
-            let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.5
+            let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.6
             if number.isSSN { add(.ssn, weak, 0.95, .ssn) } else if number.isITIN { add(.itin, weak, 0.95, .itin) }
         case 0x9:
             if number.isSSN { add(.ssn, 0.2, 0.85, .ssn) } else if number.isITIN { add(.itin, 0.2, 0.85, .itin) }
@@ -21,23 +21,61 @@ enum NationalNumber {
         case 0x333 where number.isNIFPT: add(.nifPT, 0.3, 0.85, .nifPT)
         case 0xA where number.isNHS: add(.nhs, 0.3, 0.95, .nhs)
         case 0x334 where number.isNHS && number.isSeparated(by: " ", "-"):
-            add(.nhs, number.isSeparated(by: " ", " ") ? 0.65 : 0.3, 0.95, .nhs)
+            add(.nhs, number.isSeparated(by: " ", " ") ? 0.65 : number.isTelephone ? 0.3 : 0.55, 0.95, .nhs)
         case 0xB:
             if number.isCPF { add(.cpf, 0.5, 0.95, .cpf) }
             if number.isSteuerID { add(.steuerID, 0.6, 0.95, .steuerID) }
-        case 0x2333 where number.isSteuerID: add(.steuerID, 0.7, 0.95, .steuerID)
-        case 0x3332 where number.isCPF: add(.cpf, 0.9, 0.95, .cpf)
+        case 0x2333 where phrase.hasUniformSeparators(groups: 4) && number.isSteuerID: add(.steuerID, 0.7, 0.95, .steuerID)
+        case 0x3332 where phrase.hasUniformSeparators(groups: 3) && number.isCPF: add(.cpf, 0.9, 0.95, .cpf)
         case 0xC:
             if number.isNSS { add(.nss, 0.5, 0.95, .nss) }
             if number.isAadhaar { add(.aadhaar, 0.3, 0.9, .aadhaar) }
-        case 0x282 where number.isNSS, 0x2A where number.isNSS: add(.nss, 0.8, 0.95, .nss)
+        case 0x282 where phrase.hasUniformSeparators(groups: 3) && number.isNSS, 0x2A where number.isNSS: add(.nss, 0.8, 0.95, .nss)
         case 0x444 where number.isAadhaar && number.isSeparated(by: " ", "-") && groups == phrase.groupCount:
-            add(.aadhaar, 0.6, 0.95, .aadhaar)
+            add(.aadhaar, 0.7, 0.95, .aadhaar)
         case 0xE where number.isCNPJ: add(.cnpj, number.value(8, 4) <= 9 ? 0.6 : 0.3, 0.95, .cnpj)
-        case 0x23342 where number.isCNPJ: add(.cnpj, 0.95, 0.95, .cnpj)
-        case 0xF where number.isNIR, 0x1222332 where number.isNIR, 0xD2 where number.isNIR: add(.nir, 0.9, 0.95, .nir)
+        case 0x23342 where phrase.hasUniformSeparators(groups: 3) && number.isCNPJ: add(.cnpj, 0.95, 0.95, .cnpj)
+        case 0xF where number.isNIR, 0x1222332 where phrase.hasUniformSeparators(groups: 7) && number.isNIR, 0xD2 where number.isNIR:
+            add(.nir, 0.9, 0.95, .nir)
         default: break
         }
+    }
+}
+
+extension NationalNumber {
+    /// A French number of somebody born in Corsica, whose department is 2A or 2B: `1 85 05 2A 004 003 38`, with or without spaces.
+    static func matchCorsican(_ text: inout Text, at start: Int) -> Finding? {
+        var index = start
+        var taken = 0
+        var value = 0
+        var key = 0
+        var isCorsican = false
+        while taken < 15 {
+            let byte = text.byte(index)
+            if byte == UInt8(ascii: " "), taken > 0 {
+                index += 1
+                guard text.byte(index) != UInt8(ascii: " ") else { return nil }
+                continue
+            }
+            switch taken {
+            case 6:
+                // 2A counts as 19, 2B as 18.
+                let letter = byte.uppercased
+                guard letter == UInt8(ascii: "A") || letter == UInt8(ascii: "B"), value % 10 == 2 else { return nil }
+                value = value / 10 * 100 + (letter == UInt8(ascii: "A") ? 19 : 18)
+                isCorsican = true
+            case 13, 14:
+                guard byte.isDigit else { return nil }
+                key = key * 10 + byte.digitValue
+            default:
+                guard byte.isDigit else { return nil }
+                value = value * 10 + byte.digitValue
+            }
+            taken += 1
+            index += 1
+        }
+        guard isCorsican, !text.byte(index).isWordByte, !text.before(start).isWordByte, 97 - value % 97 == key else { return nil }
+        return .inContext(.nir, start..<index, weak: 0.9, raised: 0.95, words: .nir, text)
     }
 }
 
@@ -57,9 +95,10 @@ private struct Number {
         return phrase.separators[0] == UInt8(ascii: first) || phrase.separators[0] == UInt8(ascii: second)
     }
 
-    private func weightedSum(_ start: Int, _ weights: [Int]) -> Int {
+    /// `weights` has a hexadecimal digit for each of the `count` first digits, the first one's leading.
+    private func weightedSum(_ count: Int, _ weights: UInt64) -> Int {
         var sum = 0
-        for (offset, weight) in weights.enumerated() { sum += weight * phrase.digit(start + offset) }
+        for index in 0..<count { sum &+= Int(weights >> UInt64(4 * (count - 1 - index)) & 15) &* phrase.digit(index) }
         return sum
     }
 
@@ -84,29 +123,32 @@ private struct Number {
 
     /// NHS number: mod 11.
     var isNHS: Bool {
-        let check = 11 - weightedSum(0, [10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        let check = 11 - weightedSum(9, 0xA98765432) % 11
         return check != 10 && check % 11 == phrase.digit(9) && !areAllEqual(10)
     }
 
+    /// An area and an exchange of the North American plan.
+    var isTelephone: Bool { phrase.digit(0) > 1 && phrase.digit(3) > 1 }
+
     /// Portuguese NIF: first digit, mod 11.
     var isNIFPT: Bool {
-        guard [1, 2, 3, 5, 6, 8, 9].contains(phrase.digit(0)) else { return false }
-        let check = 11 - weightedSum(0, [9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        guard 0b11_0110_1110 >> phrase.digit(0) & 1 != 0 else { return false }
+        let check = 11 - weightedSum(8, 0x98765432) % 11
         return (check >= 10 ? 0 : check) == phrase.digit(8)
     }
 
     /// Brazilian CPF: two check digits, not all the same.
     var isCPF: Bool {
         guard !areAllEqual(11) else { return false }
-        let first = weightedSum(0, [10, 9, 8, 7, 6, 5, 4, 3, 2]) * 10 % 11 % 10
-        let second = weightedSum(0, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) * 10 % 11 % 10
+        let first = weightedSum(9, 0xA98765432) * 10 % 11 % 10
+        let second = weightedSum(10, 0xBA98765432) * 10 % 11 % 10
         return first == phrase.digit(9) && second == phrase.digit(10)
     }
 
     var isCNPJ: Bool {
         guard !areAllEqual(14) else { return false }
-        let first = weightedSum(0, [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
-        let second = weightedSum(0, [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]) % 11
+        let first = weightedSum(12, 0x543298765432) % 11
+        let second = weightedSum(13, 0x6543298765432) % 11
         return (first < 2 ? 0 : 11 - first) == phrase.digit(12) && (second < 2 ? 0 : 11 - second) == phrase.digit(13)
     }
 
@@ -152,7 +194,7 @@ private struct Number {
     var isNIR: Bool {
         let sex = phrase.digit(0)
         let month = value(3, 2)
-        guard [1, 2, 3, 4, 7, 8].contains(sex), (1...12).contains(month) || (20...42).contains(month) || month >= 50 else { return false }
+        guard 0b1_1001_1110 >> sex & 1 != 0, (1...12).contains(month) || (20...42).contains(month) || month >= 50 else { return false }
         return 97 - value(0, 13) % 97 == value(13, 2)
     }
 }

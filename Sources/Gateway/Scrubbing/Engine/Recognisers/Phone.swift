@@ -1,11 +1,17 @@
 /// Telephone numbers: international ones by themselves, national ones by their grouping, bare ones with a context word.
 enum Phone {
+    /// Nobody writes a national number in more groups.
+    private static let mostGroups = 8
+
     /// The longest number at the start of `phrase`.
     static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
         if phrase.hasParenthesis, !phrase.isClosed { return nil }
-        if phrase.isInternational { return matchInternational(phrase) }
+        if phrase.isInternational {
+            // `2.4+20151223` is a version.
+            return text.before(phrase.start).isWordByte ? nil : matchInternational(phrase)
+        }
         guard !phrase.continues(text) else { return nil }
-        for groups in stride(from: phrase.groupCount, to: 0, by: -1) {
+        for groups in stride(from: min(phrase.groupCount, mostGroups), to: 0, by: -1) {
             guard let end = end(of: phrase, groups: groups) else { continue }
             let count = phrase.digitCount(beforeGroup: groups)
             if count < 7 { return nil }
@@ -13,8 +19,9 @@ enum Phone {
             let range = phrase.start..<end
             let score = nationalScore(phrase, groups: groups, count: count)
             if score >= 0.5 { return .inContext(.phone, range, weak: score, raised: 0.9, words: .phone, text) }
-            if !isDate(phrase, groups: groups) {
-                let finding = Finding.inContext(.phone, range, weak: score, raised: 0.8, words: .phone, text)
+            if !isDate(phrase, groups: groups), isPlausible(phrase, groups: groups) {
+                let finding = Finding.inContext(
+                    .phone, range, weak: score, raised: isRare(phrase.shape(groups: groups)) ? 0.6 : 0.8, words: .phone, text)
                 if finding.raisedByContext || groups == 1 { return finding }
             }
         }
@@ -36,15 +43,15 @@ enum Phone {
 
     /// Where a number of so many groups ends, its extension included; nil if it cannot end there.
     private static func end(of phrase: NumberPhrase, groups: Int) -> Int? {
-        if phrase.endsCleanly(afterGroups: groups) { return phrase.end(ofGroup: groups - 1) }
-        return phrase.extensionEnd > 0 ? phrase.start + phrase.extensionEnd : nil
+        if groups == phrase.groupCount, phrase.extensionEnd > 0 { return phrase.start + phrase.extensionEnd }
+        return phrase.endsCleanly(afterGroups: groups) ? phrase.end(ofGroup: groups - 1) : nil
     }
 
     private static func nationalScore(_ phrase: NumberPhrase, groups: Int, count: Int) -> Float {
         let first = phrase.digit(0)
         let shape = phrase.shape(groups: groups)
-        if phrase.hasParenthesis { return shape == 0x334 && !isNANP(phrase, at: 0) ? 0.4 : (count >= 9 ? 0.75 : 0.5) }
-        if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 ? 0.6 : 0.3 }
+        if phrase.hasParenthesis { return parenthesisScore(phrase, shape: shape, count: count) }
+        if first == 0, phrase.digit(1) == 0 { return count >= 11 && groups > 1 && phrase.groups[0] > 1 && phrase.digit(2) != 0 ? 0.6 : 0.3 }
         let uniform = phrase.hasUniformSeparators(groups: groups)
         let isSlashed = groups > 1 && phrase.separators[0] == UInt8(ascii: "/")
         let isDotted = uniform && phrase.separators[0] == UInt8(ascii: ".")
@@ -52,14 +59,19 @@ enum Phone {
         switch shape {
         case 0x334:
             guard uniform else { return 0.3 }
-            return isNANP(phrase, at: 0) ? 0.6 : 0.4  // US, CA; IT mobile; MX
-        case 0x1334: return uniform && first == 1 && isNANP(phrase, at: 1) ? 0.65 : 0.3
+            if isNANP(phrase, at: 0) { return 0.6 }  // US, CA; IT mobile; MX
+            // Numbers that nobody has, which stand for others in examples: 555-123-4567.
+            return phrase.separators[0] == UInt8(ascii: "-") || first > 1 && !isDotted ? 0.5 : 0.4
+        case 0x1334:
+            guard uniform, first == 1 else { return 0.3 }
+            return isNANP(phrase, at: 1) ? 0.65 : 0.5
         case 0x333:
             if first == 0 { return 0.4 }
-            return uniform && !isDotted && [6, 7, 9].contains(first) ? 0.55 : 0.3  // ES, PT
+            return uniform && !isDotted && first != 8 && first >= 6 ? 0.55 : 0.3  // ES, PT
         case 0x3222, 0x2322: return uniform && (6...9).contains(first) ? 0.6 : 0.3  // ES
         case 0x22222: return uniform && first == 0 && phrase.digit(1) != 0 ? 0.75 : 0.3  // FR
         case 0x56, 0x434, 0x344, 0x533: return uniform && first == 0 ? 0.6 : 0.3  // UK
+        case 0x38, 0x48, 0x37: return first == 0 && phrase.digit(1) != 0 && !isDotted ? 0.5 : 0.3  // DE
         case 0x55, 0x47: return first == 0 ? 0.55 : 0.3  // DE, UK
         case 0x244 where phrase.separators[0] == UInt8(ascii: " ") && phrase.separators[1] == UInt8(ascii: "-"): return 0.6  // BR
         case 0x244: return uniform && !isDotted ? 0.5 : 0.3  // MX, IT, BR
@@ -68,38 +80,51 @@ enum Phone {
         }
     }
 
+    /// `(91) 234 56 78`, `(555) 234-5678`, `1 (555) 234-5678`; not `(2004) 123-456`, which is a year and pages.
+    private static func parenthesisScore(_ phrase: NumberPhrase, shape: UInt64, count: Int) -> Float {
+        if shape == 0x334 { return isNANP(phrase, at: 0) ? 0.75 : 0.6 }
+        if phrase.groups[0] == 1 { return shape == 0x1334 ? 0.75 : 0.3 }
+        if phrase.groups[0] == 4, (1900..<2100).contains(phrase.value(0..<4)) { return 0.3 }
+        return count >= 9 ? 0.75 : 0.5
+    }
+
     /// Area and exchange of the North American plan do not start with 0 or 1.
     private static func isNANP(_ phrase: NumberPhrase, at index: Int) -> Bool {
         phrase.digit(index) > 1 && phrase.digit(index + 3) > 1
+    }
+
+    /// Groupings of other numbers that hardly any telephone number has.
+    private static func isRare(_ shape: UInt64) -> Bool {
+        shape == 0x324 || shape == 0x444 || shape == 0x2333
+    }
+
+    /// Not a range of years, a date in one group, or a row of small or decimal numbers.
+    private static func isPlausible(_ phrase: NumberPhrase, groups: Int) -> Bool {
+        let first = phrase.groups[0] == 4 || phrase.groups[0] == 8 ? phrase.value(0..<4) : 0
+        let isYear = (1900..<2100).contains(first)
+        if isYear, groups == 1, phrase.groups[0] == 8 { return false }
+        if isYear, groups == 2, phrase.groups[1] == 4, (1900..<2100).contains(phrase.value(4..<8)) { return false }
+        var small = 0
+        var dots = 0
+        var largest = 0
+        var digit = 0
+        for group in 0..<groups {
+            let size = Int(phrase.groups[group])
+            if size < 2 { small += 1 }
+            largest = max(largest, size < 4 ? phrase.value(digit..<digit + size) : 999)
+            digit += size
+            if group + 1 < groups, phrase.separators[group] == UInt8(ascii: ".") { dots += 1 }
+        }
+        // 240.41.115.189 is an IPv4 address.
+        if groups == 4, dots == 3, largest < 256 { return false }
+        // So are decimals nothing to call.
+        if groups == 2, dots == 1 { return false }
+        return small < 2 && (dots == 0 || dots == groups - 1)
     }
 
     private static func isDate(_ phrase: NumberPhrase, groups: Int) -> Bool {
         guard groups >= 3 else { return false }
         let shape = phrase.shape(groups: 3)
         return shape == 0x422 || shape == 0x224 || shape == 0x412 || shape == 0x421 || shape == 0x114 || shape == 0x124 || shape == 0x214
-    }
-}
-
-/// Dates of birth: numeric dates behind a word that says so.
-enum BirthDate {
-    static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
-        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.groupCount >= 3, phrase.endsCleanly(afterGroups: 3),
-            phrase.hasUniformSeparators(groups: 3), phrase.separators[0] != UInt8(ascii: " "), isDate(phrase)
-        else { return nil }
-        // The prefilter asks for seven bytes.
-        guard phrase.end(ofGroup: 2) - phrase.start >= 7 else { return nil }
-        return .inContext(
-            .dateOfBirth, phrase.start..<phrase.end(ofGroup: 2), weak: 0.2, raised: 0.85, words: .birth, text)
-    }
-
-    private static func isDate(_ phrase: NumberPhrase) -> Bool {
-        let sizes = (Int(phrase.groups[0]), Int(phrase.groups[1]), Int(phrase.groups[2]))
-        let first = phrase.value(0..<sizes.0)
-        let second = phrase.value(sizes.0..<sizes.0 + sizes.1)
-        let third = phrase.value(sizes.0 + sizes.1..<sizes.0 + sizes.1 + sizes.2)
-        guard sizes.1 <= 2 else { return false }
-        if sizes.0 == 4 { return sizes.2 <= 2 && (1900...2100).contains(first) && (1...12).contains(second) && (1...31).contains(third) }
-        guard sizes.0 <= 2, sizes.2 == 2 || sizes.2 == 4, sizes.2 == 2 || (1900...2100).contains(third) else { return false }
-        return (1...31).contains(first) && (1...31).contains(second) && min(first, second) <= 12
     }
 }

@@ -15,6 +15,32 @@ enum PrivateKey {
         return Finding(kind: .privateKey, range: start..<index, score: 1)
     }
 
+    /// A private key in PuTTY's own form, from `PuTTY-User-Key-File-` to the message authentication code at its end.
+    static func matchPuTTY(_ text: inout Text, at start: Int) -> Finding? {
+        for (offset, expected) in "PuTTY-User-Key-File-".utf8.enumerated() {
+            guard text.byte(start + offset) == expected else { return nil }
+        }
+        var index = start + 20
+        while index - start < Limits.privateKey {
+            let byte = text.byte(index)
+            guard byte >= 0x20 && byte < 0x7F || byte.isSpace else { break }
+            index += 1
+            if byte == UInt8(ascii: "M"), isEnd(&text, behind: index) {
+                index += 4
+                while index - start < Limits.privateKey, text.byte(index).isHexDigit { index += 1 }
+                break
+            }
+        }
+        while index > start, text.base[index - 1].isSpace { index -= 1 }
+        return Finding(kind: .privateKey, range: start..<index, score: 1)
+    }
+
+    /// `AC: ` of `Private-MAC: `.
+    private static func isEnd(_ text: inout Text, behind index: Int) -> Bool {
+        text.base[index - 2] == UInt8(ascii: "-") && text.byte(index) == UInt8(ascii: "A") && text.byte(index + 1) == UInt8(ascii: "C")
+            && text.byte(index + 2) == UInt8(ascii: ":") && text.byte(index + 3) == UInt8(ascii: " ")
+    }
+
     /// The end of `-----BEGIN … PRIVATE KEY… -----`.
     private static func labelEnd(_ text: inout Text, at start: Int) -> Int? {
         for (offset, expected) in "-----BEGIN ".utf8.enumerated() {

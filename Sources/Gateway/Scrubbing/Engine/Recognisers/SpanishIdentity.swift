@@ -2,15 +2,22 @@
 enum SpanishIdentity {
     /// A DNI: `12345678Z`, `12.345.678-Z`, `12345678 Z`, lower case too unless a space stands before the letter.
     static func matchDNI(_ phrase: NumberPhrase, _ text: inout Text) -> Finding? {
-        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.digitCount >= 8 else { return nil }
-        let groups = phrase.groups[0] == 8 ? 1 : 3
+        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.digitCount >= 7,
+            text.before(phrase.start) != UInt8(ascii: ".") || !text.before(phrase.start - 1).isDigit
+        else { return nil }
+        let groups = phrase.groups[0] == 8 || phrase.groups[0] == 7 ? 1 : 3
+        let digits = groups == 3 ? 8 : Int(phrase.groups[0])
+        guard phrase.digitCount >= digits else { return nil }
         if groups == 3 {
             let isDotted = phrase.separators[0] == UInt8(ascii: ".") || phrase.separators[0] == UInt8(ascii: " ")
             guard isDotted, phrase.hasUniformSeparators(groups: 3), phrase.groups[0] == 2, phrase.groups[1] == 3, phrase.groups[2] == 3
             else { return nil }
         }
         let end = phrase.end(ofGroup: groups - 1)
-        guard let letter = letterEnd(&text, after: end, number: phrase.value(0..<8)) else { return nil }
+        guard let letter = letterEnd(&text, after: end, number: phrase.value(0..<digits)) else { return nil }
+        // Written without its leading zero, it is short for what it is.
+        let isHyphened = text.base[letter - 2] == UInt8(ascii: "-")
+        if digits == 7 { return .inContext(.dni, phrase.start..<letter, weak: isHyphened ? 0.5 : 0.3, raised: 0.9, words: .dni, text) }
         return Finding(kind: .dni, range: phrase.start..<letter, score: 0.9)
     }
 

@@ -61,7 +61,7 @@ public struct StreamScrubber: Sendable {
     }
 
     private mutating func process(isFinal: Bool, into output: inout [UInt8]) -> StreamOutcome {
-        let origin = max(0, decided - Limits.lookBehind)
+        let origin = max(0, decided - scanner.lookBehind)
         candidates.removeAll(keepingCapacity: true)
         var hold = buffer.withUnsafeBytes {
             origin
@@ -70,6 +70,10 @@ public struct StreamScrubber: Sendable {
                     covered: covered?.moved(by: -origin), into: &candidates)
         }
         scanned = buffer.count
+        guard !candidates.isEmpty else {
+            passOn(upTo: characterStart(hold), into: &output)
+            return .passed
+        }
         findings.removeAll(keepingCapacity: true)
         findings.append(contentsOf: candidates)
         Finding.resolveOverlaps(&findings)
@@ -92,10 +96,24 @@ public struct StreamScrubber: Sendable {
         return .passed
     }
 
-    /// Moves the hold off the inside of a UTF-8 sequence, and before a finding that crosses it, since what follows may join it.
-    private func holdPoint(_ hold: Int, origin: Int) -> Int {
+    /// Puts out text in which nothing was found.
+    private mutating func passOn(upTo hold: Int, into output: inout [UInt8]) {
+        guard hold > decided else { return }
+        output.append(contentsOf: buffer[decided..<hold])
+        decided = hold
+        forget()
+    }
+
+    /// The hold, off the inside of a UTF-8 sequence.
+    private func characterStart(_ hold: Int) -> Int {
         var boundary = hold
         while boundary > decided, boundary < buffer.count, hold - boundary < 3, buffer[boundary] & 0xC0 == 0x80 { boundary -= 1 }
+        return boundary
+    }
+
+    /// The hold, moved before a finding that crosses it, since what follows may join it.
+    private func holdPoint(_ hold: Int, origin: Int) -> Int {
+        var boundary = characterStart(hold)
         for finding in findings where origin + finding.range.lowerBound < boundary && origin + finding.range.upperBound > boundary {
             boundary = origin + finding.range.lowerBound
         }
@@ -122,8 +140,8 @@ public struct StreamScrubber: Sendable {
 
     /// Drops decided text that no look-behind reaches.
     private mutating func forget() {
-        guard decided >= 4 * Limits.lookBehind else { return }
-        let dropped = decided - Limits.lookBehind
+        guard decided >= 4 * scanner.lookBehind else { return }
+        let dropped = decided - scanner.lookBehind
         buffer.removeFirst(dropped)
         decided -= dropped
         covered = covered?.moved(by: -dropped)

@@ -1,0 +1,113 @@
+/// The words of all lists by their first two bytes.
+///
+/// `@unchecked`: the memory is written here, before anybody else has it, and never freed.
+struct ContextIndex: @unchecked Sendable {
+    private struct Entry {
+        var offset: UInt16
+        var length: UInt8
+        /// The third byte, 0 in a word of two.
+        var third: UInt8
+        var lists: UInt64
+    }
+
+    static let shared = ContextIndex()
+
+    /// The words, one behind the other.
+    private let bytes: UnsafePointer<UInt8>
+    /// By bucket.
+    private let entries: UnsafePointer<Entry>
+    /// Where each bucket starts in `entries`; one more than there are buckets.
+    private let starts: UnsafePointer<UInt16>
+    private static let buckets = 512
+    /// By byte: 1 for a small letter, 2 for a capital, 3 for what starts a character outside of ASCII (from U+00C0 on), 4 for the rest of
+    /// one, 5 for `>` and `*`, and 0.
+    let classes: UnsafePointer<UInt8>
+
+    private init() {
+        var lists: [[UInt8]: UInt64] = [:]
+        for list in ContextWords.allCases {
+            for word in list.list.split(separator: ",") { lists[Array(word.utf8), default: 0] |= 1 << UInt64(list.rawValue) }
+        }
+        let words = lists.keys.filter { $0.count >= 2 }.sorted {
+            (Self.bucket($0[0], $0[1]), $0.count) < (Self.bucket($1[0], $1[1]), $1.count)
+        }
+        let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: words.reduce(0) { $0 + $1.count })
+        let entries = UnsafeMutablePointer<Entry>.allocate(capacity: words.count)
+        let starts = UnsafeMutablePointer<UInt16>.allocate(capacity: Self.buckets + 1)
+        starts.initialize(repeating: 0, count: Self.buckets + 1)
+        var offset = 0
+        for (index, word) in words.enumerated() {
+            (bytes + offset).initialize(from: word, count: word.count)
+            (entries + index).initialize(
+                to: Entry(
+                    offset: UInt16(truncatingIfNeeded: offset), length: UInt8(truncatingIfNeeded: word.count),
+                    third: word.count > 2 ? word[2] : 0, lists: lists[word] ?? 0))
+            offset += word.count
+            starts[Self.bucket(word[0], word[1]) + 1] += 1
+        }
+        for bucket in 0..<Self.buckets { starts[bucket + 1] += starts[bucket] }
+        let classes = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
+        for byte in 0...255 as ClosedRange<UInt8> {
+            (classes + Int(byte)).initialize(to: Self.byteClass(byte))
+        }
+        self.classes = UnsafePointer(classes)
+        self.bytes = UnsafePointer(bytes)
+        self.entries = UnsafePointer(entries)
+        self.starts = UnsafePointer(starts)
+    }
+
+    private static func byteClass(_ byte: UInt8) -> UInt8 {
+        if byte.isLetter { return byte == byte.lowercased ? 1 : 2 }
+        if byte >= 0xC3 { return 3 }
+        if byte >= 0x80 { return 4 }
+        return byte == UInt8(ascii: ">") || byte == UInt8(ascii: "*") ? 5 : 0
+    }
+
+    private static func bucket(_ first: UInt8, _ second: UInt8) -> Int {
+        (Int(first & 31) << 4 ^ Int(second) ^ Int(first >> 5) << 2) & (buckets - 1)
+    }
+
+    /// Calls `found` with the end and the lists of each word that starts at `start`, and whether what follows does not make it another one.
+    @inline(__always)
+    func words(at start: Int, in text: Text, _ found: (_ end: Int, _ lists: UInt64, _ isWhole: Bool) -> Void) {
+        guard start + 1 < text.count else { return }
+        let first = text.base[start].lowercased
+        let second = Self.folded(text.base[start + 1], behind: text.base[start])
+        let bucket = Self.bucket(first, second)
+        let third = start + 2 < text.count ? Self.folded(text.base[start + 2], behind: text.base[start + 1]) : 0
+        var index = Int(starts[bucket])
+        let last = Int(starts[bucket + 1])
+        while index < last {
+            let entry = entries[index]
+            index &+= 1
+            // Most words end here; a space in the list stands for other signs too.
+            guard entry.third == third || entry.third <= 0x20 else { continue }
+            let end = start + Int(entry.length)
+            guard matches(entry, at: start, in: text) else { continue }
+            // `phoneNumber` and `phone_number` hold the word `phone`, `phonetic` does not.
+            let next = end < text.count ? text.base[end] : 0
+            found(end, entry.lists, !(next &- 0x61 < 26) && next < 0xC3)
+        }
+    }
+
+    private func matches(_ entry: Entry, at start: Int, in text: Text) -> Bool {
+        guard start + Int(entry.length) <= text.count else { return false }
+        let word = bytes + Int(entry.offset)
+        var previous: UInt8 = 0
+        for offset in 0..<Int(entry.length) {
+            let byte = text.base[start + offset]
+            let expected = word[offset]
+            var folded = Self.folded(byte, behind: previous)
+            if expected == UInt8(ascii: " "), byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") { folded = expected }
+            guard folded == expected else { return false }
+            previous = byte
+        }
+        return true
+    }
+
+    /// Lower case; of U+00C0–U+00DE too, whose second byte this is.
+    @inline(__always)
+    private static func folded(_ byte: UInt8, behind previous: UInt8) -> UInt8 {
+        previous == 0xC3 && byte &- 0x80 < 0x1F ? byte | 0x20 : byte.lowercased
+    }
+}

@@ -1,0 +1,106 @@
+/// The context words of a text, looked up once: recognisers ask for the words before one candidate after another, of many lists, and the
+/// bytes between are read only once.
+struct ContextView {
+    /// A context word in the text.
+    struct Word {
+        var start = 0
+        var end = 0
+        /// A bit for each list that has it, by ``ContextWords``' raw value.
+        var lists: UInt64 = 0
+        /// What follows does not make it another word.
+        var isWhole = false
+    }
+
+    /// More words than start in a window.
+    static let capacity = Limits.contextWindow
+
+    private let index: ContextIndex
+    private let recent: UnsafeMutablePointer<Word>
+    private var count = 0
+    /// Words that start before this are in `recent`, as far back as a window reaches.
+    private var lookedTo = 0
+    /// The last end of a placeholder or a mask before ``lookedTo``.
+    private var replacementEnd = 0
+
+    /// `memory` has room for ``capacity`` words.
+    init(_ memory: UnsafeMutablePointer<Word>) {
+        index = .shared
+        recent = memory
+    }
+
+    /// Reads on up to `start`.
+    @inline(__always)
+    mutating func look(before start: Int, in text: Text) {
+        if start != lookedTo { advance(to: start, in: text) }
+    }
+
+    private mutating func advance(to start: Int, in text: Text) {
+        let first = max(0, start - Limits.contextWindow)
+        if start < lookedTo || first >= lookedTo {
+            count = 0
+            replacementEnd = 0
+            lookedTo = first
+        }
+        let index = index
+        var position = lookedTo
+        var before = position > 0 ? index.classes[Int(text.base[position - 1])] : 0
+        while position < start {
+            let byte = index.classes[Int(text.base[position])]
+            if Self.stops >> UInt64(before << 3 | byte) & 1 != 0 { stop(at: position, in: text, index) }
+            before = byte
+            position &+= 1
+        }
+        lookedTo = start
+    }
+
+    /// One of the list's words in the window before `start` (which must be where ``look(before:in:)`` read to) fulfils `condition`.
+    @inline(__always)
+    func words(in list: ContextWords, before start: Int, notBefore covered: Int, _ condition: (Word) -> Bool) -> Bool {
+        let first = max(covered, replacementEnd, start - Limits.contextWindow)
+        var slot = count
+        while slot > 0 {
+            slot -= 1
+            let word = recent[slot]
+            if word.start < first { return false }
+            if word.lists >> UInt64(list.rawValue) & 1 != 0, word.isWhole ? word.end <= start : word.end == start, condition(word) {
+                return true
+            }
+        }
+        return false
+    }
+
+    /// Keeps a word; what no window reaches any more makes room.
+    private mutating func note(_ word: Word) {
+        if count == Self.capacity {
+            var kept = 0
+            for slot in 1..<count where recent[slot].start >= word.start - Limits.contextWindow {
+                recent[kept] = recent[slot]
+                kept += 1
+            }
+            count = kept
+        }
+        recent[count] = word
+        count += 1
+    }
+
+    /// The pairs of classes (``ContextIndex/classes``) at which something has to be looked at, a bit for each second class in a byte for
+    /// each first one: a word starts behind what is no letter, and at a capital behind a small letter (`homePhone`); signs always.
+    private static let stops: UInt64 = 0x2E20_2020_242E
+
+    private mutating func stop(at position: Int, in text: Text, _ index: ContextIndex) {
+        let byte = text.base[position]
+        if byte == UInt8(ascii: ">") || byte == UInt8(ascii: "*") {
+            if Self.isReplacement(endingAt: position + 1, text) { replacementEnd = position + 1 }
+        } else {
+            index.words(at: position, in: text) { note(Word(start: position, end: $0, lists: $1, isWhole: $2)) }
+        }
+    }
+
+    /// A placeholder or a mask ends before `index`: `…L_1>`, `…L>`, `***`.
+    private static func isReplacement(endingAt index: Int, _ text: Text) -> Bool {
+        guard index >= 3 else { return false }
+        let last = text.base[index - 1]
+        if last == UInt8(ascii: ">") { return text.base[index - 2].isDigit || text.base[index - 2] &- 0x41 < 26 }
+        return last == UInt8(ascii: "*") && text.base[index - 2] == last && text.base[index - 3] == last
+    }
+}

@@ -1,0 +1,267 @@
+extension Assignment {
+    /// What stands behind an assignment: its bytes without quotes, and what can be said about them.
+    struct Value {
+        /// Where the value may start, before quotes: where a stream would hold.
+        let start: Int
+        private(set) var range: Range<Int>
+        let isQuoted: Bool
+        private var lower = 0
+        private var upper = 0
+        private var digits = 0
+        private var signs = 0
+        private var distinct = 0
+        private var isSpaced = false
+        private var isMasked = false
+
+        var end: Int { range.upperBound }
+
+        /// Skips the rest of the operator, white space and a quote; then takes everything up to the quote, or to the end of the word.
+        ///
+        /// `inElement`: everything up to a `<`.
+        ///
+        /// `inPhrase`: up to white space or a quote, since a sentence has no separators of fields.
+        init(_ text: inout Text, from start: Int, inElement: Bool = false, inPhrase: Bool = false) {
+            self.start = start
+            var index = start
+            for _ in 0..<4 {
+                let byte = text.byte(index)
+                guard byte == UInt8(ascii: ">") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: ":") else { break }
+                index += 1
+            }
+            if inElement {
+                isQuoted = true
+                range = index..<Self.end(&text, from: index, quote: UInt8(ascii: "<"))
+                count(text)
+                return
+            }
+            for _ in 0..<3 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            // `= b"…"`, `: |` and `\"` inside of a string.
+            if text.byte(index) == UInt8(ascii: "\\") { index += 1 }
+            let quote = text.byte(index)
+            isQuoted = quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") || quote == UInt8(ascii: "`")
+            if isQuoted { index += 1 }
+            range = index..<Self.end(&text, from: index, quote: isQuoted ? quote : nil, inPhrase: inPhrase)
+            count(text)
+        }
+
+        /// At most ``Limits/assignedValue`` bytes: a quoted value ends at its quote, a line end or an escape of the quote, a bare one at a stop.
+        private static func end(_ text: inout Text, from start: Int, quote: UInt8?, inPhrase: Bool = false) -> Int {
+            let limit = min(start + Limits.assignedValue, text.count)
+            var index = start
+            if let quote {
+                while index < limit {
+                    let byte = text.base[index]
+                    if byte == quote || byte == UInt8(ascii: "\n") || byte == 0 { break }
+                    if byte == UInt8(ascii: "\\"), text.byte(index + 1) == quote { break }
+                    index &+= 1
+                }
+            } else {
+                let (low, high) = stops
+                // Of a chain of assignments without a stop, each byte is looked at once.
+                let isKnown = !inPhrase && text.withoutStops.contains(start)
+                if isKnown { index = min(text.withoutStops.upperBound, limit) }
+                defer { if !inPhrase { text.withoutStops = (isKnown ? text.withoutStops.lowerBound : start)..<index } }
+                while index < limit {
+                    let byte = text.base[index]
+                    if byte < 128, (byte < 64 ? low : high) &>> UInt64(byte & 63) & 1 != 0 {
+                        // `Tr0ub4dor&3` in a sentence.
+                        guard inPhrase, byte == UInt8(ascii: "&"), text.byte(index + 1).isAlphanumeric else { break }
+                    }
+                    index &+= 1
+                }
+            }
+            if index >= text.count, index < start + Limits.assignedValue { text.reachedEnd = true }
+            guard quote == nil else { return index }
+            while index > start, isTrailing(text.base[index - 1], inPhrase: inPhrase) { index -= 1 }
+            return index
+        }
+
+        /// A sentence's or a clause's end, no part of a value.
+        private static func isTrailing(_ byte: UInt8, inPhrase: Bool) -> Bool {
+            byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") || inPhrase && byte == UInt8(ascii: "?")
+        }
+
+        /// Control characters, the space, and signs that enclose or separate values: a bit for each byte below 64, and below 128.
+        private static let stops: (UInt64, UInt64) = {
+            var words: (UInt64, UInt64) = (0x1_FFFF_FFFF, 0)
+            for byte in ",;&\"'<>()".utf8 { words.0 |= 1 << UInt64(byte) }
+            for byte in "`[]{}\\".utf8 { words.1 |= 1 << UInt64(byte - 64) }
+            return words
+        }()
+
+        /// Counts what there is of each class; not in a value that is too long to be one.
+        private mutating func count(_ text: Text) {
+            guard range.count < Limits.assignedValue else { return }
+            var (lower, upper, digits, spaces, stars) = (0, 0, 0, 0, 0)
+            // A bit for each byte below 64, below 128, and so on.
+            var (first, second, third, fourth): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+            for index in range {
+                let byte = text.base[index]
+                lower &+= byte &- 0x61 < 26 ? 1 : 0
+                upper &+= byte &- 0x41 < 26 ? 1 : 0
+                digits &+= byte.isDigit ? 1 : 0
+                spaces &+= byte == UInt8(ascii: " ") ? 1 : 0
+                let bit = 1 &<< UInt64(byte & 63)
+                if byte < 64 {
+                    first |= bit
+                } else if byte < 128 {
+                    second |= bit
+                } else if byte < 192 {
+                    third |= bit
+                } else {
+                    fourth |= bit
+                }
+                stars &+= byte == UInt8(ascii: "*") ? 1 : 0
+            }
+            // A mask, perhaps our own.
+            isMasked = stars > 1 && (2 * stars >= range.count || text.base[range.lowerBound] == UInt8(ascii: "*"))
+            (self.lower, self.upper, self.digits, isSpaced) = (lower, upper, digits, spaces > 0)
+            signs = range.count - lower - upper - digits
+            distinct = first.nonzeroBitCount + second.nonzeroBitCount + third.nonzeroBitCount + fourth.nonzeroBitCount
+        }
+
+        /// `String = "…"`: this value is a type, and the next one is the value.
+        func behindType(_ text: inout Text) -> Value? {
+            guard digits == 0, (1...24).contains(range.count), lower + upper == range.count else { return nil }
+            var index = end
+            if text.byte(index) == UInt8(ascii: "?") { index += 1 }
+            guard text.byte(index) == UInt8(ascii: " "), text.byte(index + 1) == UInt8(ascii: "="),
+                text.byte(index + 2) != UInt8(ascii: "=")
+            else { return nil }
+            let value = Value(&text, from: index + 2)
+            return value.isQuoted ? value : nil
+        }
+
+        /// Looks enough like a password or a key.
+        func isSecretive(_ text: Text, strength: CredentialName.Strength) -> Bool {
+            guard isLiteral(text), !isSpaced else { return false }
+            switch strength {
+            case .password:
+                guard range.count >= 6, !isAssignment(text) else { return false }
+                if lower + upper == 0 { return digits == range.count && digits <= 16 && distinct > 1 }
+                let classes = (lower > 0 ? 1 : 0) + (upper > 0 ? 1 : 0) + (digits > 0 ? 1 : 0) + (signs > 0 ? 1 : 0)
+                guard classes >= 2, isQuoted || digits > 0 || signs > 1 else { return false }
+                if digits == 0, upper == 0 || !isQuoted, isPath(text) { return false }
+                return digits > 0 || signs > 0 || isQuoted && distinct >= 6
+            case .key, .authorization:
+                guard !isAssignment(text), range.count >= 12, distinct >= 8, digits > 0, lower + upper > 1 else { return false }
+                return digits > 1 && !isPath(text) || lower > 0 && upper > 0 && !isPath(text)
+            case .anyKey:
+                return !isAssignment(text) && range.count >= 20 && distinct >= 10 && digits > 2 && lower + upper > 2 && !isPath(text)
+            }
+        }
+
+        /// In a connection string, or beside the name of a user, any word is a password.
+        func isPlain(_ text: Text, isField: Bool = false) -> Bool {
+            isLiteral(text) && !isSpaced && range.count >= 4 && lower + upper + digits > 2 && (isField || !isEmptyWord(text))
+        }
+
+        /// Behind `password is` or only `password`: what no sentence goes on with.
+        func isPhrased(_ text: Text, hasVerb: Bool) -> Bool {
+            guard isLiteral(text), !isSpaced, range.count >= (hasVerb ? 4 : 6) else { return false }
+            if lower + upper == 0 { return hasVerb && digits >= 4 && digits == range.count }
+            let inner = range.dropLast()
+            let hasInnerSign = inner.contains { !text.base[$0].isAlphanumeric && text.base[$0] < 0x80 && !Self.isHyphen(text.base[$0]) }
+            return digits > 0 && !isOrdinal(text) || hasInnerSign && lower + upper > 2 && !isPath(text)
+        }
+
+        /// `Bearer`, `Basic` and other schemes: one word of letters.
+        func isScheme(_ text: Text) -> Bool {
+            lower + upper == range.count && (4...12).contains(range.count)
+        }
+
+        func isVaried(_ text: Text) -> Bool {
+            isLiteral(text) && distinct >= 6 && (digits > 0 || lower > 0 && upper > 0)
+        }
+
+        /// Not a reference to a value elsewhere (`$VAR`, `%s`, `{{…}}`), a mask, a placeholder (`<…>`, `your-key`), a path or a URL.
+        private func isLiteral(_ text: Text) -> Bool {
+            guard !range.isEmpty, range.count < Limits.assignedValue, !isMasked, distinct > 1 else { return false }
+            let first = text.base[range.lowerBound]
+            let second = range.count > 1 ? text.base[range.lowerBound + 1] : 0
+            switch first {
+            case UInt8(ascii: "$"):
+                if !isQuoted { return false }
+                let isReference = second == UInt8(ascii: "{") || second == UInt8(ascii: "(")
+                if isReference, range.contains(where: { text.base[$0] == second + 2 || text.base[$0] == second + 1 }) { return false }
+                if digits == 0 || upper == 0 || lower == 0, range.dropFirst().allSatisfy({ text.base[$0].isWordByte }) { return false }
+            case UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return false
+            case UInt8(ascii: "*"): if !isQuoted { return false }
+            // A path, or base 64.
+            case UInt8(ascii: "/"): if range.count < 32 || digits < 3 || upper < 3 { return false }
+            case UInt8(ascii: "%"): if range.count < 8 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") { return false }
+            case UInt8(ascii: "y"), UInt8(ascii: "Y"):
+                if starts(text, with: "your"), range.count == 4 || !(text.base[range.lowerBound + 4] &- 0x61 < 26) { return false }
+            case UInt8(ascii: "."): if second == UInt8(ascii: "/") || second == first { return false }
+            case UInt8(ascii: "h"): if starts(text, with: "http") { return false }
+            default: break
+            }
+            return true
+        }
+
+        /// Words of letters with dots, slashes or hyphens between them, and hardly a digit: `os.environ`, `config.db.pass1`, `my-secret-2`.
+        private func isPath(_ text: Text) -> Bool {
+            var joints = 0
+            var longest = 0
+            var run = 0
+            for index in range {
+                let byte = text.base[index]
+                if byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || Self.isHyphen(byte) || byte == UInt8(ascii: ":") {
+                    joints += 1
+                    run = 0
+                } else {
+                    run += 1
+                    longest = max(longest, run)
+                }
+            }
+            guard joints > 0, signs == joints, longest < 16 else { return false }
+            return digits <= 2 || joints >= 2 && longest < 12 && !isUUID(text)
+        }
+
+        /// `name=value` behind a colon: not this value, but that one.
+        private func isAssignment(_ text: Text) -> Bool {
+            guard !isQuoted, let sign = range.dropLast(2).first(where: { text.base[$0] == UInt8(ascii: "=") }) else { return false }
+            return (range.lowerBound..<sign).allSatisfy { !text.base[$0].isDigit && (text.base[$0].isTokenByte || text.base[$0] >= 0x80) }
+        }
+
+        private func isUUID(_ text: Text) -> Bool {
+            range.count == 36 && range.allSatisfy { text.base[$0].isHexDigit || text.base[$0] == UInt8(ascii: "-") }
+        }
+
+        /// Without an assignment's sign a value must be long or of three classes, so that no identifier is taken for it.
+        func isRandom(_ text: Text) -> Bool {
+            isUUID(text) || digits > 2 && (lower > 2 && upper > 2 || range.count >= 24 && signs <= 2)
+        }
+
+        /// `1st`, `2x`, `10th`: a number with an ending.
+        private func isOrdinal(_ text: Text) -> Bool {
+            text.base[range.lowerBound].isDigit && lower + upper <= 2 && signs == 0
+        }
+
+        /// Words that stand where a value would: `null`, `string`, `required`.
+        private func isEmptyWord(_ text: Text) -> Bool {
+            let words: [StaticString] = [
+                "null", "none", "true", "false", "string", "required", "optional", "password", "undefined", "empty", "hidden", "text",
+                "value", "redacted",
+                "please", "must", "should", "that", "this", "your", "with", "from", "will", "when", "optional", "secret",
+            ]
+            return words.contains { $0.utf8CodeUnitCount == range.count && starts(text, with: $0) }
+        }
+
+        private func starts(_ text: Text, with word: StaticString) -> Bool {
+            word.utf8CodeUnitCount <= range.count
+                && (0..<word.utf8CodeUnitCount).allSatisfy { text.base[range.lowerBound + $0].lowercased == word.utf8Start[$0] }
+        }
+
+        private static func isHyphen(_ byte: UInt8) -> Bool {
+            byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+        }
+
+        /// Bytes that go on with a token to the left of a run of letters, digits, `_` and `-`.
+        static func isTokenSign(_ byte: UInt8) -> Bool {
+            byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+")
+                || byte == UInt8(ascii: "=")
+                || byte == UInt8(ascii: "~")
+        }
+    }
+}

@@ -1,0 +1,156 @@
+/// Dates of birth: dates in figures or with the name of a month, in English or Spanish, behind a word that says so.
+enum BirthDate {
+    static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
+        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.groupCount >= 3, phrase.endsCleanly(afterGroups: 3),
+            phrase.hasUniformSeparators(groups: 3), phrase.separators[0] != UInt8(ascii: " "), isDate(phrase)
+        else { return nil }
+        // The prefilter asks for seven bytes.
+        guard phrase.end(ofGroup: 2) - phrase.start >= 7 else { return nil }
+        return .inContext(
+            .dateOfBirth, phrase.start..<phrase.end(ofGroup: 2), weak: 0.2, raised: 0.85, words: .birth, text)
+    }
+
+    private static func isDate(_ phrase: NumberPhrase) -> Bool {
+        let sizes = (Int(phrase.groups[0]), Int(phrase.groups[1]), Int(phrase.groups[2]))
+        let first = phrase.value(0..<sizes.0)
+        let second = phrase.value(sizes.0..<sizes.0 + sizes.1)
+        let third = phrase.value(sizes.0 + sizes.1..<sizes.0 + sizes.1 + sizes.2)
+        guard sizes.1 <= 2 else { return false }
+        if sizes.0 == 4 { return sizes.2 <= 2 && (1900...2100).contains(first) && (1...12).contains(second) && (1...31).contains(third) }
+        guard sizes.0 <= 2, sizes.2 == 2 || sizes.2 == 4, sizes.2 == 2 || (1900...2100).contains(third) else { return false }
+        return (1...31).contains(first) && (1...31).contains(second) && min(first, second) <= 12
+    }
+
+    /// `12 de mayo de 1985`, `May 12, 1985`, `12-May-1985`, found by the year at `position`; and where the date may start.
+    ///
+    /// `isLoose`: `position` may also be where the date starts, so that a stream holds it from there.
+    static func matchWords(_ text: inout Text, at position: Int, isLoose: Bool) -> (start: Int, finding: Finding?) {
+        if let start = startOfDate(text, endingWithYearAt: position) {
+            return (start, finding(&text, from: start))
+        }
+        guard isLoose, text.before(position).isWordByte == false, mayStart(text, position), ContextWords.birth.precede(position, in: text)
+        else {
+            return (position, nil)
+        }
+        return (position, finding(&text, from: position))
+    }
+
+    private static func finding(_ text: inout Text, from start: Int) -> Finding? {
+        guard ContextWords.birth.precede(start, in: text) || text.raisedKind == .dateOfBirth, let end = end(&text, from: start) else {
+            return nil
+        }
+        return Finding(kind: .dateOfBirth, range: start..<end, score: 0.85, raisedByContext: true)
+    }
+
+    private static let months: [StaticString] = [
+        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "enero",
+        "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "setiembre", "octubre", "noviembre", "diciembre",
+    ]
+
+    /// Goes back from a year over separators, the name of a month, a day and `de`: at most 32 bytes.
+    private static func startOfDate(_ text: Text, endingWithYearAt year: Int) -> Int? {
+        guard text.base[year] == UInt8(ascii: "1") || text.base[year] == UInt8(ascii: "2") else { return nil }
+        var index = year
+        var start: Int?
+        var hasDay = false
+        for _ in 0..<5 {
+            var end = index
+            while end > 0, index - end < 2, isJoint(text.before(end)) { end -= 1 }
+            guard end < index else { break }
+            index = end
+            while index > 0, end - index < 11, text.before(index).isAlphanumeric { index -= 1 }
+            guard index < end, !text.before(index).isWordByte else { break }
+            if text.base[index].isDigit {
+                if hasDay { break }
+                hasDay = true
+                start = index
+            } else if isMonth(text, index..<end) {
+                start = index
+            } else if !isParticle(text, index..<end) {
+                break
+            }
+        }
+        return start
+    }
+
+    /// The end of the date that starts at `start`: day and month in either order, then the year.
+    private static func end(_ text: inout Text, from start: Int) -> Int? {
+        var index = start
+        var hasDay = false
+        var hasMonth = false
+        for _ in 0..<6 {
+            let first = index
+            while index - first < 11, text.byte(index).isAlphanumeric { index += 1 }
+            guard index > first else { return nil }
+            if text.base[first].isDigit {
+                let length = digitCount(text, first..<index)
+                if length == 4, hasDay, hasMonth { return length == index - first && isYear(text, first) ? index : nil }
+                guard !hasDay, length <= 2, length == index - first || isOrdinal(text, first + length..<index) else { return nil }
+                hasDay = true
+            } else if isMonth(text, first..<index) {
+                guard !hasMonth else { return nil }
+                hasMonth = true
+            } else {
+                guard isParticle(text, first..<index), hasDay || hasMonth else { return nil }
+            }
+            let joint = index
+            while index - joint < 2, isJoint(text.byte(index)) { index += 1 }
+            guard index > joint else { return nil }
+        }
+        return nil
+    }
+
+    private static func isJoint(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: ".")
+            || byte == UInt8(ascii: "/")
+    }
+
+    private static func digitCount(_ text: Text, _ range: Range<Int>) -> Int {
+        range.prefix { text.base[$0].isDigit }.count
+    }
+
+    private static func isYear(_ text: Text, _ start: Int) -> Bool {
+        let century = text.base[start].digitValue * 10 + text.base[start + 1].digitValue
+        return century == 19 || century == 20
+    }
+
+    /// `st`, `nd`, `rd`, `th`.
+    private static func isOrdinal(_ text: Text, _ range: Range<Int>) -> Bool {
+        guard range.count == 2 else { return false }
+        switch (text.base[range.lowerBound].lowercased, text.base[range.lowerBound + 1].lowercased) {
+        case (UInt8(ascii: "s"), UInt8(ascii: "t")), (UInt8(ascii: "n"), UInt8(ascii: "d")), (UInt8(ascii: "r"), UInt8(ascii: "d")),
+            (UInt8(ascii: "t"), UInt8(ascii: "h")):
+            return true
+        default: return false
+        }
+    }
+
+    /// `de`, `del`, `of`.
+    private static func isParticle(_ text: Text, _ range: Range<Int>) -> Bool {
+        let particles: [StaticString] = ["de", "del", "of"]
+        return particles.contains { isEqual(text, range, $0, length: $0.utf8CodeUnitCount) }
+    }
+
+    /// The name of a month, or its first three or four letters.
+    /// A digit, or letters that are the name of a month as far as they have come.
+    private static func mayStart(_ text: Text, _ position: Int) -> Bool {
+        if text.base[position].isDigit { return true }
+        var end = position
+        while end < text.count, end - position < 11, text.base[end].isLetter { end += 1 }
+        let isOpen = end == text.count
+        return isOpen ? months.contains { isEqual(text, position..<end, $0, length: end - position) } : isMonth(text, position..<end)
+    }
+
+    private static func isMonth(_ text: Text, _ range: Range<Int>) -> Bool {
+        guard range.count >= 3 else { return false }
+        return months.contains { month in
+            (range.count == month.utf8CodeUnitCount || range.count <= 4 && range.count < month.utf8CodeUnitCount)
+                && isEqual(text, range, month, length: range.count)
+        }
+    }
+
+    private static func isEqual(_ text: Text, _ range: Range<Int>, _ word: StaticString, length: Int) -> Bool {
+        guard range.count == length, length <= word.utf8CodeUnitCount else { return false }
+        return (0..<length).allSatisfy { text.base[range.lowerBound + $0].lowercased == word.utf8Start[$0] }
+    }
+}

@@ -1,0 +1,168 @@
+/// The names that credentials are assigned to: `password`, `api_key`, `clientSecret`, `contraseña`.
+enum CredentialName {
+    /// How much a value must look like a secret to be taken for one.
+    enum Strength {
+        /// A password: short values count.
+        case password
+        /// A key or token: long values of high entropy.
+        case key
+        /// `key` alone, which names many things: longer values of higher entropy.
+        case anyKey
+        /// An HTTP header: the value stands behind a scheme.
+        case authorization
+    }
+
+    /// Where the name starts, and how strong it is.
+    struct Match {
+        let start: Int
+        let strength: Strength
+    }
+
+    /// Names that need no boundary in front: `dbpassword`, `authtoken`.
+    private static let wholePasswords = list(
+        "password,passwords,passwd,passphrase,passwort,kennwort,contraseña,contraseñas,contrasena,mot de passe,senha,pwd,psswd,userpass,dbpass"
+    )
+    private static let passwords = list("pass,psw,pw,clave,passcode")
+    private static let wholeKeys = list(
+        "secret,secrets,token,tokens,credential,credentials,apikey,accesskey,secretkey,privatekey,authkey,accountkey,sharedaccesskey,encryptionkey,"
+            + "signingkey,servicekey,appkey,consumerkey,masterkey,clientkey,sharedkey,accesskeyid,signature key,api key,access key,secret key"
+    )
+    private static let keys = list("auth,creds,cred,cookie,key,keys,sig,pat,clave de api,clave secreta")
+    private static let headers = list("authorization")
+    /// What stands before `key` in names of no credential.
+    private static let openKeys = list(
+        "public,primary,foreign,cache,sort,partition,index,unique,natural,composite,host,pub,map,object,row,hot,short,registry,group,lookup,translation,idempotency,"
+            + "bucket,hash,range,routing,message,dict,json,column,order,color,license plate,candidate,super,surrogate,access kind")
+
+    private static func list(_ names: String) -> [[UInt8]] {
+        names.split(separator: ",").map { Array($0.utf8) }
+    }
+
+    /// The name that ends before `position`, without quotes, brackets and the first half of an operator. A word behind it
+    /// (`password_hash`, `secretValue`) and digits (`password2`) are part of the name.
+    static func match(_ text: Text, before position: Int) -> Match? {
+        var end = position
+        while end > 0, position - end < 4, isDecoration(text.base[end - 1]) { end -= 1 }
+        var stem = end
+        while stem > 0, end - stem < 4, text.base[stem - 1].isDigit || text.base[stem - 1] == UInt8(ascii: "_") { stem -= 1 }
+        if let match = stemMatch(text, end: stem) { return match }
+        let last = stem
+        while stem > 0, last - stem < 12 {
+            let byte = text.base[stem - 1]
+            if byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") {
+                return stemMatch(text, end: stem - 1, behind: stem..<last)
+            }
+            guard byte.isLetter else { return nil }
+            stem -= 1
+            if byte &- 0x41 < 26, stem > 0, text.base[stem - 1] &- 0x61 < 26 {
+                return stemMatch(text, end: stem, behind: stem..<last)
+            }
+        }
+        return nil
+    }
+
+    /// Words behind a credential's name that leave it one: `password_hash`, `secretValue`, `access_key_id`.
+    private static let endings = list(
+        "hash,value,string,str,text,base64,b64,enc,encoded,encrypted,plain,plaintext,raw,id,prod,production,dev,development,test,testing,staging,"
+            + "stage,live,sandbox,new,old,current,default,secondary,main,backup,admin,root,user,db,key,data,env,var,arg,param,confirmation,confirm,"
+            + "again,header,hex,pw,one,two,local,qa,uat,internal,external")
+
+    private static func isEnding(_ text: Text, _ range: Range<Int>) -> Bool {
+        endings.contains { word in word.count == range.count && range.allSatisfy { text.base[$0].lowercased == word[$0 - range.lowerBound] }
+        }
+    }
+
+    /// The name that ends at `end`; another word than the usual ones behind it, and only a value that speaks for itself counts.
+    private static func stemMatch(_ text: Text, end: Int, behind word: Range<Int>) -> Match? {
+        guard let match = stemMatch(text, end: end) else { return nil }
+        return isEnding(text, word) ? match : Match(start: match.start, strength: .anyKey)
+    }
+
+    private static func stemMatch(_ text: Text, end: Int) -> Match? {
+        guard end > 0 else { return nil }
+        let last = text.base[end - 1].lowercased
+        for name in wholePasswords where name[name.count - 1] == last {
+            if let start = start(of: name, text, end) { return Match(start: start, strength: .password) }
+        }
+        for name in headers where name[name.count - 1] == last {
+            if let start = start(of: name, text, end) { return Match(start: start, strength: .authorization) }
+        }
+        for name in wholeKeys where name[name.count - 1] == last {
+            if let start = start(of: name, text, end) { return Match(start: start, strength: .key) }
+        }
+        for name in passwords where name[name.count - 1] == last {
+            if let start = start(of: name, text, end), isBoundary(text, start), !isVerdict(text, start..<end) {
+                return Match(start: start, strength: .password)
+            }
+        }
+        for name in keys where name[name.count - 1] == last {
+            if let start = start(of: name, text, end), isBoundary(text, start) { return keyMatch(text, name, start) }
+        }
+        return nil
+    }
+
+    private static func keyMatch(_ text: Text, _ name: [UInt8], _ start: Int) -> Match? {
+        let before = text.before(start)
+        if name.count == 3, name[0] == UInt8(ascii: "s") {
+            // The signature in the query of a URL.
+            return before == UInt8(ascii: "?") || before == UInt8(ascii: "&") ? Match(start: start, strength: .key) : nil
+        }
+        guard name[0] == UInt8(ascii: "k") else { return Match(start: start, strength: name.count == 3 ? .anyKey : .key) }
+        var word = start
+        if before == UInt8(ascii: "_") || before == UInt8(ascii: "-") { word -= 1 }
+        guard before.isLetter || word < start else { return Match(start: start, strength: .anyKey) }
+        for open in openKeys where Self.start(of: open, text, word) != nil { return nil }
+        return Match(start: start, strength: .key)
+    }
+
+    private static func isDecoration(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: " "), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "\\"), UInt8(ascii: "`"), UInt8(ascii: "?"),
+            UInt8(ascii: "]"), UInt8(ascii: "."), UInt8(ascii: "+"), UInt8(ascii: "|"):
+            return true
+        default: return false
+        }
+    }
+
+    /// Where `name` starts if it ends at `end`; in the text it may have one `_`, `-` or space between any two letters.
+    private static func start(of name: [UInt8], _ text: Text, _ end: Int) -> Int? {
+        var index = end
+        var previous: UInt8 = 0
+        for expected in name.reversed() {
+            if index > 0, index < end, name.count >= 6, expected != UInt8(ascii: " "), previous != UInt8(ascii: " "),
+                isJoint(text.base[index - 1])
+            {
+                index -= 1
+            }
+            guard index > 0 else { return nil }
+            let byte = text.base[index - 1]
+            guard byte.lowercased == expected || expected == UInt8(ascii: " ") && isJoint(byte) || isCapital(byte, of: expected) else {
+                return nil
+            }
+            previous = expected
+            index -= 1
+        }
+        return index
+    }
+
+    private static func isJoint(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: " ")
+    }
+
+    /// `Ñ` for `ñ`: the second bytes.
+    private static func isCapital(_ byte: UInt8, of small: UInt8) -> Bool {
+        small >= 0xA0 && byte == small &- 0x20
+    }
+
+    /// `PASS` alone, as test logs have it.
+    private static func isVerdict(_ text: Text, _ range: Range<Int>) -> Bool {
+        let before = text.before(range.lowerBound)
+        return range.count == 4 && text.base[range.upperBound - 1] == UInt8(ascii: "S") && !before.isWordByte && before != UInt8(ascii: "-")
+    }
+
+    private static func isBoundary(_ text: Text, _ start: Int) -> Bool {
+        let first = text.base[start]
+        let before = text.before(start)
+        return !before.isLetter || (first != first.lowercased && before == before.lowercased)
+    }
+}

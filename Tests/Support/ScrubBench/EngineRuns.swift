@@ -1,0 +1,61 @@
+import Scrubbing
+
+/// What is done with a text.
+enum Work: String, CaseIterable, Codable, Sendable {
+    /// Findings only.
+    case scan
+    /// Findings, and the text with placeholders in their place.
+    case scrub = "scan+replace"
+}
+
+/// Runs the engine as a gateway does: one scanner or scrubber, used again and again.
+struct EngineRuns {
+    let stopwatch: Stopwatch
+
+    func time(_ work: Work, _ bytes: [UInt8], _ set: InstructionSet) -> Timing {
+        switch work {
+        case .scan:
+            var scanner = Scanner(instructionSet: set)
+            var findings: [Finding] = []
+            return bytes.withUnsafeBytes { bytes in stopwatch.time { scanner.scan(bytes, into: &findings) } }
+        case .scrub:
+            var scrubber = RequestScrubber(policy: ScrubPolicy(), instructionSet: set)
+            var output: [UInt8] = []
+            return bytes.withUnsafeBytes { bytes in
+                stopwatch.time {
+                    scrubber.reset()
+                    output.removeAll(keepingCapacity: true)
+                    _ = scrubber.scrub(bytes, into: &output)
+                }
+            }
+        }
+    }
+
+    /// Per delta; deltas have one to seven bytes, four in the middle.
+    func timeStream(_ bytes: [UInt8], seed: UInt64) -> Timing {
+        var random = SeededRandom(seed: seed)
+        var ends: [Int] = []
+        while (ends.last ?? 0) < bytes.count { ends.append(min(bytes.count, (ends.last ?? 0) + random.number(1...7))) }
+        var scrubber = StreamScrubber(policy: ScrubPolicy())
+        var output: [UInt8] = []
+        let timing = bytes.withUnsafeBytes { bytes in
+            stopwatch.time {
+                var start = 0
+                output.removeAll(keepingCapacity: true)
+                for end in ends {
+                    _ = scrubber.feed(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), into: &output)
+                    start = end
+                }
+                _ = scrubber.finish(into: &output)
+            }
+        }
+        return Timing(median: timing.median / Double(ends.count), least: timing.least / Double(ends.count))
+    }
+
+    static func findings(_ bytes: [UInt8]) -> Int {
+        var scanner = Scanner()
+        var findings: [Finding] = []
+        bytes.withUnsafeBytes { scanner.scan($0, into: &findings) }
+        return findings.count
+    }
+}
