@@ -1,5 +1,6 @@
-import Scrubbing
 import Testing
+
+@testable import Scrubbing
 
 @Suite("Policy")
 struct PolicyTests {
@@ -54,10 +55,60 @@ struct PolicyTests {
         #expect(scrubber.scrubbed("12345678Z") == "*********")
     }
 
+    @Test("a hash is the same for the same value, has no digits, and is never restored")
+    func hashes() throws {
+        var policy = ScrubPolicy()
+        #expect(throws: PolicyError.noDigest) { try policy.setAction(.hash, for: .email) }
+        policy.setDigest { value in value.count == 7 ? UInt64(value[0]) << 56 : nil }
+        try policy.setAction(.hash, for: .email)
+        var scrubber = RequestScrubber(policy: policy)
+        #expect(
+            scrubber.scrubbed("a@x.com b@x.com a@x.com cc@x.com")
+                == "<EMAIL#gbaaaaaaaaaa> <EMAIL#gcaaaaaaaaaa> <EMAIL#gbaaaaaaaaaa> <EMAIL>")
+        #expect(scrubber.placeholders.isEmpty)
+        var stream = StreamScrubber(policy: policy)
+        #expect(String(decoding: stream.scrubbed([Array("a@x.com".utf8)]), as: UTF8.self) == "<EMAIL#gbaaaaaaaaaa>")
+    }
+
+    @Test("allowed values and domains pass, and nothing else does")
+    func allowList() throws {
+        var policy = ScrubPolicy()
+        try policy.setAllowed(
+            values: ["4111 1111 1111 1111", "Press@Example.org"], emailDomains: ["bank.example", "*.corp.example"])
+        var scrubber = RequestScrubber(policy: policy)
+        let allowed = "4111 1111 1111 1111 press@example.org ana@Bank.example ana@a.b.corp.example"
+        #expect(scrubber.scrubbed(allowed) == allowed)
+        #expect(scrubber.counts.isEmpty)
+        #expect(
+            scrubber.scrubbed("4111111111111111 xpress@example.org a@sub.bank.example a@corp.example a@evilbank.example")
+                == "<CARD_1> <EMAIL_1> <EMAIL_2> <EMAIL_3> <EMAIL_4>")
+        for domain in ["", "localhost", "*.com", "a@b.com", "a..b", "*"] {
+            #expect(throws: PolicyError.allowedEntry(domain)) { try policy.setAllowed(values: [], emailDomains: [domain]) }
+        }
+        #expect(throws: PolicyError.allowListTooLong) {
+            try policy.setAllowed(values: (0...4096).map { "value\($0)" }, emailDomains: [])
+        }
+    }
+
+    @Test("each country's kinds can be left out, and each kind has its own minimum score")
+    func localesAndScores() throws {
+        let text = "DNI 12345678Z, SSN 123-45-6789, a@x.com"
+        var policy = ScrubPolicy()
+        policy.setLocales([.es])
+        var scrubber = RequestScrubber(policy: policy)
+        #expect(scrubber.scrubbed(text) == "DNI <DNI_1>, SSN 123-45-6789, <EMAIL_1>")
+        policy.setLocales(Set(ScrubLocale.allCases))
+        try policy.setMinimumScore(1, for: .dni)
+        scrubber = RequestScrubber(policy: policy)
+        #expect(scrubber.scrubbed(text) == "DNI 12345678Z, SSN <SSN_1>, <EMAIL_1>")
+        #expect(ScrubLocale.allCases.allSatisfy { $0.kinds.count == $0.kindNames.count })
+    }
+
     @Test("a policy that cannot be kept is refused")
     func refuses() {
         var policy = ScrubPolicy()
         #expect(throws: PolicyError.actionNotForSecrets(.secret)) { try policy.setAction(.placeholder, for: .secret) }
+        #expect(throws: PolicyError.actionNotForSecrets(.jwt)) { try policy.setAction(.mask(keepLast: 4), for: .jwt) }
         #expect(throws: PolicyError.keepLastOutOfRange(9)) { try policy.setAction(.mask(keepLast: 9), for: .card) }
         #expect(throws: PolicyError.scoreOutOfRange(2)) { try policy.setMinimumScore(2) }
     }

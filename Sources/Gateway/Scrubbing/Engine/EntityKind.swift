@@ -88,7 +88,18 @@ public struct EntityKind: Hashable, Sendable, Comparable {
     /// Street addresses. Opt-in: a rule, not a model.
     public static let address = EntityKind(rawValue: 37)
 
-    /// Upper-case name as it stands in placeholders, policies and reports: `EMAIL`, `CARD`. Custom kinds have theirs in the policy.
+    /// The kind of a policy's custom pattern, by its place in the policy: 0 to 63.
+    static func custom(_ index: Int) -> EntityKind {
+        EntityKind(rawValue: UInt8(truncatingIfNeeded: 128 + index))
+    }
+
+    /// Which of its policy's custom patterns this kind is.
+    var customIndex: Int? {
+        rawValue >= 128 ? Int(rawValue) - 128 : nil
+    }
+
+    /// Upper-case name as it stands in placeholders, policies and reports: `EMAIL`, `CARD`. The name of a custom kind is known to its
+    /// policy: ``ScrubPolicy/name(of:)``.
     public var name: String {
         Int(rawValue) < Self.names.count ? Self.names[Int(rawValue)] : "CUSTOM"
     }

@@ -28,4 +28,8 @@ enum Limits {
     static let placeholderDigits = 7
     /// The longest finding that joins overlapping candidates.
     static let joinedSpan = 8192
+    /// The longest match of a custom pattern. Of a longer text, the pattern matches as much as it can within this.
+    static let customMatch = 256
+    /// The most custom patterns of a policy.
+    static let customPatterns = 64
 }

@@ -5,7 +5,7 @@ struct Pass {
     var text: Text
     let isFinal: Bool
     let kinds: EntityKindSet
-    let minimumScore: Float
+    let filter: FindingFilter
     let literalNames: LiteralNames
     /// Candidates that start before this were judged earlier.
     let decided: Int
@@ -17,13 +17,13 @@ struct Pass {
     var hold: Int
 
     init(
-        text: Text, isFinal: Bool, kinds: EntityKindSet, minimumScore: Float, literalNames: LiteralNames, decided: Int,
+        text: Text, isFinal: Bool, kinds: EntityKindSet, filter: FindingFilter, literalNames: LiteralNames, decided: Int,
         scratch: UnsafeMutablePointer<UInt8>
     ) {
         self.text = text
         self.isFinal = isFinal
         self.kinds = kinds
-        self.minimumScore = minimumScore
+        self.filter = filter
         self.literalNames = literalNames
         self.decided = decided
         self.scratch = scratch
@@ -242,7 +242,7 @@ struct Pass {
         noteReach(start)
         guard let finding, finding.range.lowerBound >= decided else { return }
         if finding.kind != .literal {
-            guard finding.score >= minimumScore, kinds.contains(finding.kind) else { return }
+            guard kinds.contains(finding.kind), filter.admits(finding, text) else { return }
         }
         if let deferred = deferredCover {
             if finding.range.upperBound >= deferred.range.upperBound { deferredCover = finding }

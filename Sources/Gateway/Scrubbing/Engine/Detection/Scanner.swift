@@ -4,7 +4,8 @@ internal import CPrefilter
 /// finds nothing.
 public struct Scanner: Sendable {
     private let kinds: EntityKindSet
-    private let minimumScore: Float
+    private let filter: FindingFilter
+    private let patterns: PatternSet?
     /// Names whose placeholders are looked for in the text; empty in a scanner that was made for findings alone.
     private let literalNames: LiteralNames
     private let instructionSet: InstructionSet
@@ -25,16 +26,18 @@ public struct Scanner: Sendable {
         instructionSet: InstructionSet = .best
     ) {
         self.init(
-            kinds: kinds, minimumScore: minimumScore, literalNames: [], foldsLookalikes: foldsLookalikes, instructionSet: instructionSet)
+            kinds: kinds, filter: FindingFilter(minimumScore: minimumScore), patterns: nil, literalNames: [],
+            foldsLookalikes: foldsLookalikes, instructionSet: instructionSet)
     }
 
     init(
-        kinds: EntityKindSet, minimumScore: Float, literalNames: [[UInt8]], foldsLookalikes: Bool = false,
+        kinds: EntityKindSet, filter: FindingFilter, patterns: PatternSet?, literalNames: [[UInt8]], foldsLookalikes: Bool = false,
         instructionSet: InstructionSet = .best
     ) {
         self.foldsLookalikes = foldsLookalikes
         self.kinds = kinds
-        self.minimumScore = minimumScore
+        self.filter = filter
+        self.patterns = patterns
         self.literalNames = LiteralNames(literalNames)
         self.instructionSet = instructionSet.isAvailable ? instructionSet : .portable
         triggers = [agentshield_trigger](repeating: agentshield_trigger(), count: Int(AGENTSHIELD_TILE))
@@ -68,6 +71,7 @@ public struct Scanner: Sendable {
         }
         progress.scanned = end
         guard end == bytes.count else { return false }
+        _ = patterns?.collect(bytes, isFinal: true, decided: 0, kinds: kinds, filter: filter, into: &findings)
         Finding.resolveOverlaps(&findings)
         progress = ScanProgress()
         return true
@@ -128,7 +132,8 @@ public struct Scanner: Sendable {
                 &pass, triggers, &findings)
             if !isFinal { hold = min(pass.hold, pass.trailingTokenStart()) }
         }
-        return hold
+        guard let patterns else { return hold }
+        return min(hold, patterns.collect(bytes, isFinal: isFinal, decided: decided, kinds: kinds, filter: filter, into: &findings))
     }
 
     /// Makes a pass over `bytes` with this scanner's memory; its triggers are written where the second argument says.
@@ -150,7 +155,7 @@ public struct Scanner: Sendable {
                         text.coveredEnd = coveredEnd
                         text.raisedKind = raisedKind
                         var pass = Pass(
-                            text: text, isFinal: isFinal, kinds: kinds, minimumScore: minimumScore, literalNames: literalNames,
+                            text: text, isFinal: isFinal, kinds: kinds, filter: filter, literalNames: literalNames,
                             decided: decided, scratch: scratch)
                         body(&pass, triggers)
                     }

@@ -31,7 +31,7 @@ public struct PlaceholderMap: Sendable {
     public var count: Int { entries.count }
 
     /// The number of `value`, which it gets now if it has none.
-    mutating func number(for value: UnsafeRawBufferPointer, kind: EntityKind) -> Int {
+    mutating func number(for value: UnsafeRawBufferPointer, kind: EntityKind, name: String) -> Int {
         if entries.count * 2 >= slots.count { grow() }
         var slot = Self.hash(value, kind) & (slots.count - 1)
         while slots[slot] != 0 {
@@ -39,7 +39,7 @@ public struct PlaceholderMap: Sendable {
             if entry.kind == kind, isEqual(entry.value, value) { return entry.number }
             slot = (slot + 1) & (slots.count - 1)
         }
-        let seriesIndex = indexOfSeries(kind)
+        let seriesIndex = indexOfSeries(kind, name)
         let number = series[seriesIndex].entries.count + 1
         series[seriesIndex].entries.append(entries.count)
         let start = storage.count
@@ -61,9 +61,9 @@ public struct PlaceholderMap: Sendable {
         series.indices.contains(index) && number >= 1 && number <= series[index].entries.count
     }
 
-    private mutating func indexOfSeries(_ kind: EntityKind) -> Int {
+    private mutating func indexOfSeries(_ kind: EntityKind, _ name: String) -> Int {
         if let index = series.firstIndex(where: { $0.kind == kind }) { return index }
-        series.append(Series(kind: kind, name: Array(kind.name.utf8)))
+        series.append(Series(kind: kind, name: Array(name.utf8)))
         return series.count - 1
     }
 

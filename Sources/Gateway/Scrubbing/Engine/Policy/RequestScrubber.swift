@@ -81,10 +81,13 @@ public struct RequestScrubber: Sendable {
     ) {
         switch action {
         case .placeholder:
-            let number = placeholders.number(for: value, kind: finding.kind)
-            Placeholder.write(name: finding.kind.name.utf8, number: number, into: &output)
+            let name = policy.name(of: finding.kind)
+            let number = placeholders.number(for: value, kind: finding.kind, name: name)
+            Placeholder.write(name: name.utf8, number: number, into: &output)
         case .redact:
-            Replacement.redact(finding.kind, into: &output)
+            Replacement.redact(policy.name(of: finding.kind), into: &output)
+        case .hash:
+            Replacement.hash(value, policy.name(of: finding.kind), policy.digest, into: &output)
         case .mask(let keepLast):
             Replacement.mask(value, keepLast: keepLast, into: &output)
         case .block, .logOnly, .ignore:

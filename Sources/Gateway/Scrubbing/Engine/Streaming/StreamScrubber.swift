@@ -88,7 +88,7 @@ public struct StreamScrubber: Sendable {
             return .blocked(blockedKinds)
         }
         write(upTo: hold, origin: origin, into: &output)
-        for candidate in candidates where origin + candidate.range.lowerBound < hold {
+        for candidate in candidates where candidate.kind.customIndex == nil && origin + candidate.range.lowerBound < hold {
             let moved = candidate.moved(by: origin)
             if moved.range.upperBound >= covered?.range.upperBound ?? 0 { covered = moved }
         }
@@ -128,7 +128,8 @@ public struct StreamScrubber: Sendable {
                 decided = origin + finding.range.upperBound
                 let value = UnsafeRawBufferPointer(rebasing: bytes[start..<decided])
                 switch policy.action(for: finding.kind) {
-                case .placeholder, .redact: Replacement.redact(finding.kind, into: &output)
+                case .placeholder, .redact: Replacement.redact(policy.name(of: finding.kind), into: &output)
+                case .hash: Replacement.hash(value, policy.name(of: finding.kind), policy.digest, into: &output)
                 case .mask(let keepLast): Replacement.mask(value, keepLast: keepLast, into: &output)
                 case .block, .logOnly, .ignore: output.append(contentsOf: value)
                 }
