@@ -144,7 +144,7 @@ let tests: [Target] = [
     test("JSONTests", ["GatewayJSON", "SeededRandomness", nioCore]),
     test("CryptoTests", ["GatewayCrypto"]),
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
-    test("ConfigurationTests", ["GatewayConfiguration", "SeededRandomness", "GatewayCore", "GatewayCrypto"]),
+    test("ConfigurationTests", ["GatewayConfiguration", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", "Scrubbing", nioCore, nioEmbedded]),
     test(
         "PipelineTests",

@@ -74,6 +74,7 @@ enum CompleteFile {
             cache: {mode: always, ttl: 60s}
             first_byte_timeout: 7s
             idle_timeout: 800ms
+            scrub: strict
           - {pattern: "oai-*", provider: other}
         aliases:
           - {name: smart, fallback: [small, oai-large]}
@@ -88,6 +89,15 @@ enum CompleteFile {
                 IPV6: placeholder, MAC: placeholder, DATE_OF_BIRTH: placeholder, BTC: placeholder, ETH: placeholder,
                 URL_CREDENTIALS: redact, JWT: redact, PRIVATE_KEY: redact, PASSWORD: redact, SECRET: block}
               restore_in_tool_arguments: [create_ticket]
+              minimum_score: 0.6
+              minimum_scores: {PHONE: 0.7, CASE: 0.4}
+              locales: [es, us]
+              hash_key_env: AGENTSHIELD_PEPPER
+              allow: {values: [4111 1111 1111 1111], email_domains: ["*.example.com"]}
+              answers: log
+              object_keys: log
+              patterns:
+                - {name: CASE, pattern: 'case [0-9]{5}', case_insensitive: true, score: 0.8, context: [file], action: "mask:2"}
         cache: {max_bytes: 1MiB, max_entry_bytes: 64KiB, default_ttl: 5m, scope: user, max_waiters: 4}
         log: {level: debug, format: text}
         drain_deadline: 5s

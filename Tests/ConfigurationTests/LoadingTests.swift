@@ -1,4 +1,5 @@
 import GatewayCrypto
+import Scrubbing
 import Testing
 
 @testable import GatewayConfiguration
@@ -59,11 +60,40 @@ struct LoadingTests {
         #expect(model.firstByteTimeout == .seconds(7) && model.idleTimeout == .milliseconds(800))
         #expect(loaded.aliases == [Configuration.Alias(name: "smart", models: ["small", "oai-large"])])
         #expect(loaded.scrub.policies["strict"]?.actions["CARD"] == .block)
-        #expect(loaded.scrub.policies["strict"]?.restoreInToolArguments == ["create_ticket"])
+        try checkPolicy(try #require(loaded.scrub.policies["strict"]))
+        #expect(model.scrubPolicy == "strict")
         #expect(loaded.providers["other"]?.trustRoots == CompleteFile.identity.authority)
         #expect(loaded.providers["other"]?.credential == Secret("from-a-file"))
         #expect(loaded.eventLoops == 2)
         #expect(loaded.replica == Configuration.Replica(id: "r1", region: "eu-west"))
+    }
+
+    private func checkPolicy(_ strict: Configuration.NamedPolicy) throws {
+        #expect(strict.restoreInToolArguments == ["create_ticket"])
+        let policy = strict.policy
+        #expect(policy.minimumScore(of: .email) == 0.6 && policy.minimumScore(of: .phone) == 0.7)
+        let custom = try #require(policy.kind(named: "CASE"))
+        #expect(policy.minimumScore(of: custom) == 0.4 && policy.action(for: custom) == .mask(keepLast: 2))
+        #expect(policy.kinds.contains(.dni) && !policy.kinds.contains(.nir) && !policy.kinds.contains(.ipv4))
+        #expect(policy.answers == .logOnly && policy.keys == .logOnly)
+        #expect(policy.customPatterns.first?.contextWords == ["file"])
+    }
+
+    @Test("a policy alone has the keys of a policy of the file, and its faults have their places")
+    func policyAlone() throws {
+        func load(_ text: String) -> Result<Configuration.NamedPolicy, ConfigurationFaults> {
+            ConfigurationLoader.loadPolicy(path: "p.yaml", bytes: Array(text.utf8), environment: Fixture.environment) { _ in
+                throw Fixture.NoSuchFile()
+            }
+        }
+        let policy = try load("kinds: {EMAIL: hash}\nhash_key_env: AGENTSHIELD_PEPPER\npatterns: [{name: A, pattern: abc}]").get().policy
+        #expect(policy.action(for: .email) == .hash)
+        #expect(policy.kind(named: "A") != nil)
+        guard case .failure(let faults) = load("kinds:\n  EMIAL: block") else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(faults.faults.map(\.line) == [2] && faults.faults.map(\.key) == ["kinds.EMIAL"])
     }
 
     @Test("exact names come first, then the longest pattern")

@@ -104,12 +104,34 @@ private let values = [
     Refusal(
         name: "secrets as placeholders", text: "scrub: {policies: {default: {kinds: {SECRET: placeholder}}}} # HERE",
         key: "scrub.policies.default.kinds.SECRET", problem: "is none of its choices"),
+    policy("secrets with their last characters", "kinds: {JWT: 'mask:2'}", "kinds.JWT", "is none of its choices"),
+    policy("a mask that keeps too much", "kinds: {CARD: 'mask:9'}", "kinds.CARD", "is none of its choices", remedy: "`mask:8`"),
+    policy("a hash without a key", "kinds: {EMAIL: hash}", "kinds.EMAIL", "without a key", remedy: "`hash_key_env`"),
+    policy("a score beyond 1", "minimum_score: 1.5", "minimum_score", "is no score"),
+    policy("a score of no kind", "minimum_scores: {PHONES: 0.5}", "minimum_scores.PHONES", "a kind that there is not", remedy: "`PHONE`"),
+    policy("no country", "locales: [xx]", "locales[0]", "is none of its choices"),
+    policy("no domain", "allow: {email_domains: [localhost]}", "allow.email_domains", "no domain"),
+    policy(
+        "a pattern that looks back", "patterns: [{name: MINE, pattern: '(?<=x)y'}]", "patterns[0].pattern", "looks behind, at character 1",
+        remedy: "context words"),
+    policy("a pattern of a kind that there is", "patterns: [{name: EMAIL, pattern: 'xyz'}]", "patterns[0].name", "another kind's"),
+    policy("two patterns of one name", "patterns: [{name: A, pattern: xy}, {name: A, pattern: yz}]", "patterns[1].name", "another kind's"),
+    policy("a pattern without its name", "patterns: [{pattern: xy}]", "patterns[0].name", "is missing"),
     Refusal(
         name: "a key id with a space", text: "- {id: k 1, hash: \"\(Fixture.zeroHash)\", tenant: acme} # HERE", replace: keyEntry,
         key: "auth.keys[0].id", problem: "is not a valid identifier"),
 ]
 
+private func policy(_ name: String, _ text: String, _ key: String, _ problem: String, remedy: String = "") -> Refusal {
+    Refusal(
+        name: name, text: "scrub: {policies: {default: {\(text)}}} # HERE", key: "scrub.policies.default.\(key)", problem: problem,
+        remedy: remedy)
+}
+
 private let relations = [
+    Refusal(
+        name: "a model with an unknown policy", text: "- {name: small, provider: main, scrub: defualt} # HERE", replace: modelEntry,
+        key: "models[0].scrub", problem: "not in `scrub.policies`: defualt", remedy: "did you mean `default`?"),
     Refusal(
         name: "a model of an unknown provider", text: "- {name: small, provider: mian} # HERE", replace: modelEntry,
         key: "models[0].provider", problem: "not in `providers`: mian", remedy: "did you mean `main`?"),

@@ -62,13 +62,13 @@ struct TableTests {
             "docs/configuration.md is out of date; AGENTSHIELD_RECORD=1 swift test --filter ConfigurationTests writes it anew")
     }
 
+    private static let exampleSecrets = ["OPENAI_API_KEY": "credential-of-openai"]
+
     @Test("the example loads, and shows every key")
     func example() throws {
         let file = Fixture.root.appendingPathComponent("examples/gateway.yaml")
         let text = try String(contentsOf: file, encoding: .utf8)
-        var environment = Fixture.environment
-        environment["OPENAI_API_KEY"] = "credential-of-openai"
-        let loaded = try Fixture.load(text, environment: environment).get()
+        let loaded = try Fixture.load(text, environment: Fixture.environment.merging(Self.exampleSecrets) { $1 }).get()
         #expect(loaded.models.count == 3)
         for key in ConfigurationKey.all { #expect(text.contains("\(key.name):"), "\(key.path) is not in the example") }
     }
@@ -76,7 +76,7 @@ struct TableTests {
     @Test("the example's values are the defaults, where there are any")
     func exampleDefaults() throws {
         let text = try String(contentsOf: Fixture.root.appendingPathComponent("examples/gateway.yaml"), encoding: .utf8)
-        let example = try Fixture.load(text, environment: Fixture.environment.merging(["OPENAI_API_KEY": "credential-of-openai"]) { $1 })
+        let example = try Fixture.load(text, environment: Fixture.environment.merging(Self.exampleSecrets) { $1 })
             .get()
         let minimal = try Fixture.load(Fixture.minimal).get()
         #expect(example.limits == minimal.limits)

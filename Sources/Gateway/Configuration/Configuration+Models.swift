@@ -1,4 +1,5 @@
 package import GatewayCrypto
+package import Scrubbing
 
 extension Configuration {
     package enum Dialect: String, Sendable, CaseIterable { case openai }
@@ -38,6 +39,8 @@ extension Configuration {
         package var cacheTTL: Duration
         package var firstByteTimeout: Duration
         package var idleTimeout: Duration
+        /// Name of the policy in place of the key's; `nil`: the key's.
+        package var scrubPolicy: String?
 
         package func matches(_ model: String) -> Bool {
             switch name {
@@ -80,30 +83,19 @@ extension Configuration {
         package var maxWaiters: Int
     }
 
-    package enum ScrubAction: String, Sendable, CaseIterable {
-        /// A numbered placeholder, put back in the answer.
-        case placeholder
-        /// A label, never put back.
-        case redact
-        /// Asterisks but for the last four characters.
-        case mask
-        /// The request is refused.
-        case block
-        /// Counted and left as it is.
-        case log
-        /// Not looked for.
-        case ignore
-    }
-
-    package struct Scrubbing: Sendable, Equatable {
+    package struct Scrubbing: Sendable {
         /// By name; `default` is always there.
-        package var policies: [String: ScrubPolicy]
+        package var policies: [String: NamedPolicy]
     }
 
-    package struct ScrubPolicy: Sendable, Equatable {
+    /// A scrubbing policy, ready for use.
+    package struct NamedPolicy: Sendable {
         /// By the kind's name: `EMAIL`, `CARD` …
         package var actions: [String: ScrubAction]
+        package var policy: ScrubPolicy
         /// Names of tools in whose call arguments placeholders are put back.
         package var restoreInToolArguments: [String]
+        /// Differs whenever the rules do.
+        package var version: String
     }
 }

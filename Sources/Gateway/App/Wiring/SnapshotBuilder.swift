@@ -5,7 +5,6 @@ import GatewayCrypto
 import GatewayPipeline
 import NIOCore
 import Providers
-import Scrubbing
 
 /// Makes what the pipeline works with of what the file says.
 struct SnapshotBuilder {
@@ -18,9 +17,9 @@ struct SnapshotBuilder {
     /// - Returns: the snapshot; or a fault for what only shows when it is built, such as a CA file without a certificate.
     func snapshot() -> Result<GatewaySnapshot, ConfigurationFaults> {
         Result { () throws(ConfigurationFaults) in
-            let rules = try scrubRules()
+            let rules = scrubRules
             return GatewaySnapshot(
-                keys: KeyTable(try keys(rules)), models: models, providers: try providers(), door: door, pipeline: pipeline)
+                keys: KeyTable(try keys(rules)), models: models(rules), providers: try providers(), door: door, pipeline: pipeline)
         }
     }
 
@@ -32,25 +31,14 @@ struct SnapshotBuilder {
 
     // MARK: scrub
 
-    private func scrubRules() throws(ConfigurationFaults) -> [String: ScrubRules] {
-        var rules: [String: ScrubRules] = [:]
-        for (name, settings) in configuration.scrub.policies {
-            var policy = ScrubPolicy()
-            for (kindName, action) in settings.actions {
-                guard let kind = EntityKind(name: kindName) else {
-                    throw fault("scrub.policies.\(name).\(kindName)", "names a kind that there is not", "use one of docs/configuration.md")
-                }
-                do {
-                    try policy.setAction(ScrubAction(action), for: kind)
-                } catch {
-                    throw fault("scrub.policies.\(name).\(kindName)", "is an action that this kind cannot have", "use `redact` for secrets")
-                }
-            }
-            let version = settings.actions.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.rawValue)" }.joined(separator: ",")
-            rules[name] = ScrubRules(
-                name: name, version: version, policy: policy, toolsWithRestoredArguments: Set(settings.restoreInToolArguments))
-        }
-        return rules
+    private var scrubRules: [String: ScrubRules] {
+        Dictionary(
+            uniqueKeysWithValues: configuration.scrub.policies.map { name, settings in
+                let rules = ScrubRules(
+                    name: name, version: settings.version, policy: settings.policy,
+                    toolsWithRestoredArguments: Set(settings.restoreInToolArguments))
+                return (name, rules)
+            })
     }
 
     // MARK: keys
@@ -74,14 +62,15 @@ struct SnapshotBuilder {
 
     // MARK: models
 
-    private var models: ModelTable {
+    private func models(_ rules: [String: ScrubRules]) -> ModelTable {
         var exact: [UpstreamTarget] = []
         var patterns: [ModelTable.Pattern] = []
         for model in configuration.models {
             let settings = ModelSettings(
                 price: model.price.map { Price(input: $0.input, cacheRead: $0.cacheRead, cacheWrite: $0.cacheWrite, output: $0.output) },
                 cache: CacheSettings(mode: CacheSettings.Mode(model.cacheMode), timeToLiveNanoseconds: model.cacheTTL.nanoseconds),
-                firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds)
+                firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds,
+                scrub: model.scrubPolicy.flatMap { rules[$0] })
             switch model.name {
             case .exact(let name):
                 exact.append(
@@ -159,20 +148,6 @@ struct SnapshotBuilder {
 }
 
 // MARK: the file's words in the pipeline's
-
-extension ScrubAction {
-    init(_ action: Configuration.ScrubAction) {
-        self =
-            switch action {
-            case .placeholder: .placeholder
-            case .redact: .redact
-            case .mask: .mask(keepLast: 4)
-            case .block: .block
-            case .log: .logOnly
-            case .ignore: .ignore
-            }
-    }
-}
 
 extension CacheSettings.Mode {
     init(_ mode: Configuration.CacheMode) {

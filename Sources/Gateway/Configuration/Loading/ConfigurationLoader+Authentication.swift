@@ -54,13 +54,7 @@ extension ConfigurationLoader {
         }
         let limit = requestLimit(section.section("limits"), default: limits.requestLimit)
         let expires = section.optionalInstant("expires")
-        let policy = section.text("scrub")
-        if !policy.isEmpty, scrub.policies[policy] == nil {
-            let meant = Suggestion.closest(to: policy, among: scrub.policies.keys.sorted()).map { "did you mean `\($0)`? " } ?? ""
-            section.refuse(
-                "scrub", "names a policy that is not in `scrub.policies`: \(policy)",
-                remedy: "\(meant)add it there, or remove the key for `default`")
-        }
+        let policy = scrubPolicy(section, among: scrub) ?? ""
         let isDevelopment = section.flag("development")
         let complete = hash.map { hash in
             Configuration.Key(

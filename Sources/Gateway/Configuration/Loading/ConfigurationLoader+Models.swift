@@ -30,10 +30,13 @@ extension ConfigurationLoader {
         return providers
     }
 
-    static func catalogue(_ root: Section, providers: [String: Configuration.Provider], cache: Configuration.Cache) -> Catalogue {
+    static func catalogue(
+        _ root: Section, providers: [String: Configuration.Provider], cache: Configuration.Cache, scrub: Configuration.Scrubbing
+    ) -> Catalogue {
         var names: Set<Configuration.Model.Name> = []
         let models: [Configuration.Model] = root.sections("models").compactMap { section in
-            guard let model = draft(section, names: root.names(below: "providers"), providers: providers, cache: cache) else { return nil }
+            guard var model = draft(section, names: root.names(below: "providers"), providers: providers, cache: cache) else { return nil }
+            model.scrubPolicy = scrubPolicy(section, among: scrub)
             if !names.insert(model.name).inserted {
                 section.refuse(
                     section.has("pattern") ? "pattern" : "name", "is another model's too", remedy: "remove one of the two, or rename it")

@@ -1,4 +1,3 @@
-internal import Scrubbing
 internal import Yams
 
 /// Makes a `Configuration` of a file's bytes, or says everything that is wrong with them. Reads neither the environment nor the disk
@@ -28,7 +27,8 @@ package enum ConfigurationLoader {
         return .success(configuration)
     }
 
-    private static func root(_ bytes: [UInt8], _ reading: ConfigurationReading) -> Section? {
+    /// - Parameter pattern: as ``Section/init(root:reading:pattern:)`` has it.
+    static func root(_ bytes: [UInt8], _ reading: ConfigurationReading, pattern: String = "") -> Section? {
         guard bytes.count <= maxFileBytes else {
             reading.refuse(
                 "", at: .start,
@@ -45,7 +45,7 @@ package enum ConfigurationLoader {
                 reading.refuse("", at: .start, ValueProblem("holds no keys", remedy: "begin with examples/gateway.yaml"))
                 return nil
             }
-            return Section(root: mapping, reading: reading)
+            return Section(root: mapping, reading: reading, pattern: pattern)
         } catch {
             let (position, problem) = describe(error)
             reading.refuse("", at: position, problem)
@@ -80,7 +80,7 @@ package enum ConfigurationLoader {
         let scrub = scrubbing(root.section("scrub"))
         let cache = cache(root.section("cache"))
         let providers = providers(root)
-        let catalogue = catalogue(root, providers: providers, cache: cache)
+        let catalogue = catalogue(root, providers: providers, cache: cache, scrub: scrub)
         let auth = authentication(root.section("auth"), listen: listen, limits: limits, scrub: scrub, catalogue: catalogue)
         let log = root.section("log")
         let replica = root.section("replica")
@@ -136,25 +136,5 @@ package enum ConfigurationLoader {
             section.refuse("max_entry_bytes", "is larger than `max_bytes`", remedy: "lower it, or raise `max_bytes`")
         }
         return cache
-    }
-
-    private static func scrubbing(_ section: Section) -> Configuration.Scrubbing {
-        var policies = ["default": defaultPolicy()]
-        for (name, policy) in section.namedSections("policies") {
-            let kinds = policy.section("kinds")
-            let actions = EntityKind.builtIn.map { kind in
-                (kind.name, kinds.choice(kind.name) as Configuration.ScrubAction)
-            }
-            policies[name] = Configuration.ScrubPolicy(
-                actions: Dictionary(uniqueKeysWithValues: actions),
-                restoreInToolArguments: policy.texts("restore_in_tool_arguments").map(\.value))
-        }
-        return Configuration.Scrubbing(policies: policies)
-    }
-
-    /// The policy of a file that gives none.
-    private static func defaultPolicy() -> Configuration.ScrubPolicy {
-        let actions = EntityKind.builtIn.map { ($0.name, $0.isSecret ? Configuration.ScrubAction.redact : .placeholder) }
-        return Configuration.ScrubPolicy(actions: Dictionary(uniqueKeysWithValues: actions), restoreInToolArguments: [])
     }
 }

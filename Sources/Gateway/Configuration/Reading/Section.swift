@@ -1,3 +1,4 @@
+internal import Scrubbing
 internal import Yams
 
 /// A section of the file under reading, or one that is not there and has its defaults.
@@ -14,8 +15,10 @@ struct Section {
     let pattern: String
 
     /// The whole file.
-    init(root: Node.Mapping, reading: ConfigurationReading) {
-        self.init(reading: reading, mapping: root, position: .start, path: "", pattern: "")
+    ///
+    /// - Parameter pattern: what the file is as a whole: empty for a configuration, `scrub.policies.*` for a policy alone.
+    init(root: Node.Mapping, reading: ConfigurationReading, pattern: String = "") {
+        self.init(reading: reading, mapping: root, position: .start, path: "", pattern: pattern)
     }
 
     private init(reading: ConfigurationReading, mapping: Node.Mapping?, position: Position, path: String, pattern: String) {
@@ -175,6 +178,15 @@ struct Section {
         if case .price(let price) = value(key) { price } else { nil }
     }
 
+    func score(_ key: String) -> Float {
+        if case .score(let score) = value(key) { score } else { 0 }
+    }
+
+    /// What is done with a kind.
+    func scrubAction(_ key: String) -> ScrubAction {
+        optionalText(key).flatMap(ScrubAction.init(configured:)) ?? .redact
+    }
+
     func optionalInstant(_ key: String) -> Int64? {
         if case .instant(let instant) = value(key) { instant } else { nil }
     }
@@ -253,6 +265,19 @@ extension Section {
             return Section(
                 reading: reading, mapping: mapping, position: Position(node, otherwise: position), path: shown(name),
                 pattern: entry.path + "[]")
+        }
+    }
+
+    /// Scores under names.
+    func scores(_ key: String) -> [(name: String, score: Located<Float>)] {
+        let entry = reading.key(tablePath(key))
+        guard let node = node(key), let mapping = mapping(node, key: key) else { return [] }
+        return mapping.compactMap { keyNode, valueNode in
+            guard let name = keyNode.scalar?.string else { return nil }
+            guard let found = scalar(valueNode, key: "\(key).\(name)", type: .score), case .score(let score) = found.value,
+                case .scores = entry.type
+            else { return nil }
+            return (name, Located(value: score, position: found.position))
         }
     }
 

@@ -185,6 +185,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "models[].idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .means("the provider's"),
             "As `providers.*.idle_timeout`."),
+        ConfigurationKey(
+            "models[].scrub", .identifier, .means("the key's policy"),
+            "Name of the scrubbing policy in `scrub.policies` for requests to this model, whatever the key's is."),
         ConfigurationKey("aliases", .sections, .means("none"), "Names that stand for models."),
         ConfigurationKey("aliases[].name", .label, .required, "Unique among models and aliases."),
         ConfigurationKey(
@@ -202,21 +205,21 @@ extension ConfigurationKey {
                 "scrub.policies.*.kinds", .section, .means("the defaults below"),
                 """
                 What is done with each kind. `placeholder`: numbered, and put back in the answer. `redact`: a label, never put back. \
-                `mask`: asterisks but for the last four characters. `block`: the request is refused. `log`: counted, and left as it is. \
-                `ignore`: not looked for.
+                `mask`: asterisks but for the last four characters; `mask:N`: but for the last N. `hash`: a keyed hash, the same for the \
+                same value. `block`: the request is refused. `log`: counted, and left as it is. `ignore`: not looked for.
                 """),
         ] + EntityKind.builtIn.map(kind)
         + [
             ConfigurationKey(
                 "scrub.policies.*.restore_in_tool_arguments", .list(.label), .means("none"),
                 "Tools in whose call arguments placeholders are put back.")
-        ]
+        ] + scrubPolicy
 
     private static func kind(_ kind: EntityKind) -> ConfigurationKey {
-        let actions = Configuration.ScrubAction.allCases.filter { !kind.isSecret || ($0 != .placeholder && $0 != .mask) }
-        return ConfigurationKey(
-            "scrub.policies.*.kinds.\(kind.name)", .choice(actions.map(\.rawValue)), .defaultText(kind.isSecret ? "redact" : "placeholder"),
-            scrubMeanings[kind.name] ?? "")
+        ConfigurationKey(
+            "scrub.policies.*.kinds.\(kind.name)",
+            kind.isSecret ? .choice(Configuration.scrubActions.filter { !["placeholder", "mask", "hash"].contains($0) }) : .scrubAction,
+            .defaultText(ScrubPolicy.defaultAction(for: kind).configured), scrubMeanings[kind.name] ?? "")
     }
 
     private static let scrubMeanings = [

@@ -43,6 +43,14 @@ package struct ConfigurationKey: Sendable {
         case duration(ClosedRange<Duration>)
         case flag
         case choice([String])
+        /// From 0 to 1, as a decimal number.
+        case score
+        /// Scores under names of kinds.
+        case scores
+        /// One of ``Configuration/scrubActions``, or `mask:` and a number.
+        case scrubAction
+        /// Any text without control characters, of at most so many bytes.
+        case text(Int)
         case address
         case url
         /// A file's path, relative to the configuration file's folder.
@@ -82,6 +90,10 @@ extension ConfigurationKey.ValueType {
         case .duration: "duration"
         case .flag: "true or false"
         case .choice: "choice"
+        case .score: "score"
+        case .scores: "scores by kind"
+        case .scrubAction: "action"
+        case .text: "text"
         case .address: "address"
         case .url: "URL"
         case .path: "file"
@@ -105,6 +117,9 @@ extension ConfigurationKey.ValueType {
         case .size(let range): "\(SizeText.text(range.lowerBound)) to \(SizeText.text(range.upperBound))"
         case .duration(let range): "\(DurationText.text(range.lowerBound)) to \(DurationText.text(range.upperBound))"
         case .choice(let choices): choices.map { "`\($0)`" }.joined(separator: ", ")
+        case .score, .scores: "0 to 1"
+        case .scrubAction: (Configuration.scrubActions + ["mask:0"]).map { "`\($0)`" }.joined(separator: ", ") + " to `mask:8`"
+        case .text(let bytes): "at most \(bytes) bytes"
         case .address: "`IPv4:port`, `[IPv6]:port`, `localhost:port`"
         case .url: "`http://` or `https://`, without user, query, fragment"
         case .environmentName: "letters, digits, `_`"

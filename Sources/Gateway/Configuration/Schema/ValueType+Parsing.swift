@@ -1,4 +1,5 @@
 internal import GatewayCrypto
+internal import Scrubbing
 
 /// A scalar of the file, understood.
 enum ConfigurationValue {
@@ -14,13 +15,14 @@ enum ConfigurationValue {
     /// Seconds since 1970.
     case instant(Int64)
     case digest(Digest)
+    case score(Float)
 }
 
 extension ConfigurationKey.ValueType {
     /// The value that a scalar's text stands for. Types that are no scalars never come here.
     func parse(_ text: String) throws(ValueProblem) -> ConfigurationValue {
         switch self {
-        case .section, .sections, .namedSections, .list: throw ValueProblem("is a single value", remedy: "write a \(name)")
+        case .section, .sections, .namedSections, .list, .scores: throw ValueProblem("is a single value", remedy: "write a \(name)")
         case .identifier: return .text(try check(text, remedy: "use \(plain(range))", Self.isIdentifier))
         case .label: return .text(try check(text, remedy: "use \(plain(range))") { Self.isLabel($0) && !$0.contains("*") })
         case .pattern: return .text(try check(text, remedy: "use \(plain(range))") { Self.isLabel($0) && !$0.dropLast().contains("*") })
@@ -40,6 +42,23 @@ extension ConfigurationKey.ValueType {
             guard choices.contains(text) else {
                 let meant = Suggestion.closest(to: text, among: choices).map { "did you mean `\($0)`? " } ?? ""
                 throw ValueProblem("is none of its choices", remedy: "\(meant)choose one of \(range)")
+            }
+            return .text(text)
+        case .score:
+            guard let score = Float(text), (0...1).contains(score), text.allSatisfy({ $0.isASCII && $0.isNumber || $0 == "." }) else {
+                throw ValueProblem("is no score", remedy: "write a decimal number from 0 to 1: 0.75")
+            }
+            return .score(score)
+        case .scrubAction:
+            guard ScrubAction(configured: text) != nil else {
+                let meant = Suggestion.closest(to: text, among: Configuration.scrubActions).map { "did you mean `\($0)`? " } ?? ""
+                throw ValueProblem("is none of its choices", remedy: "\(meant)choose one of \(range)")
+            }
+            return .text(text)
+        case .text(let bytes):
+            guard (1...bytes).contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+            else {
+                throw ValueProblem("is not a valid text", remedy: "write 1 to \(bytes) bytes without control characters")
             }
             return .text(text)
         case .address:

@@ -1,17 +1,22 @@
 /// What the configuration says of a model or a family of models, beside where it is.
-package struct ModelSettings: Sendable, Equatable {
+package struct ModelSettings: Sendable {
     /// `nil`: unknown.
     package var price: Price?
     package var cache: CacheSettings
     /// How long the provider may take for the head of its answer, and between two pieces of it.
     package var firstByteTimeoutNanoseconds: Int64
     package var idleTimeoutNanoseconds: Int64
+    /// The rules for requests to this model, in place of the principal's; `nil`: the principal's.
+    package var scrub: ScrubRules?
 
-    package init(price: Price?, cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64) {
+    package init(
+        price: Price?, cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64, scrub: ScrubRules? = nil
+    ) {
         self.price = price
         self.cache = cache
         self.firstByteTimeoutNanoseconds = firstByteTimeoutNanoseconds
         self.idleTimeoutNanoseconds = idleTimeoutNanoseconds
+        self.scrub = scrub
     }
 }
 
