@@ -1,13 +1,14 @@
+import Foundation
 import GatewayCore
 import NIOCore
 import Scrubbing
 import Testing
 
-@Suite("reading, scrubbing and restoring")
+@Suite("reading and scrubbing requests")
 struct RequestTests {
-    private func scrubbed(_ body: String) throws -> (String, PlaceholderMap) {
+    private func scrubbed(_ body: String, _ policy: ScrubPolicy = ScrubPolicy()) throws -> (String, PlaceholderMap) {
         var workspace = RequestWorkspace()
-        var scrubber = RequestScrubber(policy: ScrubPolicy())
+        var scrubber = RequestScrubber(policy: policy)
         let buffer = ByteBuffer(string: body)
         let envelope = try workspace.read(buffer)
         try workspace.scrub(buffer, with: &scrubber)
@@ -47,10 +48,102 @@ struct RequestTests {
 
     @Test("real media passes unchanged")
     func realMedia() throws {
-        let image = String(repeating: "4111111111111111+/", count: 8)
-        let part = #"{"type":"image_url","image_url":{"url":"data:image/png;base64,\#(image)="}}"#
+        let image = String(repeating: "4111111111111111+/9A", count: 8)
+        let part = #"{"type":"image_url","image_url":{"url":"data:image/png;base64,\#(image)"}}"#
         let (body, _) = try scrubbed(#"{"model":"m","messages":[{"role":"user","content":[\#(part)]}]}"#)
         #expect(body.contains(part))
+    }
+
+    /// The one message's content, scrubbed.
+    private func content(_ json: String, _ policy: ScrubPolicy = ScrubPolicy()) throws -> String {
+        let (body, _) = try scrubbed(#"{"model":"m","messages":[{"role":"user","content":\#(json)}]}"#, policy)
+        return String(body.dropFirst(#"{"model":"upstream","messages":[{"role":"user","content":"#.count).dropLast(3))
+    }
+
+    @Test(
+        "a string that is JSON is scanned one level deeper, where escapes could hide something",
+        arguments: [
+            (#""{\"to\":\"ana\\u0040example.com\"}""#, #""{\"to\":\"<EMAIL_1>\"}""#),
+            (#""[\"\\nana@example.com\", \"bob@example.com\"]""#, #""[\"\\n<EMAIL_1>\", \"<EMAIL_2>\"]""#),
+            (#""\"ana\\u0040example.com\"""#, #""\"<EMAIL_1>\"""#), (#""{\"a\":\"no \\\" harm\"}""#, #""{\"a\":\"no \\\" harm\"}""#),
+            (#""{\"phone\":\"612345678\",\"x\":\"\\n\"}""#, #""{\"phone\":\"<PHONE_1>\",\"x\":\"\\n\"}""#),
+            (#""{no JSON \\u0040""#, #""{no JSON \\u0040""#),
+        ])
+    func nestedJSON(text: String, expected: String) throws {
+        #expect(try content(text) == expected)
+    }
+
+    @Test("nested JSON keeps what its user typed apart from what was put there")
+    func nestedLiterals() throws {
+        let (body, map) = try scrubbed(
+            #"{"model":"m","messages":[{"role":"user","content":"{\"a\":\"<EMAIL_1>\\n\",\"b\":\"<EMAIL_1> ana@example.com\"}"}]}"#)
+        #expect(body.contains(#"{\"a\":\"<<TEXT_1>>\\n\",\"b\":\"<<TEXT_1>> <EMAIL_1>\"}"#), "\(body)")
+        #expect(map.count == 2)
+    }
+
+    @Test(
+        "long numbers are scanned, also those with an exponent or a fraction",
+        arguments: [
+            ("4111111111111111", #""<CARD_1>""#), ("4.111111111111111e15", #""<CARD_1>""#), ("4111111111111111.0", #""<CARD_1>""#),
+            ("1234567", "1234567"), ("0.41111111", "0.41111111"), ("1e400", "1e400"), ("-12345678.5", "-12345678.5"),
+        ])
+    func numbers(number: String, expected: String) throws {
+        let body = #"{"model":"m","messages":[{"role":"user"}],"metadata":{"n":\#(number)}}"#
+        guard let (scrubbed, _) = try? scrubbed(body) else {
+            #expect(number == "1e400")
+            return
+        }
+        #expect(scrubbed.contains(#""n":\#(expected)}"#), "\(scrubbed)")
+    }
+
+    @Test("keys are never changed: they block, or are counted")
+    func keys() throws {
+        let body = #"{"model":"m","messages":[{"role":"user"}],"metadata":{"ana\u0040example.com":1}}"#
+        let fault = #expect(throws: Fault.self) { try scrubbed(body) }
+        #expect(fault?.kind == .blockedByPolicy && fault?.parameter == "metadata.*")
+        #expect(fault?.message.contains("EMAIL") == true && fault?.message.contains("ana") == false)
+        var policy = ScrubPolicy()
+        policy.keys = .logOnly
+        #expect(try scrubbed(body, policy).0.contains(#""ana\u0040example.com":1"#))
+        try policy.setAction(.block, for: .email)
+        #expect(throws: Fault.self) { try scrubbed(body, policy) }
+        policy.keys = .block
+        try policy.setAction(.logOnly, for: .email)
+        #expect(try scrubbed(body, policy).0.contains(#""ana\u0040example.com":1"#))
+    }
+
+    @Test(
+        "text in base64 or behind percent signs is scanned and encoded again",
+        arguments: [
+            (#"{"type":"file","file":{"filename":"a.txt","file_data":"data:text/plain;base64,%@"}}"#, true),
+            (#"{"type":"file","file":{"file_data":"data:application/octet-stream;base64,%@"}}"#, true),
+            (#"{"type":"file","file":{"file_data":"%@"}}"#, true), (#"{"type":"text","text":"data:text/csv;base64,%@"}"#, true),
+            (#"{"type":"image_url","image_url":{"url":"data:image/svg+xml;base64,%@"}}"#, true),
+            (#"{"type":"image_url","image_url":{"url":"data:text/plain,write%20to%20ana%40example.com"}}"#, false),
+        ])
+    func encodedText(part: String, isBase64: Bool) throws {
+        let text = "Write to ana@example.com, as soon as you can, and tell ana@example.com again. ñ"
+        let json = part.replacing("%@", with: Data(text.utf8).base64EncodedString())
+        let scrubbed = try content("[\(json)]")
+        let expected = text.replacing("ana@example.com", with: "<EMAIL_1>")
+        if isBase64 {
+            #expect(scrubbed == "[" + part.replacing("%@", with: Data(expected.utf8).base64EncodedString()) + "]")
+        } else {
+            #expect(scrubbed.contains("data:text/plain,write%20to%20%3CEMAIL_1%3E"), "\(scrubbed)")
+        }
+    }
+
+    @Test("media that is no text passes unread and is counted")
+    func skippedMedia() throws {
+        var workspace = RequestWorkspace()
+        var scrubber = RequestScrubber(policy: ScrubPolicy())
+        let image = Data((0..<90).map { UInt8(truncatingIfNeeded: $0 * 37) }).base64EncodedString()
+        let part = #"{"type":"image_url","image_url":{"url":"data:image/png;base64,\#(image)"}}"#
+        let body = ByteBuffer(string: #"{"model":"m","messages":[{"role":"user","content":[\#(part),\#(part)]}]}"#)
+        _ = try workspace.read(body)
+        try workspace.scrub(body, with: &scrubber)
+        #expect(workspace.skippedMedia == 2)
+        #expect(workspace.render(body, upstreamModel: "m", asksForUsage: false) == body)
     }
 
     @Test(
@@ -64,40 +157,5 @@ struct RequestTests {
     func refusals(body: String, field: String) {
         let fault = #expect(throws: Fault.self) { try scrubbed(body) }
         #expect(fault?.parameter == field)
-    }
-
-    private func restored(_ fragments: [String], _ key: AnswerItemKey, tool: String?, map: PlaceholderMap) -> String {
-        var restorer = AnswerRestorer(placeholders: map, toolsWithRestoredArguments: ["find"])
-        var text = ""
-        func deliver(_ chunk: AnswerChunk) { for fragment in chunk.fragments { text += String(buffer: fragment.text) } }
-        for (position, piece) in fragments.enumerated() {
-            let fragment = AnswerFragment(
-                key: key, name: position == 0 ? tool : nil, text: ByteBuffer(string: piece), rawRange: 0..<2)
-            restorer.restore(AnswerChunk(raw: ByteBuffer(string: "\"\""), fragments: [fragment])) { deliver($0) }
-        }
-        restorer.finish { deliver($0) }
-        return text
-    }
-
-    @Test("a placeholder that is cut anywhere comes back whole")
-    func cutPlaceholder() throws {
-        let (_, map) = try scrubbed(#"{"model":"m","messages":[{"role":"user","content":"ana@example.com"}]}"#)
-        let answer = Array("To <EMAIL_1>, soon")
-        for cut in 1..<answer.count {
-            let pieces = [String(answer[..<cut]), String(answer[cut...])]
-            #expect(restored(pieces, AnswerItemKey(choice: 0, kind: .text), tool: nil, map: map) == "To ana@example.com, soon")
-        }
-        #expect(restored(["a <EMAIL"], AnswerItemKey(choice: 0, kind: .text), tool: nil, map: map) == "a <EMAIL")
-    }
-
-    @Test("a value in a tool's arguments ends no JSON string, and only listed tools get values")
-    func toolArguments() throws {
-        let (_, map) = try scrubbed(
-            #"{"model":"m","messages":[{"role":"user","content":"write to \"a\\\"b\"@example.com"}]}"#)
-        let key = AnswerItemKey(choice: 0, kind: .toolCall)
-        let arguments = [#"{"to":"<EMAIL_1>"}"#]
-        #expect(restored(arguments, key, tool: "other", map: map) == arguments[0])
-        let text = restored(arguments, key, tool: "find", map: map)
-        #expect(text == #"{"to":"\"a\\\"b\"@example.com"}"#)
     }
 }

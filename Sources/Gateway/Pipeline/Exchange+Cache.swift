@@ -33,7 +33,7 @@ extension Exchange {
     }
 
     private func find(_ target: UpstreamTarget, now: NIODeadline) -> EmbeddedResponseCache.Lookup {
-        guard let key = loop.cacheKey(principal: request.principal, target: target, body: body) else { return .miss }
+        guard let key = loop.cacheKey(principal: request.principal, rules: rules, target: target, body: body) else { return .miss }
         cacheKey = key
         let cache = loop.stores.cache
         guard cachePlan.looksUp else { return .miss }
@@ -66,7 +66,7 @@ extension Exchange {
         usage = answer.usage
         summary.finishes = answer.finishes
         replay = answer.chunks.reversed()
-        restorer = makeRestorer()
+        rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
         begin(cache: status, model: answer.model, provider: answer.provider)
         continueReplay()
     }
@@ -75,27 +75,44 @@ extension Exchange {
         let began = NIODeadline.now()
         while !isPaused, case .replaying = state, let raw = replay.popLast() {
             do {
-                restore(try AnswerReader.chunk(raw, isWhole: !envelope.isStreamed, index: &loop.answerIndex))
+                rewrite(try AnswerReader.chunk(raw, isWhole: !envelope.isStreamed, index: &loop.answerIndex))
             } catch {
                 return fail(error)
             }
         }
         guard case .replaying = state, replay.isEmpty, !isPaused else { return }
-        restorer?.finish { deliver($0) }
+        guard finishRewriting() else { return }
         summary.timings[.answer] += (NIODeadline.now() - began).nanoseconds
         end()
     }
 
-    func makeRestorer() -> AnswerRestorer {
-        AnswerRestorer(placeholders: placeholders, toolsWithRestoredArguments: request.principal.scrub.toolsWithRestoredArguments)
+    /// Takes a chunk to the caller, scrubbed and restored. Ends the request where the policy blocks what is in it.
+    func rewrite(_ chunk: AnswerChunk) {
+        guard !isOver else { return }
+        do {
+            if envelope.isStreamed {
+                try rewriter?.rewrite(chunk) { deliver($0) }
+            } else {
+                try rewriter?.rewriteWhole(chunk) { deliver($0) }
+            }
+        } catch {
+            refuse(error)
+        }
     }
 
-    func restore(_ chunk: AnswerChunk) {
-        if envelope.isStreamed {
-            restorer?.restore(chunk) { deliver($0) }
-        } else {
-            restorer?.restoreWhole(chunk) { deliver($0) }
+    /// Delivers what was held back. False when the request has ended with it.
+    func finishRewriting() -> Bool {
+        do {
+            try rewriter?.finish { deliver($0) }
+        } catch {
+            refuse(error)
         }
+        return !isOver
+    }
+
+    private func refuse(_ fault: Fault) {
+        if let rewriter { tellCounts(of: rewriter.counts) }
+        fail(fault)
     }
 
     /// A leader has the whole answer: stores it and tells those who wait.

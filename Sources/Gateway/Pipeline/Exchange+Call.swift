@@ -25,7 +25,7 @@ extension Exchange: UpstreamReceiver {
         usage = nil
         outputBytes = 0
         calls += 1
-        restorer = makeRestorer()
+        rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
         stored = cachePlan.stores ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
         var headers = binding.headers
         if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
@@ -53,7 +53,11 @@ extension Exchange: UpstreamReceiver {
         case .call(let next):
             loop.logger.logFallback(request.id, from: target, to: next, fault: fault)
             summary.routeReason = sequence?.reason ?? summary.routeReason
-            body = loop.workspace.rerender(body, upstreamModel: next.upstreamModel)
+            do {
+                try rewriteBody(for: next)
+            } catch {
+                return fail(error)
+            }
             summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
             call(next)
         }
@@ -161,14 +165,14 @@ extension Exchange: UpstreamReceiver {
         }
         if !hasBegun, let target {
             begin(cache: cachePlan.isBypass ? .bypass : .miss, model: target.model, provider: target.provider)
-            for held in heldChunks { restore(held) }
+            for held in heldChunks { rewrite(held) }
             heldChunks.removeAll()
         }
-        restore(chunk)
+        rewrite(chunk)
     }
 
     private func answerIsWhole() {
-        restorer?.finish { deliver($0) }
+        guard finishRewriting() else { return }
         stored?.finishes = summary.finishes
         share()
         end()

@@ -41,7 +41,11 @@ package final class Exchange {
     var sequence: AttemptSequence?
     var target: UpstreamTarget?
     var summary: AnswerSummary
+    /// The scrubbing rules for the present target.
+    private(set) var rules: ScrubRules
     var placeholders = PlaceholderMap()
+    /// Findings in the request.
+    private var requestCounts = EntityCounts()
     var reservedBytes = 0
     var holdsPlace = false
 
@@ -60,7 +64,7 @@ package final class Exchange {
     var reader: AnswerReader?
     var errorStatus: (status: Int, retryAfterMilliseconds: Int64?)?
     var errorBody = ByteBuffer()
-    var restorer: AnswerRestorer?
+    var rewriter: AnswerRewriter?
     var heldChunks: [AnswerChunk] = []
     var hasBegun = false
     var usage: TokenUsage?
@@ -76,6 +80,7 @@ package final class Exchange {
         self.receiver = receiver
         snapshot = loop.snapshot
         lastHeardAt = request.receivedAt
+        rules = request.principal.scrub
         summary = AnswerSummary(requestID: request.id)
         summary.timings[.authenticate] = request.authenticationNanoseconds
     }
@@ -181,18 +186,42 @@ package final class Exchange {
         self.sequence = sequence
         self.target = target
         summary.routeReason = sequence.reason
-        let routed = NIODeadline.now()
-        summary.timings[.route] += (routed - began).nanoseconds
+        summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
+        try scrub(for: target)
+    }
 
-        defer { summary.timings[.scrub] += (NIODeadline.now() - routed).nanoseconds }
-        try loop.withScrubber(request.principal.scrub) { scrubber throws(Fault) in
+    /// Scrubs the body that the workspace has just read, by the rules for `target`, and writes it for that target.
+    private func scrub(for target: UpstreamTarget) throws(Fault) {
+        let began = NIODeadline.now()
+        defer { summary.timings[.scrub] += (NIODeadline.now() - began).nanoseconds }
+        rules = target.settings.scrub ?? request.principal.scrub
+        try loop.withScrubber(rules) { scrubber throws(Fault) in
             defer {
                 placeholders = scrubber.placeholders
-                summary.scrubbed = scrubber.counts.map { ScrubCount(kind: $0.kind.name, count: $0.count) }
+                requestCounts = scrubber.counts
+                tellCounts(of: EntityCounts())
+                loop.metrics.mediaSkipped(loop.workspace.skippedMedia)
             }
             try loop.workspace.scrub(request.body, with: &scrubber)
         }
         body = loop.workspace.render(request.body, upstreamModel: target.upstreamModel, asksForUsage: envelope.isStreamed)
+    }
+
+    /// Writes the body for another target: as it is but for the model's name, or scrubbed anew where other rules are kept there.
+    func rewriteBody(for next: UpstreamTarget) throws(Fault) {
+        guard next.settings.scrub ?? request.principal.scrub !== rules else {
+            body = loop.workspace.rerender(body, upstreamModel: next.upstreamModel)
+            return
+        }
+        _ = try loop.workspace.read(request.body)
+        try scrub(for: next)
+    }
+
+    /// Puts the findings in the request and `answer`'s together.
+    func tellCounts(of answer: EntityCounts) {
+        var counts = requestCounts
+        counts.add(answer)
+        summary.scrubbed = counts.map { ScrubCount(kind: rules.policy.name(of: $0.kind), count: $0.count) }
     }
 
     // MARK: telling the caller
@@ -217,6 +246,7 @@ package final class Exchange {
     /// The answer is whole.
     func end() {
         guard !isOver else { return }
+        if let rewriter, !rewriter.counts.isEmpty { tellCounts(of: rewriter.counts) }
         let receiver = self.receiver
         close(.answered, fault: nil)
         receiver?.answerEnded(summary)

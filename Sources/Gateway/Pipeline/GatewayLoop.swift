@@ -156,9 +156,9 @@ package final class GatewayLoop {
     // MARK: cache
 
     /// The key of everything that could change an answer: whose it is, under which policy, from where, and the request as the provider sees it.
-    func cacheKey(principal: Principal, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
+    func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + [principal.scrub.version, target.provider, target.model] {
+            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + [rules.version, target.provider, target.model] {
                 var part = part
                 part.withUTF8 { text in
                     withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)

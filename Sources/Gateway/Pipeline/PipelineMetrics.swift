@@ -6,8 +6,14 @@ struct PipelineMetrics {
     private let answered = Counter(label: "agentshield.requests", dimensions: [("outcome", "answered")])
     private let failed = Counter(label: "agentshield.requests", dimensions: [("outcome", "failed")])
     private let cancelled = Counter(label: "agentshield.requests", dimensions: [("outcome", "cancelled")])
+    private let media = Counter(label: "agentshield.scrub.media_skipped")
     private let overhead = Timer(label: "agentshield.overhead.duration")
     private let call = Timer(label: "gen_ai.client.operation.duration")
+
+    /// Media in a request that was not scanned.
+    func mediaSkipped(_ count: Int) {
+        if count > 0 { media.increment(by: count) }
+    }
 
     func record(_ record: LedgerRecord) {
         switch record.outcome {

@@ -8,8 +8,9 @@ package import Scrubbing
 package struct RequestWorkspace: ~Copyable {
     private var index = JSONIndex()
     private var splicer = JSONSplicer()
-    private var decoded: [UInt8] = []
-    private var scrubbed: [UInt8] = []
+    private let leafScrubber = LeafScrubber()
+    /// Media of the request that was scrubbed last that was not scanned.
+    package private(set) var skippedMedia = 0
 
     package init() {}
 
@@ -25,23 +26,33 @@ package struct RequestWorkspace: ~Copyable {
     }
 
     /// Scrubs every text that would reach the provider, in canonical order: tools, messages, the rest. The order keeps numbers stable when turns
-    /// are appended to a conversation.
+    /// are appended to a conversation. Keys of objects are looked at and never changed.
     ///
-    /// Not scanned: the model's name, keys of objects, and media that the dialect itself marks as such.
+    /// Not scanned: the model's name, and media that the dialect itself marks as such, unless it is text in base64.
     ///
     /// - Throws: ``FaultKind/blockedByPolicy`` with the kinds that the policy blocks.
     package mutating func scrub(_ body: ByteBuffer, with scrubber: inout RequestScrubber) throws(Fault) {
         // Taken out for the duration: the closure must not touch `self` while the index is read.
-        var scratch = Scratch(splicer: splicer, decoded: decoded, scrubbed: scrubbed)
+        let leaves = leafScrubber
+        leaves.begin(splicer)
         splicer = JSONSplicer()
-        (decoded, scrubbed) = ([], [])
-        defer { (splicer, decoded, scrubbed) = (scratch.splicer, scratch.decoded, scratch.scrubbed) }
+        defer {
+            splicer = leaves.takeSplicer()
+            skippedMedia = leaves.skippedMedia
+        }
         try index.read(body) { root throws(Fault) in
             for group in LeafGroup.allCases {
                 for member in root.members where LeafGroup(member.key) == group {
+                    try leaves.inspect(key: member.key, with: &scrubber)
                     let media = group == .messages ? MediaRanges(messages: member.value) : MediaRanges()
-                    for leaf in member.value.leaves where leaf.kind != .key && !media.contains(leaf.range) {
-                        try scratch.scrub(leaf, with: &scrubber)
+                    for leaf in member.value.leaves {
+                        if leaf.kind == .key {
+                            try leaves.inspect(key: leaf, with: &scrubber)
+                        } else if media.contains(leaf.range) {
+                            try leaves.scrub(media: leaf, with: &scrubber)
+                        } else {
+                            try leaves.scrub(leaf, with: &scrubber)
+                        }
                     }
                 }
             }
@@ -95,35 +106,6 @@ package struct RequestWorkspace: ~Copyable {
 }
 
 extension RequestWorkspace {
-    /// What scrubbing one leaf needs and leaves behind.
-    private struct Scratch {
-        var splicer: JSONSplicer
-        var decoded: [UInt8]
-        var scrubbed: [UInt8]
-
-        mutating func scrub(_ leaf: JSONValue, with scrubber: inout RequestScrubber) throws(Fault) {
-            scrubbed.removeAll(keepingCapacity: true)
-            let outcome: ScrubOutcome
-            if leaf.isString {
-                var output = scrubbed
-                scrubbed = []
-                outcome = leaf.withDecodedString(scratch: &decoded) { scrubber.scrub($0, into: &output) } ?? .unchanged
-                scrubbed = output
-            } else {
-                outcome = scrubber.scrub(leaf.rawBytes, into: &scrubbed)
-            }
-            switch outcome {
-            case .unchanged: return
-            case .changed: scrubbed.withUnsafeBytes { splicer.replace(leaf.range, withString: $0) }
-            case .blocked(let kinds):
-                let names = kinds.map(\.name).joined(separator: ", ")
-                throw Fault(
-                    .blockedByPolicy, origin: .downstream,
-                    message: "The request holds data of a kind that the policy does not let through: \(names).", parameter: leaf.path)
-            }
-        }
-    }
-
     /// In which order members are scrubbed.
     private enum LeafGroup: CaseIterable {
         case tools

@@ -8,11 +8,14 @@ package final class ScrubRules: Sendable {
     package let policy: ScrubPolicy
     /// Tools whose arguments are given the values behind placeholders.
     package let toolsWithRestoredArguments: Set<String>
+    /// The policy as it is kept with answers; nil when answers are not looked at.
+    let answerPolicy: ScrubPolicy?
 
     package init(name: String, version: String, policy: ScrubPolicy, toolsWithRestoredArguments: Set<String>) {
         self.name = name
         self.version = version
         self.policy = policy
         self.toolsWithRestoredArguments = toolsWithRestoredArguments
+        answerPolicy = policy.forAnswers
     }
 }

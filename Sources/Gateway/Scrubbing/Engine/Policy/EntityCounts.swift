@@ -31,6 +31,13 @@ public struct EntityCounts: Sendable, Equatable, Sequence {
         }
     }
 
+    /// Adds all of `other`.
+    public mutating func add(_ other: EntityCounts) {
+        for entry in other.entries {
+            for _ in 0..<entry.count { add(entry.kind) }
+        }
+    }
+
     /// By kind, in the kinds' order.
     public func makeIterator() -> AnyIterator<(kind: EntityKind, count: Int)> {
         var iterator = entries.makeIterator()

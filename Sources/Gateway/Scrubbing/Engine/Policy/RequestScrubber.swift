@@ -66,6 +66,25 @@ public struct RequestScrubber: Sendable {
         return .changed
     }
 
+    /// Looks at the key of a JSON object, which is not changed whatever is found. Returns the kinds for which the policy refuses the request.
+    public mutating func inspect(key: UnsafeRawBufferPointer) -> [EntityKind] {
+        guard key.count >= Self.shortestFinding else { return [] }
+        scanner.scan(key, into: &findings)
+        guard !findings.isEmpty else { return [] }
+        let blocked = count()
+        guard policy.keys == .block else { return blocked }
+        let found = findings.map(\.kind).filter { $0 != .literal && policy.action(for: $0) != .logOnly }
+        return Array(Set(found)).sorted()
+    }
+
+    /// No built-in kind is shorter, and keys are many.
+    private static let shortestFinding = 3
+
+    /// The name of a kind that was found: see ``ScrubPolicy/name(of:)``.
+    public func name(of kind: EntityKind) -> String {
+        policy.name(of: kind)
+    }
+
     /// Counts the findings and returns the kinds that the policy blocks.
     private mutating func count() -> [EntityKind] {
         var blocked: [EntityKind] = []

@@ -154,6 +154,20 @@ public struct ScrubPolicy: Sendable {
             PatternError("matches the placeholder \(match.text) itself", "ask for more: `\\b` at its ends, or a longer text", at: 0))
     }
 
+    // MARK: - Answers
+
+    /// The policy as it is kept with answers: with ``AnswerHandling/logOnly`` everything is only counted; nil with ``AnswerHandling/off``.
+    public var forAnswers: ScrubPolicy? {
+        switch answers {
+        case .scrub: return self
+        case .off: return nil
+        case .logOnly:
+            var policy = self
+            policy.actions = actions.map { $0 == .ignore ? .ignore : .logOnly }
+            return policy
+        }
+    }
+
     // MARK: - Scanners
 
     /// A scanner for texts that go to a provider.

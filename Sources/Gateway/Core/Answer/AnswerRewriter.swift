@@ -1,0 +1,186 @@
+import NIOCore
+package import Scrubbing
+
+/// Takes an answer to its caller, chunk by chunk: first scrubs it as the policy says, then puts the values back where the provider has
+/// placeholders. In this order, or the caller's own data would be masked.
+///
+/// An entity and a placeholder may be cut anywhere, so a few bytes are held back until it is clear what they are; they come with the next chunk of
+/// their item, or in a chunk of their own before the item's end.
+package struct AnswerRewriter {
+    /// What is done with one item's text.
+    private enum Scrubber {
+        case none
+        case text(StreamScrubber)
+        /// JSON text: a tool call's arguments.
+        case arguments(ArgumentScrubber)
+    }
+
+    private struct Item {
+        var key: AnswerItemKey
+        var scrubber: Scrubber
+        /// Nil where nothing may be put back.
+        var restorer: Restorer?
+        /// The item's last chunk: what is still held back at the end is told in its shape.
+        var template: AnswerChunk
+    }
+
+    private let placeholders: PlaceholderMap
+    private let rules: ScrubRules
+    private var items: [Item] = []
+    private var scrubbed: [UInt8] = []
+    private var output: [UInt8] = []
+    private var blocked: [EntityKind] = []
+
+    package init(placeholders: PlaceholderMap, rules: ScrubRules) {
+        self.placeholders = placeholders
+        self.rules = rules
+    }
+
+    /// Nothing is looked for and nothing can be put back: chunks pass as they are.
+    private var isIdle: Bool { rules.answerPolicy == nil && placeholders.isEmpty }
+
+    /// Findings in all items so far.
+    package var counts: EntityCounts {
+        var counts = EntityCounts()
+        for item in items {
+            switch item.scrubber {
+            case .none: break
+            case .text(let scrubber): counts.add(scrubber.counts)
+            case .arguments(let scrubber): counts.add(scrubber.counts)
+            }
+        }
+        return counts
+    }
+
+    /// Rewrites one chunk of a stream and delivers it, behind whatever ends before it.
+    ///
+    /// - Throws: ``FaultKind/blockedByPolicy``; then nothing more may be delivered.
+    package mutating func rewrite(_ chunk: consuming AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
+        guard !isIdle else { return deliver(chunk) }
+        for position in chunk.fragments.indices { try rewrite(&chunk, position) }
+        for finish in chunk.finishes { try flush(choice: finish.choice, into: &chunk, deliver: deliver) }
+        deliver(chunk)
+    }
+
+    /// Rewrites an answer that came whole.
+    package mutating func rewriteWhole(_ chunk: consuming AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
+        guard !isIdle else { return deliver(chunk) }
+        for position in chunk.fragments.indices {
+            try rewrite(&chunk, position)
+            let key = chunk.fragments[position].key
+            if let index = items.firstIndex(where: { $0.key == key }) { try append(tailOf: index, to: &chunk.fragments[position]) }
+        }
+        deliver(chunk)
+    }
+
+    /// Delivers what is still held back when a stream is over.
+    package mutating func finish(deliver: (AnswerChunk) -> Void) throws(Fault) {
+        for index in items.indices { try deliverTail(of: index, deliver: deliver) }
+    }
+
+    private mutating func rewrite(_ chunk: inout AnswerChunk, _ position: Int) throws(Fault) {
+        guard let index = item(for: chunk.fragments[position]) else { return }
+        items[index].template = chunk
+        guard chunk.fragments[position].text.readableBytes > 0 else { return }
+        output.removeAll(keepingCapacity: true)
+        chunk.fragments[position].text.withUnsafeReadableBytes { bytes in process(index, bytes, isLast: false) }
+        try refuseBlocked()
+        guard !chunk.fragments[position].text.readableBytesView.elementsEqual(output) else { return }
+        chunk.fragments[position].text = ByteBuffer(bytes: output)
+        chunk.fragments[position].isRewritten = true
+    }
+
+    /// The item that a fragment belongs to; nil for one that has no place for text.
+    private mutating func item(for fragment: AnswerFragment) -> Int? {
+        if let index = items.firstIndex(where: { $0.key == fragment.key }) { return index }
+        guard fragment.rawRange != nil || fragment.name != nil else { return nil }
+        let isToolCall = fragment.key.kind == .toolCall
+        var scrubber = Scrubber.none
+        if let policy = rules.answerPolicy {
+            scrubber = isToolCall ? .arguments(ArgumentScrubber(policy: policy)) : .text(StreamScrubber(policy: policy))
+        }
+        var restorer: Restorer?
+        if !placeholders.isEmpty, !isToolCall || rules.toolsWithRestoredArguments.contains(fragment.name ?? "") {
+            restorer = Restorer(map: placeholders, scope: isToolCall ? .jsonText : .prose)
+        }
+        items.append(Item(key: fragment.key, scrubber: scrubber, restorer: restorer, template: AnswerChunk(raw: ByteBuffer())))
+        return items.count - 1
+    }
+
+    /// Scrubs and restores `bytes`, and with `isLast` what was held back, into ``output``.
+    private mutating func process(_ index: Int, _ bytes: UnsafeRawBufferPointer, isLast: Bool) {
+        scrubbed.removeAll(keepingCapacity: true)
+        var outcome = StreamOutcome.passed
+        switch items[index].scrubber {
+        case .none: scrubbed.append(contentsOf: bytes)
+        case .text(var scrubber):
+            items[index].scrubber = .none
+            outcome = scrubber.feed(bytes, into: &scrubbed)
+            if isLast, outcome == .passed { outcome = scrubber.finish(into: &scrubbed) }
+            items[index].scrubber = .text(scrubber)
+        case .arguments(var scrubber):
+            items[index].scrubber = .none
+            outcome = scrubber.feed(bytes, into: &scrubbed)
+            if isLast, outcome == .passed { outcome = scrubber.finish(into: &scrubbed) }
+            items[index].scrubber = .arguments(scrubber)
+        }
+        if case .blocked(let kinds) = outcome { blocked = kinds }
+        guard items[index].restorer != nil else {
+            output.append(contentsOf: scrubbed)
+            return
+        }
+        scrubbed.withUnsafeBytes { items[index].restorer?.restore($0, into: &output) }
+        if isLast { items[index].restorer?.finish(into: &output) }
+    }
+
+    private func refuseBlocked() throws(Fault) {
+        guard !blocked.isEmpty else { return }
+        let names = blocked.map { rules.policy.name(of: $0) }.joined(separator: ", ")
+        throw Fault(
+            .blockedByPolicy, origin: .upstream,
+            message: "The answer holds data of a kind that the policy does not let through: \(names).")
+    }
+
+    /// A choice ends with `chunk`: what its items hold back goes into the chunk's own fragment of the item, or before the chunk.
+    private mutating func flush(choice: Int, into chunk: inout AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
+        for index in items.indices where items[index].key.choice == choice {
+            let key = items[index].key
+            if let position = chunk.fragments.lastIndex(where: { $0.key == key && $0.rawRange != nil }) {
+                try append(tailOf: index, to: &chunk.fragments[position])
+            } else {
+                try deliverTail(of: index, deliver: deliver)
+            }
+        }
+    }
+
+    /// Ends an item; what it held back is in ``output`` then.
+    private mutating func end(_ index: Int) throws(Fault) {
+        output.removeAll(keepingCapacity: true)
+        process(index, UnsafeRawBufferPointer(start: nil, count: 0), isLast: true)
+        try refuseBlocked()
+    }
+
+    private mutating func append(tailOf index: Int, to fragment: inout AnswerFragment) throws(Fault) {
+        try end(index)
+        guard !output.isEmpty else { return }
+        fragment.text.writeBytes(output)
+        fragment.isRewritten = true
+    }
+
+    private mutating func deliverTail(of index: Int, deliver: (AnswerChunk) -> Void) throws(Fault) {
+        try end(index)
+        guard !output.isEmpty else { return }
+        let key = items[index].key
+        var chunk = items[index].template
+        chunk.finishes = []
+        chunk.usage = nil
+        for position in chunk.fragments.indices {
+            let isItem = chunk.fragments[position].key == key
+            chunk.fragments[position].text = isItem ? ByteBuffer(bytes: output) : ByteBuffer()
+            chunk.fragments[position].callID = nil
+            chunk.fragments[position].name = nil
+            chunk.fragments[position].isRewritten = true
+        }
+        deliver(chunk)
+    }
+}

@@ -1,0 +1,128 @@
+import NIOCore
+import Scrubbing
+import Testing
+
+@testable import GatewayCore
+
+@Suite("scrubbing and restoring answers")
+struct AnswerTests {
+    private static let text = AnswerItemKey(choice: 0, kind: .text)
+    private static let call = AnswerItemKey(choice: 0, kind: .toolCall)
+
+    /// The placeholders of a request with this text.
+    private func map(_ prompt: String) -> PlaceholderMap {
+        var scrubber = RequestScrubber(policy: ScrubPolicy())
+        var output: [UInt8] = []
+        _ = Array(prompt.utf8).withUnsafeBytes { scrubber.scrub($0, into: &output) }
+        return scrubber.placeholders
+    }
+
+    private func rules(_ policy: ScrubPolicy = ScrubPolicy(), tools: Set<String> = ["find"]) -> ScrubRules {
+        ScrubRules(name: "test", version: "1", policy: policy, toolsWithRestoredArguments: tools)
+    }
+
+    private func told(
+        _ pieces: [String], in key: AnswerItemKey = text, tool: String? = nil, map: PlaceholderMap = PlaceholderMap(), _ rules: ScrubRules,
+        counts: inout EntityCounts
+    ) throws -> String {
+        var rewriter = AnswerRewriter(placeholders: map, rules: rules)
+        var told = ""
+        func deliver(_ chunk: AnswerChunk) { for fragment in chunk.fragments { told += String(buffer: fragment.text) } }
+        for (position, piece) in pieces.enumerated() {
+            let fragment = AnswerFragment(key: key, name: position == 0 ? tool : nil, text: ByteBuffer(string: piece), rawRange: 0..<2)
+            try rewriter.rewrite(AnswerChunk(raw: ByteBuffer(string: "\"\""), fragments: [fragment])) { deliver($0) }
+        }
+        try rewriter.finish { deliver($0) }
+        counts = rewriter.counts
+        return told
+    }
+
+    private func told(
+        _ pieces: [String], in key: AnswerItemKey = text, tool: String? = nil, map: PlaceholderMap = PlaceholderMap(), _ rules: ScrubRules
+    ) throws -> String {
+        var counts = EntityCounts()
+        return try told(pieces, in: key, tool: tool, map: map, rules, counts: &counts)
+    }
+
+    /// In two pieces, cut everywhere, and in single bytes' characters.
+    private func cuts(_ text: String) -> [[String]] {
+        let characters = Array(text)
+        return (1..<characters.count).map { [String(characters[..<$0]), String(characters[$0...])] } + [characters.map { String($0) }]
+    }
+
+    @Test("wherever an answer is cut, its placeholders come back and other people's data does not come through")
+    func scrubsBeforeRestoring() throws {
+        let map = map("ana@example.com")
+        for pieces in cuts("To <EMAIL_1> and bob@example.org, soon") {
+            #expect(try told(pieces, map: map, rules()) == "To ana@example.com and <EMAIL>, soon")
+        }
+        #expect(try told(["a <EMAIL"], map: map, rules()) == "a <EMAIL")
+    }
+
+    @Test("findings are counted; in shadow mode nothing is changed, and without a look nothing is counted")
+    func handling() throws {
+        var policy = ScrubPolicy()
+        var counts = EntityCounts()
+        let answer = ["write to bob@exam", "ple.org"]
+        #expect(try told(answer, rules(policy), counts: &counts) == "write to <EMAIL>")
+        #expect(counts[.email] == 1)
+        policy.answers = .logOnly
+        #expect(try told(answer, rules(policy), counts: &counts) == "write to bob@example.org")
+        #expect(counts[.email] == 1)
+        policy.answers = .off
+        #expect(try told(answer, rules(policy), counts: &counts) == "write to bob@example.org")
+        #expect(counts.isEmpty)
+    }
+
+    @Test("a chunk in which nothing changes is passed on as it came")
+    func untouched() throws {
+        var policy = ScrubPolicy()
+        policy.answers = .off
+        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(policy))
+        let chunk = AnswerChunk(
+            raw: ByteBuffer(string: "\"bob@example.org\""),
+            fragments: [AnswerFragment(key: Self.text, text: ByteBuffer(string: "bob@example.org"), rawRange: 0..<17)])
+        var delivered: [AnswerChunk] = []
+        try rewriter.rewrite(chunk) { delivered.append($0) }
+        try rewriter.finish { delivered.append($0) }
+        #expect(delivered == [chunk])
+    }
+
+    @Test("an answer with a blocked kind ends before the value, and the fault names the kind alone")
+    func blocks() throws {
+        var policy = ScrubPolicy()
+        try policy.setAction(.block, for: .card)
+        let blocking = rules(policy)
+        for pieces in cuts("pay with 4111111111111111 now") {
+            let fault = #expect(throws: Fault.self) { try told(pieces, blocking) }
+            #expect(fault?.kind == .blockedByPolicy && fault?.message.contains("CARD") == true)
+            #expect(fault?.message.contains("4111") == false)
+        }
+    }
+
+    @Test("a value in a tool's arguments ends no JSON string, and only listed tools get values")
+    func toolArguments() throws {
+        let map = map(#"write to "a\"b"@example.com"#)
+        let arguments = [#"{"to":"<EMAIL_1>"}"#]
+        #expect(try told(arguments, in: Self.call, tool: "other", map: map, rules()) == arguments[0])
+        #expect(try told(arguments, in: Self.call, tool: "find", map: map, rules()) == #"{"to":"\"a\\\"b\"@example.com"}"#)
+        #expect(
+            try told([#"{"to":"\u003cEMAIL_"#, #"1\u003E"}"#], in: Self.call, tool: "find", map: map, rules())
+                == #"{"to":"\"a\\\"b\"@example.com"}"#)
+    }
+
+    @Test(
+        "tool arguments are scrubbed as what they mean, wherever they are cut, and stay JSON",
+        arguments: [
+            (#"{"to":"bob@example.org"}"#, #"{"to":"<EMAIL>"}"#), (#"{"to":"\nbob\u0040example.org\t"}"#, #"{"to":"\n<EMAIL>\t"}"#),
+            (#"{"n": 4111111111111111, "m": [12345678, -1.5e3]}"#, #"{"n": "<CARD>", "m": [12345678, -1.5e3]}"#),
+            (#"{"a":"\"x\\","b":"\ud83d\ude42 \/"}"#, #"{"a":"\"x\\","b":"🙂 /"}"#), (#"{"a":"cut"#, #"{"a":"cut"#),
+            (#"{"a":"\ud83d."}"#, "{\"a\":\"\u{FFFD}.\"}"), ("{\"a\":\"\\u0001\"}", #"{"a":"\u0001"}"#), ("4111111111111111", #""<CARD>""#),
+            (#"{"a":"x\"#, #"{"a":"x\"#),
+        ])
+    func argumentText(arguments: String, expected: String) throws {
+        for pieces in cuts(arguments) + [[arguments]] {
+            #expect(try told(pieces, in: Self.call, tool: "any", rules()) == expected, "\(pieces)")
+        }
+    }
+}
