@@ -176,6 +176,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "AgentShield", targets: ["AgentShield"]),
+        .library(name: "Scrubbing", targets: ["Scrubbing"]),
         .executable(name: "agentshield", targets: ["AgentShieldGateway"]),
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),

@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own: it sees what every program sees, the product AgentShield and nothing of the inside.
+// A package of its own: it sees what every program sees, the products AgentShield and Scrubbing and nothing of the inside.
+// The engine alone is a product too: Scrubbing.
 let agentShield = Target.Dependency.product(name: "AgentShield", package: "agentshield")
 
 let package = Package(
@@ -16,6 +17,7 @@ let package = Package(
         .executableTarget(name: "Chat", dependencies: [agentShield]),
         .executableTarget(name: "SupportAgent", dependencies: [agentShield]),
         .executableTarget(name: "Batch", dependencies: [agentShield]),
+        .executableTarget(name: "ScrubText", dependencies: [.product(name: "Scrubbing", package: "agentshield")]),
         .executableTarget(
             name: "TicketService",
             dependencies: [

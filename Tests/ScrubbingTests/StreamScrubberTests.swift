@@ -73,6 +73,57 @@ struct StreamScrubberTests {
         #expect(String(decoding: output, as: UTF8.self) == "pay with ")
     }
 
+    @Test("a document is numbered as a request is, for every chunking, and its findings are told by their places", arguments: [1, 5, 300])
+    func documents(longest: Int) throws {
+        var generator = TextGenerator(seed: 90 + UInt64(longest))
+        for _ in 0..<60 {
+            let bytes = generator.text(pieces: 60)
+            var whole = RequestScrubber(policy: ScrubPolicy())
+            var stream = StreamScrubber(policy: ScrubPolicy(), numbering: 1_000)
+            stream.reportsFindings = true
+            try #require(stream.scrubbed(generator.chunks(bytes, longest: longest)) == whole.scrubbed(bytes))
+            #expect(stream.counts == whole.counts)
+            #expect(stream.unnumberedValues == 0)
+            let found = stream.takeFindings()
+            #expect(found.count == whole.counts.total && stream.takeFindings().isEmpty)
+            var scanner = Scanner()
+            let expected = scanner.findings(in: bytes)
+            #expect(found.filter { expected.contains($0) }.count >= found.count * 9 / 10)
+        }
+    }
+
+    @Test("the places of findings hold far into a long text")
+    func farFindings() {
+        var stream = StreamScrubber(policy: ScrubPolicy(), numbering: 10)
+        stream.reportsFindings = true
+        let line = Array("nothing to see in this line of text\n".utf8)
+        var output: [UInt8] = []
+        for _ in 0..<1_000 { _ = line.withUnsafeBytes { stream.feed($0, into: &output) } }
+        _ = Array("ana@example.com".utf8).withUnsafeBytes { stream.feed($0, into: &output) }
+        _ = stream.finish(into: &output)
+        #expect(stream.takeFindings().map(\.range) == [line.count * 1_000..<line.count * 1_000 + 15])
+    }
+
+    @Test("when as many values as may be have a number, new ones are redacted and known ones keep theirs")
+    func boundedNumbers() {
+        var stream = StreamScrubber(policy: ScrubPolicy(), numbering: 2)
+        let output = stream.scrubbed([Array("a@x.com b@x.com c@x.com a@x.com d@x.com".utf8)])
+        #expect(String(decoding: output, as: UTF8.self) == "<EMAIL_1> <EMAIL_2> <EMAIL> <EMAIL_1> <EMAIL>")
+        #expect(stream.unnumberedValues == 2)
+    }
+
+    @Test("what a blocked stream put out does not depend on its pieces", arguments: [1, 4, 100])
+    func blocksExactly(longest: Int) throws {
+        var policy = ScrubPolicy()
+        try policy.setAction(.block, for: .card)
+        try policy.setAction(.block, for: .iban)
+        let text = Array("a@x.com paid with 4111111111111111, not ES9121000418450200051332".utf8)
+        var generator = TextGenerator(seed: 7)
+        var stream = StreamScrubber(policy: policy)
+        #expect(String(decoding: stream.scrubbed(generator.chunks(text, longest: longest)), as: UTF8.self) == "<EMAIL> paid with ")
+        #expect(stream.counts.total == 2)
+    }
+
     @Test("findings in an answer are masked or redacted, never numbered")
     func neverNumbers() {
         var stream = StreamScrubber(policy: ScrubPolicy())

@@ -6,8 +6,23 @@ struct AgentShieldCommand: AsyncParsableCommand {
         commandName: "agentshield", abstract: "An AI gateway: scrubs, limits, caches and routes what agents send to model providers.",
         version: GatewayVersion.current,
         subcommands: [
-            ServeCommand.self, CheckCommand.self, KeysCommand.self, DevCommand.self, HealthcheckCommand.self, VersionCommand.self,
+            ServeCommand.self, CheckCommand.self, ScrubCommand.self, KeysCommand.self, DevCommand.self, HealthcheckCommand.self,
+            VersionCommand.self,
         ])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            if CommandLine.arguments.dropFirst().first == "scrub" { ScrubCommand.leave(with: error) }
+            exit(withError: error)
+        }
+    }
 }
 
 enum GatewayVersion {

@@ -85,6 +85,7 @@ struct Documented: Sendable {
     static let unsupported = Documented(203, "unsupported", 501)
     static let modelNotFound = Documented(205, "model_not_found", 404)
     static let cacheMiss = Documented(209, "cache_miss", 504)
+    static let blockedByPolicy = Documented(206, "blocked_by_policy", 422)
     static let unauthenticated = Documented(300, "unauthenticated", 401, http: "invalid_api_key")
     static let rateLimited = Documented(400, "rate_limited", 429, http: "rate_limit_exceeded")
     static let draining = Documented(403, "draining", 503)

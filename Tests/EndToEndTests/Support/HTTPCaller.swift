@@ -209,6 +209,9 @@ private struct EventReader {
         if json.has("error") { error = json }
         for choice in json.list("choices") {
             if let reason = choice.string("finish_reason") { finishReason = reason }
+            for call in choice.list("delta.tool_calls") {
+                texts[choice.int("index") ?? 0, default: ""] += call.string("function.arguments") ?? ""
+            }
             guard let text = choice.string("delta.content"), !text.isEmpty else { continue }
             texts[choice.int("index") ?? 0, default: ""] += text
             pieces += 1
@@ -247,7 +250,10 @@ extension Reply {
                 retryAfterMilliseconds: response.headers.first(name: "retry-after-ms").flatMap { Int($0) },
                 message: error.string("error.message") ?? "")
         } else if !isStream, let answer = json, response.status == 200 {
-            for choice in answer.list("choices") { texts[choice.int("index") ?? 0] = choice.string("message.content") }
+            for choice in answer.list("choices") {
+                let calls = choice.list("message.tool_calls").map { $0.string("function.arguments") ?? "" }
+                texts[choice.int("index") ?? 0] = choice.string("message.content") ?? calls.joined()
+            }
             finishReason = answer.string("choices.0.finish_reason")
             outputTokens = answer.int("usage.completion_tokens")
             pieces = 1

@@ -197,12 +197,32 @@ struct GatewayFile {
           - {name: empty, provider: scripted}
           - {name: html, provider: scripted}
           - {name: bad-sse, provider: scripted}
+          - {name: shadow, provider: scripted, upstream_name: echo, scrub: shadow}
+          - {name: strict, provider: scripted, upstream_name: echo, scrub: strict}
+          - {name: tenants-own, provider: scripted, upstream_name: "echo+pieces:2", scrub: own}
+          - {name: leak, provider: scripted, cache: {mode: always}}
+          - {name: cut-leak, provider: scripted, upstream_name: "leak+pieces:3"}
+          - {name: strict-leak, provider: scripted, upstream_name: leak, scrub: strict}
+          - {name: trusted-leak, provider: scripted, upstream_name: leak, scrub: trusting}
+          - {name: calls, provider: scripted, upstream_name: "tool:find_customer,post_online", scrub: own}
           - {pattern: "fail-*", provider: scripted}
           - {pattern: "echo*", provider: scripted}
           - {pattern: "say:*", provider: scripted}
           - {pattern: "bench*", provider: scripted}
         aliases:
         \(Self.faults.map { "  - {name: rescued-\($0), fallback: [\($0), echo]}" }.joined(separator: "\n"))
+          - {name: strict-rescue, fallback: [fail-500, strict]}
+        scrub:
+          policies:
+            shadow: {kinds: {EMAIL: log, CARD: log}, answers: log}
+            strict: {kinds: {CARD: block}}
+            trusting: {answers: "off"}
+            own:
+              kinds: {EMAIL: placeholder, CARD: "mask:4", IBAN: hash}
+              hash_key_env: AGENTSHIELD_PEPPER
+              allow: {email_domains: [allowed.example]}
+              restore_in_tool_arguments: [find_customer]
+              patterns: [{name: EMPLOYEE, pattern: '\\bEMP-\\d{4}\\b'}]
         """ + "\n"
     }
 }

@@ -4,6 +4,8 @@ struct Behaviour: Equatable, Sendable {
         case echo
         /// This many words.
         case words(Int)
+        /// A text with an address and a card number that nobody asked for.
+        case leak
         /// One call of each tool.
         case toolCalls([String])
         /// A constant answer, streamed in this many chunks.
@@ -62,6 +64,10 @@ extension Behaviour {
         },
         Term(pattern: "say:<n>", meaning: "says n words") { text in
             number(in: text, after: "say:", range: 0...1_000_000).map { count in { $0.content = .words(count) } }
+        },
+        Term(pattern: "leak", meaning: "tells an e-mail address and a card number that nobody asked for, then the last user message") {
+            text in
+            text == "leak" ? { $0.content = .leak } : nil
         },
         Term(
             pattern: "tool:<name>[,<name>]",

@@ -105,6 +105,8 @@ extension ChatAnswer {
         switch behaviour.content {
         case .echo:
             text = request.lastUserText
+        case .leak:
+            text = "Somebody else is bob@example.org and pays with 4111 1111 1111 1111. You said: " + request.lastUserText
         case .bench(let chunks):
             text = Array(repeating: "token", count: chunks).joined(separator: " ")
         case .words(let count):

@@ -32,4 +32,6 @@ enum Limits {
     static let customMatch = 256
     /// The most custom patterns of a policy.
     static let customPatterns = 64
+    /// The most bytes of values that are numbered in one document.
+    static let numberedBytes = 16 * 1024 * 1024
 }

@@ -49,6 +49,23 @@ public struct PlaceholderMap: Sendable {
         return number
     }
 
+    /// As ``number(for:kind:name:)``; nil for a new value when there are `mostValues`, or 16 MiB of them.
+    mutating func number(for value: UnsafeRawBufferPointer, kind: EntityKind, name: String, mostValues: Int) -> Int? {
+        let isFull = entries.count >= mostValues || storage.count + value.count > Limits.numberedBytes
+        return isFull ? known(value, kind) : number(for: value, kind: kind, name: name)
+    }
+
+    private func known(_ value: UnsafeRawBufferPointer, _ kind: EntityKind) -> Int? {
+        guard !slots.isEmpty else { return nil }
+        var slot = Self.hash(value, kind) & (slots.count - 1)
+        while slots[slot] != 0 {
+            let entry = entries[Int(slots[slot]) - 1]
+            if entry.kind == kind, isEqual(entry.value, value) { return entry.number }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
     /// The value of placeholder `number` of a kind, by index into ``series``; nil if it was not issued.
     func withValue<Result>(series index: Int, number: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
         guard series.indices.contains(index), number >= 1, number <= series[index].entries.count else { return nil }

@@ -17,6 +17,8 @@ public struct Restorer: Sendable {
     private var guardState = RestoreGuard()
     /// Bytes that are held back, then the chunk.
     private var pending: [UInt8] = []
+    /// Memory that takes turns with it.
+    private var spare: [UInt8] = []
     /// The last two bytes that were passed on.
     private var previous: (UInt8, UInt8) = (0, 0)
 
@@ -45,6 +47,8 @@ public struct Restorer: Sendable {
     private mutating func process(isFinal: Bool, into output: inout [UInt8]) {
         var index = 0
         let bytes = pending
+        pending = spare
+        spare = []
         pending.removeAll(keepingCapacity: true)
         bytes.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return }
@@ -68,6 +72,7 @@ public struct Restorer: Sendable {
             }
         }
         pending.append(contentsOf: bytes[index...])
+        spare = bytes
     }
 
     private mutating func pass(_ byte: UInt8, into output: inout [UInt8]) {

@@ -7,6 +7,8 @@ enum Literal {
         let start = nameEnd - length
         var end = position + 1
         while end - position <= Limits.placeholderDigits, text.byte(end).isDigit { end += 1 }
+        // At a stream's end the prefilter does not ask for a digit.
+        guard end > position + 1 else { return (start, nil) }
         let isWord = !text.before(start).isWordByte && !text.byte(end).isWordByte
         guard isWord, isUppercase(text, start..<nameEnd) || isBracketed(text, start) else { return (start, nil) }
         return (start, Finding(kind: .literal, range: start..<end, score: 0.1))

@@ -7,7 +7,8 @@ public enum StreamOutcome: Hashable, Sendable {
 }
 
 /// Scrubs a provider's answer as it arrives. Exact: the output's bytes, all together, are the same for every chunking, single bytes
-/// included. Findings are never numbered here: where the policy says `placeholder`, the value is redacted.
+/// included. In answers findings are never numbered: where the policy says `placeholder`, the value is redacted. A document of any length is
+/// numbered within a bound: ``init(policy:numbering:)``.
 ///
 /// Feed it decoded text, one scrubber per choice and tool call: escapes of JSON would hide entities.
 public struct StreamScrubber: Sendable {
@@ -22,6 +23,16 @@ public struct StreamScrubber: Sendable {
     /// How much of `buffer` the last scan saw.
     private var scanned = 0
     private var blockedKinds: [EntityKind] = []
+    /// The values that have numbers, in a document; nil in an answer.
+    private var placeholders: PlaceholderMap?
+    private var numberedValues = 0
+    /// Bytes of the text that were dropped from `buffer`.
+    private var forgotten = 0
+    private var reported: [Finding] = []
+    /// Whether findings are kept until ``takeFindings()`` is asked for them.
+    public var reportsFindings = false
+    /// Values that were redacted because so many had a number already.
+    public private(set) var unnumberedValues = 0
     /// Findings by kind so far.
     public private(set) var counts = EntityCounts()
 
@@ -34,6 +45,24 @@ public struct StreamScrubber: Sendable {
     public init(policy: ScrubPolicy) {
         self.policy = policy
         scanner = policy.answerScanner()
+    }
+
+    /// A scrubber for a document that somebody sends: where the policy says `placeholder`, values are numbered as ``RequestScrubber`` does, and
+    /// text that looks like a placeholder is made one.
+    ///
+    /// - Parameter numbering: how many values, and at most 16 MiB of them, are remembered. Further values are redacted; those that have a number
+    ///   keep it.
+    public init(policy: ScrubPolicy, numbering: Int) {
+        self.policy = policy
+        scanner = policy.requestScanner()
+        placeholders = PlaceholderMap()
+        numberedValues = numbering
+    }
+
+    /// The findings that were decided since this was asked last, by their bytes in the whole text; empty unless ``reportsFindings``.
+    public mutating func takeFindings() -> [Finding] {
+        defer { reported.removeAll(keepingCapacity: true) }
+        return reported
     }
 
     /// How many bytes are held back.
@@ -57,6 +86,7 @@ public struct StreamScrubber: Sendable {
         decided = 0
         covered = nil
         scanned = 0
+        forgotten = 0
         return outcome
     }
 
@@ -79,13 +109,14 @@ public struct StreamScrubber: Sendable {
         Finding.resolveOverlaps(&findings)
         hold = holdPoint(hold, origin: origin)
         guard hold > decided else { return .passed }
-        for finding in findings where origin + finding.range.lowerBound < hold {
+        for finding in findings where origin + finding.range.lowerBound < hold && finding.kind != .literal {
             counts.add(finding.kind)
-            if policy.action(for: finding.kind) == .block, !blockedKinds.contains(finding.kind) { blockedKinds.append(finding.kind) }
-        }
-        guard blockedKinds.isEmpty else {
-            blockedKinds.sort()
-            return .blocked(blockedKinds)
+            if reportsFindings { reported.append(finding.moved(by: origin + forgotten)) }
+            if policy.action(for: finding.kind) == .block {
+                blockedKinds = [finding.kind]
+                write(upTo: origin + finding.range.lowerBound, origin: origin, into: &output)
+                return .blocked(blockedKinds)
+            }
         }
         write(upTo: hold, origin: origin, into: &output)
         for candidate in candidates where candidate.kind.customIndex == nil && origin + candidate.range.lowerBound < hold {
@@ -121,6 +152,9 @@ public struct StreamScrubber: Sendable {
     }
 
     private mutating func write(upTo hold: Int, origin: Int, into output: inout [UInt8]) {
+        var (decided, placeholders) = (self.decided, self.placeholders)
+        self.placeholders = nil
+        defer { (self.decided, self.placeholders) = (decided, placeholders) }
         buffer.withUnsafeBytes { bytes in
             for finding in findings where origin + finding.range.lowerBound < hold {
                 let start = origin + finding.range.lowerBound
@@ -128,7 +162,8 @@ public struct StreamScrubber: Sendable {
                 decided = origin + finding.range.upperBound
                 let value = UnsafeRawBufferPointer(rebasing: bytes[start..<decided])
                 switch policy.action(for: finding.kind) {
-                case .placeholder, .redact: Replacement.redact(policy.name(of: finding.kind), into: &output)
+                case .placeholder: number(value, finding.kind, &placeholders, &output)
+                case .redact: Replacement.redact(policy.name(of: finding.kind), into: &output)
                 case .hash: Replacement.hash(value, policy.name(of: finding.kind), policy.digest, into: &output)
                 case .mask(let keepLast): Replacement.mask(value, keepLast: keepLast, into: &output)
                 case .block, .logOnly, .ignore: output.append(contentsOf: value)
@@ -139,11 +174,23 @@ public struct StreamScrubber: Sendable {
         }
     }
 
+    private mutating func number(
+        _ value: UnsafeRawBufferPointer, _ kind: EntityKind, _ placeholders: inout PlaceholderMap?, _ output: inout [UInt8]
+    ) {
+        let name = policy.name(of: kind)
+        guard let number = placeholders?.number(for: value, kind: kind, name: name, mostValues: numberedValues) else {
+            if placeholders != nil { unnumberedValues += 1 }
+            return Replacement.redact(name, into: &output)
+        }
+        Placeholder.write(name: name.utf8, number: number, into: &output)
+    }
+
     /// Drops decided text that no look-behind reaches.
     private mutating func forget() {
         guard decided >= 4 * scanner.lookBehind else { return }
         let dropped = decided - scanner.lookBehind
         buffer.removeFirst(dropped)
+        forgotten += dropped
         decided -= dropped
         covered = covered?.moved(by: -dropped)
         scanned -= dropped
