@@ -11,7 +11,8 @@ struct PatternAutomaton: Sendable {
     let start: UInt16
     /// … and behind one that is.
     let startInWord: UInt16
-    /// Something can match that begins with this byte: `[byte]` behind a byte that is no word's, `[256 + byte]` behind one that is.
+    /// Something can match that begins with this byte: `[byte]` behind a byte that is no word's, `[256 + byte]` behind one that is,
+    /// `[512 + byte]` behind either.
     let canStart: [Bool]
     /// The class of each byte: bytes of a class lead to the same states.
     let classes: [UInt8]
@@ -23,6 +24,40 @@ struct PatternAutomaton: Sendable {
     /// Patterns, by number, that ended before the byte that led to the state.
     let accepted: [UInt64]
     let isDead: [Bool]
+
+    /// The tables as they are read on the hot path, where each step counts.
+    struct Tables {
+        let start: UInt16
+        let startInWord: UInt16
+        let canStart: UnsafePointer<Bool>
+        let classes: UnsafePointer<UInt8>
+        let stride: Int
+        let next: UnsafePointer<UInt16>
+        let accepted: UnsafePointer<UInt64>
+        let isDead: UnsafePointer<Bool>
+    }
+
+    /// Lends the tables; indexes into them come from the automaton itself and from bytes alone.
+    func withTables<Result>(_ body: (Tables) -> Result) -> Result {
+        canStart.withUnsafeBufferPointer { canStart in
+            classes.withUnsafeBufferPointer { classes in
+                next.withUnsafeBufferPointer { next in
+                    accepted.withUnsafeBufferPointer { accepted in
+                        isDead.withUnsafeBufferPointer { isDead in
+                            guard let canStart = canStart.baseAddress, let classes = classes.baseAddress, let next = next.baseAddress,
+                                let accepted = accepted.baseAddress, let isDead = isDead.baseAddress
+                            else { preconditionFailure("an automaton has two states at least") }
+                            return body(
+                                Tables(
+                                    start: start, startInWord: startInWord, canStart: canStart, classes: classes, stride: stride,
+                                    next: next,
+                                    accepted: accepted, isDead: isDead))
+                        }
+                    }
+                }
+            }
+        }
+    }
 
     /// What making automata may cost, in visits of a program's states; shared by all of a policy's patterns.
     struct Work {
@@ -42,10 +77,12 @@ struct PatternAutomaton: Sendable {
         let keys = builder.keys
         next = builder.next.map { keys[Int($0)].states.isEmpty || keys[Int($0)].accepted != 0 ? $0 | Self.special : $0 }
         self.isDead = isDead
-        let (start, startInWord, stride, classes, table) = (start, startInWord, stride, classes, builder.next)
-        canStart = [start, startInWord].flatMap { state in
-            (0..<256).map { !isDead[Int(table[Int(state) * stride + Int(classes[$0])])] }
-        }
+        let (stride, classes, table) = (stride, classes, builder.next)
+        let (outside, inside) = (start, startInWord)
+        func starts(_ state: UInt16, _ byte: Int) -> Bool { !isDead[Int(table[Int(state) * stride + Int(classes[byte])])] }
+        canStart =
+            (0..<256).map { starts(outside, $0) } + (0..<256).map { starts(inside, $0) }
+            + (0..<256).map { starts(outside, $0) || starts(inside, $0) }
     }
 }
 
@@ -74,9 +111,7 @@ private struct Builder {
     init(_ program: PatternProgram) {
         self.program = program
         asksForWords = program.asksForWords
-        classes = Self.classes(program, asksForWords: asksForWords)
-        examples = []
-        for byte in UInt8.min...UInt8.max where Int(classes[Int(byte)]) == examples.count { examples.append(byte) }
+        (classes, examples) = program.byteClasses(asksForWords: asksForWords)
         stride = examples.count + 1
         visited = [Bool](repeating: false, count: program.states.count)
     }
@@ -158,22 +193,5 @@ private struct Builder {
         for state in seen { visited[state] = false }
         work.left -= seen.count
         return found.sorted()
-    }
-
-    /// Bytes that no set tells apart have one class. Numbered by their first byte.
-    private static func classes(_ program: PatternProgram, asksForWords: Bool) -> [UInt8] {
-        var sets: Set<ByteSet> = asksForWords ? [ByteSet { $0.isWordByte }] : []
-        for case .bytes(let set, _) in program.states { sets.insert(set) }
-        var classes = [Int](repeating: 0, count: 256)
-        for set in sets {
-            var numbers: [Int: Int] = [:]
-            for byte in 0..<256 {
-                let split = classes[byte] * 2 + (set.contains(UInt8(truncatingIfNeeded: byte)) ? 1 : 0)
-                let number = numbers[split] ?? numbers.count
-                numbers[split] = number
-                classes[byte] = number
-            }
-        }
-        return classes.map { UInt8(truncatingIfNeeded: $0) }
     }
 }

@@ -26,6 +26,43 @@ struct PatternProgram {
         states.contains { if case .boundary = $0 { true } else { false } }
     }
 
+    /// Bytes that no set tells apart have one class. Numbered by their first byte, which stands for the class in `examples`.
+    func byteClasses(asksForWords: Bool) -> (classes: [UInt8], examples: [UInt8]) {
+        var sets: Set<ByteSet> = asksForWords ? [ByteSet { $0.isWordByte }] : []
+        for case .bytes(let set, _) in states { sets.insert(set) }
+        var classes = [Int](repeating: 0, count: 256)
+        for set in sets {
+            var numbers: [Int: Int] = [:]
+            for byte in 0..<256 {
+                let split = classes[byte] * 2 + (set.contains(UInt8(truncatingIfNeeded: byte)) ? 1 : 0)
+                let number = numbers[split] ?? numbers.count
+                numbers[split] = number
+                classes[byte] = number
+            }
+        }
+        var examples: [UInt8] = []
+        for byte in 0..<256 where classes[byte] == examples.count { examples.append(UInt8(truncatingIfNeeded: byte)) }
+        return (classes.map { UInt8(truncatingIfNeeded: $0) }, examples)
+    }
+
+    /// The states that wait for a byte behind `starts`, boundaries taken for granted, and whether a pattern may end there.
+    func closure(of starts: [Int]) -> (states: [Int], ends: Bool) {
+        var seen: Set<Int> = []
+        var found: [Int] = []
+        var ends = false
+        var pending = starts
+        while let state = pending.popLast() {
+            guard seen.insert(state).inserted else { continue }
+            switch states[state] {
+            case .bytes: found.append(state)
+            case .accept: ends = true
+            case .boundary(_, let next): pending.append(next)
+            case .split(let one, let other): pending += [one, other]
+            }
+        }
+        return (found, ends)
+    }
+
     /// The states that `node` is, followed by `next`.
     private mutating func compile(_ node: PatternNode, next: Int) throws(PatternError) -> Int {
         switch node {

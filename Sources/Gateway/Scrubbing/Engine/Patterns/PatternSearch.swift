@@ -1,7 +1,9 @@
 /// Looks for a group of patterns in a text: from each byte on, the longest match of each pattern; a pattern's matches do not overlap.
 ///
-/// Linear: a run from one byte stops where it meets the run before it in the same state, since all further on is known. So every byte costs
-/// at most as many steps as a pattern counts (`{m,n}`) before it forgets where it began, and never more than ``Limits/customMatch``.
+/// Linear. A run of the automaton takes a step per byte, and stops where it meets the run before it in the same state, since all further on is
+/// known. Once runs have taken more than four steps a byte, ``StartFilter`` tells where they can be of use, at one step a byte. Only where the
+/// filter had to be made larger than the pattern, a byte may still cost as many steps as the pattern counts (`{m,n}`), and never more than
+/// ``Limits/customMatch``.
 struct PatternSearch {
     private let group: PatternSet.Group
     private let text: Text
@@ -15,7 +17,7 @@ struct PatternSearch {
     private var traceEnd = 0
     /// No pattern goes on behind `traceEnd`.
     private var traceIsOver = false
-    /// Room for ``Limits/customPatterns`` numbers each. Where each pattern ended last in the run, if `found` has it.
+    /// Room for ``Limits/customPatterns`` numbers each, in ``markCount`` words. Where each pattern ended last in the run, if `found` has it.
     private let ends: UnsafeMutableBufferPointer<Int>
     private var found: UInt64 = 0
     /// From where on each pattern may match again.
@@ -23,7 +25,13 @@ struct PatternSearch {
     /// Steps so far; tests hold them against the text's length.
     private(set) var steps = 0
 
+    /// Where matches may start in the present block, a bit for each byte.
+    private let starts: UnsafeMutableBufferPointer<UInt64>
+
     static let traceCount = 2 * Limits.customMatch
+    private static let blockCount = 2048
+    /// How many words the search needs besides its trace.
+    static let markCount = 2 * Limits.customPatterns + blockCount / 64
 
     init(
         _ group: PatternSet.Group, text: Text, isFinal: Bool, kinds: EntityKindSet, filter: FindingFilter,
@@ -38,72 +46,105 @@ struct PatternSearch {
         ends = UnsafeMutableBufferPointer(rebasing: marks[..<group.entries.count])
         free = UnsafeMutableBufferPointer(rebasing: marks[Limits.customPatterns..<Limits.customPatterns + group.entries.count])
         free.initialize(repeating: 0)
+        let words = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: marks[(2 * Limits.customPatterns)...]))
+        starts = words.bindMemory(to: UInt64.self)
     }
 
     /// Appends matches that start at `decided` or later. Returns the first start that is not decided because the text ended, or its end.
     mutating func run(from decided: Int, into findings: inout [Finding]) -> Int {
-        let automaton = group.automaton
-        return automaton.canStart.withUnsafeBufferPointer { canStart in
-            automaton.next.withUnsafeBufferPointer { next in
-                automaton.classes.withUnsafeBufferPointer { classes in
-                    var start = decided
-                    while start < text.count {
-                        let isInWord = start > 0 && text.base[start - 1].isWordByte
-                        guard canStart[Int(text.base[start]) + (isInWord ? 256 : 0)] else {
-                            start += 1
-                            continue
-                        }
-                        let state = isInWord ? automaton.startInWord : automaton.start
-                        guard follow(from: start, state, automaton, next, classes) else { return start }
-                        start = found == 0 ? start + 1 : keep(from: start, &findings)
-                    }
-                    return text.count
+        group.automaton.withTables { tables in
+            var start = decided
+            var (blockStart, blockEnd) = (decided, decided)
+            var isFiltered = false
+            while start < text.count {
+                // Most texts begin like a match so rarely that reading them backwards costs more than it saves.
+                if !isFiltered, steps > 4 * (start - decided) + 4096 {
+                    isFiltered = group.starts != nil
+                    blockEnd = start
                 }
+                if isFiltered {
+                    if start >= blockEnd {
+                        (blockStart, blockEnd) = (start, min(text.count, start + Self.blockCount))
+                        markStarts(blockStart, blockEnd)
+                    }
+                    start = nextStart(start, blockStart, blockEnd)
+                    guard start < blockEnd else { continue }
+                }
+                let byte = Int(text.base[start])
+                guard tables.canStart[512 + byte] else {
+                    start += 1
+                    continue
+                }
+                let isInWord = start > 0 && text.base[start - 1].isWordByte
+                guard tables.canStart[byte + (isInWord ? 256 : 0)] else {
+                    start += 1
+                    continue
+                }
+                guard follow(from: start, isInWord ? tables.startInWord : tables.start, tables) else { return start }
+                start = found == 0 ? start + 1 : keep(from: start, &findings)
             }
+            return text.count
         }
     }
 
+    /// Reads a block backwards, from as far behind it as a match can reach.
+    private mutating func markStarts(_ start: Int, _ end: Int) {
+        let edge = min(text.count, end + Limits.customMatch)
+        let goesOn = edge < text.count || !isFinal
+        group.starts?.mark(text.base, start, end, edge: edge, goesOn: goesOn, into: starts)
+        steps += edge - start
+    }
+
+    /// The first place from `start` on where a match may start, or the block's end.
+    private func nextStart(_ start: Int, _ blockStart: Int, _ blockEnd: Int) -> Int {
+        var offset = start - blockStart
+        while offset < blockEnd - blockStart {
+            let bits = starts[offset >> 6] >> UInt64(offset & 63)
+            if bits != 0 { return min(blockEnd, blockStart + offset + bits.trailingZeroBitCount) }
+            offset = (offset | 63) + 1
+        }
+        return blockEnd
+    }
+
     /// Follows the automaton from `start`. False when more text could change what it finds.
-    @inline(__always)
-    private mutating func follow(
-        from start: Int, _ first: UInt16, _ automaton: PatternAutomaton, _ next: UnsafeBufferPointer<UInt16>,
-        _ classes: UnsafeBufferPointer<UInt8>
-    ) -> Bool {
+    private mutating func follow(from start: Int, _ first: UInt16, _ tables: PatternAutomaton.Tables) -> Bool {
         let limit = start + Limits.customMatch
         let (lastStart, lastEnd, lastFound) = (traceStart, traceEnd, found)
+        let (base, count, mask) = (text.base, text.count, Self.traceCount - 1)
         var state = first
         var position = start
         var isOver = false
         var mayMerge = true
+        var taken = 0
         found = 0
+        defer { steps += taken }
         while true {
-            if mayMerge, position > lastStart, position <= lastEnd, position > start, trace[position & (Self.traceCount - 1)] == state {
+            if mayMerge, position > lastStart, position <= lastEnd, position > start, trace[position & mask] == state {
                 mayMerge = false
                 found |= merged(lastFound, behind: position)
+                position = lastEnd
                 if traceIsOver {
-                    position = lastEnd
                     isOver = true
                     break
                 }
-                position = lastEnd
-                state = trace[position & (Self.traceCount - 1)]
+                state = trace[position & mask]
             }
-            trace[position & (Self.traceCount - 1)] = state
-            steps += 1
-            if position == text.count, !isFinal { return false }
-            let symbol = position == text.count ? automaton.stride - 1 : Int(classes[Int(text.base[position])])
-            let target = next[Int(state) * automaton.stride + symbol]
+            trace[position & mask] = state
+            taken &+= 1
+            if position == count, !isFinal { return false }
+            let symbol = position == count ? tables.stride &- 1 : Int(tables.classes[Int(base[position])])
+            let target = tables.next[Int(state) &* tables.stride &+ symbol]
             if target & PatternAutomaton.special != 0 {
                 let number = Int(target & ~PatternAutomaton.special)
-                note(automaton.accepted[number], end: position)
-                if automaton.isDead[number] {
+                note(tables.accepted[number], end: position)
+                if tables.isDead[number] {
                     isOver = true
                     break
                 }
             }
             if position == limit { break }
             state = target & ~PatternAutomaton.special
-            position += 1
+            position &+= 1
         }
         (traceStart, traceEnd, traceIsOver) = (start, position, isOver)
         return true

@@ -11,6 +11,8 @@ final class PatternSet: Sendable {
     /// A few of the patterns, in one automaton.
     struct Group: Sendable {
         var automaton: PatternAutomaton
+        /// Nil when it would be too large.
+        var starts: StartFilter?
         /// By the number that the automaton knows the pattern by.
         var entries: [Entry]
     }
@@ -19,6 +21,14 @@ final class PatternSet: Sendable {
     static let mostGroups = 4
 
     let groups: [Group]
+
+    private static func relaxedFilter(_ nodes: [PatternNode]) -> StartFilter? {
+        var program = PatternProgram()
+        for (number, node) in nodes.enumerated() {
+            guard (try? program.add(node.relaxed, number: number)) != nil else { return nil }
+        }
+        return StartFilter(program)
+    }
 
     /// The first placeholder, label or hash in `texts` that one of the patterns matches, and the pattern's index.
     func firstMatch(in texts: [[UInt8]]) -> (kind: EntityKind, text: String)? {
@@ -49,7 +59,8 @@ final class PatternSet: Sendable {
                 }
             }
             if program.starts.count == range.count, let automaton = PatternAutomaton(program, work: &work) {
-                groups.append(Group(automaton: automaton, entries: patterns[range].map(\.entry)))
+                let starts = StartFilter(program) ?? Self.relaxedFilter(patterns[range].map(\.node))
+                groups.append(Group(automaton: automaton, starts: starts, entries: patterns[range].map(\.entry)))
             } else if range.count == 1 {
                 throw PatternSetError(
                     index: range.lowerBound,
@@ -84,7 +95,7 @@ extension PatternSet {
         let text = Text(base, count: bytes.count)
         let known = findings.count
         let hold = withUnsafeTemporaryAllocation(of: UInt16.self, capacity: PatternSearch.traceCount) { trace in
-            withUnsafeTemporaryAllocation(of: Int.self, capacity: 2 * Limits.customPatterns) { marks in
+            withUnsafeTemporaryAllocation(of: Int.self, capacity: PatternSearch.markCount) { marks in
                 var hold = bytes.count
                 for group in groups {
                     var search = PatternSearch(
