@@ -87,7 +87,7 @@ enum CompleteFile {
                 CODICE_FISCALE: placeholder, NIF_PT: placeholder, CPF: placeholder, CNPJ: placeholder,
                 CURP: placeholder, RFC: placeholder, AADHAAR: placeholder, PAN: placeholder, PHONE: placeholder,
                 IPV6: placeholder, MAC: placeholder, DATE_OF_BIRTH: placeholder, BTC: placeholder, ETH: placeholder,
-                URL_CREDENTIALS: redact, JWT: redact, PRIVATE_KEY: redact, PASSWORD: redact, SECRET: block}
+                PERSON: redact, ADDRESS: redact, URL_CREDENTIALS: redact, JWT: redact, PRIVATE_KEY: redact, PASSWORD: redact, SECRET: block}
               restore_in_tool_arguments: [create_ticket]
               minimum_score: 0.6
               minimum_scores: {PHONE: 0.7, CASE: 0.4}
@@ -96,6 +96,7 @@ enum CompleteFile {
               allow: {values: [4111 1111 1111 1111], email_domains: ["*.example.com"]}
               answers: log
               object_keys: log
+              fold_lookalikes: true
               patterns:
                 - {name: CASE, pattern: 'case [0-9]{5}', case_insensitive: true, score: 0.8, context: [file], action: "mask:2"}
         cache: {max_bytes: 1MiB, max_entry_bytes: 64KiB, default_ttl: 5m, scope: user, max_waiters: 4}

@@ -45,8 +45,9 @@ extension ConfigurationLoader {
         let answers = section.text("answers")
         policy.answers = answers == "off" ? .off : answers == "log" ? .logOnly : .scrub
         policy.keys = section.text("object_keys") == "log" ? .logOnly : .block
+        policy.foldsLookalikes = section.flag("fold_lookalikes")
         let tools = section.texts("restore_in_tool_arguments").map(\.value)
-        version += "\(locales.map(\.value)) \(policy.answers) \(policy.keys) \(tools)"
+        version += "\(locales.map(\.value)) \(policy.answers) \(policy.keys) \(policy.foldsLookalikes) \(tools)"
         return Configuration.NamedPolicy(
             actions: actions, policy: policy, restoreInToolArguments: tools, version: Digest.sha256(Array(version.utf8)).hex)
     }

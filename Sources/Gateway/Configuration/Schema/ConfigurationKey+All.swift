@@ -253,6 +253,8 @@ extension ConfigurationKey {
         "DATE_OF_BIRTH": "Dates behind a word that says that somebody was born.",
         "BTC": "Bitcoin addresses that pass their check.",
         "ETH": "Ethereum addresses.",
+        "PERSON": "Names of people behind words that announce one; missed more often than found.",
+        "ADDRESS": "Street addresses; missed more often than found.",
         "URL_CREDENTIALS": "User names and passwords in URLs and connection strings.",
         "JWT": "Signed tokens.",
         "PRIVATE_KEY": "Private keys in PEM form.",

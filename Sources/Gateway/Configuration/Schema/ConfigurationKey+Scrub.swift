@@ -30,6 +30,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "scrub.policies.*.object_keys", .choice(["block", "log"]), .defaultText("block"),
             "Findings in the keys of JSON objects, which are never rewritten. `block`: the request is refused. `log`: counted."),
+        ConfigurationKey(
+            "scrub.policies.*.fold_lookalikes", .flag, .defaultText("false"),
+            "Whether tricks with Unicode are seen through: signs without width, full-width letters, digits of other scripts, lookalikes."),
         ConfigurationKey("scrub.policies.*.patterns", .sections, .means("none"), "Kinds of the policy's own, at most 64."),
         ConfigurationKey(
             "scrub.policies.*.patterns[].name", .label, .required,
