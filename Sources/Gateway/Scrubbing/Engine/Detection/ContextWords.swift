@@ -48,6 +48,13 @@ enum ContextWords: UInt8, CaseIterable {
         return context.pointee.words(in: self, before: start, notBefore: text.coveredEnd) { _ in true }
     }
 
+    /// One of the words stands before `start`, or a value of the same kind that one of them raised.
+    func isContext(of kind: EntityKind, at start: Int, in text: Text) -> Bool {
+        let isNeighbour =
+            text.raisedKind == kind && start >= text.coveredEnd && start - text.coveredEnd <= Limits.neighbourGap
+        return isNeighbour || precede(start, in: text)
+    }
+
     /// One of the words, and a space, stand right before `start`, outside of findings.
     func standBefore(_ start: Int, in text: Text) -> Bool {
         guard let context = text.context, text.before(start) == UInt8(ascii: " ") else { return false }
@@ -63,10 +70,7 @@ extension Finding {
     static func inContext(
         _ kind: EntityKind, _ range: Range<Int>, weak: Float, raised: Float, words: ContextWords, _ text: Text
     ) -> Finding {
-        let isNeighbour =
-            text.raisedKind == kind && range.lowerBound >= text.coveredEnd
-            && range.lowerBound - text.coveredEnd <= Limits.neighbourGap
-        let isRaised = isNeighbour || words.precede(range.lowerBound, in: text)
+        let isRaised = words.isContext(of: kind, at: range.lowerBound, in: text)
         return Finding(kind: kind, range: range, score: isRaised ? raised : weak, raisedByContext: isRaised)
     }
 }

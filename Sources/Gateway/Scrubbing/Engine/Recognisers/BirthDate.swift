@@ -23,23 +23,25 @@ enum BirthDate {
 
     /// `12 de mayo de 1985`, `May 12, 1985`, `12-May-1985`, found by the year at `position`; and where the date may start.
     ///
-    /// `isLoose`: `position` may also be where the date starts, so that a stream holds it from there.
+    /// `isLoose`: `position` may also be where a date starts that is not over yet, so that a stream holds it from there.
     static func matchWords(_ text: inout Text, at position: Int, isLoose: Bool) -> (start: Int, finding: Finding?) {
         if let start = startOfDate(text, endingWithYearAt: position) {
             return (start, finding(&text, from: start))
         }
-        guard isLoose, text.before(position).isWordByte == false, mayStart(text, position), ContextWords.birth.precede(position, in: text)
-        else {
-            return (position, nil)
+        // Only notes whether the date may still go on: it is found at its year, in the context that it has there.
+        if isLoose, !text.before(position).isWordByte, mayStart(text, position), isInContext(position, text) {
+            _ = finding(&text, from: position)
         }
-        return (position, finding(&text, from: position))
+        return (position, nil)
     }
 
     private static func finding(_ text: inout Text, from start: Int) -> Finding? {
-        guard ContextWords.birth.precede(start, in: text) || text.raisedKind == .dateOfBirth, let end = end(&text, from: start) else {
-            return nil
-        }
+        guard isInContext(start, text), let end = end(&text, from: start) else { return nil }
         return Finding(kind: .dateOfBirth, range: start..<end, score: 0.85, raisedByContext: true)
+    }
+
+    private static func isInContext(_ start: Int, _ text: Text) -> Bool {
+        ContextWords.birth.isContext(of: .dateOfBirth, at: start, in: text)
     }
 
     private static let months: [StaticString] = [
