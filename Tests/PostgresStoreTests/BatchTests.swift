@@ -84,6 +84,24 @@ extension ServerTests {
             }
         }
 
+        @Test("a row of too few cells is buried, not filled up")
+        func tooFewCells() async throws {
+            try await PostgresCluster.withDatabase(isMigrated: true) { driver, _ in
+                _ = try await driver.rows(Self.creation)
+                let table = BatchTable<Int>(
+                    name: "public.events", columns: Self.table.columns, key: { "event \($0)" },
+                    write: { id, text in
+                        text.append(id)
+                        text.append(id)
+                        if id != 2 { text.append("whole") }
+                    })
+                let outcome = try await driver.run(table.batch(1...3), timeout: patience)
+                #expect(outcome.inserted == 2 && outcome.deadLetters == 1)
+                let letters = try await driver.rows("SELECT row_key, sql_state FROM agentshield.dead_letters")
+                #expect(letters == [["event 2", "22P04"]])
+            }
+        }
+
         @Test("what is no row's fault fails the batch and buries nothing")
         func systemicFailure() async throws {
             try await PostgresCluster.withDatabase(isMigrated: true) { driver, _ in

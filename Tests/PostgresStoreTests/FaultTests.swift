@@ -1,9 +1,11 @@
+import Dispatch
 import Foundation
 import GatewayCrypto
-import PostgresStore
 import ProcessSupport
 import Synchronization
 import Testing
+
+@testable import PostgresStore
 
 #if canImport(Glibc)
 import Glibc
@@ -64,6 +66,41 @@ extension ServerTests {
             let error = try await driver.failure("SELECT 1", timeout: .milliseconds(600))
             #expect(error.kind == .unreachable)
             #expect(error.retry == .later)
+        }
+
+        @Test("a name server that does not answer holds up nothing else, and one that knows nothing is told")
+        func nameServer() async throws {
+            let release = DispatchSemaphore(value: 0)
+            let lookUps = Atomic(0)
+            let location = try PostgresLocation(Secret("postgresql://u:p@db.example,db2.example/d"))
+            var settings = PostgresDriver.Settings()
+            settings.connections = 1
+            settings.connectTimeout = .milliseconds(50)
+            let driver = try PostgresDriver(location, settings: settings) { _ in
+                lookUps.add(1, ordering: .relaxed)
+                release.wait()
+                release.signal()
+                return []
+            }
+            defer { driver.close() }
+            let error = try await driver.failure("SELECT 1", timeout: .milliseconds(400))
+            #expect(error.kind == .unreachable)
+            // However often it was tried.
+            #expect(lookUps.load(ordering: .relaxed) == 1)
+            release.signal()
+            let unknown = try await driver.failure("SELECT 1", timeout: .milliseconds(400))
+            #expect(unknown.kind == .unreachable)
+            #expect(!"\(unknown)".contains("u:p"))
+        }
+
+        @Test("a host by name is reached at each of its addresses in turn")
+        func severalAddresses() async throws {
+            let cluster = try PostgresCluster.shared
+            let location = try cluster.location("postgres", host: "db.example", options: "?sslmode=require")
+            let driver = try PostgresDriver(location, settings: .init()) { $0 == "db.example" ? ["127.0.0.2", "127.0.0.1"] : [] }
+            defer { driver.close() }
+            let rows = try await driver.rows("SELECT host(inet_server_addr())")
+            #expect(rows == [["127.0.0.1"]])
         }
 
         @Test("a full queue is answered at once, and takes more when there is room")

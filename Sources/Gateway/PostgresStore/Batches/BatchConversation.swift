@@ -5,10 +5,25 @@
 /// fails the batch as a whole, and no row is taken for dead. Every step is a transaction of its own and does no harm when done twice, so a
 /// batch is repeatable.
 package struct BatchConversation: Conversation {
-    struct EncodedRow: Sendable, Equatable {
+    /// Rows in COPY's text form, one after another.
+    struct Rows: Sendable {
+        var bytes: [UInt8] = []
+        /// For each row, where it ends in `bytes`.
+        var ends: [Int] = []
+        var keys: [String] = []
+
+        var count: Int { ends.count }
+
+        func bytes(of row: Int) -> ArraySlice<UInt8> {
+            bytes[(row == 0 ? 0 : ends[row - 1])..<ends[row]]
+        }
+    }
+
+    struct DeadRow: Sendable {
         let key: String
         let bytes: [UInt8]
-        let hasNUL: Bool
+        let state: String
+        let constraint: String?
     }
 
     private enum Stage: Equatable {
@@ -20,33 +35,34 @@ package struct BatchConversation: Conversation {
 
     private let table: String
     private let columns: [(name: String, type: String)]
-    private let rows: [EncodedRow]
+    private let rows: Rows
     private var stage = Stage.starting
     /// What is still to be inserted, the next last.
     private var ranges: [Range<Int>] = []
     /// What is still to be buried.
-    private var dead: [(row: EncodedRow, state: String, constraint: String?)] = []
+    private var dead: [DeadRow]
     private var outcome = BatchOutcome()
     /// PostgreSQL takes 65,535 parameters.
     private static let maxParameters = 32_000
 
-    init(table: String, columns: [(name: String, type: String)], rows: [EncodedRow]) {
+    init(table: String, columns: [(name: String, type: String)], rows: Rows, dead: [DeadRow]) {
         self.table = table
         self.columns = columns
-        self.rows = rows.filter { !$0.hasNUL }
-        // 22021: character not in repertoire, as the server would say.
-        dead = rows.filter(\.hasNUL).map { ($0, "22021", nil) }
+        self.rows = rows
+        self.dead = dead
     }
 
-    package var weight: Int { rows.reduce(256) { $0 + $1.bytes.count + 64 } }
+    package var weight: Int {
+        dead.reduce(256 + rows.bytes.count + 64 * rows.count) { $0 + $1.bytes.count + 64 }
+    }
 
     package mutating func next(after previous: Result<StatementResult, PostgresError>?) -> ConversationMove<BatchOutcome> {
         switch (stage, previous) {
         case (.starting, _), (_, nil):
-            guard !rows.isEmpty else { return proceed() }
+            guard rows.count > 0 else { return proceed() }
             stage = .copying
             let names = columns.map(\.name).joined(separator: ", ")
-            return .send(.copy("COPY \(table) (\(names)) FROM STDIN", rows.flatMap(\.bytes)))
+            return .send(.copy("COPY \(table) (\(names)) FROM STDIN", rows.bytes))
         case (.copying, .success(let result)?):
             outcome.inserted += result.affectedRows
         case (.inserting(let range), .success(let result)?):
@@ -62,7 +78,9 @@ package struct BatchConversation: Conversation {
         case (.inserting(let range), .failure(let error)?):
             guard let state = error.sqlState, state.blamesValues else { return .end(.failure(error)) }
             if range.count == 1 {
-                dead.append((rows[range.lowerBound], state.description, error.constraint))
+                let row = range.lowerBound
+                dead.append(
+                    DeadRow(key: rows.keys[row], bytes: Array(rows.bytes(of: row)), state: state.description, constraint: error.constraint))
             } else {
                 split(range, into: 2)
             }
@@ -93,8 +111,8 @@ package struct BatchConversation: Conversation {
 
     private func insertion(of range: Range<Int>) -> Statement {
         var parameters: [SQLValue] = []
-        let tuples = rows[range].map { row -> String in
-            let cells = CopyText.cells(of: row.bytes.dropLast()) ?? []
+        let tuples = range.map { row -> String in
+            let cells = CopyText.cells(of: rows.bytes(of: row).dropLast()) ?? []
             let places = columns.indices.map { column -> String in
                 parameters.append(SQLValue(cells.indices.contains(column) ? cells[column] : nil))
                 return "$\(parameters.count)::\(columns[column].type)"
@@ -105,11 +123,11 @@ package struct BatchConversation: Conversation {
         return Statement("INSERT INTO \(table) (\(names)) VALUES \(tuples.joined(separator: ",")) ON CONFLICT DO NOTHING", parameters)
     }
 
-    private func burial(of letters: some Sequence<(row: EncodedRow, state: String, constraint: String?)>) -> Statement {
+    private func burial(of letters: some Sequence<DeadRow>) -> Statement {
         var parameters = [SQLValue(table)]
         let tuples = letters.map { letter -> String in
-            let key = String(decoding: letter.row.key.utf8.map { $0 == 0 ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
-            parameters += [SQLValue(key), .bytes(letter.row.bytes), SQLValue(letter.state), SQLValue(letter.constraint)]
+            let key = String(decoding: letter.key.utf8.map { $0 == 0 ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
+            parameters += [SQLValue(key), .bytes(letter.bytes), SQLValue(letter.state), SQLValue(letter.constraint)]
             let last = parameters.count
             return "($1,$\(last - 3),$\(last - 2)::bytea,$\(last - 1),$\(last))"
         }

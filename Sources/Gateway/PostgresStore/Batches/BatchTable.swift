@@ -31,13 +31,22 @@ package struct BatchTable<Row: Sendable>: Sendable {
 
     /// The rows, ready to be sent.
     package func batch(_ rows: some Sequence<Row>) -> BatchConversation {
-        let encoded = rows.map { row in
-            var text = CopyText()
+        var (text, encoded, dead) = (CopyText(), BatchConversation.Rows(), [BatchConversation.DeadRow]())
+        for row in rows {
+            let start = text.bytes.count
             write(row, &text)
+            // What the server would say: bad COPY file format; character not in repertoire.
+            let state = text.cellsInRow != columns.count ? "22P04" : text.hasNUL ? "22021" : nil
             text.endRow()
-            return BatchConversation.EncodedRow(key: key(row), bytes: text.bytes, hasNUL: text.hasNUL)
+            if let state {
+                dead.append(BatchConversation.DeadRow(key: key(row), bytes: text.takeRow(from: start), state: state, constraint: nil))
+            } else {
+                encoded.keys.append(key(row))
+                encoded.ends.append(text.bytes.count)
+            }
         }
-        return BatchConversation(table: name, columns: columns.map { ($0.name, $0.type) }, rows: encoded)
+        encoded.bytes = text.bytes
+        return BatchConversation(table: name, columns: columns.map { ($0.name, $0.type) }, rows: encoded, dead: dead)
     }
 }
 

@@ -4,28 +4,47 @@ package struct CopyText: Sendable, Equatable {
     package private(set) var bytes: [UInt8] = []
     /// A cell had a NUL character, which PostgreSQL's text cannot hold.
     package private(set) var hasNUL = false
-    private var isAtRowStart = true
+    /// Of the row under way.
+    private(set) var cellsInRow = 0
 
     package init() {}
 
     package mutating func append(_ text: some StringProtocol) {
         separate()
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\\"): bytes += [byte, byte]
-            case UInt8(ascii: "\t"): bytes += Array("\\t".utf8)
-            case UInt8(ascii: "\n"): bytes += Array("\\n".utf8)
-            case UInt8(ascii: "\r"): bytes += Array("\\r".utf8)
-            default:
-                if byte == 0 { hasNUL = true }
-                bytes.append(byte)
+        // Most texts are copied as they are.
+        let isCopied: Void? = text.utf8.withContiguousStorageIfAvailable { text in
+            if text.contains(where: Self.isSpecial) {
+                text.forEach { appendEscaped($0) }
+            } else {
+                bytes.append(contentsOf: text)
             }
         }
+        if isCopied == nil { text.utf8.forEach { appendEscaped($0) } }
+    }
+
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\\")
+    }
+
+    private mutating func appendEscaped(_ byte: UInt8) {
+        let letter: UInt8
+        switch byte {
+        case UInt8(ascii: "\\"): letter = byte
+        case UInt8(ascii: "\t"): letter = UInt8(ascii: "t")
+        case UInt8(ascii: "\n"): letter = UInt8(ascii: "n")
+        case UInt8(ascii: "\r"): letter = UInt8(ascii: "r")
+        default:
+            if byte == 0 { hasNUL = true }
+            bytes.append(byte)
+            return
+        }
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(letter)
     }
 
     package mutating func append(_ number: some BinaryInteger) {
         separate()
-        bytes += Array(String(number).utf8)
+        bytes.append(contentsOf: String(number).utf8)
     }
 
     package mutating func append(_ flag: Bool) {
@@ -35,7 +54,8 @@ package struct CopyText: Sendable, Equatable {
 
     package mutating func appendNull() {
         separate()
-        bytes += Array("\\N".utf8)
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(UInt8(ascii: "N"))
     }
 
     /// A cell from what `SQLValue` holds: `bytea`, arrays, or any type by its text.
@@ -45,12 +65,22 @@ package struct CopyText: Sendable, Equatable {
 
     package mutating func endRow() {
         bytes.append(UInt8(ascii: "\n"))
-        isAtRowStart = true
+        cellsInRow = 0
+    }
+
+    /// Takes out what was written since there were `count` bytes: one row, or the begin of one.
+    mutating func takeRow(from count: Int) -> [UInt8] {
+        defer {
+            bytes.removeSubrange(count...)
+            hasNUL = false
+            cellsInRow = 0
+        }
+        return Array(bytes[count...])
     }
 
     private mutating func separate() {
-        if !isAtRowStart { bytes.append(UInt8(ascii: "\t")) }
-        isAtRowStart = false
+        if cellsInRow > 0 { bytes.append(UInt8(ascii: "\t")) }
+        cellsInRow += 1
     }
 
     /// The cells of one row that was written here, without its end; `nil` where a backslash stands for nothing that is written here.

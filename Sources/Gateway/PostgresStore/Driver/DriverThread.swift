@@ -16,15 +16,25 @@ final class DriverThread {
     private var operations: [UInt64: Operation] = [:]
     /// Which operation a connection is busy with.
     private var running: [Operation?]
+    private let lookUp: NameLookUp
+    private var lookUps: [SlotLookUp]
     private var random = SystemRandomNumberGenerator()
     private let origin = ContinuousClock.now
 
-    init(location: PostgresLocation, settings: DriverMachine.Settings, mailbox: Mailbox) {
+    /// A connection's look-ups: which attempt is the present one, and whether any is still without an answer.
+    private struct SlotLookUp {
+        var attempt: UInt64 = 0
+        var isPending = false
+    }
+
+    init(location: PostgresLocation, settings: DriverMachine.Settings, mailbox: Mailbox, lookUp: @escaping NameLookUp) {
         self.location = location
         self.mailbox = mailbox
+        self.lookUp = lookUp
         machine = DriverMachine(settings)
         connections = machine.slots.map { _ in nil }
         running = machine.slots.map { _ in nil }
+        lookUps = machine.slots.map { _ in SlotLookUp() }
     }
 
     private var now: Duration { ContinuousClock.now - origin }
@@ -50,6 +60,10 @@ final class DriverThread {
             let ticket = DriverMachine.Ticket(id: operation.id, deadline: now + operation.timeout, isRepeatable: operation.isRepeatable)
             perform(machine.submitted(ticket, now: now))
         case .cancel(let id): perform(machine.cancelled(id: id, now: now))
+        case .lookedUp(let answer):
+            lookUps[answer.slot].isPending = false
+            guard case .connecting = machine.slots[answer.slot], lookUps[answer.slot].attempt == answer.attempt else { return }
+            open(answer.slot, addresses: answer.addresses)
         }
     }
 
@@ -95,13 +109,30 @@ final class DriverThread {
     }
 
     private func connect(_ slot: Int) {
-        guard let connection = LibpqConnection(location) else {
-            let error = PostgresError(.unreachable, retry: .later, detail: "out of memory")
-            return perform(machine.connectFailed(slot: slot, error, now: now, using: &random))
+        lookUps[slot].attempt += 1
+        let names = location.names
+        guard !names.isEmpty else { return open(slot, addresses: [:]) }
+        guard !lookUps[slot].isPending else { return cannotConnect(slot, "the name server has not answered yet") }
+        let (attempt, mailbox, lookUp) = (lookUps[slot].attempt, mailbox, lookUp)
+        lookUps[slot].isPending = DetachedThread.start {
+            let addresses = Dictionary(uniqueKeysWithValues: names.map { ($0, lookUp($0)) })
+            mailbox.lookedUp(NameAnswer(slot: slot, attempt: attempt, addresses: addresses))
+        }
+        if !lookUps[slot].isPending { cannotConnect(slot, "the system gives no thread") }
+    }
+
+    private func open(_ slot: Int, addresses: [String: [String]]) {
+        guard let connection = LibpqConnection(location, addresses: addresses) else {
+            return cannotConnect(slot, "the name server knows no address of the host")
         }
         connections[slot] = connection
-        // libpq has failed already where a name has no address.
+        // libpq has failed already where it cannot even begin.
         if connection.socket < 0 { handle(connection.advance(readable: false), slot: slot) }
+    }
+
+    private func cannotConnect(_ slot: Int, _ reason: String) {
+        let error = PostgresError(.unreachable, retry: .later, detail: "\(location): \(reason)")
+        perform(machine.connectFailed(slot: slot, error, now: now, using: &random))
     }
 
     private func begin(_ id: UInt64, slot: Int) {

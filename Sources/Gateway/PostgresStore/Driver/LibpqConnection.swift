@@ -26,9 +26,9 @@ final class LibpqConnection {
     /// Handed to libpq at a time, so that its buffer stays small.
     private static let copyChunk = 64 << 10
 
-    /// Begins to connect. `nil` when memory is out.
-    init?(_ location: PostgresLocation) {
-        guard let connection = location.startConnecting() else { return nil }
+    /// Begins to connect. `nil` when no host has an address, or memory is out.
+    init?(_ location: PostgresLocation, addresses: [String: [String]]) {
+        guard let connection = location.startConnecting(addresses) else { return nil }
         self.connection = connection
         // Notices would go to standard error.
         PQsetNoticeReceiver(connection, { _, _ in }, nil)

@@ -8,11 +8,19 @@ import Musl
 import Darwin
 #endif
 
+/// The addresses that were found for one attempt to connect.
+struct NameAnswer: Sendable {
+    let slot: Int
+    let attempt: UInt64
+    let addresses: [String: [String]]
+}
+
 /// How other threads reach the driver's thread: a bounded list behind a lock, and a pipe that wakes poll(2).
 final class Mailbox: Sendable {
     enum Command {
         case submit(Operation)
         case cancel(id: UInt64)
+        case lookedUp(NameAnswer)
     }
 
     private struct State {
@@ -69,10 +77,16 @@ final class Mailbox: Sendable {
         }
     }
 
-    func cancel(id: UInt64) {
+    /// Nothing happens to what is not there any more.
+    func cancel(id: UInt64) { post(.cancel(id: id)) }
+
+    /// What a look-up for one of the driver's connections found.
+    func lookedUp(_ answer: NameAnswer) { post(.lookedUp(answer)) }
+
+    private func post(_ command: Command) {
         state.withLock { state in
             guard !state.isClosed else { return }
-            state.commands.append(.cancel(id: id))
+            state.commands.append(command)
             wakeUp(&state)
         }
     }

@@ -1,13 +1,5 @@
 import Synchronization
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// PostgreSQL for the control plane and the ledger: a few connections that one thread drives.
 ///
 /// Nothing here blocks a caller. What has no place is answered with `queueFull` at once; everything else is answered by its deadline, also
@@ -33,14 +25,22 @@ package final class PostgresDriver: Sendable {
     /// Connects when there is something to do, not before.
     ///
     /// - Throws: `.unreachable` when the system gives no thread or no descriptor.
-    package init(_ location: PostgresLocation, settings: Settings = Settings()) throws(PostgresError) {
+    package convenience init(_ location: PostgresLocation, settings: Settings = Settings()) throws(PostgresError) {
+        try self.init(location, settings: settings, lookUp: SystemNames.addresses)
+    }
+
+    init(_ location: PostgresLocation, settings: Settings, lookUp: @escaping NameLookUp) throws(PostgresError) {
         self.location = location
-        mailbox = try Mailbox(Admission(maxOperations: max(1, settings.maxOperations), maxWeight: settings.maxWaitingBytes))
+        let mailbox = try Mailbox(Admission(maxOperations: max(1, settings.maxOperations), maxWeight: settings.maxWaitingBytes))
+        self.mailbox = mailbox
         var machine = DriverMachine.Settings()
         machine.connections = min(max(1, settings.connections), 16)
         machine.connectTimeout = settings.connectTimeout
-        let start = ThreadStart(location: location, settings: machine, mailbox: mailbox)
-        guard start.run() else { throw PostgresError(.unreachable, retry: .later, detail: "the system gives no thread") }
+        let machineSettings = machine
+        let isStarted = DetachedThread.start {
+            DriverThread(location: location, settings: machineSettings, mailbox: mailbox, lookUp: lookUp).run()
+        }
+        guard isStarted else { throw PostgresError(.unreachable, retry: .later, detail: "the system gives no thread") }
     }
 
     deinit {
@@ -104,54 +104,5 @@ package final class PostgresDriver: Sendable {
     ) {
         let operation = Operation(id: id, conversation, timeout: timeout, isRepeatable: isRepeatable, completion: completion)
         if let refusal = mailbox.submit(operation) { operation.complete(refusal) }
-    }
-}
-
-/// What the new thread starts with.
-private final class ThreadStart: Sendable {
-    private let location: PostgresLocation
-    private let settings: DriverMachine.Settings
-    private let mailbox: Mailbox
-
-    init(location: PostgresLocation, settings: DriverMachine.Settings, mailbox: Mailbox) {
-        self.location = location
-        self.settings = settings
-        self.mailbox = mailbox
-    }
-
-    /// Whether the system gave a thread.
-    func run() -> Bool {
-        let argument = Unmanaged.passRetained(self)
-        let status = Self.detach(argument.toOpaque())
-        if status != 0 { argument.release() }
-        return status == 0
-    }
-
-    private static func enter(_ argument: UnsafeMutableRawPointer) {
-        let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-        DriverThread(location: start.location, settings: start.settings, mailbox: start.mailbox).run()
-    }
-
-    private static func detach(_ argument: UnsafeMutableRawPointer) -> Int32 {
-        #if canImport(Darwin)
-        var thread: pthread_t?
-        let status = pthread_create(
-            &thread, nil,
-            {
-                ThreadStart.enter($0)
-                return nil
-            }, argument)
-        if status == 0, let thread { pthread_detach(thread) }
-        #else
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, nil,
-            {
-                if let argument = $0 { ThreadStart.enter(argument) }
-                return nil
-            }, argument)
-        if status == 0 { pthread_detach(thread) }
-        #endif
-        return status
     }
 }
