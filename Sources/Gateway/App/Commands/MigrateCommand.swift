@@ -16,8 +16,8 @@ struct MigrateCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Only list what would be applied.")
     var dryRun = false
 
-    @Option(name: .long, help: "Seconds for each migration, with the wait for others who migrate: 1 to 86400.")
-    var timeout = 600
+    @Option(name: .long, help: "Seconds for each migration, with the waits for the server and for others who migrate: 1 to 86400.")
+    var timeout = 60
 
     func validate() throws {
         guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout takes 1 to 86400 seconds") }

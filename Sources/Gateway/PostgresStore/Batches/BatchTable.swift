@@ -1,26 +1,15 @@
 /// A table that rows are appended to in batches, each row at most once.
 package struct BatchTable<Row: Sendable>: Sendable {
-    package struct Column: Sendable, Equatable {
-        package let name: String
-        /// As PostgreSQL writes it, such as `bigint` or `text[]`.
-        package let type: String
-
-        package init(_ name: String, _ type: String) {
-            self.name = name
-            self.type = type
-        }
-    }
-
     /// With its schema. This and the columns are names of our own schema, written into statements as they are.
     package let name: String
-    package let columns: [Column]
+    package let columns: [BatchColumn]
     /// The row's own key, under which it is found among the dead letters.
     package let key: @Sendable (Row) -> String
     /// Writes the row's cells in the columns' order; the row's end is not its task.
     package let write: @Sendable (Row, inout CopyText) -> Void
 
     package init(
-        name: String, columns: [Column], key: @escaping @Sendable (Row) -> String,
+        name: String, columns: [BatchColumn], key: @escaping @Sendable (Row) -> String,
         write: @escaping @Sendable (Row, inout CopyText) -> Void
     ) {
         self.name = name
@@ -47,6 +36,17 @@ package struct BatchTable<Row: Sendable>: Sendable {
         }
         encoded.bytes = text.bytes
         return BatchConversation(table: name, columns: columns.map { ($0.name, $0.type) }, rows: encoded, dead: dead)
+    }
+}
+
+package struct BatchColumn: Sendable, Equatable {
+    package let name: String
+    /// As PostgreSQL writes it, such as `bigint` or `text[]`.
+    package let type: String
+
+    package init(_ name: String, _ type: String) {
+        self.name = name
+        self.type = type
     }
 }
 
