@@ -89,6 +89,27 @@ extension ServerTests {
             }
         }
 
+        @Test("of rotations at once each has its effect, and one secret is the current one")
+        func rotationsAtOnce() async throws {
+            try await PostgresCluster.withDatabase(isMigrated: true, settings: .connections(4)) { driver, _ in
+                let plane = ControlPlane(driver, timeout: patience)
+                _ = try await plane.createTenant("acme", name: "Acme")
+                _ = try await plane.createKey("k", in: "acme", hash: Self.hash(0))
+                let epochs = try await withThrowingTaskGroup { group in
+                    for number in 1...12 {
+                        group.addTask {
+                            try await plane.rotateKey("k", in: "acme", hash: Self.hash(UInt64(number)), overlapSeconds: 60)?.epoch
+                        }
+                    }
+                    return try await group.reduce(into: Set<Int64?>()) { $0.insert($1) }
+                }
+                #expect(epochs == Set((2...13).map { Int64($0) }))
+                let current = try await driver.rows(
+                    "SELECT count(*) FILTER (WHERE expires_at IS NULL), count(*) FROM agentshield.api_key_hashes")
+                #expect(current == [["1", "13"]])
+            }
+        }
+
         @Test("a suspended tenant's keys are invalid, and every change has a new epoch")
         func suspension() async throws {
             try await Self.with { plane, _ in

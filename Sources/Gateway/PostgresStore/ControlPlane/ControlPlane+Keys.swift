@@ -62,8 +62,11 @@ extension ControlPlane {
     package func rotateKey(
         _ id: String, in tenant: String, hash: KeyHash, overlapSeconds: Int64
     ) async throws(ControlPlaneError) -> KeyRecord? {
-        // Two statements: the new hash may stand only when the old one is no longer the current one.
+        // The lock first, so that of two rotations at once the later one sees what the earlier one left; and the new hash in a statement of
+        // its own, for it may stand only when the old one is no longer the current one.
         let transaction = Transaction([
+            Statement(
+                "SELECT 1 FROM agentshield.api_keys WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [SQLValue(tenant), SQLValue(id)]),
             Statement(
                 """
                 UPDATE agentshield.api_key_hashes h
