@@ -75,6 +75,9 @@ let gatewayTargets: [Target] = [
     gateway("GatewayCore", folder: "Core", ["GatewayJSON", "Scrubbing", nioCore, deque]),
     gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayCrypto", "Scrubbing", yams]),
     gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", nioCore, nioConcurrency, deque]),
+    .target(
+        name: "PostgresStore", dependencies: ["GatewayCrypto", "CPQ", "COpenSSL", deque], path: "Sources/Gateway/PostgresStore",
+        resources: [.embedInCode("Migrations/SQL")], swiftSettings: settings),
     gateway(
         "Providers", folder: "Providers",
         ["GatewayCore", "GatewayJSON", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, logging, deque]),
@@ -93,7 +96,8 @@ let gatewayTargets: [Target] = [
     .executableTarget(
         name: "AgentShieldGateway",
         dependencies: [
-            "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "Providers", "Scrubbing",
+            "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "PostgresStore", "Providers",
+            "Scrubbing",
             "WireServer",
             "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging, metrics,
             lifecycle, unixSignals, argumentParser,
@@ -151,6 +155,9 @@ let tests: [Target] = [
         [
             "GatewayPipeline", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, logging,
         ]),
+    test(
+        "PostgresStoreTests",
+        ["PostgresStore", "ProcessSupport", "SeededRandomness", "AgentShieldGateway", "GatewayCrypto", deque]),
     test(
         "ProvidersTests",
         [

@@ -32,6 +32,9 @@ enum ImportRules {
             name: "EmbeddedStore", folder: "Sources/Gateway/EmbeddedStore",
             imports: ["GatewayCore", "NIOCore", "NIOConcurrencyHelpers", "DequeModule"]),
         Module(
+            name: "PostgresStore", folder: "Sources/Gateway/PostgresStore",
+            imports: ["GatewayCrypto", "CPQ", "COpenSSL", "DequeModule"]),
+        Module(
             name: "Providers", folder: "Sources/Gateway/Providers",
             imports: ["GatewayCore", "GatewayJSON", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS", "Logging", "DequeModule"]),
         Module(
@@ -52,8 +55,8 @@ enum ImportRules {
         Module(
             name: "AgentShieldGateway", folder: "Sources/Gateway/App",
             imports: [
-                "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "Providers", "Scrubbing",
-                "WireServer",
+                "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "PostgresStore", "Providers",
+                "Scrubbing", "WireServer",
                 "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS", "Logging",
                 "Metrics",
                 "ServiceLifecycle", "UnixSignals", "NIOConcurrencyHelpers", "ArgumentParser", "Foundation", "Dispatch",

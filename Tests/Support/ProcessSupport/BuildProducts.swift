@@ -6,8 +6,9 @@ package enum BuildProducts {
         package let description: String
     }
 
-    /// - Parameter name: a product's name, such as `scripted-provider`.
+    /// - Parameter name: a product's name, such as `scripted-provider`, or the whole path of any other program.
     package static func executable(_ name: String) throws -> URL {
+        if name.hasPrefix("/") { return URL(fileURLWithPath: name) }
         for directory in directories {
             let candidate = directory.appendingPathComponent(name)
             if FileManager.default.isExecutableFile(atPath: candidate.path) {
