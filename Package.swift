@@ -76,6 +76,9 @@ let gatewayTargets: [Target] = [
     gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayCrypto", "Scrubbing", yams]),
     gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", nioCore, nioConcurrency, deque]),
     gateway(
+        "RedisStore", folder: "RedisStore",
+        ["GatewayCore", "GatewayCrypto", "CHiredis", nioCore, nioPosix, nioSSL, nioTLS, deque]),
+    gateway(
         "Providers", folder: "Providers",
         ["GatewayCore", "GatewayJSON", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, logging, deque]),
     gateway(
@@ -145,6 +148,9 @@ let tests: [Target] = [
         [
             "GatewayPipeline", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, logging,
         ]),
+    test(
+        "RedisStoreTests",
+        ["RedisStore", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioSSL]),
     test(
         "ProvidersTests",
         [

@@ -32,6 +32,9 @@ enum ImportRules {
             name: "EmbeddedStore", folder: "Sources/Gateway/EmbeddedStore",
             imports: ["GatewayCore", "NIOCore", "NIOConcurrencyHelpers", "DequeModule"]),
         Module(
+            name: "RedisStore", folder: "Sources/Gateway/RedisStore",
+            imports: ["GatewayCore", "GatewayCrypto", "CHiredis", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "DequeModule"]),
+        Module(
             name: "Providers", folder: "Sources/Gateway/Providers",
             imports: ["GatewayCore", "GatewayJSON", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS", "Logging", "DequeModule"]),
         Module(
