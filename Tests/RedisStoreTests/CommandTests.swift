@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import Testing
 
@@ -78,7 +79,20 @@ struct CommandTests {
         }
     }
 
-    @Test("the bucket of a tenant never changes", arguments: [("acme", 0), ("globex", 0), ("", 0)])
+    @Test("docs/redis.md lists every key, and no other")
+    func documented() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../docs/redis.md")
+        let rows = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { $0.hasPrefix("| `{b<n>}:") }
+        let documented = Set(rows.compactMap { $0.split(separator: "`").dropFirst().first.map(String.init) })
+        let made = Self.keys(of: "T").map { key in
+            let words = key.name.split(separator: ":")
+            let known = words.firstIndex(of: "T") ?? words.endIndex
+            return "{b<n>}:" + words[1..<known].joined(separator: ":") + ":<tenant>:<subject>"
+        }
+        #expect(documented == Set(made))
+    }
+
+    @Test("the bucket of a tenant never changes", arguments: [("acme", 160), ("globex", 170), ("", 225)])
     func buckets(tenant: String, bucket: UInt8) {
         #expect(RedisKey.bucket(of: tenant) == bucket)
     }

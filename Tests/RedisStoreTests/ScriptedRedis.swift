@@ -5,6 +5,8 @@ import NIOPosix
 final class ScriptedRedis: Sendable {
     enum Step: Sendable {
         case write(String)
+        /// The text, this server's port and a line end.
+        case writeWithOwnPort(String)
         case close
     }
 
@@ -54,6 +56,9 @@ final class ScriptedRedis: Sendable {
                     for step in steps {
                         switch step {
                         case .write(let text): context.writeAndFlush(NIOAny(ByteBuffer(string: text)), promise: nil)
+                        case .writeWithOwnPort(let text):
+                            let line = "\(text)\(context.channel.localAddress?.port ?? 0)\r\n"
+                            context.writeAndFlush(NIOAny(ByteBuffer(string: line)), promise: nil)
                         case .close: context.close(promise: nil)
                         }
                     }

@@ -58,6 +58,9 @@ package final class RedisClient: RedisNodeOwner, RedisReceiver {
     /// The breaker of the configured address, for metrics.
     package var breakerState: RedisBreaker.State { seed?.breakerState ?? .closed(failures: 0, slow: 0) }
 
+    /// Nodes that there are connections to, for metrics.
+    package var knownNodes: Int { nodes.count }
+
     /// Sends to one node whatever the slot, for checks at start.
     package func send(_ command: RedisCommand, to address: RedisAddress, timeout: TimeAmount) -> EventLoopFuture<RedisReply> {
         let receiver = RedisPromise(eventLoop.makePromise())

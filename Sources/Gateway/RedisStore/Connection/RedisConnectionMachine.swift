@@ -130,8 +130,8 @@ struct RedisConnectionMachine<Call> {
     private static func failure(of greeting: Greeting, _ value: RedisValue) -> RedisFailure? {
         guard let error = value.error else { return value.isOK ? nil : .unexpectedReply }
         switch (greeting, error.kind) {
-        // A name is a courtesy to whoever reads CLIENT LIST; an ACL may forbid it.
-        case (.setName, .notPermitted), (.setName, .other): return nil
+        // A name is a courtesy to whoever reads CLIENT LIST: an ACL may forbid it, and a busy server has no time for it.
+        case (.setName, let kind) where kind != .notAuthenticated: return nil
         default: return .server(error)
         }
     }

@@ -42,7 +42,7 @@ package enum RedisLimitScripts {
               answer[i + 1] = counts[i]
             end
             return answer
-            """, sha1: "0000000000000000000000000000000000000001")
+            """, sha1: "daec8b7f8b9ef3f0b7a0622e825b5b84bb0c0a61")
 
     /// KEYS: rates, then leases. ARGV: now or 0, count of rates, holder; for each rate interval in ns, burst, permits to take or give back.
     package static let settle = RedisScript(
@@ -53,11 +53,11 @@ package enum RedisLimitScripts {
               local interval = tonumber(ARGV[a])
               local most = 2 * tonumber(ARGV[a + 1]) * interval
               local settled = ahead(KEYS[i], most) + tonumber(ARGV[a + 2]) * interval
-              if settled <= 0 then redis.call('DEL', KEYS[i]) else store(KEYS[i], math.min(settled, most)) end
+              store(KEYS[i], math.max(0, math.min(settled, most)))
             end
             for i = rates + 1, #KEYS do redis.call('ZREM', KEYS[i], ARGV[3]) end
             return redis.status_reply('OK')
-            """, sha1: "0000000000000000000000000000000000000002")
+            """, sha1: "bbbaf9a6dd125d9f4f8a9b27c77ecd2c807ebda9")
 
     /// KEYS: one cap. ARGV: now or 0, lease in ms, holders. Answers 1 for each lease that was there and is renewed, else 0.
     package static let renew = RedisScript(
@@ -71,7 +71,7 @@ package enum RedisLimitScripts {
             end
             redis.call('PEXPIRE', KEYS[1], lease + 60000)
             return answer
-            """, sha1: "0000000000000000000000000000000000000003")
+            """, sha1: "fcc313f4fd1fc9c00b74e31ec42db08d310d8005")
 
     private static let now = """
         local now = tonumber(ARGV[1])

@@ -108,6 +108,8 @@ final class RedisReplyReader {
 
     // MARK: From hiredis
 
+    private static let maxNesting = 7
+
     /// Any pointer but `NULL`, which would mean "out of memory".
     private static var made: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: 1) }
 
@@ -133,8 +135,13 @@ final class RedisReplyReader {
     }
 
     private func appendArray(_ count: Int32) -> UnsafeMutableRawPointer? {
-        guard count >= 0, Int(count) <= limits.maxValues - reply.nodes.count else {
+        guard count >= 0, Int(count) < limits.maxValues - reply.nodes.count else {
             failure = .tooLarge
+            return nil
+        }
+        // hiredis' own stack has room for one more; nothing that we ask for is nested more than three deep.
+        guard open.count < Self.maxNesting else {
+            failure = .malformed
             return nil
         }
         let index = reply.nodes.count
