@@ -52,10 +52,12 @@ struct ClusterTests {
         }
     }
 
-    private func key(at node: Int, of count: Int = 3) -> RedisKey {
+    private func key(at node: Int, another: Bool = false) -> RedisKey {
         let bounds = [0...5_460, 5_461...10_922, 10_923...16_383]
         let tenants = (0..<1_000).lazy.map { RedisKey.rate(tenant: "t\($0)", .tenant, .requests) }
-        return tenants.first { bounds[node].contains(Int($0.slot)) } ?? .rate(tenant: "", .tenant, .requests)
+        let here = tenants.filter { bounds[node].contains(Int($0.slot)) }
+        let first = here.first ?? .rate(tenant: "", .tenant, .requests)
+        return another ? here.first { $0.slot != first.slot } ?? first : first
     }
 
     @Test("commands and scripts find their node; a slot on the move is followed by ASK; one that has moved is learnt")
@@ -77,6 +79,14 @@ struct ClusterTests {
                 #expect(try await rig.send(script).string == "2")
 
                 try await move(rig, servers)
+
+                // Without a replica a node's slots are gone with it; the others go on.
+                servers[1].process.kill(SIGKILL)
+                #expect(await servers[1].process.waitForExit() != nil)
+                let gone = RedisCommand("GET", key: key(at: 1, another: true))
+                try await rig.eventually("the loss is seen") { try await rig.failure(of: gone, timeout: .milliseconds(100)) != nil }
+                #expect(try await rig.send(RedisCommand("GET", key: key(at: 0))).string == "0")
+                #expect(try await rig.send(RedisCommand("GET", key: key(at: 2))).string == "2")
             }
         }
     }

@@ -40,6 +40,27 @@ struct FaultTests {
         }
     }
 
+    @Test("attempts to connect to a server that is stopped end one another, and none is left over when it goes on")
+    func stoppedFromTheStart() async throws {
+        try await RedisServer.run { server in
+            server.process.kill(SIGSTOP)
+            var options = server.options
+            options.limits.connectTimeout = .milliseconds(50)
+            options.limits.breaker.maxFailures = 1_000
+            try await RedisRig.run(options) { rig in
+                for _ in 0..<5 {
+                    let failure = try await rig.failure(of: "PING", timeout: .milliseconds(100))
+                    #expect(failure == .deadlineExceeded(wasSent: false))
+                }
+                server.process.kill(SIGCONT)
+                try await rig.eventually("one connection is left") {
+                    let list = try? await rig.send("CLIENT", "LIST", timeout: .seconds(2)).string
+                    return list?.split(separator: "\n").count == 1
+                }
+            }
+        }
+    }
+
     @Test("CLIENT PAUSE: slow is told as a deadline too")
     func clientPause() async throws {
         try await RedisRig.run { _, rig async throws in

@@ -15,6 +15,8 @@ final class RedisNode: RedisConnectionOwner {
     private weak var owner: (any RedisNodeOwner)?
     private var machine: RedisNodeMachine
     private var connection: RedisConnection?
+    /// Connections of the current attempt that have not greeted yet.
+    private var candidates: [RedisConnection] = []
     private var queue: Deque<RedisCall> = []
     private var queueTimer: Scheduled<Void>?
     private var connectTimer: Scheduled<Void>?
@@ -52,6 +54,7 @@ final class RedisNode: RedisConnectionOwner {
         machine.closed()
         connectTimer?.cancel()
         connection?.end(.connectionLost(wasSent: true))
+        endCandidates(but: nil)
         answerQueue(.refused(.closed))
     }
 
@@ -86,8 +89,7 @@ final class RedisNode: RedisConnectionOwner {
     }
 
     private func install(in channel: any Channel, attempt: Int) throws {
-        // A name with several addresses is tried in parallel; the connection that greets first stays.
-        let connection = RedisConnection(options: options, eventLoop: eventLoop, owner: self)
+        let connection = RedisConnection(options: options, eventLoop: eventLoop, owner: self, attempt: attempt)
         if let tls = options.tls {
             try channel.pipeline.syncOperations.addHandler(tls.makeHandler(host: address.host))
         }
@@ -99,11 +101,18 @@ final class RedisNode: RedisConnectionOwner {
         ended(.connectionLost(wasSent: false))
     }
 
+    func connectionStarted(_ connection: RedisConnection) {
+        guard connection.attempt == attempt, machine.state == .connecting else { return connection.end(.refused(.closed)) }
+        candidates.append(connection)
+    }
+
     func connectionGreeted(_ connection: RedisConnection) {
-        guard machine.state == .connecting else { return connection.end(.refused(.closed)) }
+        guard candidates.contains(where: { $0 === connection }) else { return connection.end(.refused(.closed)) }
         connectTimer?.cancel()
         self.connection = connection
         machine.greeted()
+        // A name with several addresses may have brought several connections; the first that greets stays.
+        endCandidates(but: connection)
         queueTimer?.cancel()
         queueTimer = nil
         while let call = queue.popFirst() {
@@ -115,18 +124,28 @@ final class RedisNode: RedisConnectionOwner {
         if connection === self.connection {
             self.connection = nil
             ended(failure)
-        } else if machine.state == .connecting, self.connection == nil, failure != .connectionLost(wasSent: true) {
-            // The server's answer to the greeting; a mere loss is told by the attempt, or another address does better.
-            ended(failure)
-        } else if machine.state == .connecting, self.connection == nil {
-            attemptFailed(attempt)
+        } else if let index = candidates.firstIndex(where: { $0 === connection }) {
+            candidates.remove(at: index)
+            if failure != .connectionLost(wasSent: true) {
+                // The server's answer to the greeting.
+                ended(failure)
+            } else if candidates.isEmpty {
+                attemptFailed(attempt)
+            }
         }
         for call in calls { answer(call, .failure(failure)) }
+    }
+
+    private func endCandidates(but kept: RedisConnection?) {
+        let left = candidates
+        candidates.removeAll()
+        for candidate in left where candidate !== kept { candidate.end(.refused(.closed)) }
     }
 
     private func ended(_ failure: RedisFailure) {
         attempt += 1
         connectTimer?.cancel()
+        endCandidates(but: nil)
         // Whom the server refused by name need not wait for its deadline to hear it.
         if case .connectionLost = failure {} else { answerQueue(failure) }
         guard let delay = machine.ended(now: eventLoop.now, random: Double.random(in: 0...1)) else { return }

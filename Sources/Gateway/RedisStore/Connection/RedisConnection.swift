@@ -2,10 +2,12 @@ import NIOCore
 
 /// A connection as its node sees it.
 protocol RedisConnectionOwner: AnyObject {
+    /// The channel is open and the greeting goes out.
+    func connectionStarted(_ connection: RedisConnection)
     func connectionGreeted(_ connection: RedisConnection)
     func connectionReplied(_ connection: RedisConnection, call: RedisCall, reply: RedisReply, latency: TimeAmount)
     func connectionExpired(_ connection: RedisConnection, call: RedisCall)
-    /// Told once. The calls have no answer and will get none.
+    /// Told once, of a connection that started. The calls have no answer and will get none.
     func connectionEnded(_ connection: RedisConnection, failure: RedisFailure, calls: [RedisCall])
 }
 
@@ -14,6 +16,8 @@ final class RedisConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// Which of its owner's attempts to connect this comes from.
+    let attempt: Int
     private let options: RedisOptions
     private let eventLoop: any EventLoop
     private weak var owner: (any RedisConnectionOwner)?
@@ -22,12 +26,14 @@ final class RedisConnection: ChannelInboundHandler {
     private var pending = ByteBuffer()
     private var isFlushScheduled = false
     private var isReading = false
+    private var hasStarted = false
     private var hasEnded = false
     private var timer: Scheduled<Void>?
     private var timerDeadline = NIODeadline.distantFuture
     private(set) var greetedAt = NIODeadline.distantFuture
 
-    init(options: RedisOptions, eventLoop: any EventLoop, owner: any RedisConnectionOwner) {
+    init(options: RedisOptions, eventLoop: any EventLoop, owner: any RedisConnectionOwner, attempt: Int) {
+        self.attempt = attempt
         self.options = options
         self.eventLoop = eventLoop
         self.owner = owner
@@ -59,7 +65,9 @@ final class RedisConnection: ChannelInboundHandler {
         timer = nil
         // The channel may take its time with TLS's goodbyes; nobody waits for that.
         context?.close(promise: nil)
-        owner?.connectionEnded(self, failure: failure, calls: machine.end())
+        if hasStarted {
+            owner?.connectionEnded(self, failure: failure, calls: machine.end())
+        }
         owner = nil
     }
 
@@ -114,6 +122,10 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     private func greet() {
+        guard !hasStarted, !hasEnded else { return }
+        hasStarted = true
+        owner?.connectionStarted(self)
+        guard !hasEnded else { return }
         machine.greet(options, into: &pending, now: eventLoop.now)
         flush()
     }
