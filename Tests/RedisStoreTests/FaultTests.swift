@@ -61,6 +61,24 @@ struct FaultTests {
         }
     }
 
+    @Test("a connection that the server closes while nothing is asked is made anew, and nobody notices")
+    func closedIdle() async throws {
+        try await RedisRig.run { server, rig async throws in
+            let before = try #require(try await rig.send("CLIENT", "ID").integer)
+            try await RedisRig.run(server.options) { other async throws in
+                #expect(try await other.send("CLIENT", "KILL", "ID", String(before)).integer == 1)
+            }
+            try await rig.eventually("another connection answers") {
+                do {
+                    return try await rig.send("CLIENT", "ID").integer != before
+                } catch RedisFailure.connectionLost(wasSent: true) {
+                    // Sent before the loop had seen the end.
+                    return false
+                }
+            }
+        }
+    }
+
     @Test("CLIENT PAUSE: slow is told as a deadline too")
     func clientPause() async throws {
         try await RedisRig.run { _, rig async throws in
