@@ -79,6 +79,9 @@ let gatewayTargets: [Target] = [
         name: "PostgresStore", dependencies: ["GatewayCrypto", "CPQ", "COpenSSL", deque], path: "Sources/Gateway/PostgresStore",
         resources: [.embedInCode("Migrations/SQL")], swiftSettings: settings),
     gateway(
+        "RedisStore", folder: "RedisStore",
+        ["GatewayCore", "GatewayCrypto", "CHiredis", nioCore, nioPosix, nioSSL, nioTLS, deque]),
+    gateway(
         "Providers", folder: "Providers",
         ["GatewayCore", "GatewayJSON", nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS, logging, deque]),
     gateway(
@@ -158,6 +161,9 @@ let tests: [Target] = [
     test(
         "PostgresStoreTests",
         ["PostgresStore", "ProcessSupport", "SeededRandomness", "AgentShieldGateway", "GatewayCrypto", deque]),
+    test(
+        "RedisStoreTests",
+        ["RedisStore", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioSSL]),
     test(
         "ProvidersTests",
         [

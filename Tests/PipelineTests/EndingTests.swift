@@ -112,13 +112,13 @@ struct EndingTests {
     func silence() async throws {
         let reply =
             "HTTP/1.1 200 X\r\ncontent-type: text/event-stream\r\n\r\n"
-            + #"data: {"choices":[{"index":0,"delta":{"content":"a"}}]}"# + "\n\n"
+            + #"data: {"choices":[{"index":0,"delta":{"content":"a b"}}]}"# + "\n\n"
         try await PipelineRig.run(.init(replyOfTwo: reply)) { rig in
             let unheard = try await rig.begin(TestChat("one"), silence: .milliseconds(50)).end()
             #expect(unheard.fault?.kind == .deadlineExceeded && unheard.fault?.message.contains("50 ms") == true)
 
             let told = try await rig.begin(TestChat("two", streamed: true), silence: .milliseconds(500)).end()
-            #expect(told.fault?.kind == .deadlineExceeded && told.texts[0] == "a")
+            #expect(told.fault?.kind == .deadlineExceeded && told.texts[0] == "a ")
             try await rig.two.call().closed()
             #expect(try await rig.isEmpty)
         }

@@ -35,6 +35,9 @@ enum ImportRules {
             name: "PostgresStore", folder: "Sources/Gateway/PostgresStore",
             imports: ["GatewayCrypto", "CPQ", "COpenSSL", "DequeModule"]),
         Module(
+            name: "RedisStore", folder: "Sources/Gateway/RedisStore",
+            imports: ["GatewayCore", "GatewayCrypto", "CHiredis", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "DequeModule"]),
+        Module(
             name: "Providers", folder: "Sources/Gateway/Providers",
             imports: ["GatewayCore", "GatewayJSON", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "NIOTLS", "Logging", "DequeModule"]),
         Module(

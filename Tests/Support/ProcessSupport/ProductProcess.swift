@@ -14,6 +14,7 @@ package final class ProductProcess: Sendable {
     /// Which line says that the program is ready.
     package enum Readiness: Sendable {
         case output(prefix: String)
+        case outputContaining(String)
         /// On standard error, where logs go.
         case errorOutput(containing: String)
     }
@@ -50,10 +51,23 @@ package final class ProductProcess: Sendable {
         startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
         body: (ProductProcess, _ readyLine: String) async throws -> Result
     ) async throws -> Result {
-        let process = try ProductProcess(product, arguments: arguments, environment: environment, directory: directory)
+        try await run(
+            executable: BuildProducts.executable(product), arguments: arguments, environment: environment, directory: directory,
+            ready: ready,
+            startTimeout: startTimeout, stopTimeout: stopTimeout, body: body)
+    }
+
+    /// The same for a program that is not of this package, such as a database.
+    package static func run<Result>(
+        executable: URL, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil, ready: Readiness,
+        startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
+        body: (ProductProcess, _ readyLine: String) async throws -> Result
+    ) async throws -> Result {
+        let process = try ProductProcess(executable, arguments: arguments, environment: environment, directory: directory)
         do {
             let line: String
             switch ready {
+            case .outputContaining(let text): line = try await process.outputLine(containing: text, timeout: startTimeout)
             case .output(let prefix): line = try await process.line(startingWith: prefix, timeout: startTimeout)
             case .errorOutput(let text): line = try await process.errorLine(containing: text, timeout: startTimeout)
             }
@@ -71,7 +85,8 @@ package final class ProductProcess: Sendable {
         _ product: String, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil,
         timeout: Duration = .seconds(60)
     ) async throws -> (status: ExitStatus, output: String, errorOutput: String) {
-        let process = try ProductProcess(product, arguments: arguments, environment: environment, directory: directory)
+        let executable = try BuildProducts.executable(product)
+        let process = try ProductProcess(executable, arguments: arguments, environment: environment, directory: directory)
         guard let status = await process.exit.wait(timeout: timeout) else {
             await process.stop(timeout: .zero)
             throw Failure(description: "\(product) did not end within \(timeout).\n\(process.report)")
@@ -81,9 +96,9 @@ package final class ProductProcess: Sendable {
         return (status, process.output, process.errorOutput)
     }
 
-    private init(_ product: String, arguments: [String], environment: [String: String], directory: URL?) throws {
+    private init(_ executable: URL, arguments: [String], environment: [String: String], directory: URL?) throws {
         let process = Process()
-        process.executableURL = try BuildProducts.executable(product)
+        process.executableURL = executable
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.currentDirectoryURL = directory
@@ -152,6 +167,14 @@ package final class ProductProcess: Sendable {
             return line
         }
         throw Failure(description: "no line with \"\(text)\" on standard error within \(timeout).\n\(report)")
+    }
+
+    /// The same for standard output.
+    package func outputLine(containing text: String, timeout: Duration = .seconds(30)) async throws -> String {
+        if let line = await standardOutput.line(containing: text, timeout: timeout) {
+            return line
+        }
+        throw Failure(description: "no line with \"\(text)\" on standard output within \(timeout).\n\(report)")
     }
 
     /// Sends a signal; does nothing when the process is gone.

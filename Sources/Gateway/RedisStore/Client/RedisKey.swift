@@ -1,0 +1,75 @@
+/// The name of a key in Redis. `docs/redis.md` lists every one.
+///
+/// Each begins with its tenant's bucket tag, `{b0}` to `{b255}`, so that all keys of a tenant share a slot and one script may use them together.
+package struct RedisKey: Sendable, Equatable, Hashable {
+    package let name: String
+    /// Where Redis Cluster keeps it.
+    package let slot: UInt16
+
+    private init(bucket: UInt8, _ kind: StaticString, _ parts: [String]) {
+        var name = "{b\(bucket)}:\(kind)"
+        for part in parts {
+            name.append(":")
+            Self.append(part, to: &name)
+        }
+        self.name = name
+        slot = RedisSlot.of(name)
+    }
+
+    /// What a limit is counted for.
+    package enum Subject: Sendable, Equatable, Hashable {
+        case key(String)
+        case user(String)
+        case tenant
+        /// A model within the tenant.
+        case model(String)
+
+        fileprivate var parts: [String] {
+            switch self {
+            case .key(let id): ["k", id]
+            case .user(let id): ["u", id]
+            case .tenant: ["t"]
+            case .model(let name): ["m", name]
+            }
+        }
+    }
+
+    /// What of it is counted.
+    package enum Measure: Sendable, Equatable, Hashable {
+        case requests
+        case tokens
+
+        fileprivate var part: String { self == .requests ? "r" : "t" }
+    }
+
+    /// The theoretical arrival time of one limit.
+    package static func rate(tenant: String, _ subject: Subject, _ measure: Measure) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "rate", [measure.part, tenant] + subject.parts)
+    }
+
+    /// The leases of one cap on concurrent requests.
+    package static func leases(tenant: String, _ subject: Subject) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "lease", [tenant] + subject.parts)
+    }
+
+    /// One of 256, from the tenant's id: its FNV-1a digest of 64 bits folded to 8. It can never change: counters would be left behind.
+    package static func bucket(of tenant: String) -> UInt8 {
+        let digest = tenant.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+        return (0..<8).reduce(0) { $0 ^ UInt8(truncatingIfNeeded: digest >> (8 * $1)) }
+    }
+
+    /// Letters, digits, `.`, `_` and `-` stand for themselves, all other bytes as `%` and two hexadecimal digits: ids that hold `:` or braces can
+    /// neither leave the slot nor meet another id's key.
+    private static func append(_ part: String, to name: inout String) {
+        for byte in part.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                name.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                name.append(byte < 16 ? "%0" : "%")
+                name.append(String(byte, radix: 16))
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package import GatewayCore
+
+/// One question to the limits in Redis: may this request pass all of its limits and caps? It takes from all of them or from none, in one script.
+///
+/// Time is Redis' own (`TIME`): the clocks of replicas differ, and a limit that is counted by several clocks is as wide as they are apart. Rates
+/// are counted in nanoseconds on top of microseconds, exactly: no number in the scripts leaves the integers of a double (2^53).
+package struct RedisAdmission: Sendable {
+    package struct Rate: Sendable, Equatable {
+        package var key: RedisKey
+        package var demand: RateDemand
+
+        package init(key: RedisKey, demand: RateDemand) {
+            self.key = key
+            self.demand = demand
+        }
+    }
+
+    /// At most so many at once.
+    package struct Cap: Sendable, Equatable {
+        package var key: RedisKey
+        package var limit: Int
+
+        package init(key: RedisKey, limit: Int) {
+            self.key = key
+            self.limit = limit
+        }
+    }
+
+    /// What a settled request gives back or takes in addition.
+    package struct Correction: Sendable, Equatable {
+        package var key: RedisKey
+        package var limit: RateLimit
+        /// Positive: more was used than was taken.
+        package var permits: Int64
+
+        package init(key: RedisKey, limit: RateLimit, permits: Int64) {
+            self.key = key
+            self.limit = limit
+            self.permits = permits
+        }
+    }
+
+    /// Of one tenant: their keys share a slot. Each limit must be countable (`RateLimit.isCountable`); configuration sees to it.
+    package var rates: [Rate]
+    package var caps: [Cap]
+    /// Names the request's leases: unique, and told again to release or renew them.
+    package var holder: String
+    /// How long a lease lasts that nobody renews. The same for all who share a cap.
+    package var leaseMilliseconds: Int64
+
+    package init(rates: [Rate], caps: [Cap], holder: String, leaseMilliseconds: Int64 = 15_000) {
+        self.rates = rates
+        self.caps = caps
+        self.holder = holder
+        self.leaseMilliseconds = leaseMilliseconds
+    }
+
+    /// Writes the question into a command.
+    ///
+    /// - Parameter microseconds: the time since 1970, for tests; `nil`: Redis' clock.
+    package func encode(into command: inout RedisCommand, now microseconds: Int64? = nil) {
+        command.restart(RedisLimitScripts.admit, keyCount: rates.count + caps.count)
+        for rate in rates { command.append(rate.key) }
+        for cap in caps { command.append(cap.key) }
+        command.append(microseconds ?? 0)
+        command.append(Int64(rates.count))
+        command.append(holder)
+        command.append(leaseMilliseconds)
+        for rate in rates {
+            command.append(rate.demand.limit.emissionIntervalNanoseconds)
+            command.append(Int64(clamping: rate.demand.limit.burst))
+            command.append(Int64(clamping: rate.demand.permits))
+        }
+        for cap in caps { command.append(Int64(cap.limit)) }
+    }
+
+    /// - Returns: `nil`: the reply is not the script's.
+    package func outcome(of reply: RedisReply) -> AdmissionModel.Outcome? {
+        guard var values = reply.value.elements, values.left == 1 + rates.count + caps.count, let verdict = values.next()?.integer else {
+            return nil
+        }
+        var outcome = AdmissionModel.Outcome(isAdmitted: verdict == 1, rates: [], leaseCounts: [])
+        outcome.rates.reserveCapacity(rates.count)
+        for rate in rates {
+            guard let ahead = values.next()?.integer, ahead >= 0 else { return nil }
+            outcome.rates.append(RateOutcome(demand: rate.demand, aheadNanoseconds: ahead))
+        }
+        for _ in caps {
+            guard let count = values.next()?.integer, count >= 0 else { return nil }
+            outcome.leaseCounts.append(Int(count))
+        }
+        return outcome
+    }
+
+    /// Writes what is settled when a request is over: estimates are corrected, leases released. Its reply is `OK`.
+    ///
+    /// Sent twice, it would correct twice; releasing twice is harmless.
+    package static func encodeSettlement(
+        into command: inout RedisCommand, corrections: [Correction], leases: [RedisKey], holder: String, now microseconds: Int64? = nil
+    ) {
+        command.restart(RedisLimitScripts.settle, keyCount: corrections.count + leases.count)
+        for correction in corrections { command.append(correction.key) }
+        for lease in leases { command.append(lease) }
+        command.append(microseconds ?? 0)
+        command.append(Int64(corrections.count))
+        command.append(holder)
+        for correction in corrections {
+            let bound = Int64(clamping: correction.limit.burst) * 2
+            command.append(correction.limit.emissionIntervalNanoseconds)
+            command.append(Int64(clamping: correction.limit.burst))
+            // Nothing beyond two bursts has an effect, and within them the script counts exactly.
+            command.append(min(bound, max(-bound, correction.permits)))
+        }
+    }
+
+    /// Writes the renewal of leases of one cap.
+    package static func encodeRenewal(
+        into command: inout RedisCommand, lease: RedisKey, holders: [String], leaseMilliseconds: Int64 = 15_000,
+        now microseconds: Int64? = nil
+    ) {
+        command.restart(RedisLimitScripts.renew, keyCount: 1)
+        command.append(lease)
+        command.append(microseconds ?? 0)
+        command.append(leaseMilliseconds)
+        for holder in holders { command.append(holder) }
+    }
+
+    /// - Returns: for each holder whether its lease was still there; one that was not is not made again, for its place may be taken.
+    package static func renewed(_ reply: RedisReply) -> [Bool]? {
+        reply.value.elements.map { $0.map { $0.integer == 1 } }
+    }
+}
