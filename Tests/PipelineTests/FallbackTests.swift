@@ -71,7 +71,7 @@ struct FallbackTests {
             try await second.done()
             let told = try await early.end()
             // Nothing of the first answer was told.
-            #expect(told.texts == [0: "b"] && told.chunks == 2)
+            #expect(told.texts == [0: "b"])
 
             let late = try await rig.begin(TestChat("either", streamed: true))
             let call = try await rig.one.call()

@@ -153,15 +153,23 @@ struct Pass {
 
     /// Codes with separators that start with a letter or a digit.
     private mutating func lookAtWideCode(_ position: Int, _ findings: inout [Finding]) {
-        if kinds.contains(.mac), text.byte(position + 4) == UInt8(ascii: ".") {
+        if kinds.contains(.mac), mayBeWord(position, 4), text.byte(position + 4) == UInt8(ascii: ".") {
             let finding = IPAddress.matchDottedMAC(&text, at: position)
             keep(finding, start: position, &findings)
         }
-        if kinds.contains(.cnpj), text.byte(position + 2) == UInt8(ascii: "."), text.byte(position + 6) == UInt8(ascii: ".") {
+        if kinds.contains(.cnpj), mayBeWord(position, 2), text.byte(position + 2) == UInt8(ascii: "."),
+            text.byte(position + 6) == UInt8(ascii: ".")
+        {
             let finding = IdentityCode.matchCNPJ(&text, at: position)
             keep(finding, start: position, &findings)
         }
         noteReach(position)
+    }
+
+    /// Whether so many bytes are letters and digits, as far as they have come: only then is it worth waiting for what follows them.
+    private func mayBeWord(_ position: Int, _ count: Int) -> Bool {
+        for index in position..<min(position + count, text.count) where !text.base[index].isAlphanumeric { return false }
+        return true
     }
 
     private mutating func lookAtCode(_ position: Int, _ findings: inout [Finding]) {

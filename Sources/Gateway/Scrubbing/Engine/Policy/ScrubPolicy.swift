@@ -174,7 +174,8 @@ public struct ScrubPolicy: Sendable {
     func requestScanner(_ instructionSet: InstructionSet = .best) -> Scanner {
         let numbered = (EntityKind.builtIn + customKinds).filter { action(for: $0) == .placeholder }
         let names = numbered.isEmpty ? [] : (numbered + [.literal]).map { Array(name(of: $0).utf8) }
-        return Scanner(kinds: kinds, filter: filter, patterns: activePatterns, literalNames: names,
+        return Scanner(
+            kinds: kinds, filter: filter, patterns: activePatterns, literalNames: names,
             foldsLookalikes: foldsLookalikes, instructionSet: instructionSet)
     }
 
