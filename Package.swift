@@ -123,7 +123,8 @@ let support: [Target] = [
     .executableTarget(
         name: "ScrubFindings", dependencies: ["Scrubbing"], path: "Tests/Support/ScrubFindings", swiftSettings: settings),
     .executableTarget(
-        name: "ScrubBench", dependencies: ["Scrubbing", "EngineProbe", argumentParser], path: "Tests/Support/ScrubBench",
+        name: "ScrubBench", dependencies: ["Scrubbing", "EngineProbe", "SeededRandomness", argumentParser],
+        path: "Tests/Support/ScrubBench",
         swiftSettings: settings),
     .target(name: "EngineProbe", path: "Tests/Support/EngineProbe"),
     .target(
@@ -147,7 +148,7 @@ let tests: [Target] = [
             nioConcurrency, nioSSL,
             logging, lifecycle, tracing,
         ]),
-    test("ScrubbingTests", ["Scrubbing", "CPrefilter"]),
+    test("ScrubbingTests", ["Scrubbing", "CPrefilter", "SeededRandomness"]),
     test("JSONTests", ["GatewayJSON", "SeededRandomness", nioCore]),
     test("CryptoTests", ["GatewayCrypto"]),
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),

@@ -1,3 +1,5 @@
+import SeededRandomness
+
 @testable import Scrubbing
 
 /// A pattern as a tree that writes itself in the dialect and matches by trying everything: slow, and simple enough to be right.
@@ -71,8 +73,8 @@ indirect enum ReferencePattern: Sendable {
         return found
     }
 
-    static func random(_ generator: inout SeededGenerator, depth: Int = 3) -> ReferencePattern {
-        func part(_ generator: inout SeededGenerator) -> ReferencePattern { random(&generator, depth: depth - 1) }
+    static func random(_ generator: inout SeededRandom, depth: Int = 3) -> ReferencePattern {
+        func part(_ generator: inout SeededRandom) -> ReferencePattern { random(&generator, depth: depth - 1) }
         switch Int.random(in: 0..<(depth > 0 ? 10 : 4), using: &generator) {
         case 0, 1: return .character("ab-1".randomElement(using: &generator) ?? "a")
         case 2: return sets.randomElement(using: &generator) ?? .character("a")

@@ -1,10 +1,12 @@
+import SeededRandomness
+
 /// Texts that are hard on the engine: entities, near-misses, placeholders that a user typed, Markdown, other scripts and plain noise,
 /// glued together with and without separators.
 struct TextGenerator {
-    var random: SeededGenerator
+    var random: SeededRandom
 
     init(seed: UInt64) {
-        random = SeededGenerator(seed: seed)
+        random = SeededRandom(seed: seed)
     }
 
     static let entities = [

@@ -1,3 +1,5 @@
+import SeededRandomness
+
 /// The four texts that the engine is measured on. Each is made from a seed, so that everybody measures the same bytes.
 enum Corpus: String, CaseIterable, Codable, Sendable {
     /// English and Spanish chat without an entity.

@@ -1,4 +1,5 @@
 import Scrubbing
+import SeededRandomness
 
 /// What is done with a text.
 enum Work: String, CaseIterable, Codable, Sendable {

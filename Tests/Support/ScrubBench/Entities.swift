@@ -1,3 +1,5 @@
+import SeededRandomness
+
 /// Sentences with one entity each, valid by its check digits, as people and programs write them.
 enum Entities {
     static func sentence(_ random: inout SeededRandom) -> String {

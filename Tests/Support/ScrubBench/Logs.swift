@@ -1,3 +1,5 @@
+import SeededRandomness
+
 /// What programs write: access logs, JSON logs, application logs and source code.
 enum Logs {
     static func block(_ random: inout SeededRandom) -> String {
