@@ -133,6 +133,19 @@ struct RequestTests {
         }
     }
 
+    @Test(
+        "nothing hides before a comma that only looks like the end of a data URL's header, or in a true header",
+        arguments: [
+            ("data: I am ana@example.com, and 50% sure", "data: I am <EMAIL_1>, and 50% sure"),
+            ("data:ana@example.com,a%20b", "data:<EMAIL_1>,a%20b"),
+            ("data:ana@example.com;base64,SGVsbG8gd29ybGQ=", "data:<EMAIL_1>;base64,SGVsbG8gd29ybGQ="),
+            ("data:text/plain;id=4111111111111111,a%20b", "data:text/plain;id=<CARD_1>,a%20b"),
+            ("data:4111111111111111;base64,SGVsbG8gd29ybGQ=", "data:<CARD_1>;base64,SGVsbG8gd29ybGQ="),
+        ])
+    func headers(text: String, expected: String) throws {
+        #expect(try content("\"\(text)\"") == "\"\(expected)\"")
+    }
+
     @Test("media that is no text passes unread and is counted")
     func skippedMedia() throws {
         var workspace = RequestWorkspace()

@@ -1,3 +1,4 @@
+import NIOCore
 import Scrubbing
 
 /// Text that stands in base64 or behind percent signs: data URLs (RFC 2397) and file parts. It is scrubbed and encoded again. Whether it is
@@ -13,19 +14,17 @@ enum EncodedText {
         guard text.count > 5, text.prefix(5).elementsEqual("data:".utf8),
             let comma = text.prefix(maxHeaderBytes).firstIndex(of: UInt8(ascii: ","))
         else { return nil }
-        let content = UnsafeRawBufferPointer(rebasing: text[(comma + 1)...])
         let header = text[..<comma]
+        // Prose that begins with "data:" has no header but words, and hides nothing.
+        guard header.allSatisfy(isHeaderByte) else { return nil }
+        let content = UnsafeRawBufferPointer(rebasing: text[(comma + 1)...])
         if header.suffix(7).elementsEqual(";base64".utf8) {
             return scrub(base64: content, behind: text[...comma], with: &scrubber, into: &output)
         }
         guard content.contains(UInt8(ascii: "%")) else { return nil }
-        let decoded = PercentText.decode(content)
-        var scrubbed: [UInt8] = []
-        let outcome = decoded.withUnsafeBytes { scrubber.scrub($0, into: &scrubbed) }
-        guard outcome == .changed else { return outcome }
-        output.append(contentsOf: text[...comma])
-        PercentText.append(scrubbed, to: &output)
-        return .changed
+        return scrub(decoded: PercentText.decode(content), behind: text[...comma], with: &scrubber, into: &output) { scrubbed, output in
+            PercentText.append(scrubbed, to: &output)
+        }
     }
 
     /// Scrubs what the dialect says is media: a data URL or bare base64. Nil when it is no text.
@@ -42,15 +41,35 @@ enum EncodedText {
         base64 content: UnsafeRawBufferPointer, behind header: Slice<UnsafeRawBufferPointer>, with scrubber: inout RequestScrubber,
         into output: inout [UInt8]
     ) -> ScrubOutcome? {
-        guard let probe = Base64Text.decode(content.prefix(probeBytes / 4 * 4), isWhole: content.count <= probeBytes),
-            isText(probe, isWhole: content.count <= probeBytes), let decoded = Base64Text.decode(content[...], isWhole: true)
+        guard let probe = Base64.decode(content.prefix(probeBytes / 4 * 4), isWhole: content.count <= probeBytes),
+            isText(probe, isWhole: content.count <= probeBytes), let decoded = Base64.decode(content[...], isWhole: true)
         else { return nil }
+        return scrub(decoded: decoded, behind: header, with: &scrubber, into: &output) { scrubbed, output in
+            output.append(contentsOf: Base64.encoded(ByteBuffer(bytes: scrubbed)).readableBytesView)
+        }
+    }
+
+    /// Scrubs the header, as it stands, and the content. What was changed is written by `encode`, the rest as it was.
+    private static func scrub(
+        decoded: [UInt8], behind header: Slice<UnsafeRawBufferPointer>, with scrubber: inout RequestScrubber, into output: inout [UInt8],
+        encode: (_ scrubbed: [UInt8], _ output: inout [UInt8]) -> Void
+    ) -> ScrubOutcome {
+        let header = UnsafeRawBufferPointer(rebasing: header)
+        var scrubbedHeader: [UInt8] = []
+        let headerOutcome = scrubber.scrub(header, into: &scrubbedHeader)
+        if case .blocked = headerOutcome { return headerOutcome }
         var scrubbed: [UInt8] = []
         let outcome = decoded.withUnsafeBytes { scrubber.scrub($0, into: &scrubbed) }
-        guard outcome == .changed else { return outcome }
-        output.append(contentsOf: header)
-        Base64Text.append(scrubbed, to: &output)
+        if case .blocked = outcome { return outcome }
+        guard outcome == .changed || headerOutcome == .changed else { return .unchanged }
+        if headerOutcome == .changed { output += scrubbedHeader } else { output.append(contentsOf: header) }
+        encode(outcome == .changed ? scrubbed : decoded, &output)
         return .changed
+    }
+
+    /// What a media type and its parameters are made of (RFC 2397, section 3), percent signs left out.
+    private static func isHeaderByte(_ byte: UInt8) -> Bool {
+        (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || "/.+-;:=_!#$&^\"".utf8.contains(byte)
     }
 
     /// UTF-8 without control characters but white space; what is cut off at the end of a probe may be the start of a character.
@@ -59,51 +78,6 @@ enum EncodedText {
         if String(validating: bytes, as: UTF8.self) != nil { return true }
         guard !isWhole else { return false }
         return (1...3).contains { String(validating: bytes.dropLast($0), as: UTF8.self) != nil }
-    }
-}
-
-/// Base64 of RFC 4648, section 4, on bytes.
-enum Base64Text {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    /// - Parameter isWhole: the text ends here, so padding may stand.
-    /// - Returns: nil for anything that is no base64.
-    static func decode(_ text: Slice<UnsafeRawBufferPointer>, isWhole: Bool) -> [UInt8]? {
-        var decoded: [UInt8] = []
-        decoded.reserveCapacity(text.count / 4 * 3)
-        var (bits, held): (UInt32, UInt32) = (0, 0)
-        var end = text.endIndex
-        while isWhole, end > text.startIndex, text[end - 1] == UInt8(ascii: "="), text.endIndex - end < 2 { end -= 1 }
-        for byte in text[..<end] {
-            guard let value = value(of: byte) else { return nil }
-            bits = bits << 6 | value
-            held += 6
-            if held >= 8 {
-                held -= 8
-                decoded.append(UInt8(truncatingIfNeeded: bits >> held))
-            }
-        }
-        return decoded
-    }
-
-    static func append(_ bytes: [UInt8], to output: inout [UInt8]) {
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = (0..<3).reduce(UInt32(0)) { $0 << 8 | (start + $1 < bytes.count ? UInt32(bytes[start + $1]) : 0) }
-            for digit in 0..<4 {
-                output.append(start + digit - 1 < bytes.count ? alphabet[Int(group >> UInt32(18 - 6 * digit)) & 63] : UInt8(ascii: "="))
-            }
-        }
-    }
-
-    private static func value(of byte: UInt8) -> UInt32? {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(byte) - 65
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(byte) - 71
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte) + 4
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
-        }
     }
 }
 

@@ -85,26 +85,9 @@ public struct Restorer: Sendable {
         let start = output.count
         let escapes = scope == .jsonText
         _ = map.withValue(series: series, number: number) { value in
-            if escapes { Self.appendEscaped(value, to: &output) } else { output.append(contentsOf: value) }
+            if escapes { JSONEscape.append(content: value, to: &output) } else { output.append(contentsOf: value) }
         }
         // A value may itself open a URL that the model then goes on writing.
         if scope == .prose { for index in start..<output.count { guardState.advance(output[index]) } }
-    }
-
-    /// RFC 8259 section 7: quotation mark, backslash and control characters may not stand in a string as they are.
-    private static func appendEscaped(_ value: UnsafeRawBufferPointer, to output: inout [UInt8]) {
-        let digits = Array("0123456789abcdef".utf8)
-        for byte in value {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                output.append(UInt8(ascii: "\\"))
-                output.append(byte)
-            case 0..<0x20:
-                output.append(contentsOf: "\\u00".utf8)
-                output.append(digits[Int(byte >> 4)])
-                output.append(digits[Int(byte & 15)])
-            default: output.append(byte)
-            }
-        }
     }
 }

@@ -1,12 +1,12 @@
 /// Strings as JSON writes them (RFC 8259, section 7): only what must be escaped is.
-enum JSONEscape {
-    static func append(string text: some Sequence<UInt8>, to output: inout [UInt8]) {
+package enum JSONEscape {
+    package static func append(string text: some Sequence<UInt8>, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
         append(content: text, to: &output)
         output.append(UInt8(ascii: "\""))
     }
 
-    static func append(content text: some Sequence<UInt8>, to output: inout [UInt8]) {
+    package static func append(content text: some Sequence<UInt8>, to output: inout [UInt8]) {
         for byte in text {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): escape(byte, &output)
