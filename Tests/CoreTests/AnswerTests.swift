@@ -50,6 +50,20 @@ struct AnswerTests {
         return (1..<characters.count).map { [String(characters[..<$0]), String(characters[$0...])] } + [characters.map { String($0) }]
     }
 
+    @Test("a provider that opens ever more tool calls is refused before they take the memory")
+    func boundedItems() throws {
+        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules())
+        func open(_ index: Int) throws(Fault) {
+            let key = AnswerItemKey(choice: 0, kind: .toolCall, index: index)
+            let fragment = AnswerFragment(key: key, name: "find", text: ByteBuffer(string: "{"), rawRange: 0..<2)
+            try rewriter.rewrite(AnswerChunk(raw: ByteBuffer(string: "\"\""), fragments: [fragment])) { _ in }
+        }
+        for index in 0..<AnswerRewriter.maxItems { try open(index) }
+        try open(0)
+        let fault = #expect(throws: Fault.self) { try open(AnswerRewriter.maxItems) }
+        #expect(fault?.kind == .upstreamBadAnswer)
+    }
+
     @Test("wherever an answer is cut, its placeholders come back and other people's data does not come through")
     func scrubsBeforeRestoring() throws {
         let map = map("ana@example.com")

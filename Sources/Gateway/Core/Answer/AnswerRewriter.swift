@@ -6,6 +6,8 @@ package import Scrubbing
 ///
 /// An entity and a placeholder may be cut anywhere, so a few bytes are held back until it is clear what they are; they come with the next chunk of
 /// their item, or in a chunk of their own before the item's end.
+///
+/// Bound: ``maxItems`` texts and tool calls of one answer, each with a scrubber of some 40 KiB; more is ``FaultKind/upstreamBadAnswer``.
 package struct AnswerRewriter {
     /// What is done with one item's text.
     private enum Scrubber {
@@ -23,6 +25,8 @@ package struct AnswerRewriter {
         /// The item's last chunk: what is still held back at the end is told in its shape.
         var template: AnswerChunk
     }
+
+    static let maxItems = 512
 
     private let placeholders: PlaceholderMap
     private let rules: ScrubRules
@@ -54,7 +58,7 @@ package struct AnswerRewriter {
 
     /// Rewrites one chunk of a stream and delivers it, behind whatever ends before it.
     ///
-    /// - Throws: ``FaultKind/blockedByPolicy``; then nothing more may be delivered.
+    /// - Throws: ``FaultKind/blockedByPolicy``, ``FaultKind/upstreamBadAnswer``; then nothing more may be delivered.
     package mutating func rewrite(_ chunk: consuming AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
         guard !isIdle else { return deliver(chunk) }
         for position in chunk.fragments.indices { try rewrite(&chunk, position) }
@@ -79,7 +83,7 @@ package struct AnswerRewriter {
     }
 
     private mutating func rewrite(_ chunk: inout AnswerChunk, _ position: Int) throws(Fault) {
-        guard let index = item(for: chunk.fragments[position]) else { return }
+        guard let index = try item(for: chunk.fragments[position]) else { return }
         items[index].template = chunk
         guard chunk.fragments[position].text.readableBytes > 0 else { return }
         output.removeAll(keepingCapacity: true)
@@ -91,9 +95,14 @@ package struct AnswerRewriter {
     }
 
     /// The item that a fragment belongs to; nil for one that has no place for text.
-    private mutating func item(for fragment: AnswerFragment) -> Int? {
+    private mutating func item(for fragment: AnswerFragment) throws(Fault) -> Int? {
         if let index = items.firstIndex(where: { $0.key == fragment.key }) { return index }
         guard fragment.rawRange != nil || fragment.name != nil else { return nil }
+        guard items.count < Self.maxItems else {
+            throw Fault(
+                .upstreamBadAnswer, origin: .upstream,
+                message: "The provider sent an answer that cannot be used: it has more than \(Self.maxItems) texts and tool calls.")
+        }
         let isToolCall = fragment.key.kind == .toolCall
         var scrubber = Scrubber.none
         if let policy = rules.answerPolicy {
