@@ -156,11 +156,11 @@ struct LimitTests {
     func expiry() async throws {
         try await RedisRig.run { _, rig async throws in
             let cap = RedisAdmission.Cap(key: .leases(tenant: "t", .user("u")), limit: 1)
-            func admission(_ holder: String) -> RedisAdmission {
-                RedisAdmission(rates: [], caps: [cap], holder: holder, leaseMilliseconds: 300)
-            }
-            #expect(try await admit([admission("dead")], rig)[0].isAdmitted)
-            try await rig.eventually("the lease ends") { try await admit([admission("heir")], rig)[0].isAdmitted }
+            // The heir's lease outlasts the test on any machine; the dead one's is over as soon as may be.
+            let dead = RedisAdmission(rates: [], caps: [cap], holder: "dead", leaseMilliseconds: 300)
+            let heir = RedisAdmission(rates: [], caps: [cap], holder: "heir", leaseMilliseconds: 600_000)
+            #expect(try await admit([dead], rig)[0].isAdmitted)
+            try await rig.eventually("the lease ends") { try await admit([heir], rig)[0].isAdmitted }
             var command = RedisCommand([])
             RedisAdmission.encodeRenewal(into: &command, lease: cap.key, holders: ["dead"])
             #expect(RedisAdmission.renewed(try await rig.send(command).reply) == [false])
