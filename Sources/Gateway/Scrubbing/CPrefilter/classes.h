@@ -1,25 +1,31 @@
 #ifndef AGENTSHIELD_CLASSES_H
 #define AGENTSHIELD_CLASSES_H
 
-#include <stdint.h>
+#include "CPrefilter.h"
 
-/// One bit per byte of a block of 64, lowest bit first.
+/// Rules look at so many blocks of 64 bytes at a time. There is room for those of a tile, one before it, two behind it, and what a vector
+/// takes with it beyond.
+enum { LANES = 8, ROOM = AGENTSHIELD_TILE / 64 + 3 + LANES };
+
+/// One bit per byte of a block, lowest bit first; block 0 is the one before the tile.
+typedef uint64_t mask[ROOM];
+
+/// What the bytes of a tile are.
 typedef struct {
-    uint64_t digit, letter, upper, hex;
-    /// `equals` is `=` and `>`.
-    uint64_t at, colon, equals, underscore, dash;
-    uint64_t sign;  ///< `+` `(`
-    uint64_t separator;  ///< space `.` `-` `/`
-    uint64_t s, w;  ///< small `s` and `w`
-    uint64_t enye;  ///< 0xB1, the second byte of `ñ`
-} masks;
+    mask digit, letter, upper, hex;
+    mask separator;  ///< space `.` `-` `/`
+    mask dash, underscore, at, colon;
+    mask assign;  ///< `:` `=` `>`
+    mask sign;    ///< `+` `(`
+    mask word;    ///< `w` behind `ss`; 0xB1, the second byte of `ñ`, behind `e`
+} classes;
 
 #define INLINE static inline __attribute__((always_inline))
 
 /// Keeps a mask in a general register: compilers would turn masks that lie side by side into vectors, one lane at a time.
-INLINE uint64_t scalar(uint64_t mask) {
-    __asm__("" : "+r"(mask));
-    return mask;
+INLINE uint64_t scalar(uint64_t bits) {
+    __asm__("" : "+r"(bits));
+    return bits;
 }
 
 #endif

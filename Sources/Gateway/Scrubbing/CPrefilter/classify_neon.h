@@ -10,7 +10,8 @@ static inline uint64_t neon_bits(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8
     return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(abcd, abcd)), 0);
 }
 
-static inline void classify_neon(const uint8_t *p, masks *m) {
+/// Classifies a block at `p`; `p[-2]` and `p[-1]` are looked at too.
+static inline void classify_neon(const uint8_t *p, classes *m, size_t block) {
     uint8x16_t v[4], folded[4];
     for (int i = 0; i < 4; i++) {
         v[i] = vld1q_u8(p + 16 * i);
@@ -18,34 +19,38 @@ static inline void classify_neon(const uint8_t *p, masks *m) {
     }
 #define FOUR(f) neon_bits(f(0), f(1), f(2), f(3))
 #define BELOW(x, base, n) vcltq_u8(vsubq_u8(x, vdupq_n_u8(base)), vdupq_n_u8(n))
-#define IS(c) neon_bits(vceqq_u8(v[0], vdupq_n_u8(c)), vceqq_u8(v[1], vdupq_n_u8(c)), vceqq_u8(v[2], vdupq_n_u8(c)), vceqq_u8(v[3], vdupq_n_u8(c)))
+#define EQUAL(x, c) vceqq_u8(x, vdupq_n_u8(c))
+#define IS(c) neon_bits(EQUAL(v[0], c), EQUAL(v[1], c), EQUAL(v[2], c), EQUAL(v[3], c))
 #define DIGIT(i) BELOW(v[i], '0', 10)
 #define LETTER(i) BELOW(folded[i], 'a', 26)
 #define UPPER(i) BELOW(v[i], 'A', 26)
 #define HEXLETTER(i) BELOW(folded[i], 'a', 6)
-    m->digit = FOUR(DIGIT);
-    m->letter = FOUR(LETTER);
-    m->upper = FOUR(UPPER);
-    m->hex = m->digit | FOUR(HEXLETTER);
-    m->at = IS('@');
-    m->colon = IS(':');
-    m->equals = IS('=') | IS('>');
-    m->underscore = IS('_');
-    m->dash = IS('-');
-    m->sign = IS('+') | IS('(');
-    m->s = IS('s');
-    m->w = IS('w');
-    m->enye = IS(0xB1);
-    m->s = IS('s');
-    m->w = IS('w');
-    m->enye = IS(0xB1);
-    m->separator = IS(' ') | m->dash | IS('.') | IS('/');
+#define BEHIND(i, n) vld1q_u8(p + 16 * (i) - (n))
+#define WORD(i)                                                                                                  \
+    vorrq_u8(                                                                                                    \
+        vandq_u8(EQUAL(v[i], 'w'), vandq_u8(EQUAL(BEHIND(i, 1), 's'), EQUAL(BEHIND(i, 2), 's'))),                \
+        vandq_u8(EQUAL(v[i], 0xB1), EQUAL(vorrq_u8(BEHIND(i, 2), vdupq_n_u8(0x20)), 'e')))
+    m->digit[block] = FOUR(DIGIT);
+    m->letter[block] = FOUR(LETTER);
+    m->upper[block] = FOUR(UPPER);
+    m->hex[block] = m->digit[block] | FOUR(HEXLETTER);
+    m->at[block] = IS('@');
+    m->colon[block] = IS(':');
+    m->assign[block] = m->colon[block] | IS('=') | IS('>');
+    m->underscore[block] = IS('_');
+    m->dash[block] = IS('-');
+    m->sign[block] = IS('+') | IS('(');
+    m->word[block] = FOUR(WORD);
+    m->separator[block] = IS(' ') | m->dash[block] | IS('.') | IS('/');
 #undef FOUR
 #undef BELOW
+#undef EQUAL
 #undef IS
 #undef DIGIT
 #undef LETTER
 #undef UPPER
 #undef HEXLETTER
+#undef BEHIND
+#undef WORD
 }
 #endif

@@ -1,89 +1,157 @@
-// The classifiers for x86-64. Each is a macro's worth of comparisons; the compiler keeps the constants in registers.
+// The classifiers for x86-64. Each looks at the block at `p`, and at `p[-2]` and `p[-1]`.
 #ifdef __x86_64__
 #include <immintrin.h>
 
-static inline __attribute__((always_inline, target("sse2"))) void classify_sse2(const uint8_t *p, masks *m) {
-    uint64_t digit = 0, letter = 0, upper = 0, hex = 0, at = 0, colon = 0, equals = 0, underscore = 0, dash = 0, sign = 0;
-    uint64_t separator = 0, s = 0, w = 0, enye = 0;
+INLINE __attribute__((target("sse2"))) void classify_sse2(const uint8_t *p, classes *m, size_t block) {
+    uint64_t digit = 0, letter = 0, upper = 0, hex = 0, separator = 0, dash = 0, underscore = 0, at = 0, colon = 0, assign = 0;
+    uint64_t sign = 0, word = 0;
     for (int i = 0; i < 64; i += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+        __m128i v1 = _mm_loadu_si128((const __m128i *)(p + i - 1)), v2 = _mm_loadu_si128((const __m128i *)(p + i - 2));
         __m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20));
 #define BELOW(x, base, n) _mm_cmpeq_epi8(_mm_min_epu8(_mm_sub_epi8(x, _mm_set1_epi8(base)), _mm_set1_epi8((n) - 1)), _mm_sub_epi8(x, _mm_set1_epi8(base)))
-#define IS(c) _mm_cmpeq_epi8(v, _mm_set1_epi8(c))
+#define EQUAL(x, c) _mm_cmpeq_epi8(x, _mm_set1_epi8((char)(c)))
+#define OR(a, b) _mm_or_si128(a, b)
+#define AND(a, b) _mm_and_si128(a, b)
 #define BITS(x) (scalar((uint32_t)_mm_movemask_epi8(x)) << i)
-        __m128i d = BELOW(v, '0', 10), dashes = IS('-');
-        digit |= BITS(d);
+        __m128i digits = BELOW(v, '0', 10), dashes = EQUAL(v, '-'), colons = EQUAL(v, ':');
+        digit |= BITS(digits);
         letter |= BITS(BELOW(folded, 'a', 26));
         upper |= BITS(BELOW(v, 'A', 26));
-        hex |= BITS(_mm_or_si128(d, BELOW(folded, 'a', 6)));
-        at |= BITS(IS('@'));
-        colon |= BITS(IS(':'));
-        equals |= BITS(_mm_or_si128(IS('='), IS('>')));
-        underscore |= BITS(IS('_'));
+        hex |= BITS(OR(digits, BELOW(folded, 'a', 6)));
+        separator |= BITS(OR(OR(EQUAL(v, ' '), dashes), OR(EQUAL(v, '.'), EQUAL(v, '/'))));
         dash |= BITS(dashes);
-        sign |= BITS(_mm_or_si128(IS('+'), IS('(')));
-        s |= BITS(IS('s'));
-        w |= BITS(IS('w'));
-        enye |= BITS(IS((char)0xB1));
-        separator |= BITS(_mm_or_si128(_mm_or_si128(IS(' '), dashes), _mm_or_si128(IS('.'), IS('/'))));
+        underscore |= BITS(EQUAL(v, '_'));
+        at |= BITS(EQUAL(v, '@'));
+        colon |= BITS(colons);
+        assign |= BITS(OR(colons, OR(EQUAL(v, '='), EQUAL(v, '>'))));
+        sign |= BITS(OR(EQUAL(v, '+'), EQUAL(v, '(')));
+        word |= BITS(OR(
+            AND(EQUAL(v, 'w'), AND(EQUAL(v1, 's'), EQUAL(v2, 's'))),
+            AND(EQUAL(v, 0xB1), EQUAL(OR(v2, _mm_set1_epi8(0x20)), 'e'))));
 #undef BELOW
-#undef IS
+#undef EQUAL
+#undef OR
+#undef AND
 #undef BITS
     }
-    *m = (masks){digit, letter, upper, hex, at, colon, equals, underscore, dash, sign, separator, s, w, enye};
+    m->digit[block] = digit, m->letter[block] = letter, m->upper[block] = upper, m->hex[block] = hex;
+    m->separator[block] = separator, m->dash[block] = dash, m->underscore[block] = underscore, m->at[block] = at;
+    m->colon[block] = colon, m->assign[block] = assign, m->sign[block] = sign, m->word[block] = word;
 }
 
-static inline __attribute__((always_inline, target("avx2"))) void classify_avx2(const uint8_t *p, masks *m) {
-    uint64_t digit = 0, letter = 0, upper = 0, hex = 0, at = 0, colon = 0, equals = 0, underscore = 0, dash = 0, sign = 0;
-    uint64_t separator = 0, s = 0, w = 0, enye = 0;
-    for (int i = 0; i < 64; i += 32) {
-        __m256i v = _mm256_loadu_si256((const __m256i *)(p + i));
-        __m256i folded = _mm256_or_si256(v, _mm256_set1_epi8(0x20));
-#define BELOW(x, base, n) _mm256_cmpeq_epi8(_mm256_min_epu8(_mm256_sub_epi8(x, _mm256_set1_epi8(base)), _mm256_set1_epi8((n) - 1)), _mm256_sub_epi8(x, _mm256_set1_epi8(base)))
-#define IS(c) _mm256_cmpeq_epi8(v, _mm256_set1_epi8(c))
-#define BITS(x) (scalar((uint32_t)_mm256_movemask_epi8(x)) << i)
-        __m256i d = BELOW(v, '0', 10), dashes = IS('-');
-        digit |= BITS(d);
-        letter |= BITS(BELOW(folded, 'a', 26));
-        upper |= BITS(BELOW(v, 'A', 26));
-        hex |= BITS(_mm256_or_si256(d, BELOW(folded, 'a', 6)));
-        at |= BITS(IS('@'));
-        colon |= BITS(IS(':'));
-        equals |= BITS(_mm256_or_si256(IS('='), IS('>')));
-        underscore |= BITS(IS('_'));
-        dash |= BITS(dashes);
-        sign |= BITS(_mm256_or_si256(IS('+'), IS('(')));
-        s |= BITS(IS('s'));
-        w |= BITS(IS('w'));
-        enye |= BITS(IS((char)0xB1));
-        separator |= BITS(_mm256_or_si256(_mm256_or_si256(IS(' '), dashes), _mm256_or_si256(IS('.'), IS('/'))));
-#undef BELOW
-#undef IS
-#undef BITS
-    }
-    *m = (masks){digit, letter, upper, hex, at, colon, equals, underscore, dash, sign, separator, s, w, enye};
+// With shuffles at hand, a byte's classes come from two tables of 16: those that its low half may belong to, and those of its high half.
+// Each class must be all combinations of some low with some high halves. Bytes from 0x80 on have no class: a shuffle gives 0 for them.
+enum {
+    CLASS_DIGIT = 1 << 0,
+    CLASS_SIGN = 1 << 1,
+    CLASS_DASH = 1 << 2,
+    CLASS_ASSIGN = 1 << 3,
+    CLASS_AT = 1 << 4,
+    CLASS_UNDERSCORE = 1 << 5,
+    CLASS_COLON = 1 << 6,
+    CLASS_SEPARATOR = 1 << 7,
+};
+/// By low half: space `@` `0`; digits; `(` `8`; `9`; `:`; `+`; nothing; `-` `=`; `.` `>`; `/` `_`.
+#define CLASSES_OF_LOW_HALVES                                                                                                  \
+    (char)(CLASS_DIGIT | CLASS_AT | CLASS_SEPARATOR), CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT,         \
+        CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT | CLASS_SIGN, CLASS_DIGIT, CLASS_ASSIGN | CLASS_COLON, CLASS_SIGN, 0,            \
+        (char)(CLASS_DASH | CLASS_ASSIGN | CLASS_SEPARATOR), (char)(CLASS_ASSIGN | CLASS_SEPARATOR),                           \
+        (char)(CLASS_UNDERSCORE | CLASS_SEPARATOR)
+#define CLASSES_OF_HIGH_HALVES                                                                                                 \
+    0, 0, (char)(CLASS_SIGN | CLASS_DASH | CLASS_SEPARATOR), CLASS_DIGIT | CLASS_ASSIGN | CLASS_COLON, CLASS_AT,               \
+        CLASS_UNDERSCORE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+
+#define AVX2 INLINE __attribute__((target("avx2,bmi,bmi2,popcnt")))
+
+/// Tests for `base..<base + n` by a signed comparison: there is no unsigned one.
+AVX2 __m256i avx2_below(__m256i v, char base, char n) {
+    return _mm256_cmpgt_epi8(_mm256_set1_epi8((char)(-128 + n)), _mm256_add_epi8(v, _mm256_set1_epi8((char)(-128 - base))));
 }
 
-static inline __attribute__((always_inline, target("avx512f,avx512bw"))) void classify_avx512(const uint8_t *p, masks *m) {
+AVX2 uint64_t avx2_bits(__m256i low, __m256i high) {
+    return scalar((uint32_t)_mm256_movemask_epi8(low)) | scalar((uint32_t)_mm256_movemask_epi8(high)) << 32;
+}
+
+AVX2 __m256i avx2_equal(__m256i v, unsigned char c) { return _mm256_cmpeq_epi8(v, _mm256_set1_epi8((char)c)); }
+
+AVX2 __m256i avx2_classes(__m256i v) {
+    const __m256i low = _mm256_setr_epi8(CLASSES_OF_LOW_HALVES, CLASSES_OF_LOW_HALVES);
+    const __m256i high = _mm256_setr_epi8(CLASSES_OF_HIGH_HALVES, CLASSES_OF_HIGH_HALVES);
+    __m256i half = _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0F));
+    return _mm256_and_si256(_mm256_shuffle_epi8(low, v), _mm256_shuffle_epi8(high, half));
+}
+
+AVX2 __m256i avx2_word(const uint8_t *p, __m256i v) {
+    __m256i v1 = _mm256_loadu_si256((const __m256i *)(p - 1)), v2 = _mm256_loadu_si256((const __m256i *)(p - 2));
+    __m256i password = _mm256_and_si256(avx2_equal(v, 'w'), _mm256_and_si256(avx2_equal(v1, 's'), avx2_equal(v2, 's')));
+    __m256i enye = _mm256_and_si256(avx2_equal(v, 0xB1), avx2_equal(_mm256_or_si256(v2, _mm256_set1_epi8(0x20)), 'e'));
+    return _mm256_or_si256(password, enye);
+}
+
+AVX2 void classify_avx2(const uint8_t *p, classes *m, size_t block) {
+    const __m256i space = _mm256_set1_epi8(0x20);
+    __m256i v = _mm256_loadu_si256((const __m256i *)p), w = _mm256_loadu_si256((const __m256i *)(p + 32));
+    __m256i vfold = _mm256_or_si256(v, space), wfold = _mm256_or_si256(w, space);
+    __m256i vclass = avx2_classes(v), wclass = avx2_classes(w);
+#define CLASS(bit) avx2_bits(_mm256_slli_epi16(vclass, 7 - (bit)), _mm256_slli_epi16(wclass, 7 - (bit)))
+    uint64_t digit = CLASS(0);
+    m->digit[block] = digit;
+    m->letter[block] = avx2_bits(avx2_below(vfold, 'a', 26), avx2_below(wfold, 'a', 26));
+    m->upper[block] = avx2_bits(avx2_below(v, 'A', 26), avx2_below(w, 'A', 26));
+    m->hex[block] = digit | avx2_bits(avx2_below(vfold, 'a', 6), avx2_below(wfold, 'a', 6));
+    m->separator[block] = CLASS(7);
+    m->dash[block] = CLASS(2);
+    m->underscore[block] = CLASS(5);
+    m->at[block] = CLASS(4);
+    m->colon[block] = CLASS(6);
+    m->assign[block] = CLASS(3);
+    m->sign[block] = CLASS(1);
+    m->word[block] = avx2_bits(avx2_word(p, v), avx2_word(p + 32, w));
+#undef CLASS
+}
+
+#define AVX512 INLINE __attribute__((target("avx512f,avx512bw,bmi,bmi2,popcnt")))
+
+AVX512 uint64_t avx512_below(__m512i v, char base, char n) {
+    return _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, _mm512_set1_epi8(base)), _mm512_set1_epi8(n));
+}
+
+AVX512 __m512i avx512_classes(__m512i v) {
+    const __m512i low = _mm512_broadcast_i32x4(_mm_setr_epi8(CLASSES_OF_LOW_HALVES));
+    const __m512i high = _mm512_broadcast_i32x4(_mm_setr_epi8(CLASSES_OF_HIGH_HALVES));
+    __m512i half = _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(0x0F));
+    return _mm512_and_si512(_mm512_shuffle_epi8(low, v), _mm512_shuffle_epi8(high, half));
+}
+
+AVX512 uint64_t avx512_word(const uint8_t *p, __m512i v) {
+    __m512i v1 = _mm512_loadu_si512((const void *)(p - 1)), v2 = _mm512_loadu_si512((const void *)(p - 2));
+#define EQUAL(given, x, c) _mm512_mask_cmpeq_epi8_mask(given, x, _mm512_set1_epi8((char)(c)))
+    __mmask64 password = EQUAL(EQUAL(_mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('w')), v1, 's'), v2, 's');
+    __mmask64 enye = EQUAL(
+        _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8((char)0xB1)), _mm512_or_si512(v2, _mm512_set1_epi8(0x20)), 'e');
+#undef EQUAL
+    return password | enye;
+}
+
+AVX512 void classify_avx512(const uint8_t *p, classes *m, size_t block) {
     __m512i v = _mm512_loadu_si512((const void *)p);
     __m512i folded = _mm512_or_si512(v, _mm512_set1_epi8(0x20));
-#define BELOW(x, base, n) _mm512_cmplt_epu8_mask(_mm512_sub_epi8(x, _mm512_set1_epi8(base)), _mm512_set1_epi8(n))
-#define IS(c) _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(c))
-    m->digit = BELOW(v, '0', 10);
-    m->letter = BELOW(folded, 'a', 26);
-    m->upper = BELOW(v, 'A', 26);
-    m->hex = m->digit | BELOW(folded, 'a', 6);
-    m->at = IS('@');
-    m->colon = IS(':');
-    m->equals = IS('=') | IS('>');
-    m->underscore = IS('_');
-    m->dash = IS('-');
-    m->sign = IS('+') | IS('(');
-    m->s = IS('s');
-    m->w = IS('w');
-    m->enye = IS((char)0xB1);
-    m->separator = IS(' ') | m->dash | IS('.') | IS('/');
-#undef BELOW
-#undef IS
+    __m512i class = avx512_classes(v);
+#define CLASS(bit) _mm512_test_epi8_mask(class, _mm512_set1_epi8((char)(bit)))
+    uint64_t digit = CLASS(CLASS_DIGIT);
+    m->digit[block] = digit;
+    m->letter[block] = avx512_below(folded, 'a', 26);
+    m->upper[block] = avx512_below(v, 'A', 26);
+    m->hex[block] = digit | avx512_below(folded, 'a', 6);
+    m->separator[block] = CLASS(CLASS_SEPARATOR);
+    m->dash[block] = CLASS(CLASS_DASH);
+    m->underscore[block] = CLASS(CLASS_UNDERSCORE);
+    m->at[block] = CLASS(CLASS_AT);
+    m->colon[block] = CLASS(CLASS_COLON);
+    m->assign[block] = CLASS(CLASS_ASSIGN);
+    m->sign[block] = CLASS(CLASS_SIGN);
+    m->word[block] = avx512_word(p, v);
+#undef CLASS
 }
 #endif

@@ -1,31 +1,32 @@
-#include "CPrefilter.h"
+#include <string.h>
+
 #include "classes.h"
 #include "classify_neon.h"
 #include "classify_x86.h"
 #include "rules.h"
 
-#include <string.h>
-
-static void classify_portable(const uint8_t *p, masks *m) {
-    memset(m, 0, sizeof *m);
+/// Classifies a block at `p`; `p[-2]` and `p[-1]` are looked at too.
+static void classify_portable(const uint8_t *p, classes *m, size_t block) {
+    mask *const all[] = {&m->digit, &m->letter, &m->upper, &m->hex, &m->separator, &m->dash, &m->underscore, &m->at, &m->colon,
+                         &m->assign, &m->sign, &m->word};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) (*all[k])[block] = 0;
     for (int i = 0; i < 64; i++) {
         uint64_t bit = 1ull << i;
         uint8_t b = p[i];
-        if ((uint8_t)(b - '0') < 10) m->digit |= bit, m->hex |= bit;
-        if ((uint8_t)((b | 0x20) - 'a') < 26) m->letter |= bit;
-        if ((uint8_t)((b | 0x20) - 'a') < 6) m->hex |= bit;
-        if ((uint8_t)(b - 'A') < 26) m->upper |= bit;
+        if ((uint8_t)(b - '0') < 10) m->digit[block] |= bit, m->hex[block] |= bit;
+        if ((uint8_t)((b | 0x20) - 'a') < 26) m->letter[block] |= bit;
+        if ((uint8_t)((b | 0x20) - 'a') < 6) m->hex[block] |= bit;
+        if ((uint8_t)(b - 'A') < 26) m->upper[block] |= bit;
         switch (b) {
-        case '@': m->at |= bit; break;
-        case ':': m->colon |= bit; break;
-        case '=': case '>': m->equals |= bit; break;
-        case '_': m->underscore |= bit; break;
-        case '-': m->dash |= bit, m->separator |= bit; break;
-        case '+': case '(': m->sign |= bit; break;
-        case ' ': case '.': case '/': m->separator |= bit; break;
-        case 's': m->s |= bit; break;
-        case 'w': m->w |= bit; break;
-        case 0xB1: m->enye |= bit; break;
+        case '@': m->at[block] |= bit; break;
+        case ':': m->colon[block] |= bit, m->assign[block] |= bit; break;
+        case '=': case '>': m->assign[block] |= bit; break;
+        case '_': m->underscore[block] |= bit; break;
+        case '-': m->dash[block] |= bit, m->separator[block] |= bit; break;
+        case '+': case '(': m->sign[block] |= bit; break;
+        case ' ': case '.': case '/': m->separator[block] |= bit; break;
+        case 'w': if (p[i - 1] == 's' && p[i - 2] == 's') m->word[block] |= bit; break;
+        case 0xB1: if ((p[i - 2] | 0x20) == 'e') m->word[block] |= bit; break;
         default: break;
         }
     }
@@ -75,59 +76,62 @@ static int names_credential(const uint8_t *bytes, size_t position) {
     return 0;
 }
 
-/// Writes what fired in a block at the positions `any`, in order.
+/// Writes what fired in a block, which starts at `start`, in order.
 static __attribute__((noinline)) size_t collect(
-    const fired *f, uint64_t any, const uint8_t *bytes, size_t from, size_t offset, agentshield_trigger *triggers, size_t written) {
+    const classes *c, const fired *f, size_t block, uint64_t any, const uint8_t *bytes, size_t start, size_t from,
+    agentshield_trigger *triggers, size_t written) {
     do {
         int i = __builtin_ctzll(any);
         any &= any - 1;
-#define BIT(field, rule) ((uint16_t)((f->field >> i & 1) * (rule)))
-        uint16_t rules = BIT(at, AGENTSHIELD_RULE_AT) | BIT(number, AGENTSHIELD_RULE_NUMBER) | BIT(code, AGENTSHIELD_RULE_CODE)
-            | BIT(token, AGENTSHIELD_RULE_TOKEN) | BIT(colon, AGENTSHIELD_RULE_COLON) | BIT(dashes, AGENTSHIELD_RULE_DASHES)
-            | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(literal, AGENTSHIELD_RULE_LITERAL) | BIT(word, AGENTSHIELD_RULE_WORD);
+#define BIT(mask, rule) ((uint16_t)(((mask)[block] >> i & 1) * (rule)))
+        uint16_t rules = BIT(c->at, AGENTSHIELD_RULE_AT) | BIT(f->number, AGENTSHIELD_RULE_NUMBER) | BIT(f->code, AGENTSHIELD_RULE_CODE)
+            | BIT(f->token, AGENTSHIELD_RULE_TOKEN) | BIT(f->colon, AGENTSHIELD_RULE_COLON)
+            | BIT(f->dashes, AGENTSHIELD_RULE_DASHES) | BIT(f->assign, AGENTSHIELD_RULE_ASSIGN)
+            | BIT(f->literal, AGENTSHIELD_RULE_LITERAL) | BIT(c->word, AGENTSHIELD_RULE_WORD);
 #undef BIT
-        if (rules & AGENTSHIELD_RULE_ASSIGN && !names_credential(bytes, from + offset + (size_t)i)) {
+        size_t position = start + (size_t)i;
+        if (rules & AGENTSHIELD_RULE_ASSIGN && !names_credential(bytes, position)) {
             rules &= (uint16_t)~AGENTSHIELD_RULE_ASSIGN;
             if (rules == 0) continue;
         }
-        triggers[written++] = (agentshield_trigger){(uint16_t)(offset + (size_t)i), rules};
+        triggers[written++] = (agentshield_trigger){(uint16_t)(position - from), rules};
     } while (any != 0);
     return written;
 }
 
-/// The block that starts at `start`, which may lie partly or wholly outside of the text: zeros stand there.
-#define CLASSIFY_AT(classify, start, out)                                                                     \
-    do {                                                                                                      \
-        ptrdiff_t at = (start);                                                                               \
-        if (at >= 0 && (size_t)at + 64 <= count) {                                                            \
-            classify(bytes + at, (out));                                                                      \
-        } else {                                                                                              \
-            uint8_t padded[64] = {0};                                                                         \
-            for (ptrdiff_t k = 0; k < 64; k++)                                                                \
-                if (at + k >= 0 && (size_t)(at + k) < count) padded[k] = bytes[at + k];                       \
-            classify(padded, (out));                                                                          \
-        }                                                                                                     \
-    } while (0)
+/// The 64 bytes at `start` and the two before them, with zeros in place of those outside of the text.
+static __attribute__((noinline)) const uint8_t *padded(const uint8_t *bytes, size_t count, ptrdiff_t start, uint8_t room[66]) {
+    memset(room, 0, 66);
+    ptrdiff_t low = start < 2 ? 0 : start - 2, high = start + 64 < (ptrdiff_t)count ? start + 64 : (ptrdiff_t)count;
+    if (low < high) memcpy(room + (low - (start - 2)), bytes + low, (size_t)(high - low));
+    return room + 2;
+}
 
-/// A tile with one classifier: masks first, rules behind them, three blocks in hand.
+/// A tile with one classifier: first the classes of all blocks, then the rules, then what fired.
 #define TILE(name, classify, attributes)                                                                                        \
     static attributes size_t name(                                                                                              \
         const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from, agentshield_trigger *triggers) {         \
-        masks memory[3];                                                                                                        \
-        masks *last = &memory[0], *here = &memory[1], *next = &memory[2];                                                       \
-        size_t written = 0;                                                                                                     \
-        if (from == 0) memset(last, 0, sizeof *last);                                                                           \
-        else CLASSIFY_AT(classify, (ptrdiff_t)from - 64, last);                                                                 \
-        CLASSIFY_AT(classify, (ptrdiff_t)from, here);                                                                           \
-        for (size_t start = from; start < to; start += 64) {                                                                    \
-            CLASSIFY_AT(classify, (ptrdiff_t)start + 64, next);                                                                 \
-            view block = {last, here, next};                                                                                    \
-            fired f = start + 64 > loose_from ? fire_loosely(block) : fire(block);                                              \
-            uint64_t any = f.at | f.number | f.code | f.token | f.colon | f.dashes | f.assign | f.literal | f.word;             \
+        classes c;                                                                                                              \
+        shapes s;                                                                                                               \
+        fired f;                                                                                                                \
+        uint8_t room[66];                                                                                                       \
+        size_t blocks = (to - from + 63) / 64, written = 0;                                                                     \
+        for (size_t block = 0; block <= blocks + 2; block++) {                                                                  \
+            ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                              \
+            int inside = start >= 2 && (size_t)start + 64 <= count;                                                             \
+            classify(inside ? bytes + start : padded(bytes, count, start, room), &c, block);                                    \
+        }                                                                                                                       \
+        for (size_t k = 0; k < sizeof c / sizeof(mask); k++)                                                                    \
+            memset(&((mask *)&c)[k][blocks + 3], 0, LANES * sizeof(uint64_t));                                                  \
+        size_t exact = loose_from >= to ? blocks : loose_from <= from ? 0 : (loose_from - from) / 64;                           \
+        find_shapes(&c, &s, blocks + 1);                                                                                        \
+        fire(&c, &s, &f, exact);                                                                                                \
+        fire_loosely(&c, &s, &f, exact + 1, blocks);                                                                            \
+        for (size_t block = 1; block <= blocks; block++) {                                                                      \
+            size_t start = from + 64 * (block - 1);                                                                             \
+            uint64_t any = f.any[block];                                                                                        \
             if (to - start < 64) any &= (1ull << (to - start)) - 1;                                                             \
-            if (any != 0) written = collect(&f, any, bytes, from, start - from, triggers, written);                             \
-            masks *free = last;                                                                                                 \
-            last = here, here = next, next = free;                                                                              \
+            if (any != 0) written = collect(&c, &f, block, any, bytes, start, from, triggers, written);                         \
         }                                                                                                                       \
         return written;                                                                                                         \
     }

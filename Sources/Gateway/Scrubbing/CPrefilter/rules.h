@@ -1,174 +1,179 @@
-// The trigger rules, on masks. Everything is bit-parallel: 64 positions at a time.
+// The trigger rules, on masks: 64 positions at a time in a mask, and several masks at a time in a vector. Nothing here branches on the
+// text: on prose, a branch that is taken in every third block costs more than all of the rules together.
 #ifndef AGENTSHIELD_RULES_H
 #define AGENTSHIELD_RULES_H
 
-#include "CPrefilter.h"
 #include "classes.h"
 
-/// Two neighbouring words, the first one lowest, so that a position sees up to 64 bytes to its right. One integer, not a pair: with vector
-/// registers at hand, compilers turn pairs into vectors, one lane at a time, and the rules take several times as long.
-typedef unsigned __int128 wide;
-
-INLINE wide join(uint64_t low, uint64_t high) { return (wide)high << 64 | low; }
-
-/// The mask moved by `n` (1–63): bit i says what holds n bytes to the right of i.
-INLINE wide ahead(wide m, int n) { return m >> n; }
-
-/// Positions where a run of at least 2, 4, … bytes of the class starts or goes on.
-INLINE wide run2(wide m) { return m & ahead(m, 1); }
-INLINE wide run4(wide m) { wide r = run2(m); return r & ahead(r, 2); }
-INLINE wide run6(wide m) { wide r = run2(m); return r & ahead(r, 2) & ahead(r, 4); }
-INLINE wide run7(wide m) { wide r = run4(m); return r & ahead(r, 3); }
-INLINE wide run8(wide m) { wide r = run4(m); return r & ahead(r, 4); }
-INLINE wide run16(wide m) { wide r = run8(m); return r & ahead(r, 8); }
-
-/// A block between its neighbours.
+/// What fired in the blocks of a tile, a mask per rule.
 typedef struct {
-    const masks *last, *here, *next;
-} view;
-
-#define LAST(field) scalar(block.last->field)
-#define HERE(field) scalar(block.here->field)
-#define NEXT(field) scalar(block.next->field)
-#define WIDE(field) join(HERE(field), NEXT(field))
-/// Bit i says what holds one byte to the left of i.
-#define BEFORE(field) (HERE(field) << 1 | LAST(field) >> 63)
-
-/// What fired in one block, a mask per rule in the order of the rules' bits.
-typedef struct {
-    uint64_t at, number, code, token, colon, dashes, assign, literal, word;
+    mask number, code, token, colon, dashes, literal, assign;
+    mask any;
 } fired;
 
-INLINE uint64_t token_rule(view block, uint64_t alnum) {
-    uint64_t low = alnum | HERE(underscore) | HERE(dash);
-    wide token = join(low, NEXT(digit) | NEXT(letter) | NEXT(underscore) | NEXT(dash));
-    uint64_t before = low << 1 | (LAST(digit) | LAST(letter) | LAST(underscore) | LAST(dash)) >> 63;
-    return run16(token) & ~before;
+/// What several rules are made of.
+typedef struct {
+    mask alnum;
+    mask start;   ///< of a run of letters and digits
+    mask token;   ///< letters, digits, `_` and `-`
+    mask two;     ///< a digit with another one behind it
+    mask number;  ///< digits, and separators that stand between two of them
+    mask tokens, alnums, hexes;  ///< a run of four
+    mask capitals;        ///< two capitals
+    mask dashes;          ///< two dashes
+    mask pair;            ///< a colon with another one at most five bytes behind it
+    mask chain;           ///< such a pair with nothing but hexadecimal digits between
+} shapes;
+
+/// Eight blocks at a time; compilers make of it as many instructions as the set needs.
+typedef uint64_t lanes __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
+#define AT(m, i) (*(const lanes *)&(m)[i])
+#define HERE(m) AT(m, i)
+#define SET(m) (*(lanes *)&(m)[i])
+/// Bit k says what holds n bytes (1–63) to the right of k, or to the left of it.
+#define AHEAD(m, n) (AT(m, i) >> (n) | AT(m, i + 1) << (64 - (n)))
+#define BEHIND(m, n) (AT(m, i) << (n) | AT(m, i - 1) >> (64 - (n)))
+#define BEFORE(m) BEHIND(m, 1)
+/// What a loop reads of neighbouring blocks, an earlier loop wrote. The last round may go beyond `count`: there is room, and nobody asks
+/// for what it finds there.
+#define EACH_BLOCK(count) for (size_t i = 1; i <= (count); i += LANES)
+
+INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
+    s->alnum[0] = c->letter[0] | c->digit[0];
+    s->token[0] = s->alnum[0] | c->underscore[0] | c->dash[0];
+    EACH_BLOCK(count) {
+        SET(s->alnum) = HERE(c->letter) | HERE(c->digit);
+        SET(s->token) = HERE(s->alnum) | HERE(c->underscore) | HERE(c->dash);
+        SET(s->two) = HERE(c->digit) & AHEAD(c->digit, 1);
+        SET(s->number) = HERE(c->digit) | (HERE(c->separator) & BEFORE(c->digit) & AHEAD(c->digit, 1));
+        SET(s->capitals) = HERE(c->upper) & AHEAD(c->upper, 1);
+        SET(s->dashes) = HERE(c->dash) & AHEAD(c->dash, 1);
+        SET(s->pair) = HERE(c->colon)
+            & (AHEAD(c->colon, 1) | AHEAD(c->colon, 2) | AHEAD(c->colon, 3) | AHEAD(c->colon, 4) | AHEAD(c->colon, 5));
+    }
+    EACH_BLOCK(count) {
+        SET(s->start) = HERE(s->alnum) & ~BEFORE(s->alnum);
+        SET(s->tokens) = HERE(s->token) & AHEAD(s->token, 1) & AHEAD(s->token, 2) & AHEAD(s->token, 3);
+        SET(s->alnums) = HERE(s->alnum) & AHEAD(s->alnum, 1) & AHEAD(s->alnum, 2) & AHEAD(s->alnum, 3);
+        SET(s->hexes) = HERE(c->hex) & AHEAD(c->hex, 1) & AHEAD(c->hex, 2) & AHEAD(c->hex, 3);
+    }
 }
 
-INLINE uint64_t number_rule(view block, uint64_t starts) {
-    wide digit = WIDE(digit), separator = WIDE(separator), letter = WIDE(letter);
-    // Digits, and separators that stand between two of them.
-    wide between = separator & (digit << 1 | LAST(digit) >> 63) & ahead(digit, 1);
-    wide two = run2(digit), four = two & ahead(two, 2);
-    uint64_t number = starts & run7(digit | between);
-    if ((HERE(sign) | NEXT(sign)) != 0) {
-        // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, `1 (`, `1(`
-        wide sign = WIDE(sign);
-        number |= sign & ahead(two | (sign & ahead(digit, 1)) | (digit & ahead(separator | sign, 1)), 1);
-        wide opening = sign & ahead(digit, 1);
-        number |= starts & ahead(opening | (separator & ahead(opening, 1)), 1);
+/// Seven bytes of digits and single separators; signs of a telephone number; a year, perhaps the end of a date in words; six digits and a
+/// letter, perhaps a French number from Corsica.
+INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t count) {
+    EACH_BLOCK(count) {
+        lanes start = HERE(s->start) & HERE(c->digit), sign = HERE(c->sign);
+        lanes seven = HERE(s->number) & AHEAD(s->number, 1) & AHEAD(s->number, 2) & AHEAD(s->number, 3) & AHEAD(s->number, 4)
+            & AHEAD(s->number, 5) & AHEAD(s->number, 6);
+        // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, …
+        lanes signs = AHEAD(s->two, 1) | (AHEAD(c->sign, 1) & AHEAD(c->digit, 2))
+            | (AHEAD(c->digit, 1) & (AHEAD(c->separator, 2) | AHEAD(c->sign, 2)));
+        // … `1 (`, `1(`
+        lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
+        lanes four = HERE(s->two) & AHEAD(s->two, 2);
+        lanes year = BEFORE(c->separator) & four & ~AHEAD(s->alnum, 4);
+        lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);
+        SET(f->number) = (start & (seven | opening | year | corsican)) | (sign & signs);
     }
-    // A year, perhaps the end of a date in words; six digits and a letter, perhaps a French number from Corsica.
-    number |= starts & BEFORE(separator) & four & ~ahead(digit | letter, 4);
-    number |= starts & four & ahead(two, 4) & ahead(letter, 6);
-    return number;
 }
 
-/// Letters, then digits: the first digit stands at most seven bytes behind the start.
-INLINE uint64_t letters_and_digits(view block, uint64_t possible) {
-    wide digit = WIDE(digit), letter = WIDE(letter), separator = WIDE(separator);
-    wide two = run2(digit), six = two & ahead(two, 2) & ahead(two, 4);
-    uint64_t code = possible & (ahead(six, 1) | (ahead(separator, 1) & ahead(six, 2)));
-    uint64_t letters = possible & ahead(letter, 1);
-    code |= letters & (ahead(two, 2) | (ahead(separator, 2) & ahead(two, 3)));
-    for (int n = 2; n <= 5 && letters != 0; n++) {
-        letters &= ahead(letter, n);
-        code |= letters & ahead(two, n + 1);
+INLINE void find_codes(const classes *c, const shapes *s, fired *f, size_t count) {
+    EACH_BLOCK(count) {
+        lanes start = HERE(s->start), letters = start & HERE(c->letter);
+        // A letter, perhaps a separator, six digits.
+        lanes code = letters & AHEAD(s->two, 1) & AHEAD(s->two, 3) & AHEAD(s->two, 5);
+        code |= letters & AHEAD(c->separator, 1) & AHEAD(s->two, 2) & AHEAD(s->two, 4) & AHEAD(s->two, 6);
+        // Two letters, a separator, two digits; two to six letters, two digits.
+        letters &= AHEAD(c->letter, 1);
+        code |= letters & (AHEAD(s->two, 2) | (AHEAD(c->separator, 2) & AHEAD(s->two, 3)));
+        letters &= AHEAD(c->letter, 2);
+        code |= letters & AHEAD(s->two, 3);
+        letters &= AHEAD(c->letter, 3);
+        code |= letters & AHEAD(s->two, 4);
+        letters &= AHEAD(c->letter, 4);
+        code |= letters & AHEAD(s->two, 5);
+        letters &= AHEAD(c->letter, 5);
+        code |= letters & AHEAD(s->two, 6);
+        // Eight capitals, the last two perhaps digits.
+        lanes last = (AHEAD(c->upper, 6) | AHEAD(c->digit, 6)) & (AHEAD(c->upper, 7) | AHEAD(c->digit, 7));
+        code |= start & HERE(s->capitals) & AHEAD(s->capitals, 2) & AHEAD(s->capitals, 4) & last;
+        // `AB.12C.D34/0001-56`: a Brazilian company; or fourteen letters and digits that end in two digits, the same without separators.
+        code |= start & AHEAD(c->separator, 2) & AHEAD(c->separator, 6) & AHEAD(c->separator, 10) & AHEAD(c->separator, 15)
+            & AHEAD(c->digit, 17);
+        code |= start & HERE(s->alnums) & AHEAD(s->alnums, 4) & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & ~AHEAD(s->alnum, 14);
+        // `00aa.bb11.2c3d`: a hardware address.
+        lanes groups = start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(c->separator, 9);
+        SET(f->code) = code | (groups & AHEAD(s->hexes, 10));
     }
-    return code;
 }
 
-INLINE uint64_t code_rule(view block, uint64_t starts) {
-    wide separator = WIDE(separator), upper = WIDE(upper);
-    uint64_t possible = starts & HERE(letter), code = 0;
-    if ((HERE(digit) | (NEXT(digit) & 0xFF)) != 0) code = letters_and_digits(block, possible);
-    // `00aa.bb11.2c3d`: a hardware address; `AB.12C.D34/0001-56`: a Brazilian company.
-    uint64_t fifth = starts & ahead(separator, 4) & ahead(separator, 9);
-    if (fifth != 0) {
-        wide four = run4(WIDE(hex));
-        code |= fifth & four & ahead(four, 5) & ahead(four, 10);
+/// `::`, or a colon that two others follow, each behind at most four hexadecimal digits.
+INLINE void find_colons(const classes *c, shapes *s, fired *f, size_t count) {
+    lanes pairs = {0};
+    EACH_BLOCK(count) {
+        pairs |= HERE(s->pair);
+        SET(f->colon) = (lanes){0};
     }
-    uint64_t third = starts & ahead(separator, 2) & ahead(separator, 6);
-    if (third != 0) code |= third & ahead(separator, 10) & ahead(separator, 15) & ahead(WIDE(digit), 17);
-    // Fourteen letters and digits that end in two digits: the same without separators.
-    wide alnum = WIDE(digit) | WIDE(letter);
-    uint64_t ends = starts & ahead(WIDE(digit), 12) & ahead(WIDE(digit), 13) & ~ahead(alnum, 14);
-    if (ends != 0) {
-        wide seven = run7(alnum);
-        code |= ends & seven & ahead(seven, 7);
+    // So few texts have any that this branch is worth it.
+    uint64_t some = 0;
+    for (size_t lane = 0; lane < LANES; lane++) some |= pairs[lane];
+    if (some == 0) return;
+#define GAP(target)                                                                                                     \
+    lanes gap = AHEAD(c->hex, 1), next = AHEAD(target, 1) | (gap & AHEAD(target, 2));                                 \
+    gap &= AHEAD(c->hex, 2), next |= gap & AHEAD(target, 3);                                                             \
+    gap &= AHEAD(c->hex, 3), next |= gap & AHEAD(target, 4);                                                             \
+    gap &= AHEAD(c->hex, 4), next |= gap & AHEAD(target, 5)
+    EACH_BLOCK(count + 1) {
+        GAP(c->colon);
+        SET(s->chain) = HERE(c->colon) & next;
     }
-    uint64_t capitals = possible & run2(upper);
-    if (capitals != 0) code |= capitals & run6(upper) & ahead(run2(upper | WIDE(digit)), 6);
-    return code;
+    EACH_BLOCK(count) {
+        GAP(s->chain);
+        SET(f->colon) = (HERE(s->chain) & next) | (HERE(c->colon) & AHEAD(c->colon, 1));
+    }
+#undef GAP
 }
 
-INLINE uint64_t colon_rule(view block) {
-    wide colon = WIDE(colon), hex = WIDE(hex);
-    // A colon with another one behind up to four hexadecimal digits, …
-    wide next = 0, gap = ~(wide)0;
-    for (int n = 1; n <= 5; n++) {
-        next |= gap & ahead(colon, n);
-        gap &= ahead(hex, n);
+/// What fires in blocks 1 to `count`.
+INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
+    find_numbers(c, s, f, count);
+    find_codes(c, s, f, count);
+    find_colons(c, s, f, count);
+    EACH_BLOCK(count) {
+        SET(f->token) = HERE(s->tokens) & AHEAD(s->tokens, 4) & AHEAD(s->tokens, 8) & AHEAD(s->tokens, 12) & ~BEFORE(s->token);
+        SET(f->dashes) = HERE(s->dashes) & AHEAD(s->dashes, 2) & AHEAD(c->dash, 4) & ~BEFORE(c->dash);
+        SET(f->literal) = HERE(c->underscore) & AHEAD(c->digit, 1);
+        // Not a time of day: one or two digits belong to a name.
+        SET(f->assign) = HERE(c->assign)
+            & (~BEHIND(c->digit, 1) | (BEHIND(s->token, 2) & (~BEHIND(c->digit, 2) | BEHIND(s->token, 3))));
+        SET(f->any) = HERE(f->number) | HERE(f->code) | HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal) | HERE(f->assign)
+            | HERE(c->at) | HERE(c->word);
     }
-    wide reach = colon & next;
-    // … which has a third.
-    wide third = 0;
-    gap = ~(wide)0;
-    for (int n = 1; n <= 5; n++) {
-        third |= gap & ahead(reach, n);
-        gap &= ahead(hex, n);
-    }
-    return (reach & third) | (colon & ahead(colon, 1));
 }
 
-INLINE fired fire(view block) {
-    fired f = {0};
-    uint64_t alnum = HERE(digit) | HERE(letter);
-    uint64_t starts = alnum & ~(alnum << 1 | (LAST(digit) | LAST(letter)) >> 63);
-    f.token = token_rule(block, alnum);
-    f.code = code_rule(block, starts);
-    // Every shape of a number has four digits, or a sign before its first or second digit.
-    uint64_t signs = HERE(sign) | (NEXT(sign) & 7);
-    if ((HERE(digit) | HERE(sign)) != 0
-        && (signs != 0 || __builtin_popcountll(HERE(digit)) + __builtin_popcountll(NEXT(digit) & 0x3FF) >= 4))
-        f.number = number_rule(block, starts & HERE(digit));
-    if (HERE(underscore) != 0) {
-        f.literal = HERE(underscore) & ahead(WIDE(digit), 1);
+INLINE uint64_t before(const uint64_t *m, size_t i) { return m[i] << 1 | m[i - 1] >> 63; }
+
+/// Every place where a rule may yet fire when more bytes come, in blocks `first` to `count`. What looks at nothing behind it stays exact.
+INLINE void fire_loosely(const classes *c, const shapes *s, fired *f, size_t first, size_t count) {
+    for (size_t i = first; i <= count; i++) {
+        f->token[i] = s->token[i] & ~before(s->token, i);
+        f->code[i] = s->start[i] & c->letter[i];
+        f->number[i] = (s->start[i] & c->digit[i]) | c->sign[i];
+        f->literal[i] = c->underscore[i];
+        f->colon[i] = c->colon[i];
+        f->dashes[i] = c->dash[i] & ~before(c->dash, i);
+        f->assign[i] = c->assign[i];
+        f->any[i] = f->number[i] | f->code[i] | f->token[i] | f->colon[i] | f->dashes[i] | f->literal[i] | f->assign[i]
+            | c->at[i] | c->word[i];
     }
-    if (HERE(colon) != 0) f.colon = colon_rule(block);
-    if (HERE(dash) != 0) {
-        wide dash = WIDE(dash);
-        f.dashes = run4(dash) & ahead(dash, 4) & ~BEFORE(dash);
-    }
-    f.at = HERE(at);
-    f.assign = HERE(colon) | HERE(equals);
-    f.word = HERE(w) & BEFORE(s) & (HERE(s) << 2 | LAST(s) >> 62);
-    f.word |= HERE(enye) & (HERE(letter) << 2 | LAST(letter) >> 62);
-    return f;
 }
 
-/// Every place where a rule may yet fire when more bytes come.
-INLINE fired fire_loosely(view block) {
-    fired f = {0};
-    uint64_t alnum = HERE(digit) | HERE(letter);
-    uint64_t starts = alnum & ~(alnum << 1 | (LAST(digit) | LAST(letter)) >> 63);
-    uint64_t token = alnum | HERE(underscore) | HERE(dash);
-    f.token = token & ~(token << 1 | (LAST(digit) | LAST(letter) | LAST(underscore) | LAST(dash)) >> 63);
-    f.code = starts & HERE(letter);
-    f.number = (starts & HERE(digit)) | HERE(sign);
-    f.literal = HERE(underscore);
-    f.colon = HERE(colon);
-    f.dashes = HERE(dash) & ~BEFORE(dash);
-    f.at = HERE(at);
-    f.assign = HERE(colon) | HERE(equals);
-    f.word = HERE(w) | HERE(enye);
-    return f;
-}
-
-#undef LAST
+#undef AT
 #undef HERE
-#undef NEXT
-#undef WIDE
+#undef SET
+#undef AHEAD
+#undef BEHIND
 #undef BEFORE
+#undef EACH_BLOCK
 #endif
