@@ -32,10 +32,12 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
     }
 }
 
+static int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
+
 /// The three letters before `end`, in lower case, are the end of a credential's name: password, passwd, pwd, pass, secret, token, key,
 /// clave, contraseña, credential(s), auth, authorization, passphrase, senha, pin, cookie.
 static int ends_name(const uint8_t *bytes, size_t end) {
-    if (end < 3) return 0;
+    if (end < 3 || !is_letter(bytes[end - 1])) return 0;
     uint32_t last = (uint32_t)(bytes[end - 3] | 0x20) << 16 | (uint32_t)(bytes[end - 2] | 0x20) << 8 | (uint32_t)(bytes[end - 1] | 0x20);
 #define END(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
     switch (last) {
@@ -52,8 +54,6 @@ static int ends_name(const uint8_t *bytes, size_t end) {
     }
 #undef END
 }
-
-static int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
 
 /// A credential's name stands before an assignment sign: quotes, a bracket, a space and the first half of an operator (`?=`, `+=`) are
 /// skipped, then digits (`password2`), then, if there is no name yet, one word of up to 12 letters (`password_hash`, `secretValue`).
@@ -76,26 +76,31 @@ static int names_credential(const uint8_t *bytes, size_t position) {
     return 0;
 }
 
-/// Writes what fired in a block, which starts at `start`, in order.
+/// Of the assignment signs in a block, those behind a credential's name.
+static uint64_t assigned(uint64_t signs, const uint8_t *bytes, size_t start) {
+    uint64_t named = 0;
+    for (; signs != 0; signs &= signs - 1)
+        if (names_credential(bytes, start + (size_t)__builtin_ctzll(signs))) named |= signs & -signs;
+    return named;
+}
+
+/// Writes what fired in a block, which starts at `start`, in order; `mine` is the block without what is outside of the tile.
 static __attribute__((noinline)) size_t collect(
-    const classes *c, const fired *f, size_t block, uint64_t any, const uint8_t *bytes, size_t start, size_t from,
+    const classes *c, const fired *f, size_t block, uint64_t mine, const uint8_t *bytes, size_t start, size_t from,
     agentshield_trigger *triggers, size_t written) {
-    do {
+    uint64_t assign = assigned(f->assign[block] & mine, bytes, start);
+    uint64_t any = assign | ((f->others[block] | c->at[block] | c->word[block]) & mine);
+    for (; any != 0; any &= any - 1) {
         int i = __builtin_ctzll(any);
-        any &= any - 1;
-#define BIT(mask, rule) ((uint16_t)(((mask)[block] >> i & 1) * (rule)))
-        uint16_t rules = BIT(c->at, AGENTSHIELD_RULE_AT) | BIT(f->number, AGENTSHIELD_RULE_NUMBER) | BIT(f->code, AGENTSHIELD_RULE_CODE)
-            | BIT(f->token, AGENTSHIELD_RULE_TOKEN) | BIT(f->colon, AGENTSHIELD_RULE_COLON)
-            | BIT(f->dashes, AGENTSHIELD_RULE_DASHES) | BIT(f->assign, AGENTSHIELD_RULE_ASSIGN)
-            | BIT(f->literal, AGENTSHIELD_RULE_LITERAL) | BIT(c->word, AGENTSHIELD_RULE_WORD);
+#define BIT(mask, rule) ((uint16_t)(((mask) >> i & 1) * (rule)))
+        uint16_t rules = BIT(c->at[block], AGENTSHIELD_RULE_AT) | BIT(f->number[block], AGENTSHIELD_RULE_NUMBER)
+            | BIT(f->code[block], AGENTSHIELD_RULE_CODE) | BIT(f->token[block], AGENTSHIELD_RULE_TOKEN)
+            | BIT(f->colon[block], AGENTSHIELD_RULE_COLON) | BIT(f->dashes[block], AGENTSHIELD_RULE_DASHES)
+            | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(f->literal[block], AGENTSHIELD_RULE_LITERAL)
+            | BIT(c->word[block], AGENTSHIELD_RULE_WORD);
 #undef BIT
-        size_t position = start + (size_t)i;
-        if (rules & AGENTSHIELD_RULE_ASSIGN && !names_credential(bytes, position)) {
-            rules &= (uint16_t)~AGENTSHIELD_RULE_ASSIGN;
-            if (rules == 0) continue;
-        }
-        triggers[written++] = (agentshield_trigger){(uint16_t)(position - from), rules};
-    } while (any != 0);
+        triggers[written++] = (agentshield_trigger){(uint16_t)(start - from + (size_t)i), rules};
+    }
     return written;
 }
 
@@ -129,9 +134,8 @@ static __attribute__((noinline)) const uint8_t *padded(const uint8_t *bytes, siz
         fire_loosely(&c, &s, &f, exact + 1, blocks);                                                                            \
         for (size_t block = 1; block <= blocks; block++) {                                                                      \
             size_t start = from + 64 * (block - 1);                                                                             \
-            uint64_t any = f.any[block];                                                                                        \
-            if (to - start < 64) any &= (1ull << (to - start)) - 1;                                                             \
-            if (any != 0) written = collect(&c, &f, block, any, bytes, start, from, triggers, written);                         \
+            uint64_t mine = to - start < 64 ? (1ull << (to - start)) - 1 : ~0ull;                                               \
+            if ((f.any[block] & mine) != 0) written = collect(&c, &f, block, mine, bytes, start, from, triggers, written);      \
         }                                                                                                                       \
         return written;                                                                                                         \
     }

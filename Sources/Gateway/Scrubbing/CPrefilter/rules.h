@@ -7,7 +7,9 @@
 
 /// What fired in the blocks of a tile, a mask per rule.
 typedef struct {
-    mask number, code, token, colon, dashes, literal, assign;
+    mask number, code, token, colon, dashes, literal;
+    mask others;  ///< any of these
+    mask assign;
     mask any;
 } fired;
 
@@ -144,11 +146,11 @@ INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
         SET(f->token) = HERE(s->tokens) & AHEAD(s->tokens, 4) & AHEAD(s->tokens, 8) & AHEAD(s->tokens, 12) & ~BEFORE(s->token);
         SET(f->dashes) = HERE(s->dashes) & AHEAD(s->dashes, 2) & AHEAD(c->dash, 4) & ~BEFORE(c->dash);
         SET(f->literal) = HERE(c->underscore) & AHEAD(c->digit, 1);
-        // Not a time of day: one or two digits belong to a name.
-        SET(f->assign) = HERE(c->assign)
+        // The first sign of an operator. Not a time of day: one or two digits belong to a name.
+        SET(f->assign) = HERE(c->assign) & ~BEFORE(c->assign)
             & (~BEHIND(c->digit, 1) | (BEHIND(s->token, 2) & (~BEHIND(c->digit, 2) | BEHIND(s->token, 3))));
-        SET(f->any) = HERE(f->number) | HERE(f->code) | HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal) | HERE(f->assign)
-            | HERE(c->at) | HERE(c->word);
+        SET(f->others) = HERE(f->number) | HERE(f->code) | HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal);
+        SET(f->any) = HERE(f->others) | HERE(f->assign) | HERE(c->at) | HERE(c->word);
     }
 }
 
@@ -164,8 +166,8 @@ INLINE void fire_loosely(const classes *c, const shapes *s, fired *f, size_t fir
         f->colon[i] = c->colon[i];
         f->dashes[i] = c->dash[i] & ~before(c->dash, i);
         f->assign[i] = c->assign[i];
-        f->any[i] = f->number[i] | f->code[i] | f->token[i] | f->colon[i] | f->dashes[i] | f->literal[i] | f->assign[i]
-            | c->at[i] | c->word[i];
+        f->others[i] = f->number[i] | f->code[i] | f->token[i] | f->colon[i] | f->dashes[i] | f->literal[i];
+        f->any[i] = f->others[i] | f->assign[i] | c->at[i] | c->word[i];
     }
 }
 

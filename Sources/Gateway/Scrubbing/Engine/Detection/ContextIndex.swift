@@ -18,6 +18,8 @@ struct ContextIndex: @unchecked Sendable {
     private let entries: UnsafePointer<Entry>
     /// Where each bucket starts in `entries`; one more than there are buckets.
     private let starts: UnsafePointer<UInt16>
+    /// By the lower five bits of a word's first two bytes, a bit for those of its third one: they are the same in capitals and small letters.
+    private let beginnings: UnsafePointer<UInt32>
     private static let buckets = 512
     /// By byte: 1 for a small letter, 2 for a capital, 3 for what starts a character outside of ASCII (from U+00C0 on), 4 for the rest of
     /// one, 5 for `>` and `*`, and 0.
@@ -35,6 +37,8 @@ struct ContextIndex: @unchecked Sendable {
         let entries = UnsafeMutablePointer<Entry>.allocate(capacity: words.count)
         let starts = UnsafeMutablePointer<UInt16>.allocate(capacity: Self.buckets + 1)
         starts.initialize(repeating: 0, count: Self.buckets + 1)
+        let beginnings = UnsafeMutablePointer<UInt32>.allocate(capacity: 1024)
+        beginnings.initialize(repeating: 0, count: 1024)
         var offset = 0
         for (index, word) in words.enumerated() {
             (bytes + offset).initialize(from: word, count: word.count)
@@ -44,6 +48,8 @@ struct ContextIndex: @unchecked Sendable {
                     third: word.count > 2 ? word[2] : 0, lists: lists[word] ?? 0))
             offset += word.count
             starts[Self.bucket(word[0], word[1]) + 1] += 1
+            // A space in the list stands for other signs too.
+            beginnings[Self.beginning(word[0], word[1])] |= word.count > 2 && word[2] > 0x20 ? 1 << UInt32(word[2] & 31) : .max
         }
         for bucket in 0..<Self.buckets { starts[bucket + 1] += starts[bucket] }
         let classes = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
@@ -54,6 +60,7 @@ struct ContextIndex: @unchecked Sendable {
         self.bytes = UnsafePointer(bytes)
         self.entries = UnsafePointer(entries)
         self.starts = UnsafePointer(starts)
+        self.beginnings = UnsafePointer(beginnings)
     }
 
     private static func byteClass(_ byte: UInt8) -> UInt8 {
@@ -65,6 +72,17 @@ struct ContextIndex: @unchecked Sendable {
 
     private static func bucket(_ first: UInt8, _ second: UInt8) -> Int {
         (Int(first & 31) << 4 ^ Int(second) ^ Int(first >> 5) << 2) & (buckets - 1)
+    }
+
+    private static func beginning(_ first: UInt8, _ second: UInt8) -> Int {
+        Int(first & 31) << 5 | Int(second & 31)
+    }
+
+    /// False for most places where no word starts.
+    @inline(__always)
+    func mayStart(at start: Int, in text: Text) -> Bool {
+        guard start + 2 < text.count else { return true }
+        return beginnings[Self.beginning(text.base[start], text.base[start + 1])] &>> UInt32(text.base[start + 2] & 31) & 1 != 0
     }
 
     /// Calls `found` with the end and the lists of each word that starts at `start`, and whether what follows does not make it another one.

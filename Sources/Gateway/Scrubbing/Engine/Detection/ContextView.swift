@@ -46,7 +46,9 @@ struct ContextView {
         var before = position > 0 ? index.classes[Int(text.base[position - 1])] : 0
         while position < start {
             let byte = index.classes[Int(text.base[position])]
-            if Self.stops >> UInt64(before << 3 | byte) & 1 != 0 { stop(at: position, in: text, index) }
+            if Self.stops &>> UInt64(before << 3 | byte) & 1 != 0, byte == Self.signs || index.mayStart(at: position, in: text) {
+                stop(at: position, in: text, index)
+            }
             before = byte
             position &+= 1
         }
@@ -86,6 +88,9 @@ struct ContextView {
     /// The pairs of classes (``ContextIndex/classes``) at which something has to be looked at, a bit for each second class in a byte for
     /// each first one: a word starts behind what is no letter, and at a capital behind a small letter (`homePhone`); signs always.
     private static let stops: UInt64 = 0x2E20_2020_242E
+
+    /// The class of `>` and `*`.
+    private static let signs: UInt8 = 5
 
     private mutating func stop(at position: Int, in text: Text, _ index: ContextIndex) {
         let byte = text.base[position]

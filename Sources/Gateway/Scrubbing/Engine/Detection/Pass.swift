@@ -153,11 +153,11 @@ struct Pass {
 
     /// Codes with separators that start with a letter or a digit.
     private mutating func lookAtWideCode(_ position: Int, _ findings: inout [Finding]) {
-        if kinds.contains(.mac), mayBeWord(position, 4), text.byte(position + 4) == UInt8(ascii: ".") {
+        if mayBe(UInt8(ascii: "."), behind: 4, at: position), kinds.contains(.mac), text.byte(position + 4) == UInt8(ascii: ".") {
             let finding = IPAddress.matchDottedMAC(&text, at: position)
             keep(finding, start: position, &findings)
         }
-        if kinds.contains(.cnpj), mayBeWord(position, 2), text.byte(position + 2) == UInt8(ascii: "."),
+        if mayBe(UInt8(ascii: "."), behind: 2, at: position), kinds.contains(.cnpj), text.byte(position + 2) == UInt8(ascii: "."),
             text.byte(position + 6) == UInt8(ascii: ".")
         {
             let finding = IdentityCode.matchCNPJ(&text, at: position)
@@ -166,8 +166,10 @@ struct Pass {
         noteReach(position)
     }
 
-    /// Whether so many bytes are letters and digits, as far as they have come: only then is it worth waiting for what follows them.
-    private func mayBeWord(_ position: Int, _ count: Int) -> Bool {
+    /// Whether so many letters and digits and then `sign` stand at `position`, as far as they have come: only then is it worth waiting for
+    /// what follows them.
+    private func mayBe(_ sign: UInt8, behind count: Int, at position: Int) -> Bool {
+        guard position + count >= text.count || text.base[position + count] == sign else { return false }
         for index in position..<min(position + count, text.count) where !text.base[index].isAlphanumeric { return false }
         return true
     }

@@ -12,6 +12,8 @@ struct Text {
     var raisedKind: EntityKind?
     /// Where the last bare value that was assigned was found to have no end.
     var withoutStops = 0..<0
+    /// The signs of tokens that were looked at last.
+    var tokenSigns = 0..<0
     /// The context words so far; nil where no recogniser asks for them.
     let context: UnsafeMutablePointer<ContextView>?
 

@@ -256,12 +256,5 @@ extension Assignment {
         private static func isHyphen(_ byte: UInt8) -> Bool {
             byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
         }
-
-        /// Bytes that go on with a token to the left of a run of letters, digits, `_` and `-`.
-        static func isTokenSign(_ byte: UInt8) -> Bool {
-            byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "+")
-                || byte == UInt8(ascii: "=")
-                || byte == UInt8(ascii: "~")
-        }
     }
 }

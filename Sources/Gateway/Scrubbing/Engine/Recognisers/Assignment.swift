@@ -28,8 +28,7 @@ enum Assignment {
 
     /// A long token behind a word that says what it is: `Bearer …`, `--token …`, `my API key is …`.
     static func matchBehindWord(_ text: inout Text, token position: Int) -> Finding? {
-        var start = position
-        while start > 0, position - start < 64, Value.isTokenSign(text.before(start)) { start -= 1 }
+        let start = signsStart(&text, before: position)
         var end = start
         let before = text.before(end)
         let isQuoted = before == UInt8(ascii: "\"") || before == UInt8(ascii: "'")
@@ -46,6 +45,23 @@ enum Assignment {
         let value = Value(&text, from: start)
         guard value.isSecretive(text, strength: .key), value.isRandom(text), text.byte(value.end) != UInt8(ascii: "(") else { return nil }
         return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
+    }
+
+    /// Where the signs of a token before `position` start, at most 64 bytes before it. Of a chain of tokens, each byte is looked at once.
+    private static func signsStart(_ text: inout Text, before position: Int) -> Int {
+        let limit = max(0, position - 64)
+        let known = text.tokenSigns
+        var start = position
+        while start > limit {
+            if start == known.upperBound, !known.isEmpty {
+                start = max(limit, known.lowerBound, text.coveredEnd <= start ? text.coveredEnd : 0)
+                if start == limit { break }
+            }
+            guard ASCIISet.tokenSign.contains(text.before(start)) else { break }
+            start -= 1
+        }
+        text.tokenSigns = start..<position
+        return start
     }
 
     private static func finding(_ text: inout Text, _ value: Value, _ name: CredentialName.Match) -> Finding? {

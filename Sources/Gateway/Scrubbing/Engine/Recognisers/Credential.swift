@@ -3,13 +3,15 @@ enum Credential {
     /// A credential whose first run of 16 or more letters, digits, `_` and `-` starts at `start`.
     static func match(_ text: inout Text, at start: Int) -> Finding? {
         if text.before(start) == UInt8(ascii: "/"), let finding = matchWebhook(&text, at: start) { return finding }
-        for rule in CredentialRule.byFirstByte[Int(text.byte(start))] {
-            if let finding = match(rule, &text, at: start) { return finding }
+        let rules = CredentialRule.byFirstByte[text.byte(start)]
+        for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
+            if let finding = match(rules[index], &text, at: start) { return finding }
         }
         switch text.before(start) {
         case UInt8(ascii: "."), UInt8(ascii: "~"):
-            for rule in CredentialRule.led {
-                if let finding = match(rule, &text, at: start) { return finding }
+            let rules = CredentialRule.byLead[text.before(start - 1)]
+            for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
+                if let finding = match(rules[index], &text, at: start) { return finding }
             }
             if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) { return finding }
         case UInt8(ascii: ":"):
@@ -19,37 +21,49 @@ enum Credential {
         return matchDiscord(&text, at: start) ?? matchMailchimp(&text, at: start) ?? matchMaxMind(&text, at: start)
     }
 
-    private static func match(_ rule: CredentialRule, _ text: inout Text, at start: Int) -> Finding? {
-        for (offset, expected) in rule.prefix.enumerated() {
-            guard text.byte(start + offset) == expected else { return nil }
+    private static func hasPrefix(_ prefix: StaticString, _ text: inout Text, at start: Int) -> Bool {
+        for offset in 0..<prefix.utf8CodeUnitCount {
+            guard text.byte(start + offset) == prefix.utf8Start[offset] else { return false }
         }
+        return true
+    }
+
+    /// A credential by a rule whose prefix stands at `start`.
+    private static func match(_ rule: CredentialRule, _ text: inout Text, at start: Int) -> Finding? {
         guard let first = leadStart(rule, text, before: start) else { return nil }
-        let body = start + rule.prefix.count
+        let body = start + rule.prefix.utf8CodeUnitCount
         var index = body
         while index - start < Limits.token, rule.alphabet.contains(text.byte(index)) { index += 1 }
         while index > body, text.base[index - 1] == UInt8(ascii: ".") || text.base[index - 1] == UInt8(ascii: "/") { index -= 1 }
         guard rule.length.contains(index - body), isAbove(rule.floor, text, body..<index) else { return nil }
-        for tail in rule.tails {
-            if let end = tailEnd(tail, &text, from: index) { index = end } else if !tail.isOptional { return nil }
+        guard let tailEnd = tailEnd(rule.tail, &text, from: index), let end = Self.tailEnd(rule.secondTail, &text, from: tailEnd) else {
+            return nil
         }
+        index = end
         // Something of another alphabet goes on: the prefix was a coincidence.
         guard index - start >= Limits.token || !text.byte(index).isTokenByte else { return nil }
         return Finding(kind: .secret, range: first..<index, score: 0.95)
     }
 
     private static func leadStart(_ rule: CredentialRule, _ text: Text, before start: Int) -> Int? {
-        guard !rule.lead.isEmpty else { return start }
-        let first = start - rule.lead.count
+        let lead = rule.lead
+        guard lead.utf8CodeUnitCount > 0 else { return start }
+        let first = start - lead.utf8CodeUnitCount
         guard first >= text.coveredEnd else { return nil }
-        for (offset, expected) in rule.lead.enumerated() where text.base[first + offset] != expected { return nil }
+        for offset in 0..<lead.utf8CodeUnitCount where text.base[first + offset] != lead.utf8Start[offset] { return nil }
         return text.before(first).isWordByte ? nil : first
     }
 
-    private static func tailEnd(_ tail: CredentialRule.Tail, _ text: inout Text, from start: Int) -> Int? {
-        guard text.byte(start) == tail.separator else { return nil }
-        var index = start + 1
-        while index - start <= 256, tail.alphabet.contains(text.byte(index)) { index += 1 }
-        return index - start - 1 >= tail.minimum ? index : nil
+    /// Where the tail at `start` ends: `start` itself if there need be none.
+    private static func tailEnd(_ tail: CredentialRule.Tail?, _ text: inout Text, from start: Int) -> Int? {
+        guard let tail else { return start }
+        var index = start
+        if text.byte(start) == tail.separator {
+            index += 1
+            while index - start <= 256, tail.alphabet.contains(text.byte(index)) { index += 1 }
+        }
+        if index - start - 1 >= tail.minimum { return index }
+        return tail.isOptional ? start : nil
     }
 
     private static func isAbove(_ floor: CredentialRule.Floor, _ text: Text, _ range: Range<Int>) -> Bool {
@@ -77,7 +91,7 @@ enum Credential {
     /// The end of the token at `start`, at most `limit` bytes.
     private static func tokenEnd(_ text: inout Text, from start: Int, limit: Int) -> Int {
         var index = start
-        while index - start < limit, text.byte(index).isTokenByte { index += 1 }
+        while index - start < limit, ASCIISet.token.contains(text.byte(index)) { index += 1 }
         return index
     }
 
@@ -172,19 +186,18 @@ enum Credential {
     /// An Entra client secret: three bytes, a digit, `Q~` and 31 to 34 bytes; the run of 16 is somewhere behind the `~`.
     private static func matchAzure(_ text: inout Text, at start: Int) -> Finding? {
         var tilde = start
-        while tilde > 0, start - tilde < 24, text.before(tilde) != 0 {
-            if text.before(tilde) == UInt8(ascii: "~"), text.before(tilde - 1) == UInt8(ascii: "Q"), text.before(tilde - 2).isDigit {
-                break
-            }
-            guard CredentialRule.Alphabet.dotted.contains(text.before(tilde)) else { return nil }
+        while start - tilde < 24 {
+            let byte = text.before(tilde)
+            if byte == UInt8(ascii: "~"), text.before(tilde - 1) == UInt8(ascii: "Q"), text.before(tilde - 2).isDigit { break }
+            guard ASCIISet.dotted.contains(byte) else { return nil }
             tilde -= 1
         }
         let first = tilde - 6
         guard first >= text.coveredEnd, text.before(tilde) == UInt8(ascii: "~"), text.before(tilde - 1) == UInt8(ascii: "Q"),
-            (first..<first + 3).allSatisfy({ CredentialRule.Alphabet.dotted.contains(text.base[$0]) }), !text.before(first).isWordByte
+            (first..<first + 3).allSatisfy({ ASCIISet.dotted.contains(text.base[$0]) }), !text.before(first).isWordByte
         else { return nil }
         var end = tilde
-        while end - tilde < 35, CredentialRule.Alphabet.dotted.contains(text.byte(end)) { end += 1 }
+        while end - tilde < 35, ASCIISet.dotted.contains(text.byte(end)) { end += 1 }
         while end > tilde, text.base[end - 1] == UInt8(ascii: ".") { end -= 1 }
         guard (31...34).contains(end - tilde) else { return nil }
         return Finding(kind: .secret, range: first..<end, score: 0.95)

@@ -18,25 +18,42 @@ enum CredentialName {
         let strength: Strength
     }
 
-    /// Names that need no boundary in front: `dbpassword`, `authtoken`.
-    private static let wholePasswords = list(
-        "password,passwords,passwd,passphrase,passwort,kennwort,contraseña,contraseñas,contrasena,mot de passe,senha,pwd,psswd,userpass,dbpass"
-    )
-    private static let passwords = list("pass,psw,pw,clave,passcode")
-    private static let wholeKeys = list(
-        "secret,secrets,token,tokens,credential,credentials,apikey,accesskey,secretkey,privatekey,authkey,accountkey,sharedaccesskey,encryptionkey,"
-            + "signingkey,servicekey,appkey,consumerkey,masterkey,clientkey,sharedkey,accesskeyid,signature key,api key,access key,secret key"
-    )
-    private static let keys = list("auth,creds,cred,cookie,key,keys,sig,pat,clave de api,clave secreta")
-    private static let headers = list("authorization")
-    /// What stands before `key` in names of no credential.
-    private static let openKeys = list(
-        "public,primary,foreign,cache,sort,partition,index,unique,natural,composite,host,pub,map,object,row,hot,short,registry,group,lookup,translation,idempotency,"
-            + "bucket,hash,range,routing,message,dict,json,column,order,color,license plate,candidate,super,surrogate,access kind")
-
-    private static func list(_ names: String) -> [[UInt8]] {
-        names.split(separator: ",").map { Array($0.utf8) }
+    /// What a name is, and where it may stand.
+    private enum Family {
+        /// Passwords and keys whose names need no boundary in front: `dbpassword`, `authtoken`.
+        case wholePassword, wholeKey
+        case password, key, header
     }
+
+    private struct Name {
+        let word: ListedWord
+        let family: Family
+    }
+
+    /// By last byte; of two names that end alike, the first one counts.
+    private static let names: ByteTable<Name> = {
+        let lists: [(Family, StaticString)] = [
+            (
+                .wholePassword,
+                "password,passwords,passwd,passphrase,passwort,kennwort,contraseña,contraseñas,contrasena,mot de passe,senha,pwd,psswd,userpass,dbpass"
+            ),
+            (.header, "authorization"),
+            (
+                .wholeKey,
+                "secret,secrets,token,tokens,credential,credentials,apikey,accesskey,secretkey,privatekey,authkey,accountkey,sharedaccesskey,encryptionkey,signingkey,servicekey,appkey,consumerkey,masterkey,clientkey,sharedkey,accesskeyid,signature key,api key,access key,secret key"
+            ),
+            (.password, "pass,psw,pw,clave,passcode"),
+            (.key, "auth,creds,cred,cookie,key,keys,sig,pat,clave de api,clave secreta"),
+        ]
+        return ByteTable(lists.flatMap { list in ListedWord.all(list.1).map { Name(word: $0, family: list.0) } }) { $0.word.last }
+    }()
+
+    /// What stands before `key` in names of no credential, by last byte.
+    private static let openKeys = ByteTable(
+        ListedWord.all(
+            "public,primary,foreign,cache,sort,partition,index,unique,natural,composite,host,pub,map,object,row,hot,short,registry,group,lookup,translation,idempotency,bucket,hash,range,routing,message,dict,json,column,order,color,license plate,candidate,super,surrogate,access kind"
+        )
+    ) { $0.last }
 
     /// The name that ends before `position`, without quotes, brackets and the first half of an operator. A word behind it
     /// (`password_hash`, `secretValue`) and digits (`password2`) are part of the name.
@@ -61,14 +78,17 @@ enum CredentialName {
         return nil
     }
 
-    /// Words behind a credential's name that leave it one: `password_hash`, `secretValue`, `access_key_id`.
-    private static let endings = list(
-        "hash,value,string,str,text,base64,b64,enc,encoded,encrypted,plain,plaintext,raw,id,prod,production,dev,development,test,testing,staging,"
-            + "stage,live,sandbox,new,old,current,default,secondary,main,backup,admin,root,user,db,key,data,env,var,arg,param,confirmation,confirm,"
-            + "again,header,hex,pw,one,two,local,qa,uat,internal,external")
+    /// Words behind a credential's name that leave it one: `password_hash`, `secretValue`, `access_key_id`. By last byte.
+    private static let endings = ByteTable(
+        ListedWord.all(
+            "hash,value,string,str,text,base64,b64,enc,encoded,encrypted,plain,plaintext,raw,id,prod,production,dev,development,test,testing,staging,stage,live,sandbox,new,old,current,default,secondary,main,backup,admin,root,user,db,key,data,env,var,arg,param,confirmation,confirm,again,header,hex,pw,one,two,local,qa,uat,internal,external"
+        )
+    ) { $0.last }
 
     private static func isEnding(_ text: Text, _ range: Range<Int>) -> Bool {
-        endings.contains { word in word.count == range.count && range.allSatisfy { text.base[$0].lowercased == word[$0 - range.lowerBound] }
+        guard !range.isEmpty else { return false }
+        return endings[text.base[range.upperBound - 1].lowercased].contains { word in
+            word.count == range.count && range.allSatisfy { text.base[$0].lowercased == word[$0 - range.lowerBound] }
         }
     }
 
@@ -80,28 +100,24 @@ enum CredentialName {
 
     private static func stemMatch(_ text: Text, end: Int) -> Match? {
         guard end > 0 else { return nil }
-        let last = text.base[end - 1].lowercased
-        for name in wholePasswords where name[name.count - 1] == last {
-            if let start = start(of: name, text, end) { return Match(start: start, strength: .password) }
-        }
-        for name in headers where name[name.count - 1] == last {
-            if let start = start(of: name, text, end) { return Match(start: start, strength: .authorization) }
-        }
-        for name in wholeKeys where name[name.count - 1] == last {
-            if let start = start(of: name, text, end) { return Match(start: start, strength: .key) }
-        }
-        for name in passwords where name[name.count - 1] == last {
-            if let start = start(of: name, text, end), isBoundary(text, start), !isVerdict(text, start..<end) {
-                return Match(start: start, strength: .password)
+        let beforeLast = end > 1 ? text.base[end - 2] : 0
+        for name in names[text.base[end - 1].lowercased] {
+            // Most names of a letter end here.
+            if beforeLast.lowercased != name.word[name.word.count - 2], !isJoint(beforeLast), beforeLast < 0x80 { continue }
+            guard let start = start(of: name.word, text, end) else { continue }
+            switch name.family {
+            case .wholePassword: return Match(start: start, strength: .password)
+            case .header: return Match(start: start, strength: .authorization)
+            case .wholeKey: return Match(start: start, strength: .key)
+            case .password:
+                if isBoundary(text, start), !isVerdict(text, start..<end) { return Match(start: start, strength: .password) }
+            case .key: if isBoundary(text, start) { return keyMatch(text, name.word, start) }
             }
-        }
-        for name in keys where name[name.count - 1] == last {
-            if let start = start(of: name, text, end), isBoundary(text, start) { return keyMatch(text, name, start) }
         }
         return nil
     }
 
-    private static func keyMatch(_ text: Text, _ name: [UInt8], _ start: Int) -> Match? {
+    private static func keyMatch(_ text: Text, _ name: ListedWord, _ start: Int) -> Match? {
         let before = text.before(start)
         if name.count == 3, name[0] == UInt8(ascii: "s") {
             // The signature in the query of a URL.
@@ -111,7 +127,8 @@ enum CredentialName {
         var word = start
         if before == UInt8(ascii: "_") || before == UInt8(ascii: "-") { word -= 1 }
         guard before.isLetter || word < start else { return Match(start: start, strength: .anyKey) }
-        for open in openKeys where Self.start(of: open, text, word) != nil { return nil }
+        guard word > 0 else { return Match(start: start, strength: .key) }
+        for open in openKeys[text.base[word - 1].lowercased] where Self.start(of: open, text, word) != nil { return nil }
         return Match(start: start, strength: .key)
     }
 
@@ -125,10 +142,11 @@ enum CredentialName {
     }
 
     /// Where `name` starts if it ends at `end`; in the text it may have one `_`, `-` or space between any two letters.
-    private static func start(of name: [UInt8], _ text: Text, _ end: Int) -> Int? {
+    private static func start(of name: ListedWord, _ text: Text, _ end: Int) -> Int? {
         var index = end
         var previous: UInt8 = 0
-        for expected in name.reversed() {
+        for place in stride(from: name.count - 1, through: 0, by: -1) {
+            let expected = name[place]
             if index > 0, index < end, name.count >= 6, expected != UInt8(ascii: " "), previous != UInt8(ascii: " "),
                 isJoint(text.base[index - 1])
             {

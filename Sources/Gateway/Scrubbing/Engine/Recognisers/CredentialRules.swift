@@ -1,23 +1,6 @@
 /// Credentials that are known by how they start. Prefix, alphabet and length as their issuers document them, or as the public secret
 /// scanners agree on them.
 struct CredentialRule: Sendable {
-    enum Alphabet: Sendable {
-        case token, alphanumeric, hex, upper, lower, base64, dotted, percent
-
-        func contains(_ byte: UInt8) -> Bool {
-            switch self {
-            case .token: byte.isTokenByte
-            case .alphanumeric: byte.isAlphanumeric
-            case .hex: byte.isHexDigit
-            case .upper: byte.isDigit || byte &- 0x41 < 26
-            case .lower: byte.isDigit || byte &- 0x61 < 26
-            case .base64: byte.isAlphanumeric || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
-            case .percent: byte.isAlphanumeric || byte == UInt8(ascii: "%")
-            case .dotted: byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "~") || byte == UInt8(ascii: "=")
-            }
-        }
-    }
-
     /// What the bytes behind the prefix must have, so that a name or a placeholder is not taken for a credential.
     enum Floor: Sendable {
         case none
@@ -33,40 +16,41 @@ struct CredentialRule: Sendable {
     struct Tail: Sendable {
         let separator: UInt8
         let minimum: Int
-        let alphabet: Alphabet
+        let alphabet: ASCIISet
         var isOptional = false
     }
 
     /// Bytes before the run that the prefilter notices, up to a `.` or `~`: `SG.`; empty for most.
-    let lead: [UInt8]
-    let prefix: [UInt8]
-    let alphabet: Alphabet
+    let lead: StaticString
+    let prefix: StaticString
+    let alphabet: ASCIISet
     /// How many bytes stand behind the prefix.
     let length: ClosedRange<Int>
     let floor: Floor
-    let tails: [Tail]
+    let tail: Tail?
+    let secondTail: Tail?
 
     init(
-        _ prefix: String, _ minimum: Int, _ alphabet: Alphabet = .token, most: Int = Limits.token, floor: Floor = .mixed, lead: String = "",
+        _ prefix: StaticString, _ minimum: Int, _ alphabet: ASCIISet = .token, most: Int = Limits.token, floor: Floor = .mixed,
+        lead: StaticString = "",
         tails: [Tail] = []
     ) {
-        self.lead = Array(lead.utf8)
-        self.prefix = Array(prefix.utf8)
+        self.lead = lead
+        self.prefix = prefix
         self.alphabet = alphabet
         length = minimum...most
         self.floor = floor
-        self.tails = tails
+        tail = tails.first
+        secondTail = tails.dropFirst().first
     }
 
     /// The rules without a lead by first byte; most bytes have none.
-    static let byFirstByte: [[CredentialRule]] = {
-        var table = [[CredentialRule]](repeating: [], count: 256)
-        for rule in all { table[Int(rule.prefix[0])].append(rule) }
-        return table
-    }()
+    static let byFirstByte = ByteTable(all) { $0.prefix.utf8Start[0] }
 
-    /// The rules with a lead.
-    static let led: [CredentialRule] = [
+    /// The rules with a lead by the byte before its last one.
+    static let byLead = ByteTable(led) { $0.lead.utf8Start[$0.lead.utf8CodeUnitCount - 2] }
+
+    private static let led: [CredentialRule] = [
         .init("", 22, most: 22, floor: .varied, lead: "SG.", tails: [dot(43)]),  // SendGrid
         .init("", 90, floor: .mixed, lead: "hvs."), .init("", 100, lead: "hvb."), .init("", 100, lead: "hvr."),  // HashiCorp Vault
         .init("", 30, .dotted, lead: "ya29."),  // Google OAuth
@@ -86,7 +70,7 @@ struct CredentialRule: Sendable {
         .init("", 40, lead: "t1."),  // Yandex
     ]
 
-    private static func dot(_ minimum: Int, _ alphabet: Alphabet = .token, isOptional: Bool = false) -> Tail {
+    private static func dot(_ minimum: Int, _ alphabet: ASCIISet = .token, isOptional: Bool = false) -> Tail {
         Tail(separator: UInt8(ascii: "."), minimum: minimum, alphabet: alphabet, isOptional: isOptional)
     }
 

@@ -4,29 +4,47 @@ enum SHA256 {
 
     /// Writes the ``size`` bytes of the digest. The message is shorter than 56 bytes, and may be where the digest is written.
     static func digest(_ message: UnsafePointer<UInt8>, count: Int, into digest: UnsafeMutablePointer<UInt8>) {
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { words in
-            for index in words.indices { words[index] = 0 }
-            for index in 0..<count { words[index >> 2] |= UInt32(message[index]) << UInt32(24 - index % 4 * 8) }
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { memory in
+            guard let words = memory.baseAddress else { return }
+            words.initialize(repeating: 0, count: 64)
+            for index in 0..<count { words[index >> 2] |= UInt32(message[index]) &<< UInt32(24 &- (index & 3) &* 8) }
             words[count >> 2] |= 0x80 << UInt32(24 - count % 4 * 8)
             words[15] = UInt32(truncatingIfNeeded: count * 8)
             for index in 16..<64 {
-                let low = rotate(words[index &- 15], 7) ^ rotate(words[index &- 15], 18) ^ words[index &- 15] >> 3
-                let high = rotate(words[index &- 2], 17) ^ rotate(words[index &- 2], 19) ^ words[index &- 2] >> 10
+                let low = rotate(words[index &- 15], 7) ^ rotate(words[index &- 15], 18) ^ words[index &- 15] &>> 3
+                let high = rotate(words[index &- 2], 17) ^ rotate(words[index &- 2], 19) ^ words[index &- 2] &>> 10
                 words[index] = words[index &- 16] &+ low &+ words[index &- 7] &+ high
             }
-            let state = compress(initial, words)
-            for index in 0..<size { digest[index] = UInt8(truncatingIfNeeded: state[index >> 2] >> UInt32(24 - index % 4 * 8)) }
+            let state = constants.withUnsafeBufferPointer { compress(initial, words, $0) }
+            for index in 0..<size { digest[index] = UInt8(truncatingIfNeeded: state[index >> 2] &>> UInt32(24 &- (index & 3) &* 8)) }
         }
     }
 
-    private static func compress(_ state: SIMD8<UInt32>, _ words: UnsafeMutableBufferPointer<UInt32>) -> SIMD8<UInt32> {
+    private static func compress(
+        _ state: SIMD8<UInt32>, _ words: UnsafePointer<UInt32>, _ constants: UnsafeBufferPointer<UInt32>
+    ) -> SIMD8<UInt32> {
         var (a, b, c, d, e, f, g, h) = (state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7])
-        for index in 0..<64 {
-            let first = h &+ (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) &+ (e & f ^ ~e & g) &+ constants[index] &+ words[index]
-            let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ (a & b ^ a & c ^ b & c)
-            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+        // Eight rounds at a time, after which each word is in its place again.
+        for index in stride(from: 0, to: 64, by: 8) {
+            round(a, b, c, &d, e, f, g, &h, constants[index] &+ words[index])
+            round(h, a, b, &c, d, e, f, &g, constants[index &+ 1] &+ words[index &+ 1])
+            round(g, h, a, &b, c, d, e, &f, constants[index &+ 2] &+ words[index &+ 2])
+            round(f, g, h, &a, b, c, d, &e, constants[index &+ 3] &+ words[index &+ 3])
+            round(e, f, g, &h, a, b, c, &d, constants[index &+ 4] &+ words[index &+ 4])
+            round(d, e, f, &g, h, a, b, &c, constants[index &+ 5] &+ words[index &+ 5])
+            round(c, d, e, &f, g, h, a, &b, constants[index &+ 6] &+ words[index &+ 6])
+            round(b, c, d, &e, f, g, h, &a, constants[index &+ 7] &+ words[index &+ 7])
         }
         return state &+ SIMD8(a, b, c, d, e, f, g, h)
+    }
+
+    @inline(__always)
+    private static func round(
+        _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32, _ g: UInt32, _ h: inout UInt32, _ word: UInt32
+    ) {
+        let first = h &+ (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) &+ (g ^ e & (f ^ g)) &+ word
+        d &+= first
+        h = first &+ (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ (a & b | c & (a | b))
     }
 
     @inline(__always)
@@ -53,38 +71,78 @@ enum Keccak256 {
 
     /// Writes the ``size`` bytes of the digest.
     static func digest(_ message: UnsafePointer<UInt8>, count: Int, into digest: UnsafeMutablePointer<UInt8>) {
-        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 30) { memory in
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 25) { memory in
             guard let state = memory.baseAddress else { return }
-            for index in 0..<25 { state[index] = 0 }
-            for index in 0..<count { state[index >> 3] |= UInt64(message[index]) << UInt64(index % 8 * 8) }
+            state.initialize(repeating: 0, count: 25)
+            for index in 0..<count { state[index >> 3] |= UInt64(message[index]) &<< (UInt64(index & 7) &* 8) }
             state[count >> 3] ^= 1 << UInt64(count % 8 * 8)
             state[16] ^= 0x80 << 56
-            permute(state, columns: state + 25)
-            for index in 0..<size { digest[index] = UInt8(truncatingIfNeeded: state[index >> 3] >> UInt64(index % 8 * 8)) }
+            constants.withUnsafeBufferPointer { permute(state, $0) }
+            for index in 0..<size { digest[index] = UInt8(truncatingIfNeeded: state[index >> 3] &>> (UInt64(index & 7) &* 8)) }
         }
     }
 
-    /// `columns` has room for five words.
-    private static func permute(_ state: UnsafeMutablePointer<UInt64>, columns: UnsafeMutablePointer<UInt64>) {
-        for round in 0..<24 {
-            for x in 0..<5 { columns[x] = state[x] ^ state[x &+ 5] ^ state[x &+ 10] ^ state[x &+ 15] ^ state[x &+ 20] }
-            for x in 0..<5 {
-                let parity = columns[x == 0 ? 4 : x &- 1] ^ rotate(columns[x == 4 ? 0 : x &+ 1], 1)
-                for y in stride(from: 0, to: 25, by: 5) { state[y &+ x] ^= parity }
-            }
-            var moved = state[1]
-            for step in 0..<24 {
-                let place = Int(places[step])
-                let next = state[place]
-                state[place] = rotate(moved, rotations[step])
-                moved = next
-            }
+    private static func permute(_ state: UnsafeMutablePointer<UInt64>, _ constants: UnsafeBufferPointer<UInt64>) {
+        for constant in constants {
+            let (a, b, c, d, e) = (column(0, state), column(1, state), column(2, state), column(3, state), column(4, state))
             for row in stride(from: 0, to: 25, by: 5) {
-                for x in 0..<5 { columns[x] = state[row &+ x] }
-                for x in 0..<5 { state[row &+ x] = columns[x] ^ ~columns[x == 4 ? 0 : x &+ 1] & columns[x >= 3 ? x &- 3 : x &+ 2] }
+                state[row] ^= e ^ rotate(b, 1)
+                state[row &+ 1] ^= a ^ rotate(c, 1)
+                state[row &+ 2] ^= b ^ rotate(d, 1)
+                state[row &+ 3] ^= c ^ rotate(e, 1)
+                state[row &+ 4] ^= d ^ rotate(a, 1)
             }
-            state[0] ^= constants[round]
+            move(state)
+            for row in stride(from: 0, to: 25, by: 5) {
+                let (a, b, c, d, e) = (state[row], state[row &+ 1], state[row &+ 2], state[row &+ 3], state[row &+ 4])
+                state[row] = a ^ ~b & c
+                state[row &+ 1] = b ^ ~c & d
+                state[row &+ 2] = c ^ ~d & e
+                state[row &+ 3] = d ^ ~e & a
+                state[row &+ 4] = e ^ ~a & b
+            }
+            state[0] ^= constant
         }
+    }
+
+    @inline(__always)
+    private static func column(_ x: Int, _ state: UnsafeMutablePointer<UInt64>) -> UInt64 {
+        state[x] ^ state[x &+ 5] ^ state[x &+ 10] ^ state[x &+ 15] ^ state[x &+ 20]
+    }
+
+    /// Where each word goes, and by how much it is turned, from word 1 on (FIPS 202, 3.2.2 and 3.2.3).
+    @inline(__always)
+    private static func move(_ state: UnsafeMutablePointer<UInt64>) {
+        var moved = state[1]
+        @inline(__always) func move(to place: Int, _ bits: UInt64) {
+            let next = state[place]
+            state[place] = rotate(moved, bits)
+            moved = next
+        }
+        move(to: 10, 1)
+        move(to: 7, 3)
+        move(to: 11, 6)
+        move(to: 17, 10)
+        move(to: 18, 15)
+        move(to: 3, 21)
+        move(to: 5, 28)
+        move(to: 16, 36)
+        move(to: 8, 45)
+        move(to: 21, 55)
+        move(to: 24, 2)
+        move(to: 4, 14)
+        move(to: 15, 27)
+        move(to: 23, 41)
+        move(to: 19, 56)
+        move(to: 13, 8)
+        move(to: 12, 25)
+        move(to: 2, 43)
+        move(to: 20, 62)
+        move(to: 14, 18)
+        move(to: 22, 39)
+        move(to: 9, 61)
+        move(to: 6, 20)
+        move(to: 1, 44)
     }
 
     @inline(__always)
@@ -92,13 +150,6 @@ enum Keccak256 {
         value &<< bits | value &>> (64 &- bits)
     }
 
-    /// Where each word goes, and by how much it is turned, from word 1 on (FIPS 202, 3.2.2 and 3.2.3).
-    private static let places: [UInt8] = [
-        10, 7, 11, 17, 18, 3, 5, 16, 8, 21, 24, 4, 15, 23, 19, 13, 12, 2, 20, 14, 22, 9, 6, 1,
-    ]
-    private static let rotations: [UInt64] = [
-        1, 3, 6, 10, 15, 21, 28, 36, 45, 55, 2, 14, 27, 41, 56, 8, 25, 43, 62, 18, 39, 61, 20, 44,
-    ]
     private static let constants: [UInt64] = [
         0x0000_0000_0000_0001, 0x0000_0000_0000_8082, 0x8000_0000_0000_808A, 0x8000_0000_8000_8000, 0x0000_0000_0000_808B,
         0x0000_0000_8000_0001, 0x8000_0000_8000_8081, 0x8000_0000_0000_8009, 0x0000_0000_0000_008A, 0x0000_0000_0000_0088,

@@ -64,6 +64,10 @@ enum Email {
         var end: Int?
         while index - start <= Limits.emailDomain {
             let byte = text.byte(index)
+            if byte.isAlphanumeric || byte == UInt8(ascii: "-") {
+                index += 1
+                continue
+            }
             let length = domainByteLength(&text, at: index, labelStart: labelStart)
             if length > 0 {
                 index += length
@@ -80,11 +84,10 @@ enum Email {
         return end
     }
 
-    /// Bytes of the label character at `index`, 0 when it is none. A label in ASCII or two-byte letters does not go on in three-byte
+    /// Bytes of the label character outside of ASCII at `index`, 0 when it is none. A label in ASCII or two-byte letters does not go on in three-byte
     /// ones: `ana@example.com请` ends before the Chinese text, while `用户@例え.jp`'s domain is taken whole.
     private static func domainByteLength(_ text: inout Text, at index: Int, labelStart: Int) -> Int {
         let byte = text.byte(index)
-        if byte.isAlphanumeric || byte == UInt8(ascii: "-") { return 1 }
         if byte == 0xC2 { return 0 }
         if byte & 0xE0 == 0xC0 { return text.byte(index + 1) & 0xC0 == 0x80 ? 2 : 0 }
         let startsWide = index == labelStart || text.base[labelStart] & 0xF0 == 0xE0
@@ -115,16 +118,16 @@ enum Email {
 
     /// What files and units of systemd are called, and no top-level domain: `getty@tty1.service`, `icon@dark.png`.
     private static func isFileEnding(_ text: Text, _ range: Range<Int>) -> Bool {
-        endings.contains { ending in
-            ending.utf8CodeUnitCount == range.count
-                && range.allSatisfy { text.base[$0].lowercased == ending.utf8Start[$0 - range.lowerBound] }
+        endings[text.base[range.upperBound - 1].lowercased].contains { ending in
+            ending.count == range.count && range.allSatisfy { text.base[$0].lowercased == ending[$0 - range.lowerBound] }
         }
     }
 
-    private static let endings: [StaticString] = [
-        "service", "socket", "timer", "target", "mount", "automount", "slice", "scope", "swap", "device", "header", "catalog", "png", "jpg",
-        "jpeg", "gif", "svg", "webp", "js", "css", "html", "json", "yaml", "yml", "xml", "txt", "log", "conf",
-    ]
+    private static let endings = ByteTable(
+        ListedWord.all(
+            "service,socket,timer,target,mount,automount,slice,scope,swap,device,header,catalog,png,jpg,jpeg,gif,svg,webp,js,css,html,json,yaml,yml,xml,txt,log,conf"
+        )
+    ) { $0.last }
 
     /// `@2x` and `@3x` in the names of image files.
     private static func isScaleSuffix(_ text: Text, _ range: Range<Int>) -> Bool {
