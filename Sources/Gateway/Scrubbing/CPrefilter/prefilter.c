@@ -32,55 +32,80 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
     }
 }
 
-static int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
+/// The last three letters of credentials' names: password, passwd, pwd, pass, secret, token, key, clave, contraseña, credential(s), auth,
+/// authorization, passphrase, senha, pin, cookie, and more.
+#define NAME_ENDINGS(X)                                                                                                          \
+    X('o', 'r', 'd') X('s', 'w', 'd') X('p', 'w', 'd') X('a', 's', 's') X('r', 'e', 't') X('k', 'e', 'n') X('k', 'e', 'y')        \
+    X('a', 'v', 'e') X('i', 'a', 'l') X('a', 'l', 's') X('u', 't', 'h') X('a', 's', 'e') X('p', 'i', 'n') X(0xE3, 0xB1, 'a')      \
+    X('s', 'n', 'a') X('p', 's', 'w') X('r', 'd', 's') X('n', 'i', 'a') X('e', 'n', 'a') X('n', 'h', 'a') X('o', 'r', 't')        \
+    X('i', 'o', 'n') X('e', 'd', 's') X('c', 'o', 'd') X('e', 't', 's') X('e', 'n', 's') X('e', 'y', 's') X('s', 'i', 'g')        \
+    X('p', 'a', 't') X('s', 's', 'e') X('o', 'd', 'e')
 
-/// The three letters before `end`, in lower case, are the end of a credential's name: password, passwd, pwd, pass, secret, token, key,
-/// clave, contraseña, credential(s), auth, authorization, passphrase, senha, pin, cookie.
+/// The three bytes before `end`, in lower case, are such an ending.
 static int ends_name(const uint8_t *bytes, size_t end) {
-    if (end < 3 || !is_letter(bytes[end - 1])) return 0;
-    uint32_t last = (uint32_t)(bytes[end - 3] | 0x20) << 16 | (uint32_t)(bytes[end - 2] | 0x20) << 8 | (uint32_t)(bytes[end - 1] | 0x20);
-#define END(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-    switch (last) {
-    case END('o', 'r', 'd'): case END('s', 'w', 'd'): case END('p', 'w', 'd'): case END('a', 's', 's'): case END('r', 'e', 't'):
-    case END('k', 'e', 'n'): case END('k', 'e', 'y'): case END('a', 'v', 'e'): case END('i', 'a', 'l'): case END('a', 'l', 's'):
-    case END('u', 't', 'h'): case END('a', 's', 'e'): case END('p', 'i', 'n'): case END(0xE3, 0xB1, 'a'): case END('s', 'n', 'a'):
-    case END('p', 's', 'w'): case END('r', 'd', 's'): case END('n', 'i', 'a'): case END('e', 'n', 'a'): case END('n', 'h', 'a'):
-    case END('o', 'r', 't'): case END('i', 'o', 'n'): case END('e', 'd', 's'): case END('c', 'o', 'd'): case END('e', 't', 's'):
-    case END('e', 'n', 's'): case END('e', 'y', 's'): case END('s', 'i', 'g'): case END('p', 'a', 't'):
-    case END('s', 's', 'e'): case END('o', 'd', 'e'):
-        return 1;
-    default:
-        return 0;
+    if (end < 3) return 0;
+    uint32_t first = bytes[end - 3] | 0x20, second = bytes[end - 2] | 0x20, last = bytes[end - 1] | 0x20;
+    // A bit for each sum of an ending: most words go no further, and a switch alone would be guessed wrong more than once a word.
+#define SUM(a, b, c) (((a) * 7 + (b) * 31 + (c) * 3) & 255)
+#define BIT_OF(word, sum) ((sum) >> 6 == (word) ? 1ull << ((sum) & 63) : 0)
+#define FIRST(a, b, c) | BIT_OF(0, SUM(a, b, c))
+#define SECOND(a, b, c) | BIT_OF(1, SUM(a, b, c))
+#define THIRD(a, b, c) | BIT_OF(2, SUM(a, b, c))
+#define FOURTH(a, b, c) | BIT_OF(3, SUM(a, b, c))
+    static const uint64_t sums[4] = {0 NAME_ENDINGS(FIRST), 0 NAME_ENDINGS(SECOND), 0 NAME_ENDINGS(THIRD), 0 NAME_ENDINGS(FOURTH)};
+    uint32_t sum = SUM(first, second, last);
+    if ((sums[sum >> 6] >> (sum & 63) & 1) == 0) return 0;
+#define PACKED(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
+#define CASE(a, b, c) case PACKED(a, b, c):
+    switch (PACKED(first, second, last)) {
+    NAME_ENDINGS(CASE) return 1;
+    default: return 0;
     }
-#undef END
+#undef SUM
+#undef BIT_OF
+#undef FIRST
+#undef SECOND
+#undef THIRD
+#undef FOURTH
+#undef PACKED
+#undef CASE
 }
 
-/// A credential's name stands before an assignment sign: quotes, a bracket, a space and the first half of an operator (`?=`, `+=`) are
-/// skipped, then digits (`password2`), then, if there is no name yet, one word of up to 12 letters (`password_hash`, `secretValue`).
-static int names_credential(const uint8_t *bytes, size_t position) {
+static int is_decoration(uint8_t b) {
+    return b == ' ' || b == '"' || b == '\'' || b == '\\' || b == '`' || b == '?' || b == ']' || b == '.' || b == '+' || b == '|';
+}
+
+/// The 64 bits of a mask before bit `i` of a block, the nearest one highest.
+INLINE uint64_t left_of(const mask m, size_t block, int i) {
+    return i == 0 ? m[block - 1] : m[block] << (64 - i) | m[block - 1] >> i;
+}
+
+/// A credential's name stands before the assignment sign at bit `sign` of a block: quotes, a bracket, a space and the first half of an
+/// operator (`?=`, `+=`) are skipped, then digits (`password2`), then, if there is no name yet, one word of up to 12 letters
+/// (`password_hash`, `secretValue`).
+static int names_credential(const classes *c, size_t block, int sign, const uint8_t *bytes, size_t position) {
     size_t i = position;
-    for (int skipped = 0; skipped < 4 && i > 0; skipped++) {
-        uint8_t b = bytes[i - 1];
-        if (b != ' ' && b != '"' && b != '\'' && b != '\\' && b != '`' && b != '?' && b != ']' && b != '.' && b != '+' && b != '|') break;
-        i--;
-    }
+    for (int skipped = 0; skipped < 4 && i > 0 && is_decoration(bytes[i - 1]); skipped++) i--;
     for (int skipped = 0; skipped < 4 && i > 0 && ((uint8_t)(bytes[i - 1] - '0') < 10 || bytes[i - 1] == '_'); skipped++) i--;
+    uint64_t letters = left_of(c->letter, block, sign) << (position - i), upper = left_of(c->upper, block, sign) << (position - i);
+    if (letters >> 63 == 0) return 0;
     if (ends_name(bytes, i)) return 1;
-    for (int letters = 0; letters < 12 && i > 0; letters++) {
-        uint8_t b = bytes[i - 1];
-        if (b == '_' || b == '-' || b == '.') return letters > 0 && ends_name(bytes, i - 1);
-        if (!is_letter(b)) return 0;
-        i--;
-        if ((uint8_t)(b - 'A') < 26 && i > 0 && (uint8_t)(bytes[i - 1] - 'a') < 26) return ends_name(bytes, i);
-    }
-    return 0;
+    int count = __builtin_clzll(~letters | 1);
+    uint64_t humps = upper & (letters & ~upper) << 1;
+    int hump = humps == 0 ? 64 : __builtin_clzll(humps);
+    if (hump < count && hump < 12) return ends_name(bytes, i - 1 - (size_t)hump);
+    if (count >= 12 || i == (size_t)count) return 0;
+    uint8_t before = bytes[i - 1 - (size_t)count];
+    return (before == '_' || before == '-' || before == '.') && ends_name(bytes, i - 1 - (size_t)count);
 }
 
 /// Of the assignment signs in a block, those behind a credential's name.
-static uint64_t assigned(uint64_t signs, const uint8_t *bytes, size_t start) {
+static uint64_t assigned(const classes *c, size_t block, uint64_t signs, const uint8_t *bytes, size_t start) {
     uint64_t named = 0;
-    for (; signs != 0; signs &= signs - 1)
-        if (names_credential(bytes, start + (size_t)__builtin_ctzll(signs))) named |= signs & -signs;
+    for (; signs != 0; signs &= signs - 1) {
+        int sign = __builtin_ctzll(signs);
+        if (names_credential(c, block, sign, bytes, start + (size_t)sign)) named |= signs & -signs;
+    }
     return named;
 }
 
@@ -88,7 +113,7 @@ static uint64_t assigned(uint64_t signs, const uint8_t *bytes, size_t start) {
 static __attribute__((noinline)) size_t collect(
     const classes *c, const fired *f, size_t block, uint64_t mine, const uint8_t *bytes, size_t start, size_t from,
     agentshield_trigger *triggers, size_t written) {
-    uint64_t assign = assigned(f->assign[block] & mine, bytes, start);
+    uint64_t assign = assigned(c, block, f->assign[block] & mine, bytes, start);
     uint64_t any = assign | ((f->others[block] | c->at[block] | c->word[block]) & mine);
     for (; any != 0; any &= any - 1) {
         int i = __builtin_ctzll(any);
