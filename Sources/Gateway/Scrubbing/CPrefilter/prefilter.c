@@ -169,7 +169,7 @@ TILE(tile_portable, classify_portable, )
 #ifdef __x86_64__
 TILE(tile_sse2, classify_sse2, __attribute__((target("sse2"))))
 TILE(tile_avx2, classify_avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
-TILE(tile_avx512, classify_avx512, __attribute__((target("avx512f,avx512bw,bmi,bmi2,popcnt"))))
+TILE(tile_avx512, classify_avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
 TILE(tile_neon, classify_neon, )
@@ -181,7 +181,7 @@ int agentshield_has_instruction_set(agentshield_instruction_set set) {
 #ifdef __x86_64__
     case AGENTSHIELD_SSE2: return 1;
     case AGENTSHIELD_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
-    case AGENTSHIELD_AVX512: return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2");
+    case AGENTSHIELD_AVX512: return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2");
 #endif
 #ifdef __aarch64__
     case AGENTSHIELD_NEON: return 1;
