@@ -23,13 +23,17 @@ enum Fixture {
 
     struct NoSuchFile: Error {}
 
-    static func load(
-        _ yaml: String, path: String = "gateway.yaml", environment: [String: String] = environment, files: [String: String] = [:]
-    ) -> Result<Configuration, ConfigurationFaults> {
-        ConfigurationLoader.load(path: path, bytes: Array(yaml.utf8), environment: environment) { path in
+    static func vault(_ environment: [String: String], _ files: [String: String] = [:]) -> Vault {
+        Vault(environment: environment) { path in
             guard let text = files[path] else { throw NoSuchFile() }
             return Array(text.utf8)
         }
+    }
+
+    static func load(
+        _ yaml: String, path: String = "gateway.yaml", environment: [String: String] = environment, files: [String: String] = [:]
+    ) -> Result<Configuration, ConfigurationFaults> {
+        ConfigurationLoader.load(path: path, bytes: Array(yaml.utf8), vault: vault(environment, files))
     }
 
     static func faults(

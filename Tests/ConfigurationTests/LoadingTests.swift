@@ -82,9 +82,7 @@ struct LoadingTests {
     @Test("a policy alone has the keys of a policy of the file, and its faults have their places")
     func policyAlone() throws {
         func load(_ text: String) -> Result<Configuration.NamedPolicy, ConfigurationFaults> {
-            ConfigurationLoader.loadPolicy(path: "p.yaml", bytes: Array(text.utf8), environment: Fixture.environment) { _ in
-                throw Fixture.NoSuchFile()
-            }
+            ConfigurationLoader.loadPolicy(path: "p.yaml", bytes: Array(text.utf8), vault: Fixture.vault(Fixture.environment))
         }
         let policy = try load("kinds: {EMAIL: hash}\nhash_key_env: AGENTSHIELD_PEPPER\npatterns: [{name: A, pattern: abc}]").get().policy
         #expect(policy.action(for: .email) == .hash)

@@ -8,7 +8,7 @@ extension ConfigurationLoader {
         var pepper = Secret([UInt8]())
         if let name = section.optionalText("pepper_env") {
             do {
-                pepper = try section.reading.secret(named: name, minimumCount: NamedSecret.minimumPepperCount)
+                pepper = try section.reading.secret(named: name, minimumCount: Vault.minimumPepperCount)
             } catch {
                 section.refuse("pepper_env", at: section.position(of: "pepper_env"), error)
             }

@@ -92,7 +92,7 @@ extension ConfigurationLoader {
 
     private static func plainAddress(_ section: Section) -> ListenAddress? {
         var address = section.optionalAddress("address")
-        if let text = section.reading.environment["PORT"], !text.isEmpty {
+        if let text = section.reading.vault.setting(named: "PORT"), !text.isEmpty {
             guard let port = ListenAddress.port(text) else {
                 section.refuse(
                     "address", "is overridden by the environment's PORT, which is no port",

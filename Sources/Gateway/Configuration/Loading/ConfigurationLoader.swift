@@ -8,18 +8,18 @@ package enum ConfigurationLoader {
 
     /// - Parameters:
     ///   - path: the file's path, for faults and as the origin of relative paths.
-    ///   - environment: what `NAME`, `NAME_FILE` and `PORT` are looked up in.
-    ///   - readFile: the bytes at a path; any error means that it cannot be read.
+    ///   - vault: what `NAME`, `NAME_FILE` and `PORT` are looked up in, and what reads files.
     package static func load(
-        path: String, bytes: [UInt8], environment: [String: String], readFile: @escaping (String) throws -> [UInt8]
+        path: String, bytes: [UInt8], vault: Vault
     ) -> Result<Configuration, ConfigurationFaults> {
-        let reading = ConfigurationReading(file: path, environment: environment, readFile: readFile)
+        let reading = ConfigurationReading(file: path, vault: vault)
         return load(bytes, reading)
     }
 
     /// As above, with a reading that can be asked afterwards which keys it was asked for.
     static func load(_ bytes: [UInt8], _ reading: ConfigurationReading) -> Result<Configuration, ConfigurationFaults> {
         let configuration = root(bytes, reading).map { decode($0) }
+        if bytes.count <= maxFileBytes { CredentialScan.refuseCredentials(in: bytes, reading) }
         guard let configuration, reading.faults.isEmpty else {
             let sorted = Set(reading.faults).sorted { ($0.line, $0.column, $0.key, $0.problem) < ($1.line, $1.column, $1.key, $1.problem) }
             return .failure(ConfigurationFaults(faults: sorted))
