@@ -19,7 +19,11 @@ enum Fixture {
           - {name: small, provider: main}
         """
 
-    static let environment = ["AGENTSHIELD_PEPPER": "0123456789abcdef0123456789abcdef", "MAIN_KEY": "credential-of-main"]
+    static let environment = [
+        "AGENTSHIELD_PEPPER": "0123456789abcdef0123456789abcdef", "MAIN_KEY": "credential-of-main",
+        "TOKEN_SECRET": "shared-secret-of-32-bytes-or-more-0123", "ORIGIN_SECRET": "origin-secret-of-32-bytes-or-more-0123",
+        "OLD_ORIGIN_SECRET": "origin-secret-that-was-before-this-0123",
+    ]
 
     struct NoSuchFile: Error {}
 

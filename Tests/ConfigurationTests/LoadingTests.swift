@@ -18,7 +18,7 @@ struct LoadingTests {
         #expect(loaded.limits.wire.maxFrameBytes == 65_536)
         #expect(loaded.drainDeadline == .seconds(20))
         #expect(loaded.eventLoops == nil)
-        #expect(loaded.log == Configuration.Log(level: .info, format: .json))
+        #expect(loaded.log == Configuration.Log(level: .info, format: .json, hasClientAddress: false))
         #expect(loaded.cache.scope == .tenant)
         #expect(loaded.scrub.policies.keys.sorted() == ["default"])
         #expect(loaded.scrub.policies["default"]?.actions["EMAIL"] == .placeholder)

@@ -75,19 +75,28 @@ package enum ConfigurationLoader {
     }
 
     private static func decode(_ root: Section) -> Configuration {
-        let listen = listeners(root.section("listen"))
+        var sources: [Configuration.PublishedKeySource] = []
+        let edgeSection = root.optionalSection("edge")
+        let edge = edgeSection.flatMap { edgePolicy($0, &sources) }
+        let listen = listeners(root.section("listen"), hasEdge: edgeSection != nil)
         let limits = limits(root.section("limits"))
         let scrub = scrubbing(root.section("scrub"))
         let cache = cache(root.section("cache"))
         let providers = providers(root)
         let catalogue = catalogue(root, providers: providers, cache: cache, scrub: scrub)
-        let auth = authentication(root.section("auth"), listen: listen, limits: limits, scrub: scrub, catalogue: catalogue)
+        let authSection = root.section("auth")
+        var auth = authentication(authSection, listen: listen, limits: limits, scrub: scrub, catalogue: catalogue)
+        auth.profiles = profiles(authSection, limits: limits, scrub: scrub, catalogue: catalogue)
+        auth.issuers = issuers(authSection, profiles: auth.profiles, &sources)
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
-            listen: listen, auth: auth, limits: limits, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
+            listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, providers: providers, models: catalogue.models,
+            aliases: catalogue.aliases,
             scrub: scrub,
-            cache: cache, log: Configuration.Log(level: log.choice("level"), format: log.choice("format")),
+            cache: cache,
+            log: Configuration.Log(
+                level: log.choice("level"), format: log.choice("format"), hasClientAddress: log.flag("client_address")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")))
     }
