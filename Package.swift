@@ -159,7 +159,9 @@ let tests: [Target] = [
         "AuthenticationTests",
         ["GatewayAuthentication", "TokenForge", "SeededRandomness", "GatewayCore", "GatewayCrypto", "GatewayJSON", "Scrubbing"]),
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
-    test("ConfigurationTests", ["GatewayConfiguration", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
+    test(
+        "ConfigurationTests",
+        ["GatewayConfiguration", "GatewayAuthentication", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", "Scrubbing", nioCore, nioEmbedded]),
     test(
         "PipelineTests",

@@ -1,3 +1,4 @@
+import AgentShield
 import Foundation
 import GatewayCrypto
 import NIOHTTP1
@@ -29,7 +30,7 @@ extension EndToEndTests {
                 configure: { text, folder in
                     try Data(#"{"keys":[\#(key.jwk(id: "edge", extra: #","alg":"RS256","use":"sig""#))]}"#.utf8)
                         .write(to: folder.appendingPathComponent("certs.json"))
-                    try Data(ClientCertificate.authority.utf8).write(to: folder.appendingPathComponent("clients.pem"))
+                    try Data(TestClient.authority.utf8).write(to: folder.appendingPathComponent("clients.pem"))
                     let clients = mutualTLS ? ", client_ca: clients.pem" : ""
                     return text.replacing(
                         #"  tls: {address: "127.0.0.1:0"}"#, with: #"  tls: {address: "127.0.0.1:0", edge_proof: true\#(clients)}"#
@@ -131,10 +132,20 @@ extension EndToEndTests {
                 try await stranger.closed.within("the end of a connection without a certificate")
 
                 var known = stack
-                known.clientIdentity = (ClientCertificate.certificate, ClientCertificate.privateKey)
+                known.clientIdentity = (TestClient.certificate, TestClient.privateKey)
                 let caller = try await WireCaller.connect(known, key: stack.keys.main)
                 defer { caller.close() }
                 #expect(try await caller.chat(Chat("echo")).text == "Hello out there")
+
+                var configuration = AgentShieldClient.Configuration(
+                    address: Address(host: "localhost", port: stack.tlsPort), apiKey: stack.keys.main)
+                configuration.trust = .file(stack.authority)
+                configuration.clientCertificate = .pem(
+                    certificate: Array(TestClient.certificate.utf8), privateKey: Array(TestClient.privateKey.utf8))
+                #expect(!"\(configuration)".contains("PRIVATE"))
+                let client = try AgentShieldClient(configuration: configuration)
+                #expect(try await client.chat(ChatRequest(model: "echo", prompt: "by certificate")).text == "by certificate")
+                await client.shutdown()
 
                 let http = try await HTTPCaller.connectTLS(known, key: nil)
                 defer { http.close() }
@@ -150,7 +161,7 @@ extension EndToEndTests {
         @Test("without edge_proof nobody's word for its address is taken, and client_ca asks everybody for a certificate")
         func withoutProof() async throws {
             try await Stack.run(configure: { text, folder in
-                try Data(ClientCertificate.authority.utf8).write(to: folder.appendingPathComponent("clients.pem"))
+                try Data(TestClient.authority.utf8).write(to: folder.appendingPathComponent("clients.pem"))
                 return text.replacing(
                     #"  tls: {address: "127.0.0.1:0"}"#, with: #"  tls: {address: "127.0.0.1:0", client_ca: clients.pem}"#
                 )
@@ -163,7 +174,7 @@ extension EndToEndTests {
                 #expect(!stack.gateway.errorOutput.contains("203.0.113.9"))
 
                 var known = stack
-                known.clientIdentity = (ClientCertificate.certificate, ClientCertificate.privateKey)
+                known.clientIdentity = (TestClient.certificate, TestClient.privateKey)
                 for door in Door.allCases {
                     let certified: any Caller =
                         door == .wire

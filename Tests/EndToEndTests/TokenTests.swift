@@ -159,6 +159,31 @@ extension EndToEndTests {
             }
         }
 
+        @Test("a reload forgets what was verified under the old rules, and tells wire connections to come again")
+        func reload() async throws {
+            let key = try SigningKey(.es256)
+            try await KeySetServer.run(.keys(Self.document([(key, "a")]))) { server in
+                try await Self.run(server) { stack in
+                    let token = try Self.token(key, "a")
+                    try await accepted(stack, token)
+                    let wire = try await WireCaller.connect(stack, key: token)
+                    defer { wire.close() }
+                    #expect(try await wire.chat(Chat("echo")).isWhole)
+                    let changed = stack.configuration.replacing("audiences: [shield]", with: "audiences: [another]")
+                    try Data(changed.utf8).write(to: stack.configurationFile)
+                    stack.gateway.kill(SIGHUP)
+                    try await until("the new rules", within: .seconds(60)) {
+                        try await chat(stack, .http, token).fault?.told == Documented.unauthenticated.http
+                    }
+                    #expect(try await wire.chat(Chat("echo")).fault?.told == Documented.unauthenticated.wire)
+                    try await wire.toldToLeave()
+                    // The keys were kept: nothing was fetched for it.
+                    #expect(server.count == 1)
+                    #expect(try await chat(stack, .http, Self.token(key, "a", audience: "another")).isWhole)
+                }
+            }
+        }
+
         @Test(
             "an issuer that is gone, slow, broken or boundless costs nobody else anything, and its keys serve for the time that is stated")
         func failingIssuer() async throws {

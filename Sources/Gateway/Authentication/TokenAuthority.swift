@@ -12,6 +12,12 @@ package struct TokenSettings: Sendable {
         self.issuers = Dictionary(issuers.map { ($0.rules.issuer, $0) }) { first, _ in first }
         self.edge = edge
     }
+
+    /// Of the keys that are published.
+    var sources: Set<String> {
+        let rules = issuers.values.map(\.rules) + [edge?.access].compactMap { $0 }
+        return Set(rules.compactMap { if case .published(let source) = $0.keys { source } else { nil } })
+    }
 }
 
 /// What a credential says by itself.
@@ -57,10 +63,14 @@ package final class TokenAuthority {
         self.settings = settings
         principals.removeAll()
         edgeTokens.removeAll()
+        let sources = settings.sources
+        published = published.filter { sources.contains($0.key) }
     }
 
     /// Takes what an issuer publishes now.
     package func update(_ keys: PublishedKeys) {
+        // One that a reload has taken away may still have been on its way.
+        guard settings.sources.contains(keys.source) else { return }
         published[keys.source] = keys
     }
 

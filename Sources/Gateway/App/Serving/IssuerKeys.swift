@@ -85,6 +85,7 @@ final class IssuerKeys: Sendable {
             if refresh.timePassed(now: Self.now) {
                 do {
                     let keys = try await fetch(source)
+                    if Task.isCancelled { return }
                     let published = refresh.fetched(keys, from: source.name, now: Self.now)
                     try await loops.forEach { $0.gateway.update(published) }
                     if isGood != true {

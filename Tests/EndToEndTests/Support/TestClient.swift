@@ -1,5 +1,5 @@
 /// A certificate for clients of tests of mutual TLS, its key, and the CA that signed it, whose own key was never kept. Valid from 2020 to 2119.
-enum ClientCertificate {
+enum TestClient {
     static let authority = """
         -----BEGIN CERTIFICATE-----
         MIIBrjCCAVSgAwIBAgIBATAKBggqhkjOPQQDAjA8MTowOAYDVQQDDDFBZ2VudFNo
