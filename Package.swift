@@ -73,7 +73,8 @@ let gatewayTargets: [Target] = [
     gateway("GatewayJSON", folder: "JSON", [nioCore]),
     gateway("GatewayCrypto", folder: "Crypto", ["COpenSSL"]),
     gateway("GatewayCore", folder: "Core", ["GatewayJSON", "Scrubbing", nioCore, deque]),
-    gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayCrypto", "Scrubbing", yams]),
+    gateway("GatewayAuthentication", folder: "Authentication", ["GatewayCore", "GatewayCrypto", "GatewayJSON"]),
+    gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", yams]),
     gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", nioCore, nioConcurrency, deque]),
     .target(
         name: "PostgresStore", dependencies: ["GatewayCrypto", "CPQ", "COpenSSL", deque], path: "Sources/Gateway/PostgresStore",
@@ -87,7 +88,8 @@ let gatewayTargets: [Target] = [
     gateway(
         "GatewayPipeline", folder: "Pipeline",
         [
-            "GatewayCore", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "Providers", nioCore, nioConcurrency, logging,
+            "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "Providers", nioCore,
+            nioConcurrency, logging,
             metrics, deque,
         ]),
     gateway(
@@ -95,11 +97,12 @@ let gatewayTargets: [Target] = [
         ["GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", nioCore, nioSSL, logging, deque]),
     gateway(
         "HTTPShim", folder: "HTTPShim",
-        ["GatewayPipeline", "GatewayCore", "GatewayJSON", nioCore, nioHTTP1, nioHTTP2, logging, deque]),
+        ["GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", nioCore, nioHTTP1, nioHTTP2, logging, deque]),
     .executableTarget(
         name: "AgentShieldGateway",
         dependencies: [
-            "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "PostgresStore", "Providers",
+            "GatewayCore", "GatewayAuthentication", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore",
+            "PostgresStore", "Providers",
             "Scrubbing",
             "WireServer",
             "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging, metrics,
@@ -119,6 +122,7 @@ let support: [Target] = [
     .systemLibrary(
         name: "CLibSSL", path: "Tests/Support/CLibSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    .target(name: "TokenForge", dependencies: ["GatewayCrypto", "COpenSSL"], path: "Tests/Support/TokenForge", swiftSettings: settings),
     .target(name: "SeededRandomness", path: "Tests/Support/SeededRandomness", swiftSettings: settings),
     .executableTarget(
         name: "ScrubFindings", dependencies: ["Scrubbing"], path: "Tests/Support/ScrubFindings", swiftSettings: settings),
@@ -151,8 +155,13 @@ let tests: [Target] = [
     test("ScrubbingTests", ["Scrubbing", "CPrefilter", "SeededRandomness"]),
     test("JSONTests", ["GatewayJSON", "SeededRandomness", nioCore]),
     test("CryptoTests", ["GatewayCrypto"]),
+    test(
+        "AuthenticationTests",
+        ["GatewayAuthentication", "TokenForge", "SeededRandomness", "GatewayCore", "GatewayCrypto", "GatewayJSON", "Scrubbing"]),
     test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
-    test("ConfigurationTests", ["GatewayConfiguration", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
+    test(
+        "ConfigurationTests",
+        ["GatewayConfiguration", "GatewayAuthentication", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
     test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", "Scrubbing", nioCore, nioEmbedded]),
     test(
         "PipelineTests",
@@ -174,13 +183,16 @@ let tests: [Target] = [
         ]),
     test(
         "HTTPShimTests",
-        ["HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayJSON", "Scrubbing", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2]),
+        [
+            "HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Scrubbing", nioCore, nioPosix,
+            nioEmbedded, nioHTTP1, nioHTTP2,
+        ]),
     test(
         "EndToEndTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "Wire", "WireTransport", nioCore, nioPosix, nioHTTP1,
-            nioSSL,
-            nioTLS,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "GatewayCrypto", "TokenForge", "Wire",
+            "WireTransport",
+            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

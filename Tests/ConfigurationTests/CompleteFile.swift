@@ -14,14 +14,47 @@ enum CompleteFile {
         "/keys/server.key": identity.privateKey,
         "/etc/agentshield/tls/ca.pem": String(decoding: identity.authority, as: UTF8.self),
         "/run/secrets/other": "from-a-file\n",
+        "/etc/agentshield/keys.json":
+            #"{"keys":[{"kty":"EC","crv":"P-256","kid":"1","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","#
+            + #""y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#,
+        "/etc/agentshield/key.pem": String(decoding: identity.certificate, as: UTF8.self),
     ]
 
     static let yaml = """
         listen:
-          tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key}
-          http: {address: "[::1]:8081"}
+          tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key, client_ca: tls/ca.pem, edge_proof: true}
+          http: {address: "[::1]:8081", edge_proof: true}
           admin: {enabled: false, address: "localhost:9091"}
+        edge:
+          access:
+            team_domain: acme.cloudflareaccess.com
+            audiences: ["f0e1d2c3b4a5f0e1d2c3b4a5f0e1d2c3"]
+            ca_file: tls/ca.pem
+            refresh_interval: 5m
+            minimum_refresh_interval: 10s
+            fetch_timeout: 2s
+            maximum_age: 12h
+            clock_skew: 10s
+          origin_secret: {secret_env: ORIGIN_SECRET, previous_secret_env: OLD_ORIGIN_SECRET}
         auth:
+          profiles:
+            analysts: {models: [smart], limits: {requests_per_minute: 6, burst: 1}, scrub: strict}
+          issuers:
+            - id: corp
+              issuer: https://login.example.com/
+              audiences: [agentshield, "https://shield.example.com"]
+              algorithm: RS256
+              jwks_url: https://login.example.com/keys
+              tenant_claim: org
+              tenants: [acme, globex]
+              user_claim: email
+              department_claim: dept
+              models_claim: models
+              profile_claim: groups
+              profile: analysts
+            - {id: file, issuer: f, audiences: [a], algorithm: ES256, jwks_file: keys.json, tenant: acme, profile: analysts}
+            - {id: pem, issuer: p, audiences: [a], algorithm: ES256, public_key_file: key.pem, tenant: acme, profile: analysts}
+            - {id: secret, issuer: s, audiences: [a], algorithm: HS256, secret_env: TOKEN_SECRET, tenant: acme, profile: analysts}
           pepper_env: AGENTSHIELD_PEPPER
           keys:
             - id: k1
@@ -100,7 +133,7 @@ enum CompleteFile {
               patterns:
                 - {name: CASE, pattern: 'case [0-9]{5}', case_insensitive: true, score: 0.8, context: [file], action: "mask:2"}
         cache: {max_bytes: 1MiB, max_entry_bytes: 64KiB, default_ttl: 5m, scope: user, max_waiters: 4}
-        log: {level: debug, format: text}
+        log: {level: debug, format: text, client_address: true}
         drain_deadline: 5s
         event_loops: 2
         replica: {id: r1, region: eu-west}

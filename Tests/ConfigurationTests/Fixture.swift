@@ -19,17 +19,25 @@ enum Fixture {
           - {name: small, provider: main}
         """
 
-    static let environment = ["AGENTSHIELD_PEPPER": "0123456789abcdef0123456789abcdef", "MAIN_KEY": "credential-of-main"]
+    static let environment = [
+        "AGENTSHIELD_PEPPER": "0123456789abcdef0123456789abcdef", "MAIN_KEY": "credential-of-main",
+        "TOKEN_SECRET": "shared-secret-of-32-bytes-or-more-0123", "ORIGIN_SECRET": "origin-secret-of-32-bytes-or-more-0123",
+        "OLD_ORIGIN_SECRET": "origin-secret-that-was-before-this-0123",
+    ]
 
     struct NoSuchFile: Error {}
+
+    static func vault(_ environment: [String: String], _ files: [String: String] = [:]) -> Vault {
+        Vault(environment: environment) { path in
+            guard let text = files[path] else { throw NoSuchFile() }
+            return Array(text.utf8)
+        }
+    }
 
     static func load(
         _ yaml: String, path: String = "gateway.yaml", environment: [String: String] = environment, files: [String: String] = [:]
     ) -> Result<Configuration, ConfigurationFaults> {
-        ConfigurationLoader.load(path: path, bytes: Array(yaml.utf8), environment: environment) { path in
-            guard let text = files[path] else { throw NoSuchFile() }
-            return Array(text.utf8)
-        }
+        ConfigurationLoader.load(path: path, bytes: Array(yaml.utf8), vault: vault(environment, files))
     }
 
     static func faults(

@@ -18,7 +18,7 @@ struct LoadingTests {
         #expect(loaded.limits.wire.maxFrameBytes == 65_536)
         #expect(loaded.drainDeadline == .seconds(20))
         #expect(loaded.eventLoops == nil)
-        #expect(loaded.log == Configuration.Log(level: .info, format: .json))
+        #expect(loaded.log == Configuration.Log(level: .info, format: .json, hasClientAddress: false))
         #expect(loaded.cache.scope == .tenant)
         #expect(loaded.scrub.policies.keys.sorted() == ["default"])
         #expect(loaded.scrub.policies["default"]?.actions["EMAIL"] == .placeholder)
@@ -82,9 +82,7 @@ struct LoadingTests {
     @Test("a policy alone has the keys of a policy of the file, and its faults have their places")
     func policyAlone() throws {
         func load(_ text: String) -> Result<Configuration.NamedPolicy, ConfigurationFaults> {
-            ConfigurationLoader.loadPolicy(path: "p.yaml", bytes: Array(text.utf8), environment: Fixture.environment) { _ in
-                throw Fixture.NoSuchFile()
-            }
+            ConfigurationLoader.loadPolicy(path: "p.yaml", bytes: Array(text.utf8), vault: Fixture.vault(Fixture.environment))
         }
         let policy = try load("kinds: {EMAIL: hash}\nhash_key_env: AGENTSHIELD_PEPPER\npatterns: [{name: A, pattern: abc}]").get().policy
         #expect(policy.action(for: .email) == .hash)

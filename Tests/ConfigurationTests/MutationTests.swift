@@ -7,10 +7,8 @@ import Testing
 @Suite("Damaged files")
 struct MutationTests {
     private func outcome(_ bytes: [UInt8]) -> Result<Configuration, ConfigurationFaults> {
-        ConfigurationLoader.load(path: "/etc/agentshield/gateway.yaml", bytes: bytes, environment: CompleteFile.environment) { path in
-            guard let text = CompleteFile.files[path] else { throw Fixture.NoSuchFile() }
-            return Array(text.utf8)
-        }
+        ConfigurationLoader.load(
+            path: "/etc/agentshield/gateway.yaml", bytes: bytes, vault: Fixture.vault(CompleteFile.environment, CompleteFile.files))
     }
 
     private func check(_ bytes: [UInt8], _ what: String) {

@@ -354,7 +354,7 @@ struct RefusalTests {
         #expect(Fixture.faults("a: 1\n---\nb: 2").first?.problem.contains("not valid YAML") == true)
         #expect(Fixture.faults("a: \u{1}").first?.problem.contains("not valid YAML") == true)
         #expect(Fixture.faults(String(repeating: "#", count: (1 << 20) + 1)).first?.problem == "is larger than 1MiB")
-        let outcome = ConfigurationLoader.load(path: "x", bytes: [0x61, 0x3A, 0x20, 0xFF], environment: [:]) { _ in [] }
+        let outcome = ConfigurationLoader.load(path: "x", bytes: [0x61, 0x3A, 0x20, 0xFF], vault: Fixture.vault([:]))
         #expect(throws: ConfigurationFaults.self) { try outcome.get() }
     }
 

@@ -7,10 +7,8 @@ import Testing
 struct TableTests {
     @Test("the loader reads every key of the table, and the complete file has each of them")
     func coverage() throws {
-        let reading = ConfigurationReading(file: "/etc/agentshield/gateway.yaml", environment: CompleteFile.environment) { path in
-            guard let text = CompleteFile.files[path] else { throw Fixture.NoSuchFile() }
-            return Array(text.utf8)
-        }
+        let reading = ConfigurationReading(
+            file: "/etc/agentshield/gateway.yaml", vault: Fixture.vault(CompleteFile.environment, CompleteFile.files))
         _ = try ConfigurationLoader.load(Array(CompleteFile.yaml.utf8), reading).get()
         let table = ConfigurationKey.all.map(\.path)
         #expect(Set(table).count == table.count)

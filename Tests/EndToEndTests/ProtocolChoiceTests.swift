@@ -69,7 +69,7 @@ extension EndToEndTests {
         }
 
         /// Runs a program of the system to its end.
-        private static func run(_ program: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
+        static func run(_ program: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
             try await NIOThreadPool.singleton.runIfActive {
                 let process = Process()
                 process.executableURL = URL(fileURLWithPath: program)
@@ -84,14 +84,14 @@ extension EndToEndTests {
             }
         }
 
-        private struct Negotiated: Sendable {
+        struct Negotiated: Sendable {
             var chosen: String?
             var closed: EventLoopFuture<Void>
             /// Bytes that came until the connection closed.
             var received: EventLoopFuture<Int>
         }
 
-        private static func negotiate(_ stack: Stack, _ offered: [String], maximum: TLSVersion? = nil) async throws -> Negotiated {
+        static func negotiate(_ stack: Stack, _ offered: [String], maximum: TLSVersion? = nil) async throws -> Negotiated {
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             let chosen = loop.makePromise(of: String?.self)
             let received = loop.makePromise(of: Int.self)

@@ -12,10 +12,10 @@ final class HTTP1Connection {
     let backend: ScriptedBackend
     private(set) var isClosed = false
 
-    init(_ backend: ScriptedBackend = ScriptedBackend()) throws {
+    init(_ backend: ScriptedBackend = ScriptedBackend(), needsEdgeProof: Bool = false) throws {
         self.backend = backend
         channel = EmbeddedChannel()
-        try configureHTTP1(channel, backend: backend)
+        try configureHTTP1(channel, backend: backend, needsEdgeProof: needsEdgeProof)
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.isClosed = true }
     }

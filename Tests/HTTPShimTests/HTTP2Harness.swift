@@ -13,9 +13,9 @@ final class HTTP2Connection {
     private let multiplexer: NIOHTTP2Handler.StreamMultiplexer
     let events = ClientEvents()
 
-    init(_ backend: ScriptedBackend = ScriptedBackend(), clientWindow: Int = 65_535) throws {
+    init(_ backend: ScriptedBackend = ScriptedBackend(), clientWindow: Int = 65_535, needsEdgeProof: Bool = false) throws {
         self.backend = backend
-        try configureHTTP2(server, backend: backend)
+        try configureHTTP2(server, backend: backend, needsEdgeProof: needsEdgeProof)
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings.append(HTTP2Setting(parameter: .initialWindowSize, value: clientWindow))
         // So that the client can lie about a body's length.

@@ -1,3 +1,4 @@
+import GatewayAuthentication
 import GatewayCore
 import GatewayPipeline
 import HTTPShim
@@ -47,6 +48,11 @@ final class ScriptedBackend: ShimBackend {
         if credential.elementsEqual(Self.key.utf8) { return .success(Self.principal) }
         return .failure(Fault(.unauthenticated, origin: .downstream, message: "The API key is unknown."))
     }
+
+    /// What it says to requests that must have come through the edge.
+    var onEdgeEvidence: (EdgeEvidence) -> Fault? = { _ in nil }
+
+    func edgeFault(_ evidence: EdgeEvidence) -> Fault? { onEdgeEvidence(evidence) }
 
     func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange {
         let exchange = ScriptedExchange(request, receiver: receiver, isStreamed: isStreamed)

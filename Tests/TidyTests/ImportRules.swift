@@ -26,8 +26,11 @@ enum ImportRules {
         Module(name: "GatewayCrypto", folder: "Sources/Gateway/Crypto", imports: ["COpenSSL"]),
         Module(name: "GatewayCore", folder: "Sources/Gateway/Core", imports: ["GatewayJSON", "Scrubbing", "NIOCore", "DequeModule"]),
         Module(
+            name: "GatewayAuthentication", folder: "Sources/Gateway/Authentication",
+            imports: ["GatewayCore", "GatewayCrypto", "GatewayJSON"]),
+        Module(
             name: "GatewayConfiguration", folder: "Sources/Gateway/Configuration",
-            imports: ["GatewayCore", "GatewayCrypto", "Scrubbing", "Yams"]),
+            imports: ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", "Yams"]),
         Module(
             name: "EmbeddedStore", folder: "Sources/Gateway/EmbeddedStore",
             imports: ["GatewayCore", "NIOCore", "NIOConcurrencyHelpers", "DequeModule"]),
@@ -43,7 +46,8 @@ enum ImportRules {
         Module(
             name: "GatewayPipeline", folder: "Sources/Gateway/Pipeline",
             imports: [
-                "GatewayCore", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "Providers", "NIOCore", "NIOHTTP1",
+                "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "Providers",
+                "NIOCore", "NIOHTTP1",
                 "NIOConcurrencyHelpers",
                 "Logging", "Metrics", "DequeModule",
             ]),
@@ -54,11 +58,15 @@ enum ImportRules {
             ]),
         Module(
             name: "HTTPShim", folder: "Sources/Gateway/HTTPShim",
-            imports: ["GatewayPipeline", "GatewayCore", "GatewayJSON", "NIOCore", "NIOHTTP1", "NIOHTTP2", "Logging", "DequeModule"]),
+            imports: [
+                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "NIOCore", "NIOHTTP1", "NIOHTTP2", "Logging",
+                "DequeModule",
+            ]),
         Module(
             name: "AgentShieldGateway", folder: "Sources/Gateway/App",
             imports: [
-                "GatewayCore", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore", "PostgresStore", "Providers",
+                "GatewayCore", "GatewayAuthentication", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore",
+                "PostgresStore", "Providers",
                 "Scrubbing", "WireServer",
                 "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS", "Logging",
                 "Metrics",
@@ -67,7 +75,9 @@ enum ImportRules {
     ]
 
     /// Modules that decide and do no I/O: neither the clock nor chance nor the environment is read in them.
-    static let pure: Set<String> = ["Wire", "Scrubbing", "GatewayJSON", "GatewayCrypto", "GatewayCore", "GatewayConfiguration"]
+    static let pure: Set<String> = [
+        "Wire", "Scrubbing", "GatewayJSON", "GatewayCrypto", "GatewayCore", "GatewayAuthentication", "GatewayConfiguration",
+    ]
 
     /// Packages that are nowhere in the project, source, tests and `Package.swift` alike.
     static let forbidden = ["AsyncHTTPClient", "async-http-client", "GRPC", "grpc-swift"]

@@ -57,7 +57,10 @@ struct RuleTests {
         #expect(SourceRules.purityViolations(in: file("x = Int.random(in: 0..<3, using: &numbers)\n// getenv")).isEmpty)
         #expect(SourceRules.environmentViolations(in: file("ProcessInfo.processInfo.environment")).count == 1)
         #expect(
-            SourceRules.environmentViolations(in: file("ProcessInfo.processInfo.environment", path: "Sources/Gateway/App/X.swift")).isEmpty)
+            SourceRules.environmentViolations(
+                in: file("ProcessInfo.processInfo.environment", path: "Sources/Gateway/App/Wiring/Vault+Process.swift")
+            )
+            .isEmpty)
     }
 
     @Test("work left behind, traps and unexplained promises are found")

@@ -69,9 +69,11 @@ struct TidyTests {
         expectNone(files.flatMap(SourceRules.purityViolations))
     }
 
-    @Test("the environment is read in the App only, and by the SDK for its user")
+    @Test("only the gateway's vault touches the environment, and one file of the SDK's for its user")
     func environment() throws {
-        try expectNone(Self.sources.get().flatMap(SourceRules.environmentViolations))
+        let files = try Self.sources.get()
+        expectNone(files.flatMap(SourceRules.environmentViolations))
+        for path in SourceRules.environmentReaders { #expect(files.contains { $0.path == path }, "\(path) is gone") }
     }
 
     @Test("nothing is left unfinished, and nothing traps on a failure")

@@ -5,6 +5,8 @@ extension AgentShieldClient {
         public var addresses: [Address]
         public var credential: Credential
         public var trust = TLSTrust.systemRoots
+        /// Needed where the gateway takes clients with a certificate only; it stands beside the credential, not in its place.
+        public var clientCertificate: ClientCertificate?
         /// The name that the gateway's certificate must have; `nil`: each address's host.
         public var serverName: String?
         /// How long a call may take that does not say so itself, retries and waiting included. At most 49 days.

@@ -41,7 +41,7 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
         self.configuration = configuration
         self.logger = logger
         loop = (group ?? MultiThreadedEventLoopGroup.singleton).next()
-        tls = try NIOSSLContext(configuration: configuration.trust.tlsConfiguration)
+        tls = try NIOSSLContext(configuration: configuration.tlsConfiguration)
         compressor = configuration.isCompressionEnabled ? LZ4Compressor() : nil
         pool = ConnectionPool(settings: configuration.poolSettings, random: &random)
     }
@@ -271,6 +271,34 @@ extension NetworkTransport {
         let machine = ClientConnection(
             settings: settings, credential: Text(credential), agent: Text(configuration.agent), compressor: compressor, now: .now())
         return WireClientHandler(machine, delegate: connection)
+    }
+}
+
+extension ClientCertificate {
+    /// Reads both parts.
+    fileprivate func present(in configuration: inout TLSConfiguration) throws {
+        do {
+            switch self {
+            case .files(let certificate, let privateKey):
+                configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) }
+                configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: privateKey, format: .pem))
+            case .pem(let certificate, let privateKey):
+                configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(certificate).map { .certificate($0) }
+                configuration.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: privateKey, format: .pem))
+            }
+        } catch {
+            throw AgentShieldError(.invalidConfiguration, "the client's certificate or its key cannot be read: \(error)")
+        }
+    }
+}
+
+extension AgentShieldClient.Configuration {
+    fileprivate var tlsConfiguration: TLSConfiguration {
+        get throws {
+            var tls = try trust.tlsConfiguration
+            try clientCertificate?.present(in: &tls)
+            return tls
+        }
     }
 }
 

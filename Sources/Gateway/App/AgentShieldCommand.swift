@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import GatewayConfiguration
 
 @main
 struct AgentShieldCommand: AsyncParsableCommand {
@@ -12,6 +14,11 @@ struct AgentShieldCommand: AsyncParsableCommand {
         ])
 
     static func main() async {
+        if let problem = CredentialScan.problem(withArguments: Array(CommandLine.arguments.dropFirst())) {
+            FileHandle.standardError.write(Data("agentshield: \(problem)\n".utf8))
+            // EX_CONFIG of sysexits.h, as for a refused configuration.
+            Foundation.exit(78)
+        }
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

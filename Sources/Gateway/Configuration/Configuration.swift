@@ -1,10 +1,15 @@
+package import GatewayAuthentication
 package import GatewayCrypto
 
 /// Everything that `agentshield serve` is told by its file, checked whole. What the keys mean, with types, defaults and ranges, is in
 /// `ConfigurationKey.all` and, generated from it, in `docs/configuration.md`.
 package struct Configuration: Sendable {
     package var listen: Listeners
+    /// `nil`: nothing is proven of the edge.
+    package var edge: EdgePolicy?
     package var auth: Authentication
+    /// Key sets to fetch, of issuers and of the edge.
+    package var publishedKeys: [PublishedKeySource]
     package var limits: Limits
     /// By name.
     package var providers: [String: Provider]
@@ -25,6 +30,7 @@ extension Configuration {
     package struct Listeners: Sendable {
         package var tls: TLSListener?
         package var http: ListenAddress?
+        package var httpNeedsEdgeProof: Bool
         package var admin: ListenAddress?
     }
 
@@ -32,6 +38,9 @@ extension Configuration {
         package var address: ListenAddress
         /// `nil`: the development certificate; the address is then a loopback one.
         package var identity: TLSIdentity?
+        /// PEM. `nil`: nobody is asked for a certificate.
+        package var clientAuthorities: [UInt8]?
+        package var needsEdgeProof: Bool
     }
 
     /// A certificate chain and its key, both PEM, as read from their files.
@@ -44,6 +53,9 @@ extension Configuration {
         /// The key of the keyed hashes in `keys`.
         package var pepper: Secret
         package var keys: [Key]
+        package var issuers: [Issuer]
+        /// By name.
+        package var profiles: [String: Profile]
     }
 
     /// One API key: its hash and what it stands for.
@@ -107,6 +119,7 @@ extension Configuration {
         package enum Format: String, Sendable, CaseIterable { case json, text }
         package var level: Level
         package var format: Format
+        package var hasClientAddress: Bool
     }
 
     package struct Replica: Sendable, Equatable {

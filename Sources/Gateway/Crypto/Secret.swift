@@ -57,6 +57,12 @@ extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomR
     package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
+/// Overwrites bytes that were part of a secret, in a way that no optimiser leaves out, and forgets them. Copies that others hold stay as they are.
+package func wipe(_ bytes: inout [UInt8]) {
+    bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
+    bytes.removeAll()
+}
+
 /// Whether the bytes are equal, in a time that depends on their counts only.
 package func constantTimeEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
     guard left.count == right.count else { return false }

@@ -33,6 +33,7 @@ final class RequestHandler: ChannelInboundHandler {
         var controls: RequestControls
         var declaredLength: Int?
         var authenticationNanoseconds: Int64
+        var clientAddress: String?
     }
 
     let backend: any ShimBackend
@@ -40,6 +41,7 @@ final class RequestHandler: ChannelInboundHandler {
     private let isMultiplexed: Bool
     /// `nil`: the connection has one answer at a time.
     let unread: UnreadAnswers?
+    private let edge: EdgeGate
     var machine: RequestMachine
     var request: Request?
     private(set) var exchange: (any ShimExchange)?
@@ -49,8 +51,11 @@ final class RequestHandler: ChannelInboundHandler {
     var pendingEvents = ByteBuffer()
     var isFlushScheduled = false
 
-    /// - Parameter unread: what the streams of an HTTP/2 connection share; `nil` for HTTP/1.1.
-    init(backend: any ShimBackend, routes: RouteTable, unread: UnreadAnswers?) {
+    /// - Parameters:
+    ///   - unread: what the streams of an HTTP/2 connection share; `nil` for HTTP/1.1.
+    ///   - edge: how the connection's requests may have come here.
+    init(backend: any ShimBackend, routes: RouteTable, unread: UnreadAnswers?, edge: EdgeGate) {
+        self.edge = edge
         self.backend = backend
         self.routes = routes
         self.unread = unread
@@ -127,12 +132,15 @@ final class RequestHandler: ChannelInboundHandler {
         perform(machine.headReceived(verdict, framing: framing, settings: backend.settings, now: now))
     }
 
-    /// Route, credential, then the rest of the head, so that a caller without a key learns nothing but that.
+    /// The way through the edge, route, credential, then the rest of the head, so that a caller without the proof or without a key learns nothing
+    /// but that. A probe of `/healthz` needs neither.
     private func plan(
         _ head: HTTPRequestHead, _ headers: RequestHeaders, into request: inout Request, now: NIODeadline
     ) throws(Fault) -> Plan {
         let operation: Operation
-        switch routes.resolve(head.method, uri: head.uri) {
+        let route = routes.resolve(head.method, uri: head.uri)
+        let clientAddress = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
+        switch route {
         case .success(let found): operation = found
         case .failure(let refusal):
             if case .methodNotAllowed(let allow) = refusal { request.allow = allow }
@@ -148,7 +156,7 @@ final class RequestHandler: ChannelInboundHandler {
         if operation.takesBody { try headers.checkBodyKind() }
         return Plan(
             operation: operation, principal: principal, controls: controls, declaredLength: nil,
-            authenticationNanoseconds: (authenticated - now).nanoseconds)
+            authenticationNanoseconds: (authenticated - now).nanoseconds, clientAddress: clientAddress)
     }
 
     private func receive(_ bytes: ByteBuffer, now: NIODeadline) {
@@ -198,7 +206,7 @@ final class RequestHandler: ChannelInboundHandler {
             id: request.id, principal: principal, body: request.body, receivedAt: context.eventLoop.now,
             authenticationNanoseconds: plan.authenticationNanoseconds, timeout: plan.controls.timeout,
             silenceTimeout: plan.controls.silenceTimeout, cache: plan.controls.cache, callerRequestID: plan.controls.callerRequestID,
-            traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate)
+            traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate, clientAddress: plan.clientAddress)
         // From here on the pipeline counts the bytes.
         releaseBody()
         let exchange = backend.begin(call, receiver: self)

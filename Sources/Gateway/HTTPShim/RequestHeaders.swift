@@ -1,3 +1,4 @@
+import GatewayAuthentication
 import GatewayCore
 import NIOHTTP1
 
@@ -23,6 +24,8 @@ struct RequestHeaders {
     private(set) var hasForeignCoding = false
     private(set) var acceptsTrailers = false
     private(set) var isUpgrade = false
+    /// What the edge, or who pretends to be it, has added.
+    private(set) var edge = EdgeEvidence()
     /// A header that may stand once and stands twice with different values.
     private(set) var contradiction: String?
 
@@ -49,17 +52,27 @@ struct RequestHeaders {
             if name.isHeader("authorization") { take(value, \.authorization, "authorization") }
             if name.isHeader("cache-control") { cacheControl = cacheControl.map { "\($0),\(value)" } ?? value }
         case 14 where name.isHeader("content-length"): take(value, \.contentLength, "content-length")
-        case 16 where name.isHeader("content-encoding"): take(value, \.contentEncoding, "content-encoding")
+        case 16:
+            if name.isHeader("content-encoding") { take(value, \.contentEncoding, "content-encoding") }
+            if name.isHeader("cf-connecting-ip") { takeOnce(value, \.connectingAddress) }
         case 17 where name.isHeader("transfer-encoding"):
             isChunked = true
             if value.trimmed.lowercased() != "chunked" { hasForeignCoding = true }
         case 19:
             if name.isHeader("x-agentshield-cache") { take(value, \.cacheDirective, "x-agentshield-cache") }
             if name.isHeader("x-agentshield-route") { take(value, \.route, "x-agentshield-route") }
+        case 23 where name.isHeader("cf-access-jwt-assertion"): takeOnce(value, \.assertion)
+        case 27 where name.isHeader("x-agentshield-origin-secret"): takeOnce(value, \.originSecret)
         case 24 where name.isHeader("x-stainless-read-timeout"): readTimeoutSeconds = value
         case 25 where name.isHeader("x-agentshield-deadline-ms"): take(value, \.deadlineMilliseconds, "x-agentshield-deadline-ms")
         default: break
         }
+    }
+
+    /// Of the edge's headers even two equal ones are refused: one of them is not the edge's.
+    private mutating func takeOnce(_ value: String, _ slot: WritableKeyPath<EdgeEvidence, String?>) {
+        if edge[keyPath: slot] != nil { edge.isAmbiguous = true }
+        edge[keyPath: slot] = value
     }
 
     private mutating func take(_ value: String, _ slot: WritableKeyPath<RequestHeaders, String?>, _ name: String) {

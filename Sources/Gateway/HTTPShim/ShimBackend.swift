@@ -1,3 +1,4 @@
+package import GatewayAuthentication
 package import GatewayCore
 package import GatewayPipeline
 import NIOCore
@@ -13,6 +14,8 @@ package protocol ShimBackend: AnyObject {
     func makeRequestID() -> RequestID
     /// Finds who presents a credential: one keyed hash and a table look-up, called as soon as a request's head is there.
     func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault>
+    /// Why a request that must have come through the edge did not; `nil`: it did.
+    func edgeFault(_ evidence: EdgeEvidence) -> Fault?
     /// Takes a chat request in; its exchange must be started.
     func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange
     /// The models that a principal may name, sorted by name.

@@ -23,12 +23,14 @@ package struct CallerRequest {
     /// W3C trace context, passed to the provider.
     package var traceparent: String?
     package var tracestate: String?
+    /// Where the request came from: an IP address, by the word of a proven edge or of the socket.
+    package var clientAddress: String?
 
     package init(
         id: RequestID, principal: Principal, body: ByteBuffer, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
         timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, endUser: String? = nil,
         callerRequestID: String? = nil,
-        traceparent: String? = nil, tracestate: String? = nil
+        traceparent: String? = nil, tracestate: String? = nil, clientAddress: String? = nil
     ) {
         self.id = id
         self.principal = principal
@@ -42,6 +44,7 @@ package struct CallerRequest {
         self.callerRequestID = callerRequestID
         self.traceparent = traceparent
         self.tracestate = tracestate
+        self.clientAddress = clientAddress
     }
 }
 

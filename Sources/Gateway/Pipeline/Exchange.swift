@@ -288,7 +288,7 @@ package final class Exchange {
             receivedUnixMilliseconds: request.id.unixMilliseconds)
         loop.stores.ledger.append(record)
         loop.metrics.record(record)
-        loop.logger.log(record)
+        loop.logger.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
     }
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.

@@ -1,4 +1,5 @@
 package import EmbeddedStore
+package import GatewayAuthentication
 package import GatewayCore
 package import GatewayCrypto
 import GatewayJSON
@@ -38,6 +39,7 @@ package final class GatewayLoop {
     /// The requests under way. Bound: the in-flight budget.
     private var exchanges: [ObjectIdentifier: Exchange] = [:]
     private let credentialHash: KeyedHash
+    private let authority: TokenAuthority
     private let cacheHash: KeyedHash
     private var random = SystemRandomNumberGenerator()
 
@@ -59,7 +61,12 @@ package final class GatewayLoop {
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
         credentialHash = try KeyedHash(key: pepper)
+        authority = try TokenAuthority(settings: snapshot.tokens, pepper: pepper)
         cacheHash = try KeyedHash(key: cacheSecret)
+        authority.tokenRefused = { [metrics, logger] refusal in
+            metrics.tokenRefused(refusal.name)
+            logger.debug("token refused", metadata: ["reason": "\(refusal.name)"])
+        }
     }
 
     private let share: Int
@@ -75,6 +82,17 @@ package final class GatewayLoop {
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
         scrubbers.removeAll()
+        authority.update(snapshot.tokens)
+    }
+
+    /// Takes what an issuer of tokens publishes now.
+    package func update(_ keys: PublishedKeys) {
+        authority.update(keys)
+    }
+
+    /// - Parameter wanted: called on this loop with a source whose keys should be fetched, as often as somebody asks for them.
+    package func onKeysWanted(_ wanted: @escaping (String) -> Void) {
+        authority.keysWanted = wanted
     }
 
     /// From now on doors tell their peers to go elsewhere.
@@ -98,20 +116,44 @@ package final class GatewayLoop {
 
     // MARK: authenticate
 
-    /// Hashes a credential; `nil` for one that no gateway can have issued.
-    package func digest(of credential: UnsafeRawBufferPointer) -> CredentialDigest? {
+    private var unixSeconds: Int64 { Int64(clamping: clock.unixMilliseconds() / 1_000) }
+
+    /// Why a request that must have come through the edge did not; `nil`: it did.
+    package func edgeFault(_ evidence: EdgeEvidence) -> Fault? {
+        authority.edgeFault(evidence, now: unixSeconds)
+    }
+
+    /// Takes a connection's credential: what it is called in ``authenticate(_:)-(CredentialDigest)`` from now on, if it is good now.
+    package func recognise(_ credential: UnsafeRawBufferPointer) -> Result<CredentialDigest, Fault> {
+        switch authority.decide(credential, now: unixSeconds) {
+        case .principal: return authority.digest(of: credential).map { .success($0) } ?? .failure(.unknownCredential)
+        case .refused(let fault): return .failure(fault)
+        case .needsLookUp:
+            guard let digest = digest(of: credential) else { return .failure(.unknownCredential) }
+            return authenticate(digest).map { _ in digest }
+        }
+    }
+
+    /// Hashes an API key; `nil` for one that no gateway can have issued.
+    private func digest(of credential: UnsafeRawBufferPointer) -> CredentialDigest? {
         guard APIKey.isWellFormed(credential) else { return nil }
         return credentialHash.hash(credential).withUnsafeBytes { CredentialDigest($0) }
     }
 
-    /// Finds whom a credential stands for, under the current configuration.
+    /// Finds whom a credential stands for, under the current configuration. A token is found as long as it is remembered as verified.
     package func authenticate(_ digest: CredentialDigest) -> Result<Principal, Fault> {
-        snapshot.keys.authenticate(digest, unixSeconds: Int64(clamping: clock.unixMilliseconds() / 1_000))
+        if case .principal(let principal) = authority.decide(remembered: digest, now: unixSeconds) { return .success(principal) }
+        return snapshot.keys.authenticate(digest, unixSeconds: unixSeconds)
     }
 
     package func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault> {
-        guard let digest = digest(of: credential) else { return .failure(.unknownCredential) }
-        return authenticate(digest)
+        switch authority.decide(credential, now: unixSeconds) {
+        case .principal(let principal): return .success(principal)
+        case .refused(let fault): return .failure(fault)
+        case .needsLookUp:
+            guard let digest = digest(of: credential) else { return .failure(.unknownCredential) }
+            return snapshot.keys.authenticate(digest, unixSeconds: unixSeconds)
+        }
     }
 
     // MARK: requests

@@ -1,3 +1,4 @@
+package import GatewayAuthentication
 package import GatewayCore
 package import NIOCore
 package import Providers
@@ -74,10 +75,13 @@ package struct PipelineSettings: Sendable {
     package var defaultTimeout: TimeAmount
     package var maxTimeout: TimeAmount
     package var cacheScope: CacheScope
+    /// Whether the request log says where a request came from.
+    package var logsClientAddress: Bool
 
     package init(
         maxInFlightRequests: Int = 4096, maxInFlightBytes: Int = 256 << 20, maxAnswerBytes: Int = 16 << 20,
-        defaultTimeout: TimeAmount = .seconds(120), maxTimeout: TimeAmount = .seconds(600), cacheScope: CacheScope = .tenant
+        defaultTimeout: TimeAmount = .seconds(120), maxTimeout: TimeAmount = .seconds(600), cacheScope: CacheScope = .tenant,
+        logsClientAddress: Bool = false
     ) {
         self.maxInFlightRequests = maxInFlightRequests
         self.maxInFlightBytes = maxInFlightBytes
@@ -85,6 +89,7 @@ package struct PipelineSettings: Sendable {
         self.defaultTimeout = defaultTimeout
         self.maxTimeout = maxTimeout
         self.cacheScope = cacheScope
+        self.logsClientAddress = logsClientAddress
     }
 }
 
@@ -103,15 +108,19 @@ package struct ProviderBinding: Sendable {
 /// Everything that follows from the configuration, made once and never changed; a reload makes a new one. Requests under way keep theirs.
 package final class GatewaySnapshot: Sendable {
     package let keys: KeyTable
+    /// Issuers of tokens, and what proves the way through the edge.
+    package let tokens: TokenSettings
     package let models: ModelTable
     package let providers: [String: ProviderBinding]
     package let door: DoorSettings
     package let pipeline: PipelineSettings
 
     package init(
-        keys: KeyTable, models: ModelTable, providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings
+        keys: KeyTable, tokens: TokenSettings = TokenSettings(), models: ModelTable, providers: [String: ProviderBinding],
+        door: DoorSettings, pipeline: PipelineSettings
     ) {
         self.keys = keys
+        self.tokens = tokens
         self.models = models
         self.providers = providers
         self.door = door

@@ -10,6 +10,11 @@ struct PipelineMetrics {
     private let overhead = Timer(label: "agentshield.overhead.duration")
     private let call = Timer(label: "gen_ai.client.operation.duration")
 
+    /// A token that was refused, and why: one of a dozen words.
+    func tokenRefused(_ reason: String) {
+        Counter(label: "agentshield.tokens.refused", dimensions: [("reason", reason)]).increment()
+    }
+
     /// Media in a request that was not scanned.
     func mediaSkipped(_ count: Int) {
         if count > 0 { media.increment(by: count) }

@@ -3,11 +3,11 @@ import Logging
 
 /// The request log: one line for each request, and never a word of its text.
 extension Logger {
-    func log(_ record: LedgerRecord) {
+    /// - Parameter clientAddress: where the request came from, if that may be written down.
+    func log(_ record: LedgerRecord, clientAddress: String?) {
         let level: Logger.Level = record.outcome == .failed ? .notice : .info
-        self.log(
-            level: level, "request \(record.outcome.rawValue)",
-            metadata: [
+        var metadata: Logger.Metadata =
+            [
                 "request_id": "\(record.summary.requestID)",
                 "tenant": "\(record.tenant)",
                 "key": "\(record.keyID)",
@@ -23,7 +23,9 @@ extension Logger {
                 "scrubbed": "\(record.summary.scrubbed.map { "\($0.kind)=\($0.count)" }.joined(separator: ","))",
                 "call_us": "\(record.summary.timings.microseconds(.call))",
                 "overhead_us": "\(record.summary.timings.overheadMicroseconds)",
-            ])
+            ]
+        if let clientAddress { metadata["client"] = "\(clientAddress)" }
+        self.log(level: level, "request \(record.outcome.rawValue)", metadata: metadata)
     }
 
     func logFallback(_ id: RequestID, from failed: UpstreamTarget, to next: UpstreamTarget, fault: Fault) {

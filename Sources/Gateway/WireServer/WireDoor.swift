@@ -1,4 +1,4 @@
-import GatewayCore
+package import GatewayCore
 import GatewayJSON
 package import GatewayPipeline
 import NIOCore
@@ -16,15 +16,26 @@ package final class WireDoor: WireDelegate {
     private weak var handler: WireServerHandler?
     private let connections: WireConnections
 
-    private init(loop: GatewayLoop, connections: WireConnections) {
+    private let clientAddress: String?
+    private let refusal: Fault?
+
+    private init(loop: GatewayLoop, connections: WireConnections, clientAddress: String?, refusal: Fault?) {
         self.loop = loop
+        self.refusal = refusal
+        self.clientAddress = clientAddress
         self.connections = connections
     }
 
     /// The handler for a channel that has agreed on `agentshield/1`. It goes last into the pipeline.
-    package static func makeHandler(loop: GatewayLoop, compressor: LZ4Compressor, connections: WireConnections) -> WireServerHandler {
+    ///
+    /// - Parameters:
+    ///   - clientAddress: the socket's, for the log.
+    ///   - refusal: what HELLO is answered with, whatever it says; `nil`: the connection may go on.
+    package static func makeHandler(
+        loop: GatewayLoop, compressor: LZ4Compressor, connections: WireConnections, clientAddress: String?, refusal: Fault? = nil
+    ) -> WireServerHandler {
         let settings = Self.serverSettings(loop.settings)
-        let door = WireDoor(loop: loop, connections: connections)
+        let door = WireDoor(loop: loop, connections: connections, clientAddress: clientAddress, refusal: refusal)
         let handler = WireServerHandler(
             ServerConnection(settings: settings, compressor: compressor, admission: loop, now: .now()), delegate: door)
         door.handler = handler
@@ -78,11 +89,11 @@ package final class WireDoor: WireDelegate {
     // MARK: requests
 
     private func helloReceived(_ hello: Hello, _ handler: WireServerHandler) {
+        if let refusal { return reject(refusal, handler) }
         guard !hello.credential.isEmpty else { return reject(.missingCredential, handler) }
-        guard let digest = hello.credential.withUnsafeBytes(loop.digest) else { return reject(.unknownCredential, handler) }
-        switch loop.authenticate(digest) {
+        switch hello.credential.withUnsafeBytes(loop.recognise) {
         case .failure(let fault): reject(fault, handler)
-        case .success:
+        case .success(let digest):
             credential = digest
             let settings = loop.settings
             handler.perform {
@@ -111,7 +122,7 @@ package final class WireDoor: WireDelegate {
                     chat, request, on: stream, handler,
                     CallerRequest(
                         id: id, principal: principal, body: body, receivedAt: receivedAt,
-                        authenticationNanoseconds: authenticated.nanoseconds))
+                        authenticationNanoseconds: authenticated.nanoseconds, clientAddress: clientAddress))
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
             case .embeddings, .feedback, .resume:
@@ -173,7 +184,9 @@ package final class WireDoor: WireDelegate {
 extension Fault {
     fileprivate static let missingCredential = Fault(
         .unauthenticated, origin: .downstream,
-        message: "No API key was sent. HELLO or each REQUEST must carry a key of this gateway as its credential.")
+        message:
+            "No credential was sent. HELLO or each REQUEST must carry a key of this gateway, or a token that it believes, as its credential."
+    )
 }
 
 /// The open connections of one event loop, so that a drain reaches them all. Bound: the listener's own limit of connections.

@@ -43,6 +43,10 @@ extension ErrorCode {
     package static let unauthenticated = ErrorCode(rawValue: 300)
     /// The credential is valid but does not allow this.
     package static let permissionDenied = ErrorCode(rawValue: 301)
+    /// The gateway is reached through its edge only, and nothing proves that the request came that way.
+    package static let edgeProofRequired = ErrorCode(rawValue: 310)
+    /// What would verify the credential cannot be had, and what is known of it is missing or too old; nothing was done.
+    package static let authorityUnavailable = ErrorCode(rawValue: 311)
     /// A limit of the gateway is used up; retry-after says until when.
     package static let rateLimited = ErrorCode(rawValue: 400)
     /// A budget is used up; the message names its level and when it resets.
@@ -101,6 +105,8 @@ extension ErrorCode {
         .answerTooLarge: Entry(name: "answer_too_large", scope: .stream, retry: .never),
         .unauthenticated: Entry(name: "unauthenticated", scope: .stream, retry: .never),
         .permissionDenied: Entry(name: "permission_denied", scope: .stream, retry: .never),
+        .edgeProofRequired: Entry(name: "edge_proof_required", scope: .stream, retry: .never),
+        .authorityUnavailable: Entry(name: "authority_unavailable", scope: .stream, retry: .later),
         .rateLimited: Entry(name: "rate_limited", scope: .stream, retry: .later),
         .budgetExceeded: Entry(name: "budget_exceeded", scope: .stream, retry: .never),
         .overloaded: Entry(name: "overloaded", scope: .stream, retry: .later),

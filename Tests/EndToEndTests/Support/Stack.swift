@@ -32,20 +32,28 @@ struct Stack: Sendable {
         }
     }
 
+    /// What this client shows of itself; `nil`: no certificate.
+    var clientIdentity: (certificate: String, privateKey: String)?
+
+    /// - Parameters:
+    ///   - environment: of the gateway, beside its pepper.
+    ///   - configure: changes the configuration.
     static func run<Result>(
-        drainDeadline: String = "20s", slowRequestTimeout: String = "20s", _ body: (Stack) async throws -> Result
+        drainDeadline: String = "20s", slowRequestTimeout: String = "20s", environment: [String: String] = [:],
+        configure: (String, URL) throws -> String = { text, _ in text }, _ body: (Stack) async throws -> Result
     ) async throws -> Result {
         let keys = try await Keys.shared
         return try await withTemporaryDirectory { directory in
             try await ProductProcess.run("scripted-provider", readyPrefix: "listening on ") { _, line in
                 let provider = try ProviderControl(address: line)
                 let file = directory.appendingPathComponent("gateway.yaml")
-                let text = GatewayFile(
-                    providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
-                ).text
+                let text = try configure(
+                    GatewayFile(
+                        providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
+                    ).text, directory)
                 try Data(text.utf8).write(to: file)
                 return try await ProductProcess.run(
-                    "agentshield", arguments: ["serve", "--config", file.path], environment: Keys.environment,
+                    "agentshield", arguments: ["serve", "--config", file.path], environment: Keys.environment.merging(environment) { $1 },
                     ready: .errorOutput(containing: " listening ")
                 ) { gateway, line in
                     try await body(try Stack(gateway, provider, keys, log: line, file: file, text: text))
@@ -84,6 +92,12 @@ struct Stack: Sendable {
         configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
         configuration.applicationProtocols = protocols
         configuration.maximumTLSVersion = maximum
+        if let clientIdentity {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(clientIdentity.certificate.utf8)).map {
+                .certificate($0)
+            }
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(clientIdentity.privateKey.utf8), format: .pem))
+        }
         return try NIOSSLClientHandler(context: NIOSSLContext(configuration: configuration), serverHostname: "localhost")
     }
 

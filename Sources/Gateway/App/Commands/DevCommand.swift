@@ -26,20 +26,18 @@ struct DevCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        var environment = ProcessInfo.processInfo.environment.filter { ["OPENAI_API_KEY", "OPENAI_API_KEY_FILE"].contains($0.key) }
-        let usesOpenAI = !environment.isEmpty
+        let usesOpenAI = Vault.process.holds("OPENAI_API_KEY")
         let provider = usesOpenAI ? nil : try ScriptedProviderProcess.start()
         defer { provider?.stop() }
 
         let pepper = try secureRandom(32).map { String(format: "%02x", $0) }.joined()
-        environment["AGENTSHIELD_PEPPER"] = pepper
         guard let key = try NewKey.make(id: "dev", tenant: "dev", isDevelopment: true, pepper: Secret(pepper), random: secureRandom) else {
             throw ExitCode.failure
         }
         let text = DevConfiguration(
             port: port, httpPort: httpPort, adminPort: adminPort, keyEntry: key.entry, providerURL: provider?.address
         ).text
-        let source = ConfigurationSource.text(text, environment: environment)
+        let source = ConfigurationSource.text(text, vault: .process.overlaid(with: ["AGENTSHIELD_PEPPER": pepper]))
         let configuration = try source.load().orExit()
         let guide = DevGuide(key: key.key, model: usesOpenAI ? "gpt-4o-mini" : "echo", provider: provider?.address, isJSON: json)
         try await GatewayRunner(source: source, configuration: configuration) { addresses in guide.show(addresses) }.run()

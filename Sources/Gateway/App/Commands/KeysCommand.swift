@@ -27,9 +27,7 @@ struct KeysCommand: ParsableCommand {
         func run() throws {
             let pepper: Secret
             do {
-                pepper = try NamedSecret.read(
-                    pepperEnv, minimumCount: NamedSecret.minimumPepperCount, environment: ProcessInfo.processInfo.environment,
-                    readFile: ConfigurationSource.readFile)
+                pepper = try Vault.process.secret(named: pepperEnv, minimumCount: Vault.minimumPepperCount)
             } catch {
                 throw ValidationError("\(pepperEnv) \(error.problem); \(error.remedy)")
             }

@@ -44,8 +44,7 @@ struct MigrateCommand: AsyncParsableCommand {
     private static func driver() throws -> PostgresDriver {
         let name = "DATABASE_URL"
         do {
-            let location = try NamedSecret.read(
-                name, minimumCount: 1, environment: ProcessInfo.processInfo.environment, readFile: ConfigurationSource.readFile)
+            let location = try Vault.process.secret(named: name)
             var settings = PostgresDriver.Settings()
             settings.connections = 1
             return try PostgresDriver(PostgresLocation(location), settings: settings)

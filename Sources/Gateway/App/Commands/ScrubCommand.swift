@@ -80,12 +80,11 @@ struct ScrubCommand: ParsableCommand {
 
     private func loadPolicy() throws -> ScrubPolicy {
         guard let path = policy else { return ScrubPolicy() }
-        guard let bytes = try? ConfigurationSource.readFile(path) else {
+        guard let bytes = try? SmallFile.read(path) else {
             Self.tell("\(path) cannot be read")
             throw Status.wrongUsage
         }
-        let loaded = ConfigurationLoader.loadPolicy(
-            path: path, bytes: bytes, environment: ProcessInfo.processInfo.environment, readFile: ConfigurationSource.readFile)
+        let loaded = ConfigurationLoader.loadPolicy(path: path, bytes: bytes, vault: .process)
         switch loaded {
         case .success(let named): return named.policy
         case .failure(let faults):

@@ -78,6 +78,8 @@ struct GatewayService: Service {
 
     func run() async throws {
         let readiness = Readiness()
+        let issuerKeys = try await IssuerKeys.make(loops: loops, eventLoop: group.next(), logger: logger)
+        issuerKeys.use(configuration.publishedKeys)
         let listeners = Listeners(group: group, loops: loops, maxConnections: configuration.limits.maxConnections, logger: logger)
         let (channels, addresses) = try await open(listeners, readiness)
         defer { addresses.authorityFile.map(ServerTLS.removeAuthority) }
@@ -89,12 +91,13 @@ struct GatewayService: Service {
                 "tls": "\(addresses.tls.map(\.hostAndPort) ?? "-")", "http": "\(addresses.http.map(\.hostAndPort) ?? "-")",
                 "admin": "\(addresses.admin.map(\.hostAndPort) ?? "-")", "ca_file": "\(addresses.authorityFile ?? "-")",
             ])
-        let reloads = Task { await reloadOnSignal() }
+        let reloads = Task { await reloadOnSignal(issuerKeys) }
         try await gracefulShutdown()
         reloads.cancel()
         readiness.isReady = false
         for channel in channels.front { try? await channel.close() }
         try await drain(listeners)
+        await issuerKeys.stop()
         if let admin = channels.admin { try? await admin.close() }
     }
 
@@ -104,14 +107,14 @@ struct GatewayService: Service {
         var addresses = ListeningAddresses()
         var front: [any Channel] = []
         if let tls = configuration.listen.tls {
-            let server = try ServerTLS(identity: tls.identity)
-            let channel = try await listeners.openTLS(tls.address, server.context)
+            let server = try ServerTLS(tls)
+            let channel = try await listeners.openTLS(tls, server.context)
             addresses.tls = channel.localAddress
             addresses.authorityFile = server.authorityFile
             front.append(channel)
         }
         if let http = configuration.listen.http {
-            let channel = try await listeners.openHTTP(http)
+            let channel = try await listeners.openHTTP(http, needsEdgeProof: configuration.listen.httpNeedsEdgeProof)
             addresses.http = channel.localAddress
             front.append(channel)
         }
@@ -144,20 +147,21 @@ struct GatewayService: Service {
 
     // MARK: reload
 
-    private func reloadOnSignal() async {
+    private func reloadOnSignal(_ issuerKeys: IssuerKeys) async {
         for await _ in await UnixSignalsSequence(trapping: .sighup) {
             guard !Task.isCancelled else { return }
-            await reload()
+            await reload(issuerKeys)
         }
     }
 
-    /// Takes the file's new content for keys, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops, caches and the
+    /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops, caches and the
     /// pepper stay as they are until a restart.
-    private func reload() async {
-        let loaded = source.load().flatMap { SnapshotBuilder($0).snapshot() }
+    private func reload(_ issuerKeys: IssuerKeys) async {
+        let loaded = source.load().flatMap { configuration in SnapshotBuilder(configuration).snapshot().map { (configuration, $0) } }
         switch loaded {
-        case .success(let snapshot):
+        case .success(let (configuration, snapshot)):
             try? await loops.forEach { $0.gateway.update(snapshot) }
+            issuerKeys.use(configuration.publishedKeys)
             logger.notice("configuration reloaded")
         case .failure(let faults):
             logger.error("configuration kept: the new one is refused", metadata: ["faults": "\(faults.rendered)"])

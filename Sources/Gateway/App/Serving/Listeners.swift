@@ -1,4 +1,5 @@
 import GatewayConfiguration
+import GatewayCore
 import GatewayPipeline
 import HTTPShim
 import Logging
@@ -28,8 +29,9 @@ struct Listeners: Sendable {
     }
 
     /// The main port: TLS, then wire, HTTP/2 or HTTP/1.1 as ALPN says; without ALPN HTTP/1.1.
-    func openTLS(_ address: ListenAddress, _ context: NIOSSLContext) async throws -> any Channel {
-        try await open(address, counting: callers) { [loops] channel, loop in
+    func openTLS(_ listener: Configuration.TLSListener, _ context: NIOSSLContext) async throws -> any Channel {
+        let needsEdgeProof = listener.needsEdgeProof
+        return try await open(listener.address, counting: callers) { [loops] channel, loop in
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(NIOSSLServerHandler(context: context))
             let timer = channel.eventLoop.scheduleTask(in: loop.gateway.settings.slowRequestTimeout) { channel.close(promise: nil) }
@@ -39,7 +41,7 @@ struct Listeners: Sendable {
                     timer.cancel()
                     let installed = channel.eventLoop.makeCompletedFuture {
                         guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
-                        try Self.install(result, on: channel, loop)
+                        try Self.install(result, on: channel, loop, needsEdgeProof: needsEdgeProof)
                     }
                     installed.whenFailure { _ in channel.close(promise: nil) }
                     return installed
@@ -48,9 +50,9 @@ struct Listeners: Sendable {
     }
 
     /// The plain port, for use behind a proxy that ends TLS.
-    func openHTTP(_ address: ListenAddress) async throws -> any Channel {
+    func openHTTP(_ address: ListenAddress, needsEdgeProof: Bool) async throws -> any Channel {
         try await open(address, counting: callers) { channel, loop in
-            try configureHTTP1(channel, backend: loop.gateway)
+            try configureHTTP1(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof)
             loop.add(http: channel)
         }
     }
@@ -63,18 +65,24 @@ struct Listeners: Sendable {
         }
     }
 
-    private static func install(_ result: ALPNResult, on channel: any Channel, _ loop: LoopContext) throws {
+    private static func install(
+        _ result: ALPNResult, on channel: any Channel, _ loop: LoopContext, needsEdgeProof: Bool
+    ) throws {
         switch result {
         case .negotiated(ServerTLS.wire):
             let tls = try channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
             guard tls.tlsVersion == .tlsv13 else { throw WireNeedsTLS13() }
-            let handler = WireDoor.makeHandler(loop: loop.gateway, compressor: loop.compressor, connections: loop.connections)
+            // The handshake has verified the certificate, if there is one.
+            let refusal = needsEdgeProof && tls.peerCertificate == nil ? Fault.clientCertificateNeeded : nil
+            let handler = WireDoor.makeHandler(
+                loop: loop.gateway, compressor: loop.compressor, connections: loop.connections,
+                clientAddress: channel.remoteAddress?.ipAddress, refusal: refusal)
             try channel.pipeline.syncOperations.addHandler(handler)
         case .negotiated("h2"):
-            try configureHTTP2(channel, backend: loop.gateway)
+            try configureHTTP2(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof)
             loop.add(http: channel)
         case .negotiated, .fallback:
-            try configureHTTP1(channel, backend: loop.gateway)
+            try configureHTTP1(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof)
             loop.add(http: channel)
         }
     }
@@ -101,6 +109,12 @@ struct Listeners: Sendable {
             }
             .bind(host: address.host, port: address.port).get()
     }
+}
+
+extension Fault {
+    fileprivate static let clientCertificateNeeded = Fault(
+        .edgeProofRequired, origin: .downstream,
+        message: "This gateway takes the wire protocol from clients with a certificate of its CA only, and the connection presented none.")
 }
 
 /// The wire protocol was agreed on over an older TLS.

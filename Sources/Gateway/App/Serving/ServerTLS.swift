@@ -11,10 +11,11 @@ struct ServerTLS {
 
     /// ALPN names, in the order of our preference.
     static let wire = "agentshield/1"
-    static let protocols = [wire, "h2", "http/1.1"]
+    static let http = ["h2", "http/1.1"]
 
-    /// - Parameter identity: `nil`: a certificate for this machine alone is made; the key of its CA is never written.
-    init(identity: Configuration.TLSIdentity?) throws {
+    /// - Parameter listener: without an identity, a certificate for this machine alone is made; the key of its CA is never written.
+    init(_ listener: Configuration.TLSListener) throws {
+        let identity = listener.identity
         let chain: [UInt8]
         let key: NIOSSLPrivateKey
         if let identity {
@@ -31,7 +32,14 @@ struct ServerTLS {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = Self.protocols
+        // No wire protocol where nothing could prove the way that it came: it has no header for the edge to add to.
+        let offersWire = !listener.needsEdgeProof || listener.clientAuthorities != nil
+        configuration.applicationProtocols = (offersWire ? [Self.wire] : []) + Self.http
+        if let authorities = listener.clientAuthorities {
+            configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(authorities))
+            // HTTP through an edge brings the edge's proof in place of a certificate; a certificate that comes all the same must be good.
+            configuration.certificateVerification = listener.needsEdgeProof ? .optionalVerification : .noHostnameVerification
+        }
         context = try NIOSSLContext(configuration: configuration)
     }
 

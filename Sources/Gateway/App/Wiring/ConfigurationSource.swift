@@ -2,16 +2,16 @@ import ArgumentParser
 import Foundation
 import GatewayConfiguration
 
-/// Where the configuration comes from: the one place of the gateway that reads the environment and files for it.
+/// Where the configuration comes from: a file, or a text of the program itself.
 enum ConfigurationSource: Sendable {
     case file(String)
     /// Made by the program itself, as `agentshield dev` does.
-    case text(String, environment: [String: String])
+    case text(String, vault: Vault)
 
     func load() -> Result<Configuration, ConfigurationFaults> {
         switch self {
         case .file(let path):
-            guard let bytes = try? Self.readFile(path) else {
+            guard let bytes = try? SmallFile.read(path) else {
                 return .failure(
                     ConfigurationFaults(faults: [
                         ConfigurationFault(
@@ -19,15 +19,10 @@ enum ConfigurationSource: Sendable {
                             remedy: "check that the path exists and that this user may read it")
                     ]))
             }
-            return ConfigurationLoader.load(
-                path: path, bytes: bytes, environment: ProcessInfo.processInfo.environment, readFile: Self.readFile)
-        case .text(let text, let environment):
-            return ConfigurationLoader.load(path: "dev.yaml", bytes: Array(text.utf8), environment: environment, readFile: Self.readFile)
+            return ConfigurationLoader.load(path: path, bytes: bytes, vault: .process)
+        case .text(let text, let vault):
+            return ConfigurationLoader.load(path: "dev.yaml", bytes: Array(text.utf8), vault: vault)
         }
-    }
-
-    static func readFile(_ path: String) throws -> [UInt8] {
-        Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     }
 }
 

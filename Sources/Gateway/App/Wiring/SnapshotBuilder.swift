@@ -1,4 +1,5 @@
 import Foundation
+import GatewayAuthentication
 import GatewayConfiguration
 import GatewayCore
 import GatewayCrypto
@@ -19,7 +20,8 @@ struct SnapshotBuilder {
         Result { () throws(ConfigurationFaults) in
             let rules = scrubRules
             return GatewaySnapshot(
-                keys: KeyTable(try keys(rules)), models: models(rules), providers: try providers(), door: door, pipeline: pipeline)
+                keys: KeyTable(try keys(rules)), tokens: try tokens(rules), models: models(rules), providers: try providers(), door: door,
+                pipeline: pipeline)
         }
     }
 
@@ -51,13 +53,41 @@ struct SnapshotBuilder {
             }
             keys[digest] = Principal(
                 keyID: key.id, tenant: key.tenant, department: key.department, user: key.user,
-                models: key.models.contains("*") ? .all : .only(key.models.map { ModelPattern($0) }),
-                requestLimit: RateLimit(
-                    permits: UInt64(max(1, key.limit.requestsPerMinute)), periodNanoseconds: 60_000_000_000,
-                    burst: UInt64(max(1, key.limit.burst))),
+                models: Self.permission(key.models), requestLimit: Self.rateLimit(key.limit),
                 scrub: scrub, expiresAtUnixSeconds: key.expiresAtUnixSeconds)
         }
         return keys
+    }
+
+    // MARK: tokens
+
+    private func tokens(_ rules: [String: ScrubRules]) throws(ConfigurationFaults) -> TokenSettings {
+        var profiles: [String: AccessProfile] = [:]
+        for (name, profile) in configuration.auth.profiles {
+            guard let scrub = rules[profile.scrubPolicy] else {
+                throw fault("auth.profiles.\(name)", "has a policy that there is not", "name a policy of scrub.policies")
+            }
+            profiles[name] = AccessProfile(
+                name: name, models: Self.permission(profile.models), requestLimit: Self.rateLimit(profile.limit), scrub: scrub)
+        }
+        let issuers = configuration.auth.issuers.map { issuer in
+            TokenIssuer(
+                name: issuer.id, rules: issuer.rules,
+                mapping: ClaimMapping(
+                    tenant: issuer.tenant, userClaim: issuer.userClaim, departmentClaim: issuer.departmentClaim,
+                    modelsClaim: issuer.modelsClaim, profileClaim: issuer.profileClaim, profiles: profiles,
+                    defaultProfile: issuer.profile.flatMap { profiles[$0] }))
+        }
+        return TokenSettings(issuers: issuers, edge: configuration.edge)
+    }
+
+    private static func permission(_ models: [String]) -> ModelPermission {
+        models.contains("*") ? .all : .only(models.map { ModelPattern($0) })
+    }
+
+    private static func rateLimit(_ limit: Configuration.RequestLimit) -> RateLimit {
+        RateLimit(
+            permits: UInt64(max(1, limit.requestsPerMinute)), periodNanoseconds: 60_000_000_000, burst: UInt64(max(1, limit.burst)))
     }
 
     // MARK: models
@@ -143,7 +173,7 @@ struct SnapshotBuilder {
             maxInFlightRequests: limits.maxInFlightRequests, maxInFlightBytes: limits.maxInFlightBytes,
             maxAnswerBytes: limits.maxAnswerBytes, defaultTimeout: TimeAmount(limits.defaultDeadline),
             maxTimeout: TimeAmount(limits.maxDeadline),
-            cacheScope: CacheScope(configuration.cache.scope))
+            cacheScope: CacheScope(configuration.cache.scope), logsClientAddress: configuration.log.hasClientAddress)
     }
 }
 

@@ -8,7 +8,7 @@ extension ConfigurationLoader {
         var pepper = Secret([UInt8]())
         if let name = section.optionalText("pepper_env") {
             do {
-                pepper = try section.reading.secret(named: name, minimumCount: NamedSecret.minimumPepperCount)
+                pepper = try section.reading.secret(named: name, minimumCount: Vault.minimumPepperCount)
             } catch {
                 section.refuse("pepper_env", at: section.position(of: "pepper_env"), error)
             }
@@ -29,7 +29,7 @@ extension ConfigurationLoader {
             }
             return key.complete
         }
-        return Configuration.Authentication(pepper: pepper, keys: keys)
+        return Configuration.Authentication(pepper: pepper, keys: keys, issuers: [], profiles: [:])
     }
 
     /// A key whose hash may have been refused.
@@ -64,7 +64,7 @@ extension ConfigurationLoader {
         return Draft(id: id, hash: hash, isDevelopment: isDevelopment, complete: complete)
     }
 
-    private static func requestLimit(_ section: Section, default fallback: Configuration.RequestLimit) -> Configuration.RequestLimit {
+    static func requestLimit(_ section: Section, default fallback: Configuration.RequestLimit) -> Configuration.RequestLimit {
         let requestsPerMinute = section.optionalInteger("requests_per_minute") ?? fallback.requestsPerMinute
         let burst = section.optionalInteger("burst") ?? min(fallback.burst, requestsPerMinute)
         return Configuration.RequestLimit(requestsPerMinute: requestsPerMinute, burst: burst)

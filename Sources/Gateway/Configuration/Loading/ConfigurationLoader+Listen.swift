@@ -1,7 +1,8 @@
 internal import GatewayCrypto
 
 extension ConfigurationLoader {
-    static func listeners(_ section: Section) -> Configuration.Listeners {
+    /// - Parameter hasEdge: whether the file says what proves the way through the edge.
+    static func listeners(_ section: Section, hasEdge: Bool) -> Configuration.Listeners {
         let tlsSection = section.section("tls")
         let httpSection = section.optionalSection("http")
         let adminSection = section.section("admin")
@@ -14,7 +15,9 @@ extension ConfigurationLoader {
                 "tls", "is off, and there is no plain HTTP either", remedy: "add `http: {}` below `listen`, or remove `enabled: false`")
         }
         let listeners = Configuration.Listeners(
-            tls: isTLSOn ? tls : nil, http: http, admin: adminSection.flag("enabled") ? admin : nil)
+            tls: isTLSOn ? tls : nil, http: http, httpNeedsEdgeProof: httpSection?.flag("edge_proof") ?? false,
+            admin: adminSection.flag("enabled") ? admin : nil)
+        refuseWaysRoundTheEdge(tlsSection, httpSection, listeners, hasEdge: hasEdge)
         refuseCollisions([
             ("tls", tlsSection, listeners.tls?.address), ("http", httpSection ?? section, listeners.http),
             ("admin", adminSection, listeners.admin),
@@ -25,6 +28,12 @@ extension ConfigurationLoader {
     private static func tlsListener(_ section: Section) -> Configuration.TLSListener? {
         let chain = certificateFile(section, "certificate")
         let key = privateKeyFile(section)
+        let clientAuthorities = certificateFile(section, "client_ca")
+        let needsEdgeProof = section.flag("edge_proof")
+        func listener(_ address: ListenAddress, _ identity: Configuration.TLSIdentity?) -> Configuration.TLSListener {
+            Configuration.TLSListener(
+                address: address, identity: identity, clientAuthorities: clientAuthorities, needsEdgeProof: needsEdgeProof)
+        }
         guard let address = section.optionalAddress("address") else { return nil }
         guard section.has("certificate") || section.has("private_key") else {
             if section.flag("enabled"), !address.isLoopback {
@@ -33,13 +42,13 @@ extension ConfigurationLoader {
                     "can be reached from other machines, and no certificate is given: the one that the gateway makes is for localhost only",
                     remedy: "give `certificate` and `private_key`, or listen on 127.0.0.1")
             }
-            return Configuration.TLSListener(address: address, identity: nil)
+            return listener(address, nil)
         }
         for (present, missing) in [("certificate", "private_key"), ("private_key", "certificate")]
         where section.has(present) && !section.has(missing) {
             section.refuse(present, "stands without `\(missing)`", remedy: "give both, or neither")
         }
-        guard let chain, let key else { return Configuration.TLSListener(address: address, identity: nil) }
+        guard let chain, let key else { return listener(address, nil) }
         switch CertificateCheck.check(certificateChain: chain, privateKey: key) {
         case .matching: break
         case .certificateUnreadable:
@@ -51,7 +60,7 @@ extension ConfigurationLoader {
                 "private_key", "does not belong to the certificate",
                 remedy: "give the key that the certificate was made with; the server's own certificate comes first in its file")
         }
-        return Configuration.TLSListener(address: address, identity: Configuration.TLSIdentity(certificateChain: chain, privateKey: key))
+        return listener(address, Configuration.TLSIdentity(certificateChain: chain, privateKey: key))
     }
 
     /// The file that `key` names, if it holds a PEM certificate.
@@ -80,7 +89,7 @@ extension ConfigurationLoader {
         return Secret(bytes)
     }
 
-    private static func file(_ section: Section, _ key: String, _ path: String) -> [UInt8]? {
+    static func file(_ section: Section, _ key: String, _ path: String) -> [UInt8]? {
         guard let bytes = section.reading.contents(of: path) else {
             section.refuse(
                 key, "names a file that cannot be read",
@@ -92,7 +101,7 @@ extension ConfigurationLoader {
 
     private static func plainAddress(_ section: Section) -> ListenAddress? {
         var address = section.optionalAddress("address")
-        if let text = section.reading.environment["PORT"], !text.isEmpty {
+        if let text = section.reading.vault.setting(named: "PORT"), !text.isEmpty {
             guard let port = ListenAddress.port(text) else {
                 section.refuse(
                     "address", "is overridden by the environment's PORT, which is no port",
@@ -102,6 +111,28 @@ extension ConfigurationLoader {
             address?.port = port
         }
         return address
+    }
+
+    /// If one listener lets in only what came through the edge, no other may let in what did not.
+    private static func refuseWaysRoundTheEdge(
+        _ tls: Section, _ http: Section?, _ listeners: Configuration.Listeners, hasEdge: Bool
+    ) {
+        let tlsProves = listeners.tls?.needsEdgeProof ?? false
+        for (section, needsProof) in [(tls, tlsProves), (http ?? tls, listeners.httpNeedsEdgeProof)] where needsProof && !hasEdge {
+            section.refuse(
+                "edge_proof", "asks for a proof, and nothing says what proves it",
+                remedy: "add a section `edge` with `access`, `origin_secret` or both")
+        }
+        if tlsProves, let http, listeners.http != nil, !listeners.httpNeedsEdgeProof {
+            http.refuse(
+                "address", "is a way round the edge: `listen.tls` asks for its proof, and plain HTTP does not",
+                remedy: "add `edge_proof: true` to `listen.http`, or remove the section")
+        }
+        if listeners.httpNeedsEdgeProof, let listener = listeners.tls, !tlsProves, listener.clientAuthorities == nil {
+            tls.refuse(
+                "address", "is a way round the edge: `listen.http` asks for its proof, and TLS for nothing",
+                remedy: "add `edge_proof: true` or `client_ca` to `listen.tls`, or `enabled: false`")
+        }
     }
 
     private static func refuseCollisions(_ listeners: [(name: String, section: Section, address: ListenAddress?)]) {

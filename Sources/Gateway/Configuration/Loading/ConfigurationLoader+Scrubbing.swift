@@ -4,9 +4,9 @@ internal import Scrubbing
 extension ConfigurationLoader {
     /// Reads a file that is one scrubbing policy: what stands under a name in `scrub.policies`.
     package static func loadPolicy(
-        path: String, bytes: [UInt8], environment: [String: String], readFile: @escaping (String) throws -> [UInt8]
+        path: String, bytes: [UInt8], vault: Vault
     ) -> Result<Configuration.NamedPolicy, ConfigurationFaults> {
-        let reading = ConfigurationReading(file: path, environment: environment, readFile: readFile)
+        let reading = ConfigurationReading(file: path, vault: vault)
         let policy = root(bytes, reading, pattern: "scrub.policies.*").map { namedPolicy($0) }
         guard let policy, reading.faults.isEmpty else {
             return .failure(ConfigurationFaults(faults: reading.faults.sorted { ($0.line, $0.column) < ($1.line, $1.column) }))
@@ -56,7 +56,7 @@ extension ConfigurationLoader {
     private static func digest(_ section: Section) -> ValueDigest? {
         guard let name = section.optionalText("hash_key_env") else { return nil }
         do {
-            let key = try section.reading.secret(named: name, minimumCount: NamedSecret.minimumPepperCount)
+            let key = try section.reading.secret(named: name, minimumCount: Vault.minimumPepperCount)
             return { value in
                 // A prepared hash is for one thread; a hash per finding is rare enough to prepare it each time.
                 guard let hash = try? KeyedHash(key: key) else { return nil }

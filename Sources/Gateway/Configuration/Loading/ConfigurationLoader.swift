@@ -8,18 +8,18 @@ package enum ConfigurationLoader {
 
     /// - Parameters:
     ///   - path: the file's path, for faults and as the origin of relative paths.
-    ///   - environment: what `NAME`, `NAME_FILE` and `PORT` are looked up in.
-    ///   - readFile: the bytes at a path; any error means that it cannot be read.
+    ///   - vault: what `NAME`, `NAME_FILE` and `PORT` are looked up in, and what reads files.
     package static func load(
-        path: String, bytes: [UInt8], environment: [String: String], readFile: @escaping (String) throws -> [UInt8]
+        path: String, bytes: [UInt8], vault: Vault
     ) -> Result<Configuration, ConfigurationFaults> {
-        let reading = ConfigurationReading(file: path, environment: environment, readFile: readFile)
+        let reading = ConfigurationReading(file: path, vault: vault)
         return load(bytes, reading)
     }
 
     /// As above, with a reading that can be asked afterwards which keys it was asked for.
     static func load(_ bytes: [UInt8], _ reading: ConfigurationReading) -> Result<Configuration, ConfigurationFaults> {
         let configuration = root(bytes, reading).map { decode($0) }
+        if bytes.count <= maxFileBytes { CredentialScan.refuseCredentials(in: bytes, reading) }
         guard let configuration, reading.faults.isEmpty else {
             let sorted = Set(reading.faults).sorted { ($0.line, $0.column, $0.key, $0.problem) < ($1.line, $1.column, $1.key, $1.problem) }
             return .failure(ConfigurationFaults(faults: sorted))
@@ -75,19 +75,28 @@ package enum ConfigurationLoader {
     }
 
     private static func decode(_ root: Section) -> Configuration {
-        let listen = listeners(root.section("listen"))
+        var sources: [Configuration.PublishedKeySource] = []
+        let edgeSection = root.optionalSection("edge")
+        let edge = edgeSection.flatMap { edgePolicy($0, &sources) }
+        let listen = listeners(root.section("listen"), hasEdge: edgeSection != nil)
         let limits = limits(root.section("limits"))
         let scrub = scrubbing(root.section("scrub"))
         let cache = cache(root.section("cache"))
         let providers = providers(root)
         let catalogue = catalogue(root, providers: providers, cache: cache, scrub: scrub)
-        let auth = authentication(root.section("auth"), listen: listen, limits: limits, scrub: scrub, catalogue: catalogue)
+        let authSection = root.section("auth")
+        var auth = authentication(authSection, listen: listen, limits: limits, scrub: scrub, catalogue: catalogue)
+        auth.profiles = profiles(authSection, limits: limits, scrub: scrub, catalogue: catalogue)
+        auth.issuers = issuers(authSection, profiles: auth.profiles, &sources)
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
-            listen: listen, auth: auth, limits: limits, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
+            listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, providers: providers, models: catalogue.models,
+            aliases: catalogue.aliases,
             scrub: scrub,
-            cache: cache, log: Configuration.Log(level: log.choice("level"), format: log.choice("format")),
+            cache: cache,
+            log: Configuration.Log(
+                level: log.choice("level"), format: log.choice("format"), hasClientAddress: log.flag("client_address")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")))
     }

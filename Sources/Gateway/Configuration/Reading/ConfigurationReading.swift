@@ -3,18 +3,16 @@ internal import GatewayCrypto
 /// One reading of a file: what is known of its surroundings, and the faults found so far.
 final class ConfigurationReading {
     let file: String
-    let environment: [String: String]
-    private let readFile: (String) throws -> [UInt8]
+    let vault: Vault
     private(set) var faults: [ConfigurationFault] = []
     /// The table's paths that the loader asked for; a test holds them against the table.
     private(set) var requestedPaths: Set<String> = []
 
     private static let keys = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0) })
 
-    init(file: String, environment: [String: String], readFile: @escaping (String) throws -> [UInt8]) {
+    init(file: String, vault: Vault) {
         self.file = file
-        self.environment = environment
-        self.readFile = readFile
+        self.vault = vault
     }
 
     /// The table's entry. Asking for a key that is not in the table is a mistake of the loader's, not of the file's.
@@ -36,12 +34,12 @@ final class ConfigurationReading {
         if !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") {
             resolved = file[...slash] + path
         }
-        return try? readFile(resolved)
+        return try? vault.contents(of: resolved)
     }
 
     /// The secret that a value of the file names.
     func secret(named name: String, minimumCount: Int) throws(ValueProblem) -> Secret {
-        try NamedSecret.read(name, minimumCount: minimumCount, environment: environment, readFile: readFile)
+        try vault.secret(named: name, minimumCount: minimumCount)
     }
 }
 

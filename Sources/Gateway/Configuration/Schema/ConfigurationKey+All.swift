@@ -2,7 +2,7 @@ internal import Scrubbing
 
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
-    package static let all: [ConfigurationKey] = listen + auth + limits + providers + models + scrub + rest
+    package static let all: [ConfigurationKey] = listen + edge + auth + tokens + limits + providers + models + scrub + rest
 
     private static let listen: [ConfigurationKey] = [
         ConfigurationKey(
@@ -21,10 +21,27 @@ extension ConfigurationKey {
         ConfigurationKey(
             "listen.tls.private_key", .path, .means("as for `certificate`"), "The certificate's private key in PEM, not encrypted."),
         ConfigurationKey(
+            "listen.tls.client_ca", .path, .means("no client certificates"),
+            """
+            PEM certificates of the CA of client certificates (mutual TLS). Every connection must then present one; with `edge_proof` only those of \
+            the wire protocol.
+            """),
+        ConfigurationKey(
+            "listen.tls.edge_proof", .flag, .defaultText("false"),
+            """
+            Whether HTTP requests must prove that they came through the edge, as `edge` says. The wire protocol is then offered to clients with a \
+            certificate alone, and without `client_ca` not at all.
+            """),
+        ConfigurationKey(
             "listen.http", .section, .means("no plain HTTP"), "Plain HTTP/1.1 and HTTP/2 for use behind a proxy that ends TLS."),
         ConfigurationKey(
             "listen.http.address", .address, .defaultText("127.0.0.1:8080"),
             "Where it binds. The environment variable `PORT`, if set, replaces the port, never the address."),
+        ConfigurationKey(
+            "listen.http.edge_proof", .flag, .defaultText("false"),
+            """
+            As for `tls`. If one listener asks for the proof, the other must too, or ask for client certificates: else it would be a way round.
+            """),
         ConfigurationKey(
             "listen.admin", .section, .means("the defaults below"), "`/healthz` and `/readyz`, without authentication."),
         ConfigurationKey("listen.admin.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
@@ -283,6 +300,10 @@ extension ConfigurationKey {
         ConfigurationKey(
             "log.format", .choice(Configuration.Log.Format.allCases.map(\.rawValue)), .defaultText("json"),
             "One JSON object a line, or text for people."),
+        ConfigurationKey(
+            "log.client_address", .flag, .defaultText("false"),
+            "Whether the request log has the client's address, which may be somebody's personal data: the edge's word, where proven, or else the socket's."
+        ),
         ConfigurationKey(
             "drain_deadline", .duration(.seconds(0)...(.seconds(3600))), .defaultText("20s"),
             "How long requests under way may go on after SIGTERM."),

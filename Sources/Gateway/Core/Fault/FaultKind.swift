@@ -44,6 +44,10 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case unauthenticated = 300
     /// The credential is valid but does not allow this.
     case permissionDenied = 301
+    /// The gateway is reached through its edge only, and nothing proves that the request came that way.
+    case edgeProofRequired = 310
+    /// What would verify the credential cannot be had, and what is known of it is missing or too old; nothing was done.
+    case authorityUnavailable = 311
     /// A limit of the gateway is used up; retry-after says until when.
     case rateLimited = 400
     /// A budget is used up; the message names its level and when it resets.
@@ -168,6 +172,14 @@ extension FaultKind {
             FaultPresentation(
                 name: "permission_denied", retry: .never, httpStatus: 403,
                 openAIType: "permission_error", openAICode: "permission_denied", anthropicType: "permission_error")
+        case .edgeProofRequired:
+            FaultPresentation(
+                name: "edge_proof_required", retry: .never, httpStatus: 403,
+                openAIType: "permission_error", openAICode: "edge_proof_required", anthropicType: "permission_error")
+        case .authorityUnavailable:
+            FaultPresentation(
+                name: "authority_unavailable", retry: .later, httpStatus: 503,
+                openAIType: "server_error", openAICode: "authority_unavailable", anthropicType: "api_error")
         case .rateLimited:
             FaultPresentation(
                 name: "rate_limited", retry: .later, httpStatus: 429,
