@@ -15,7 +15,7 @@ struct SecretsTests {
             "key [sk-proj-\(word43)T3BlbkFJ\(word43)]", "[sk-ant-api03-\(word43)\(word43)AA],", "[AIzaSy\(word43.prefix(33))]",
             "[GOCSPX-\(word43.prefix(28))]", "[ya29.a0\(word43)]",
             "[AKIAZZZZZZZZZZZZZZZZ]", "id=[ASIAY34FZKBOKMUTVV7A]", "[abc8Q~\(word36.prefix(34))]", "[ghp_\(word36)]",
-            "[github_pat_\(word43)\(word43)]", "[glpat-\(word43.prefix(20))]",
+            "[ask_\(word43.prefix(32))_0a1B2c]", "[github_pat_\(word43)\(word43)]", "[glpat-\(word43.prefix(20))]",
             "[glpat-\(word43.prefix(27)).01.0a1b2c3d4]", "[xoxb-123456789012-1234567890123-\(word43.prefix(24))]",
             "[xapp-1-A0123456789-1234567890123-\(word64)]",
             "[https://hooks.slack.com/services/T0ABCDEFG/B0ABCDEFG/\(word43.prefix(24))]", "[sk_live_\(word43.prefix(24))]",

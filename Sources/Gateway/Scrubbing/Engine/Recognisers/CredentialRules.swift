@@ -82,6 +82,10 @@ struct CredentialRule: Sendable {
         .init("fw_", 20, .alphanumeric), .init("tgp_v1_", 30), .init("lsv2_pt_", 30), .init("lsv2_sk_", 30), .init("jina_", 50),
         .init("csk-", 40, .alphanumeric), .init("pcsk_", 40), .init("esecret_", 30), .init("fc-", 32, .hex), .init("tvly-", 28),
         .init("BSA", 28),
+        // This gateway
+        .init(
+            "ask_", 32, .alphanumeric, most: 32,
+            tails: [Tail(separator: UInt8(ascii: "_"), minimum: 6, alphabet: .alphanumeric)]),
         // Google
         .init("AIza", 35), .init("GOCSPX-", 20), .init("1//0", 40),
         // AWS and other clouds
