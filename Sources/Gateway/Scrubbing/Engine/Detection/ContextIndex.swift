@@ -21,9 +21,6 @@ struct ContextIndex: @unchecked Sendable {
     /// By the lower five bits of a word's first two bytes, a bit for those of its third one: they are the same in capitals and small letters.
     private let beginnings: UnsafePointer<UInt32>
     private static let buckets = 512
-    /// By byte: 1 for a small letter, 2 for a capital, 3 for what starts a character outside of ASCII (from U+00C0 on), 4 for the rest of
-    /// one, 5 for `>` and `*`, and 0.
-    let classes: UnsafePointer<UInt8>
 
     private init() {
         var lists: [[UInt8]: UInt64] = [:]
@@ -52,22 +49,10 @@ struct ContextIndex: @unchecked Sendable {
             beginnings[Self.beginning(word[0], word[1])] |= word.count > 2 && word[2] > 0x20 ? 1 << UInt32(word[2] & 31) : .max
         }
         for bucket in 0..<Self.buckets { starts[bucket + 1] += starts[bucket] }
-        let classes = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
-        for byte in 0...255 as ClosedRange<UInt8> {
-            (classes + Int(byte)).initialize(to: Self.byteClass(byte))
-        }
-        self.classes = UnsafePointer(classes)
         self.bytes = UnsafePointer(bytes)
         self.entries = UnsafePointer(entries)
         self.starts = UnsafePointer(starts)
         self.beginnings = UnsafePointer(beginnings)
-    }
-
-    private static func byteClass(_ byte: UInt8) -> UInt8 {
-        if byte.isLetter { return byte == byte.lowercased ? 1 : 2 }
-        if byte >= 0xC3 { return 3 }
-        if byte >= 0x80 { return 4 }
-        return byte == UInt8(ascii: ">") || byte == UInt8(ascii: "*") ? 5 : 0
     }
 
     private static func bucket(_ first: UInt8, _ second: UInt8) -> Int {
@@ -92,9 +77,10 @@ struct ContextIndex: @unchecked Sendable {
         let first = text.base[start].lowercased
         let second = Self.folded(text.base[start + 1], behind: text.base[start])
         let bucket = Self.bucket(first, second)
-        let third = start + 2 < text.count ? Self.folded(text.base[start + 2], behind: text.base[start + 1]) : 0
         var index = Int(starts[bucket])
         let last = Int(starts[bucket + 1])
+        guard index < last else { return }
+        let third = start + 2 < text.count ? Self.folded(text.base[start + 2], behind: text.base[start + 1]) : 0
         while index < last {
             let entry = entries[index]
             index &+= 1

@@ -41,18 +41,20 @@ struct ContextView {
             replacementEnd = 0
             lookedTo = first
         }
-        let index = index
         var position = lookedTo
-        var before = position > 0 ? index.classes[Int(text.base[position - 1])] : 0
-        while position < start {
-            let byte = index.classes[Int(text.base[position])]
-            if Self.stops &>> UInt64(before << 3 | byte) & 1 != 0, byte == Self.signs || index.mayStart(at: position, in: text) {
-                stop(at: position, in: text, index)
-            }
-            before = byte
-            position &+= 1
-        }
         lookedTo = start
+        var starts = WordStarts(behind: position > 0 ? text.base[position - 1] : 0)
+        while position < start {
+            var found = starts.next(text.eightBytes(position))
+            while found != 0 {
+                let place = position &+ found.trailingZeroBitCount / 8
+                guard place < start else { return }
+                // A letter, or one of the signs.
+                if text.base[place] < UInt8(ascii: "A") || index.mayStart(at: place, in: text) { stop(at: place, in: text) }
+                found &= found &- 1
+            }
+            position &+= 8
+        }
     }
 
     /// One of the list's words in the window before `start` (which must be where ``look(before:in:)`` read to) fulfils `condition`.
@@ -85,14 +87,7 @@ struct ContextView {
         count += 1
     }
 
-    /// The pairs of classes (``ContextIndex/classes``) at which something has to be looked at, a bit for each second class in a byte for
-    /// each first one: a word starts behind what is no letter, and at a capital behind a small letter (`homePhone`); signs always.
-    private static let stops: UInt64 = 0x2E20_2020_242E
-
-    /// The class of `>` and `*`.
-    private static let signs: UInt8 = 5
-
-    private mutating func stop(at position: Int, in text: Text, _ index: ContextIndex) {
+    private mutating func stop(at position: Int, in text: Text) {
         let byte = text.base[position]
         if byte == UInt8(ascii: ">") || byte == UInt8(ascii: "*") {
             if Self.isReplacement(endingAt: position + 1, text) { replacementEnd = position + 1 }

@@ -9,9 +9,10 @@ struct Pass {
     let literalNames: LiteralNames
     /// Candidates that start before this were judged earlier.
     let decided: Int
-    /// ``NumberPhrase/scratchSize`` bytes.
-    let scratch: UnsafeMutablePointer<UInt8>
-    /// While readings of one number are collected: the one that ends last.
+    private var numbers: NumberRun
+    /// Readings of one number are collected.
+    private var isDeferring = false
+    /// The one of them that ends last.
     private var deferredCover: Finding?
     /// The earliest start of a candidate that is not decided because the text ended.
     var hold: Int
@@ -20,13 +21,13 @@ struct Pass {
         text: Text, isFinal: Bool, kinds: EntityKindSet, filter: FindingFilter, literalNames: LiteralNames, decided: Int,
         scratch: UnsafeMutablePointer<UInt8>
     ) {
+        numbers = NumberRun(scratch)
         self.text = text
         self.isFinal = isFinal
         self.kinds = kinds
         self.filter = filter
         self.literalNames = literalNames
         self.decided = decided
-        self.scratch = scratch
         hold = text.count
     }
 
@@ -34,7 +35,14 @@ struct Pass {
     mutating func look(at position: Int, rules: UInt32, _ findings: inout [Finding]) {
         // What starts at its trigger starts in text that was decided earlier.
         let rules = position < decided ? rules & Self.rulesThatLookBack : rules
-        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0 { lookAtNumber(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0 {
+            if !text.isInsideNumber(position) {
+                lookAtNumber(position, &findings)
+            } else if !isFinal, rules & UInt32(AGENTSHIELD_RULE_CODE) == 0 {
+                // At the end of a stream's buffer this rule stands for codes that start with a digit.
+                lookAtCodeOfDigits(position, &findings)
+            }
+        }
         if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0 { lookAtToken(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_AT) != 0 { lookAtAt(position, &findings) }
@@ -71,12 +79,14 @@ struct Pass {
     }
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
-        guard !isAmongSingleDigits(position) else { return }
         // What a number can be is judged in the same context, whichever of its readings is found first.
-        deferredCover = Finding(kind: .literal, range: position..<position, score: 0)
+        isDeferring = true
         matchNumber(position, &findings)
-        if let deferredCover, !deferredCover.range.isEmpty { text.cover(deferredCover) }
-        deferredCover = nil
+        isDeferring = false
+        if let finding = deferredCover {
+            text.cover(finding)
+            deferredCover = nil
+        }
     }
 
     private mutating func matchNumber(_ position: Int, _ findings: inout [Finding]) {
@@ -84,35 +94,43 @@ struct Pass {
             let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: !isFinal)
             keep(finding, start: start, &findings)
         }
-        if kinds.contains(.nir) {
+        let phrase = numbers.phrase(&text, at: position)
+        noteReach(position)
+        if phrase.isCutOff, phrase.groupCount == 1 {
+            lookAtCodeOfDigits(position, &findings)
+        } else if phrase.digitCount < 14 || phrase.size(ofGroup: 0) == 4 {
+            // A code with letters, or a hardware address without.
+            lookAtWideCode(position, &findings)
+        }
+        // A letter stands for the seventh digit.
+        if phrase.digitCount == 6, kinds.contains(.nir) {
             let finding = NationalNumber.matchCorsican(&text, at: position)
             keep(finding, start: position, &findings)
         }
-        lookAtWideCode(position, &findings)
-        let phrase = NumberPhrase(&text, at: position, scratch: scratch)
-        noteReach(position)
-        if phrase.isCutOff, phrase.groupCount == 1, kinds.contains(.cnpj) {
-            let finding = IdentityCode.matchCNPJ(&text, at: position)
+        guard phrase.digitCount >= 7 || phrase.groupCount >= 3 else { return }
+        let continues = phrase.continues(text)
+        guard !phrase.isInternational, !phrase.hasParenthesis else {
+            if phrase.isInternational || !continues, kinds.contains(.phone), let finding = Phone.match(phrase, text) {
+                keep(finding, start: position, &findings)
+            }
+            return
+        }
+        if kinds.contains(.card), Card.hasShape(phrase), let finding = Card.match(phrase, text) {
             keep(finding, start: position, &findings)
         }
-        guard phrase.digitCount >= 7 || phrase.groupCount >= 3 else { return }
-        if kinds.contains(.card), let finding = Card.match(phrase, text) { keep(finding, start: position, &findings) }
-        if kinds.contains(.dni) {
+        if kinds.contains(.dni), SpanishIdentity.hasShape(phrase) {
             let finding = SpanishIdentity.matchDNI(phrase, &text)
             keep(finding, start: position, &findings)
         }
-        if kinds.contains(.ipv4), phrase.groupCount >= 4 {
-            let finding = IPAddress.matchIPv4(&text, at: position)
+        if kinds.contains(.ipv4), IPAddress.hasShape(phrase) {
+            let finding = IPAddress.matchIPv4(phrase, &text)
             keep(finding, start: position, &findings)
         }
-        if kinds.contains(.phone), let finding = Phone.match(phrase, text) { keep(finding, start: position, &findings) }
-        if kinds.contains(.dateOfBirth), let finding = BirthDate.match(phrase, text) { keep(finding, start: position, &findings) }
-        guard !phrase.isInternational, !phrase.hasParenthesis, !phrase.continues(text) else { return }
-        for groups in 1...max(1, min(7, phrase.groupCount)) where phrase.endsCleanly(afterGroups: groups) {
-            let shape = phrase.shape(groups: groups)
-            guard shape != 0 else { return }
-            NationalNumber.match(phrase, groups: groups, shape: shape, text, kinds) { keep($0, start: position, &findings) }
+        if !continues, kinds.contains(.phone), let finding = Phone.match(phrase, text) { keep(finding, start: position, &findings) }
+        if kinds.contains(.dateOfBirth), BirthDate.hasShape(phrase), let finding = BirthDate.match(phrase, text) {
+            keep(finding, start: position, &findings)
         }
+        if !continues { NationalNumber.match(phrase, text, kinds) { keep($0, start: position, &findings) } }
     }
 
     /// An opt-in kind is looked for, which the prefilter knows nothing of.
@@ -139,42 +157,41 @@ struct Pass {
         }
     }
 
-    /// Two single digits stand before, as in `1 2 3 4`: nothing starts in the middle of such a row, and each look would cost as much as
-    /// the first.
-    private func isAmongSingleDigits(_ position: Int) -> Bool {
-        let separator = text.before(position)
-        guard
-            separator == UInt8(ascii: " ") || separator == UInt8(ascii: "-") || separator == UInt8(ascii: ".")
-                || separator == UInt8(ascii: "/")
-        else { return false }
-        return text.before(position - 1).isDigit && text.before(position - 2) == separator && text.before(position - 3).isDigit
-            && !text.before(position - 4).isDigit
-    }
-
     /// Codes with separators that start with a letter or a digit.
+    @inline(__always)
     private mutating func lookAtWideCode(_ position: Int, _ findings: inout [Finding]) {
-        if mayBe(UInt8(ascii: "."), behind: 4, at: position), kinds.contains(.mac), text.byte(position + 4) == UInt8(ascii: ".") {
+        if kinds.contains(.mac), mayBeWord(position, 4, before: UInt8(ascii: ".")) {
             let finding = IPAddress.matchDottedMAC(&text, at: position)
             keep(finding, start: position, &findings)
         }
-        if mayBe(UInt8(ascii: "."), behind: 2, at: position), kinds.contains(.cnpj), text.byte(position + 2) == UInt8(ascii: "."),
-            text.byte(position + 6) == UInt8(ascii: ".")
-        {
+        if kinds.contains(.cnpj), mayBeWord(position, 2, before: UInt8(ascii: ".")), text.byte(position + 6) == UInt8(ascii: ".") {
             let finding = IdentityCode.matchCNPJ(&text, at: position)
             keep(finding, start: position, &findings)
         }
         noteReach(position)
     }
 
-    /// Whether so many letters and digits and then `sign` stand at `position`, as far as they have come: only then is it worth waiting for
-    /// what follows them.
-    private func mayBe(_ sign: UInt8, behind count: Int, at position: Int) -> Bool {
-        guard position + count >= text.count || text.base[position + count] == sign else { return false }
-        for index in position..<min(position + count, text.count) where !text.base[index].isAlphanumeric { return false }
-        return true
+    /// Codes that start with a digit.
+    private mutating func lookAtCodeOfDigits(_ position: Int, _ findings: inout [Finding]) {
+        lookAtWideCode(position, &findings)
+        if kinds.contains(.cnpj) {
+            let finding = IdentityCode.matchCNPJ(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
+    }
+
+    /// So many letters and digits stand before a sign. When the text ends, it is worth waiting for that sign only behind letters and
+    /// digits.
+    @inline(__always)
+    private mutating func mayBeWord(_ position: Int, _ count: Int, before sign: UInt8) -> Bool {
+        let end = position + count
+        if end < text.count, text.base[end] != sign { return false }
+        for index in position..<min(end, text.count) where !text.base[index].isAlphanumeric { return false }
+        return text.byte(end) == sign
     }
 
     private mutating func lookAtCode(_ position: Int, _ findings: inout [Finding]) {
+        if text.base[position].isDigit { return lookAtCodeOfDigits(position, &findings) }
         lookAtWideCode(position, &findings)
         if !isFinal, kinds.contains(.dateOfBirth) {
             let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: true)
@@ -248,14 +265,19 @@ struct Pass {
     }
 
     /// Takes a recogniser's answer; `start` is where a finding would start that it could not decide.
+    @inline(__always)
     private mutating func keep(_ finding: Finding?, start: Int, _ findings: inout [Finding]) {
         noteReach(start)
-        guard let finding, finding.range.lowerBound >= decided else { return }
+        if let finding { keep(finding, &findings) }
+    }
+
+    private mutating func keep(_ finding: Finding, _ findings: inout [Finding]) {
+        guard finding.range.lowerBound >= decided else { return }
         if finding.kind != .literal {
             guard kinds.contains(finding.kind), filter.admits(finding, text) else { return }
         }
-        if let deferred = deferredCover {
-            if finding.range.upperBound >= deferred.range.upperBound { deferredCover = finding }
+        if isDeferring {
+            if finding.range.upperBound >= deferredCover?.range.upperBound ?? 0 { deferredCover = finding }
         } else {
             text.cover(finding)
         }

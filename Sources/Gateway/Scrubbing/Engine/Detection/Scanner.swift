@@ -145,7 +145,7 @@ public struct Scanner: Sendable {
         guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return }
         triggers.withUnsafeMutableBufferPointer { triggers in
             contextWords.withUnsafeMutableBufferPointer { words in
-                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberPhrase.scratchSize) { scratch in
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberRun.scratchSize) { scratch in
                     guard let triggers = triggers.baseAddress, let words = words.baseAddress, let scratch = scratch.baseAddress else {
                         return
                     }

@@ -38,6 +38,63 @@ struct Text {
         raisedKind = finding.raisedByContext ? finding.kind : nil
     }
 
+    /// The eight bytes from `index` on, the first one lowest, with zeros beyond the end.
+    @inline(__always)
+    func eightBytes(_ index: Int) -> UInt64 {
+        if index + 8 <= count { return UInt64(littleEndian: UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self)) }
+        var bytes: UInt64 = 0
+        for place in index..<max(index, count) { bytes |= UInt64(base[place]) << UInt64(8 * (place - index)) }
+        return bytes
+    }
+
+    /// One of the sixteen bytes from `index` on is no figure and no sign as they stand between figures, or the text ends before.
+    @inline(__always)
+    func mayHaveLetters(_ index: Int) -> Bool {
+        index + 16 > count || (eightBytes(index) | eightBytes(index + 8)) & 0xC0C0_C0C0_C0C0_C0C0 != 0
+    }
+
+    /// Nothing starts at the group of digits at `index`, in the middle of others, and a look would cost as much as at the first of them.
+    @inline(__always)
+    func isInsideNumber(_ index: Int) -> Bool {
+        let separator = before(index)
+        guard separator.isNumberSeparator, before(index - 1).isDigit else { return false }
+        return isAmongSingleDigits(index, separator) || isMiddleGroup(index, separator)
+    }
+
+    /// Two single digits stand before, as in `1 2 3 4`.
+    @inline(__always)
+    private func isAmongSingleDigits(_ index: Int, _ separator: UInt8) -> Bool {
+        before(index - 2) == separator && before(index - 3).isDigit && !before(index - 4).isDigit
+    }
+
+    /// Up to three digits with the same sign before and behind them, with no letter near or no date from here: too short for a card, and the
+    /// rest of any other number.
+    @inline(__always)
+    private func isMiddleGroup(_ index: Int, _ separator: UInt8) -> Bool {
+        guard index + 16 <= count, base[index].isDigit else { return false }
+        let end = endOfDigits(index, most: 3)
+        guard base[end] == separator, base[end + 1].isDigit else { return false }
+        if separator == UInt8(ascii: " ") { return !mayHaveLetters(index) }
+        return end - index == 3 || !isRestOfDate(end + 1, separator)
+    }
+
+    /// A day or a month, and a year of two or four digits.
+    @inline(__always)
+    private func isRestOfDate(_ index: Int, _ separator: UInt8) -> Bool {
+        let end = endOfDigits(index, most: 3)
+        guard end - index < 3, base[end] == separator else { return false }
+        let size = endOfDigits(end + 1, most: 5) - end - 1
+        return size == 2 || size == 4
+    }
+
+    /// Where the digits from `index` on end; the text goes on.
+    @inline(__always)
+    private func endOfDigits(_ index: Int, most: Int) -> Int {
+        var end = index
+        while end - index < most, base[end].isDigit { end += 1 }
+        return end
+    }
+
     /// The byte before `index`, or 0 at the start of the text and right behind a finding.
     @inline(__always)
     func before(_ index: Int) -> UInt8 {
@@ -53,6 +110,10 @@ extension UInt8 {
     /// Letters, digits, `_` and `-`.
     @inline(__always) var isTokenByte: Bool { isAlphanumeric || self == UInt8(ascii: "_") || self == UInt8(ascii: "-") }
     @inline(__always) var isWordByte: Bool { isAlphanumeric || self == UInt8(ascii: "_") }
+    /// One of the signs that stand between two groups of a number.
+    @inline(__always) var isNumberSeparator: Bool {
+        self == UInt8(ascii: " ") || self &- UInt8(ascii: "-") < 3
+    }
     /// A digit's value; the byte must be a digit.
     @inline(__always) var digitValue: Int { Int(self &- 0x30) }
     /// Upper case of an ASCII letter; other bytes as they are.

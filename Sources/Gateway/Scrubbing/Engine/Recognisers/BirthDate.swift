@@ -1,9 +1,14 @@
 /// Dates of birth: dates in figures or with the name of a month, in English or Spanish, behind a word that says so.
 enum BirthDate {
+    /// Whether ``match(_:_:)`` is worth a call.
+    @inline(__always)
+    static func hasShape(_ phrase: NumberPhrase) -> Bool {
+        phrase.groupCount >= 3 && phrase.size(ofGroup: 1) <= 2 && phrase.separator(0) != UInt8(ascii: " ")
+            && phrase.hasUniformSeparators(groups: 3)
+    }
+
     static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
-        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.groupCount >= 3, phrase.endsCleanly(afterGroups: 3),
-            phrase.hasUniformSeparators(groups: 3), phrase.separators[0] != UInt8(ascii: " "), isDate(phrase)
-        else { return nil }
+        guard phrase.endsCleanly(afterGroups: 3), isDate(phrase) else { return nil }
         // The prefilter asks for seven bytes.
         guard phrase.end(ofGroup: 2) - phrase.start >= 7 else { return nil }
         return .inContext(
@@ -11,21 +16,30 @@ enum BirthDate {
     }
 
     private static func isDate(_ phrase: NumberPhrase) -> Bool {
-        let sizes = (Int(phrase.groups[0]), Int(phrase.groups[1]), Int(phrase.groups[2]))
-        let first = phrase.value(0..<sizes.0)
-        let second = phrase.value(sizes.0..<sizes.0 + sizes.1)
-        let third = phrase.value(sizes.0 + sizes.1..<sizes.0 + sizes.1 + sizes.2)
-        guard sizes.1 <= 2 else { return false }
-        if sizes.0 == 4 { return sizes.2 <= 2 && (1900...2100).contains(first) && (1...12).contains(second) && (1...31).contains(third) }
-        guard sizes.0 <= 2, sizes.2 == 2 || sizes.2 == 4, sizes.2 == 2 || (1900...2100).contains(third) else { return false }
+        let (years, months, days) = (phrase.size(ofGroup: 0), phrase.size(ofGroup: 1), phrase.size(ofGroup: 2))
+        if years == 4, days <= 2 {
+            return (1900...2100).contains(phrase.value(0, 4)) && (1...12).contains(phrase.value(4, months))
+                && (1...31).contains(phrase.value(4 + months, days))
+        }
+        // The other way round.
+        guard years <= 2, days == 2 || days == 4 else { return false }
+        let first = phrase.value(0, years)
+        let second = phrase.value(years, months)
         return (1...31).contains(first) && (1...31).contains(second) && min(first, second) <= 12
+            && (days == 2 || (1900...2100).contains(phrase.value(years + months, 4)))
     }
 
     /// `12 de mayo de 1985`, `May 12, 1985`, `12-May-1985`, found by the year at `position`; and where the date may start.
     ///
     /// `isLoose`: `position` may also be where a date starts that is not over yet, so that a stream holds it from there.
+    @inline(__always)
     static func matchWords(_ text: inout Text, at position: Int, isLoose: Bool) -> (start: Int, finding: Finding?) {
-        if let start = startOfDate(text, endingWithYearAt: position) {
+        guard isLoose || mayBeYear(text, position) else { return (position, nil) }
+        return matchDate(&text, at: position, isLoose: isLoose)
+    }
+
+    private static func matchDate(_ text: inout Text, at position: Int, isLoose: Bool) -> (start: Int, finding: Finding?) {
+        if mayBeYear(text, position), let start = startOfDate(text, endingWithYearAt: position) {
             return (start, finding(&text, from: start))
         }
         // Only notes whether the date may still go on: it is found at its year, in the context that it has there.
@@ -49,9 +63,18 @@ enum BirthDate {
         "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "setiembre", "octubre", "noviembre", "diciembre",
     ]
 
+    /// 1900 to 2099 alone, as far as it has come.
+    @inline(__always)
+    private static func mayBeYear(_ text: Text, _ position: Int) -> Bool {
+        let first = text.base[position]
+        guard first == UInt8(ascii: "1") || first == UInt8(ascii: "2") else { return false }
+        guard position + 4 < text.count else { return true }
+        return isYear(text, position) && text.base[position + 2].isDigit && text.base[position + 3].isDigit
+            && !text.base[position + 4].isAlphanumeric
+    }
+
     /// Goes back from a year over separators, the name of a month, a day and `de`: at most 32 bytes.
     private static func startOfDate(_ text: Text, endingWithYearAt year: Int) -> Int? {
-        guard text.base[year] == UInt8(ascii: "1") || text.base[year] == UInt8(ascii: "2") else { return nil }
         var index = year
         var start: Int?
         var hasDay = false

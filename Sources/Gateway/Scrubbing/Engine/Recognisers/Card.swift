@@ -1,10 +1,21 @@
 /// Payment cards: issuer prefix with its lengths, Luhn's check digit, one kind of separator.
 enum Card {
+    /// Four digits and then two in each group are more than nineteen beyond.
+    private static let mostGroups = 8
+
+    /// Whether ``match(_:_:)`` is worth a call.
+    @inline(__always)
+    static func hasShape(_ phrase: NumberPhrase) -> Bool {
+        let first = phrase.size(ofGroup: 0)
+        let second = phrase.size(ofGroup: 1)
+        guard phrase.digitCount >= 13, first >= 4 else { return false }
+        return first >= 13 || second >= 2 && (first + second >= 13 || phrase.separator(0) == phrase.separator(1))
+    }
+
     static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
-        guard phrase.digitCount >= 13, !phrase.isInternational, !phrase.hasParenthesis else { return nil }
         let lengths = issuedLengths(phrase)
         guard lengths != 0, isStart(text, phrase.start) else { return nil }
-        var groups = phrase.groupCount
+        var groups = min(phrase.groupCount, mostGroups)
         while groups > 0 {
             let count = phrase.digitCount(beforeGroup: groups)
             if count < 13 { return nil }
@@ -31,20 +42,23 @@ enum Card {
         return before.isWordByte || before == UInt8(ascii: ".")
     }
 
-    /// One group, or groups of two digits and more with the same space, hyphen or dot between them.
+    /// One group, or groups of four digits and then of two and more with the same space, hyphen or dot between them.
     private static func hasCardShape(_ phrase: NumberPhrase, groups: Int) -> Bool {
         guard groups > 1 else { return true }
-        let separator = phrase.separators[0]
-        guard separator != UInt8(ascii: "/"), phrase.hasUniformSeparators(groups: groups) else { return false }
-        return phrase.groups[0] >= 4 && (1..<groups).allSatisfy { phrase.groups[$0] >= 2 }
+        guard phrase.separator(0) != UInt8(ascii: "/"), phrase.hasUniformSeparators(groups: groups) else { return false }
+        return (1..<groups).allSatisfy { phrase.size(ofGroup: $0) >= 2 }
     }
 
     private static func luhn(_ phrase: NumberPhrase, count: Int) -> Bool {
+        // Of each digit, the sum of the digits of its double.
+        let doubled: UInt64 = 0x97_5318_6420
         var sum = 0
-        for index in 0..<count {
-            let digit = phrase.digit(count - 1 - index)
-            sum += index & 1 == 0 ? digit : (digit > 4 ? 2 * digit - 9 : 2 * digit)
+        var index = count
+        while index > 1 {
+            index &-= 2
+            sum &+= phrase.digit(index &+ 1) &+ Int(doubled &>> UInt64(4 &* phrase.digit(index)) & 15)
         }
+        if index == 1 { sum &+= phrase.digit(0) }
         return sum % 10 == 0
     }
 
@@ -52,7 +66,7 @@ enum Card {
     private static func issuedLengths(_ phrase: NumberPhrase) -> UInt32 {
         let any = bits(13...19)
         let long = bits(16...19)
-        let four = phrase.value(0..<4)
+        let four = phrase.value(0, 4)
         switch four {
         case 1800, 2131: return bits(15...15)  // JCB
         case 1000...1799, 1801...1999: return bits(15...15)  // UATP

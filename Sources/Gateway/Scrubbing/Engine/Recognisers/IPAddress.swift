@@ -1,26 +1,24 @@
 /// IPv4 addresses in dotted form.
 enum IPAddress {
-    static func matchIPv4(_ text: inout Text, at start: Int) -> Finding? {
+    /// Whether ``matchIPv4(_:_:)`` is worth a call.
+    @inline(__always)
+    static func hasShape(_ phrase: NumberPhrase) -> Bool {
+        phrase.groupCount >= 4 && phrase.separator(0) == UInt8(ascii: ".") && phrase.hasUniformSeparators(groups: 4)
+    }
+
+    static func matchIPv4(_ phrase: NumberPhrase, _ text: inout Text) -> Finding? {
+        let start = phrase.start
         let before = text.before(start)
         guard !before.isWordByte, before != UInt8(ascii: ".") else { return nil }
-        var index = start
         var single = 0
-        var network = 0
         for octet in 0..<4 {
-            let first = index
-            var value = 0
-            while index - first < 3, text.byte(index).isDigit {
-                value = value * 10 + text.byte(index).digitValue
-                index += 1
-            }
-            guard index > first, value <= 255, index - first == 1 || text.base[first] != UInt8(ascii: "0") else { return nil }
-            if index - first == 1 { single += 1 }
-            if octet == 0 { network = value }
-            if octet < 3 {
-                guard text.byte(index) == UInt8(ascii: ".") else { return nil }
-                index += 1
-            }
+            let first = phrase.digitCount(beforeGroup: octet)
+            let size = phrase.size(ofGroup: octet)
+            guard size <= 3, phrase.value(first, size) <= 255, size == 1 || phrase.digit(first) != 0 else { return nil }
+            if size == 1 { single += 1 }
         }
+        let network = phrase.value(0, phrase.size(ofGroup: 0))
+        let index = phrase.end(ofGroup: 3)
         let next = text.byte(index)
         // `1.7.10.1.txt`, `1.2.3.4+dfsg`, `2.39.90.1-1`: names of files and versions.
         guard !next.isWordByte, next != UInt8(ascii: ".") || !text.byte(index + 1).isAlphanumeric, next != UInt8(ascii: "~"),

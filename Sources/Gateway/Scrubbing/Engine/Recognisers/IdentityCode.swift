@@ -98,7 +98,7 @@ enum IdentityCode {
     /// A Brazilian company number with letters (from July 2026): `12.ABC.345/01DE-35`, or its fourteen letters and digits alone. Each counts
     /// as its ASCII code less 48; the check digits are figures.
     static func matchCNPJ(_ text: inout Text, at start: Int) -> Finding? {
-        guard !text.before(start).isWordByte else { return nil }
+        guard !text.before(start).isWordByte, text.mayHaveLetters(start) else { return nil }
         let isSeparated = text.byte(start + 2) == UInt8(ascii: ".")
         var index = start
         var first = 0

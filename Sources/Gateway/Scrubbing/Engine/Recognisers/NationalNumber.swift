@@ -1,42 +1,55 @@
 /// Identity, tax, health and social security numbers that are digits only.
 enum NationalNumber {
-    /// Appends what the groups `0..<groups` of `phrase` can be; `shape` are their sizes (``NumberPhrase/shape(groups:)``).
-    static func match(
-        _ phrase: NumberPhrase, groups: Int, shape: UInt64, _ text: Text, _ kinds: EntityKindSet, _ keep: (Finding) -> Void
-    ) {
-        let number = Number(phrase: phrase, groups: groups, shape: shape)
-        let range = phrase.start..<phrase.end(ofGroup: groups - 1)
-        func add(_ kind: EntityKind, _ weak: Float, _ raised: Float, _ words: ContextWords) {
-            guard kinds.contains(kind) else { return }
+    /// Keeps what the first groups of `phrase` can be.
+    static func match(_ phrase: NumberPhrase, _ text: Text, _ kinds: EntityKindSet, _ keep: (Finding) -> Void) {
+        func add(_ kind: EntityKind, _ groups: Int, _ weak: Float, _ raised: Float, _ words: ContextWords) {
+            guard kinds.contains(kind), phrase.endsCleanly(afterGroups: groups) else { return }
+            let range = phrase.start..<phrase.end(ofGroup: groups - 1)
             keep(.inContext(kind, range, weak: weak, raised: raised, words: words, text))
         }
-        switch shape {
-        case 0x324 where number.isSeparated(by: "-", " "):
-            let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.6
-            if number.isSSN { add(.ssn, weak, 0.95, .ssn) } else if number.isITIN { add(.itin, weak, 0.95, .itin) }
-        case 0x9:
-            if number.isSSN { add(.ssn, 0.2, 0.85, .ssn) } else if number.isITIN { add(.itin, 0.2, 0.85, .itin) }
-            if number.isNIFPT { add(.nifPT, 0.3, 0.85, .nifPT) }
-            add(.passport, 0.1, 0.8, .passport)
-        case 0x333 where number.isNIFPT: add(.nifPT, 0.3, 0.85, .nifPT)
-        case 0xA where number.isNHS: add(.nhs, 0.3, 0.95, .nhs)
-        case 0x334 where number.isNHS && number.isSeparated(by: " ", "-"):
-            add(.nhs, number.isSeparated(by: " ", " ") ? 0.65 : number.isTelephone ? 0.3 : 0.55, 0.95, .nhs)
-        case 0xB:
-            if number.isCPF { add(.cpf, 0.5, 0.95, .cpf) }
-            if number.isSteuerID { add(.steuerID, 0.6, 0.95, .steuerID) }
-        case 0x2333 where phrase.hasUniformSeparators(groups: 4) && number.isSteuerID: add(.steuerID, 0.7, 0.95, .steuerID)
-        case 0x3332 where phrase.hasUniformSeparators(groups: 3) && number.isCPF: add(.cpf, 0.9, 0.95, .cpf)
-        case 0xC:
-            if number.isNSS { add(.nss, 0.5, 0.95, .nss) }
-            if number.isAadhaar { add(.aadhaar, 0.3, 0.9, .aadhaar) }
-        case 0x282 where phrase.hasUniformSeparators(groups: 3) && number.isNSS, 0x2A where number.isNSS: add(.nss, 0.8, 0.95, .nss)
-        case 0x444 where number.isAadhaar && number.isSeparated(by: " ", "-") && groups == phrase.groupCount:
-            add(.aadhaar, 0.7, 0.95, .aadhaar)
-        case 0xE where number.isCNPJ: add(.cnpj, number.value(8, 4) <= 9 ? 0.6 : 0.3, 0.95, .cnpj)
-        case 0x23342 where phrase.hasUniformSeparators(groups: 3) && number.isCNPJ: add(.cnpj, 0.95, 0.95, .cnpj)
-        case 0xF where number.isNIR, 0x1222332 where phrase.hasUniformSeparators(groups: 7) && number.isNIR, 0xD2 where number.isNIR:
-            add(.nir, 0.9, 0.95, .nir)
+        guard phrase.groupCount > 1 || !phrase.isCutOff else { return }
+        let number = Number(phrase: phrase)
+        switch phrase.size(ofGroup: 0) {
+        case 1:
+            if number.has(0x01_02_02_02_03_03_02, 7, uniform: 7), number.isNIR { add(.nir, 7, 0.9, 0.95, .nir) }
+        case 2:
+            if number.has(0x02_0A, 2), number.isNSS { add(.nss, 2, 0.8, 0.95, .nss) }
+            if number.has(0x02_08_02, 3, uniform: 3), number.isNSS { add(.nss, 3, 0.8, 0.95, .nss) }
+            if number.has(0x02_03_03_03, 4, uniform: 4), number.isSteuerID { add(.steuerID, 4, 0.7, 0.95, .steuerID) }
+            // The last separators differ in these and in a CPF.
+            if number.has(0x02_03_03_04_02, 5, uniform: 3), number.isCNPJ { add(.cnpj, 5, 0.95, 0.95, .cnpj) }
+        case 3:
+            if number.has(0x03_02_04, 3), number.isSeparated(by: "-", " ") {
+                let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.6
+                if number.isSSN { add(.ssn, 3, weak, 0.95, .ssn) } else if number.isITIN { add(.itin, 3, weak, 0.95, .itin) }
+            }
+            if number.has(0x03_03_03, 3), number.isNIFPT { add(.nifPT, 3, 0.3, 0.85, .nifPT) }
+            if number.has(0x03_03_04, 3), number.isSeparated(by: " ", "-"), number.isNHS {
+                add(.nhs, 3, number.isSeparated(by: " ", " ") ? 0.65 : number.isTelephone ? 0.3 : 0.55, 0.95, .nhs)
+            }
+            if number.has(0x03_03_03_02, 4, uniform: 3), number.isCPF { add(.cpf, 4, 0.9, 0.95, .cpf) }
+        case 4:
+            if phrase.groupCount == 3, number.has(0x04_04_04, 3), number.isSeparated(by: " ", "-"), number.isAadhaar {
+                add(.aadhaar, 3, 0.7, 0.95, .aadhaar)
+            }
+        case 9:
+            if number.isSSN { add(.ssn, 1, 0.2, 0.85, .ssn) } else if number.isITIN { add(.itin, 1, 0.2, 0.85, .itin) }
+            if number.isNIFPT { add(.nifPT, 1, 0.3, 0.85, .nifPT) }
+            add(.passport, 1, 0.1, 0.8, .passport)
+        case 10:
+            if number.isNHS { add(.nhs, 1, 0.3, 0.95, .nhs) }
+        case 11:
+            if number.isCPF { add(.cpf, 1, 0.5, 0.95, .cpf) }
+            if number.isSteuerID { add(.steuerID, 1, 0.6, 0.95, .steuerID) }
+        case 12:
+            if number.isNSS { add(.nss, 1, 0.5, 0.95, .nss) }
+            if number.isAadhaar { add(.aadhaar, 1, 0.3, 0.9, .aadhaar) }
+        case 13:
+            if number.has(0x0D_02, 2), number.isNIR { add(.nir, 2, 0.9, 0.95, .nir) }
+        case 14:
+            if number.isCNPJ { add(.cnpj, 1, number.value(8, 4) <= 9 ? 0.6 : 0.3, 0.95, .cnpj) }
+        case 15:
+            if number.isNIR { add(.nir, 1, 0.9, 0.95, .nir) }
         default: break
         }
     }
@@ -82,23 +95,38 @@ extension NationalNumber {
 /// The digits of a candidate, with the rules that say what they can be.
 private struct Number {
     let phrase: NumberPhrase
-    let groups: Int
-    let shape: UInt64
 
     /// The `count` digits from `start` as a number.
     func value(_ start: Int, _ count: Int) -> Int {
-        phrase.value(start..<start + count)
+        phrase.value(start, count)
     }
 
+    /// The first `groups` groups have these sizes (``NumberPhrase/shape(groups:)``).
+    func has(_ shape: UInt64, _ groups: Int) -> Bool {
+        phrase.groupCount >= groups && phrase.shape(groups: groups) == shape
+    }
+
+    /// … and one separator stands between the first `uniform` of them.
+    func has(_ shape: UInt64, _ groups: Int, uniform: Int) -> Bool {
+        has(shape, groups) && phrase.hasUniformSeparators(groups: uniform)
+    }
+
+    /// One of two separators stands between the first three groups.
     func isSeparated(by first: Unicode.Scalar, _ second: Unicode.Scalar) -> Bool {
-        guard phrase.hasUniformSeparators(groups: groups) else { return false }
-        return phrase.separators[0] == UInt8(ascii: first) || phrase.separators[0] == UInt8(ascii: second)
+        guard phrase.hasUniformSeparators(groups: 3) else { return false }
+        return phrase.separator(0) == UInt8(ascii: first) || phrase.separator(0) == UInt8(ascii: second)
     }
 
     /// `weights` has a hexadecimal digit for each of the `count` first digits, the first one's leading.
     private func weightedSum(_ count: Int, _ weights: UInt64) -> Int {
         var sum = 0
-        for index in 0..<count { sum &+= Int(weights >> UInt64(4 * (count - 1 - index)) & 15) &* phrase.digit(index) }
+        var weights = weights
+        var index = count
+        while index > 0 {
+            index &-= 1
+            sum &+= Int(weights & 15) &* phrase.digit(index)
+            weights &>>= 4
+        }
         return sum
     }
 
@@ -140,16 +168,17 @@ private struct Number {
     /// Brazilian CPF: two check digits, not all the same.
     var isCPF: Bool {
         guard !areAllEqual(11) else { return false }
-        let first = weightedSum(9, 0xA98765432) * 10 % 11 % 10
-        let second = weightedSum(10, 0xBA98765432) * 10 % 11 % 10
-        return first == phrase.digit(9) && second == phrase.digit(10)
+        return weightedSum(9, 0xA98765432) * 10 % 11 % 10 == phrase.digit(9)
+            && weightedSum(10, 0xBA98765432) * 10 % 11 % 10 == phrase.digit(10)
     }
 
     var isCNPJ: Bool {
         guard !areAllEqual(14) else { return false }
-        let first = weightedSum(12, 0x543298765432) % 11
-        let second = weightedSum(13, 0x6543298765432) % 11
-        return (first < 2 ? 0 : 11 - first) == phrase.digit(12) && (second < 2 ? 0 : 11 - second) == phrase.digit(13)
+        func isCheck(_ place: Int, _ weights: UInt64) -> Bool {
+            let remainder = weightedSum(place, weights) % 11
+            return (remainder < 2 ? 0 : 11 - remainder) == phrase.digit(place)
+        }
+        return isCheck(12, 0x543298765432) && isCheck(13, 0x6543298765432)
     }
 
     /// German Steuer-ID: no leading zero, one digit two or three times in the first ten and the others at most once, ISO 7064 mod 11, 10.

@@ -1,20 +1,24 @@
 /// Spanish identity numbers: DNI (eight digits and a letter) and NIE (X, Y or Z, seven digits and a letter), letter by mod 23.
 enum SpanishIdentity {
+    /// Whether ``matchDNI(_:_:)`` is worth a call.
+    @inline(__always)
+    static func hasShape(_ phrase: NumberPhrase) -> Bool {
+        switch phrase.size(ofGroup: 0) {
+        case 7, 8: true
+        case 2:
+            phrase.groupCount >= 3 && phrase.shape(groups: 3) == 0x02_03_03 && phrase.hasUniformSeparators(groups: 3)
+                && (phrase.separator(0) == UInt8(ascii: ".") || phrase.separator(0) == UInt8(ascii: " "))
+        default: false
+        }
+    }
+
     /// A DNI: `12345678Z`, `12.345.678-Z`, `12345678 Z`, lower case too unless a space stands before the letter.
     static func matchDNI(_ phrase: NumberPhrase, _ text: inout Text) -> Finding? {
-        guard !phrase.isInternational, !phrase.hasParenthesis, phrase.digitCount >= 7,
-            text.before(phrase.start) != UInt8(ascii: ".") || !text.before(phrase.start - 1).isDigit
-        else { return nil }
-        let groups = phrase.groups[0] == 8 || phrase.groups[0] == 7 ? 1 : 3
-        let digits = groups == 3 ? 8 : Int(phrase.groups[0])
-        guard phrase.digitCount >= digits else { return nil }
-        if groups == 3 {
-            let isDotted = phrase.separators[0] == UInt8(ascii: ".") || phrase.separators[0] == UInt8(ascii: " ")
-            guard isDotted, phrase.hasUniformSeparators(groups: 3), phrase.groups[0] == 2, phrase.groups[1] == 3, phrase.groups[2] == 3
-            else { return nil }
-        }
+        guard text.before(phrase.start) != UInt8(ascii: ".") || !text.before(phrase.start - 1).isDigit else { return nil }
+        let groups = phrase.size(ofGroup: 0) == 2 ? 3 : 1
+        let digits = phrase.size(ofGroup: 0) == 7 ? 7 : 8
         let end = phrase.end(ofGroup: groups - 1)
-        guard let letter = letterEnd(&text, after: end, number: phrase.value(0..<digits)) else { return nil }
+        guard let letter = letterEnd(&text, after: end, number: phrase.value(0, digits)) else { return nil }
         // Written without its leading zero, it is short for what it is.
         let isHyphened = text.base[letter - 2] == UInt8(ascii: "-")
         if digits == 7 { return .inContext(.dni, phrase.start..<letter, weak: isHyphened ? 0.5 : 0.3, raised: 0.9, words: .dni, text) }
