@@ -54,12 +54,12 @@ struct AdmissionTests {
                 let request = try await rig.begin(TestChat(json: "{"), as: Callers.limited)
                 let told = try await request.end()
                 #expect(told.fault?.kind == .malformedBody)
-                #expect(told.summary?.rateLimit?.limit == 2)
+                #expect(told.summary?.rateLimit?.requests?.limit == 2)
             }
             let refused = try await rig.begin(TestChat(json: "{"), as: Callers.limited).end()
             #expect(refused.fault?.kind == .rateLimited)
             #expect((refused.fault?.retryAfterMilliseconds ?? 0) > 0)
-            #expect(refused.summary?.rateLimit?.remaining == 0)
+            #expect(refused.summary?.rateLimit?.requests?.remaining == 0)
             // Others have their own.
             #expect(try await rig.begin(TestChat(json: "{")).end().fault?.kind == .malformedBody)
             #expect(try await rig.isEmpty)

@@ -143,7 +143,7 @@ enum Callers {
         var policy = ScrubPolicy()
         if blocksEmail { try? policy.setAction(.block, for: .email) }
         return Principal(
-            keyID: id, tenant: "acme", models: .only([ModelPattern("*")]), requestLimit: limit,
+            keyID: id, tenant: "acme", models: .only([ModelPattern("*")]), limits: SubjectLimits(requests: limit),
             scrub: ScrubRules(name: id, version: "1", policy: policy, toolsWithRestoredArguments: []))
     }
 }
