@@ -193,6 +193,11 @@ let tests: [Target] = [
             "WireTransport",
             nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS,
         ]),
+    test(
+        "ReplicaTests",
+        [
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "RedisStore", "GatewayCore", nioCore, nioPosix, nioHTTP1,
+        ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]
 
