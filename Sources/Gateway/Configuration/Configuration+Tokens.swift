@@ -1,4 +1,5 @@
 package import GatewayAuthentication
+package import GatewayCore
 package import GatewayCrypto
 
 extension Configuration {
