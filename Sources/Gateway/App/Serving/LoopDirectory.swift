@@ -62,9 +62,8 @@ struct LoopDirectory: Sendable {
 
     /// Closes what the loops have open to others, when what was sent there is done.
     func shutDown() async throws {
-        for bound in contexts.values {
-            try await bound.eventLoop.flatSubmit { bound.value.gateway.shutdown() }.get()
-        }
+        let closing = contexts.values.map { bound in bound.eventLoop.flatSubmit { bound.value.gateway.shutdown() } }
+        for loop in closing { try await loop.get() }
     }
 
     /// Carries out `body` on every loop and waits for all of them.

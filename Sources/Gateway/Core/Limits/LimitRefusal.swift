@@ -54,10 +54,10 @@ package struct LimitRefusal: Sendable, Equatable {
             return "send \(limit.burst) requests at once and one more every \(limit.emissionIntervalNanoseconds / 1_000_000) ms"
         case .tokens:
             let perMinute = 60_000_000_000 / limit.emissionIntervalNanoseconds
-            return """
-                use \(limit.burst) tokens at once and \(perMinute) more a minute; \(outcome.status.remaining) are left, and this request counts \
-                as \(outcome.demand.permits) until it is over
-                """
+            let rule = "use \(limit.burst) tokens at once and \(perMinute) more a minute; \(outcome.status.remaining) are left"
+            // Who is refused unasked has no estimate.
+            guard outcome.demand.permits > 1 else { return rule }
+            return "\(rule), and this request counts as \(outcome.demand.permits) until it is over"
         }
     }
 }
@@ -90,6 +90,8 @@ package struct RefusalMemo: Sendable {
     }
 
     private var entries: [String: Entry] = [:]
+    /// At the bound nothing is to be forgotten before.
+    private var earliestEnd = Int64.min
     private let maxEntries: Int
 
     package init(maxEntries: Int = 4_096) {
@@ -105,7 +107,9 @@ package struct RefusalMemo: Sendable {
         let wait = outcome.waitForOneNanoseconds
         guard wait > 0 else { return }
         if entries.count >= maxEntries, entries[name] == nil {
+            guard askedAt >= earliestEnd else { return }
             entries = entries.filter { $0.value.until > askedAt }
+            earliestEnd = entries.values.map(\.until).min() ?? .min
             guard entries.count < maxEntries else { return }
         }
         let bound = measure == .requests ? Self.maxRequestsNanoseconds : Self.maxTokensNanoseconds

@@ -51,6 +51,8 @@ final class RedisLine: RedisReceiver {
     private var renewalTimer: Scheduled<Void>?
     private var probeTimer: Scheduled<Void>?
     private var isClosed = false
+    /// Memory of the last question, for the next.
+    private var question = RedisCommand([])
 
     private static let leaseMilliseconds: Int64 = 15_000
     private static let renewalInterval = TimeAmount.seconds(5)
@@ -74,9 +76,8 @@ final class RedisLine: RedisReceiver {
 
     /// Asks for a request; the receiver hears one answer, with tag 0, perhaps before this returns.
     func ask(_ admission: RedisAdmission, now: NIODeadline, receiver: any RedisReceiver) {
-        var command = RedisCommand([])
-        admission.encode(into: &command)
-        client.send(command, deadline: now + settings.timeout, to: receiver)
+        admission.encode(into: &question)
+        client.send(question, deadline: now + settings.timeout, to: receiver)
     }
 
     /// A request's question was answered.
@@ -191,15 +192,16 @@ final class RedisLine: RedisReceiver {
     }
 
     private func probeLater() {
-        guard !isClosed else { return }
+        guard probeTimer == nil, !isClosed else { return }
         probeTimer = eventLoop.assumeIsolated().scheduleTask(in: Self.probeInterval) { [self] in
+            probeTimer = nil
             send(RedisCommand("PING"), .probe, timeout: max(.seconds(1), settings.timeout))
         }
     }
 
     private func probed(_ isAnswered: Bool) {
         guard isAnswered else {
-            if isUp { isUp = false }
+            isUp = false
             return probeLater()
         }
         answered()
