@@ -100,7 +100,7 @@ extension ReplicaTests {
 
                     // The leases of the dead end by themselves: all places are free again, and no more.
                     try await until("every place is free again") {
-                        let answers = try await Self.together(replicas, cap + 3, "echo+delay-1500ms")
+                        let answers = try await Self.together(replicas, cap + 3, "echo+delay-5000ms")
                         return answers.count { $0 == 200 } == cap && answers.count { $0 == 429 } == 3
                     }
                     #expect(try await replicas.providerFigure("peak_active") <= cap)
