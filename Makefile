@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test test-clients bench bench-tls bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas test-clients bench bench-tls bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -23,6 +23,9 @@ build: ## build the release binary, .build/release/agentshield
 
 test: ## install what tests need, run them all, end with a count
 	@Scripts/test
+
+replicas: ## run 50 gateways on one Redis, and print what they admit together
+	@Scripts/replicas
 
 test-clients: ## only the clients in other languages: C, Python, curl
 	@Scripts/install-dependencies --test

@@ -88,9 +88,8 @@ let gatewayTargets: [Target] = [
     gateway(
         "GatewayPipeline", folder: "Pipeline",
         [
-            "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "Providers", nioCore,
-            nioConcurrency, logging,
-            metrics, deque,
+            "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "RedisStore", "Providers",
+            nioCore, nioConcurrency, logging, metrics, deque,
         ]),
     gateway(
         "WireServer", folder: "WireServer",
@@ -102,7 +101,7 @@ let gatewayTargets: [Target] = [
         name: "AgentShieldGateway",
         dependencies: [
             "GatewayCore", "GatewayAuthentication", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore",
-            "PostgresStore", "Providers",
+            "PostgresStore", "RedisStore", "Providers",
             "Scrubbing",
             "WireServer",
             "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging, metrics,
@@ -193,6 +192,11 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "GatewayCrypto", "TokenForge", "Wire",
             "WireTransport",
             nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS,
+        ]),
+    test(
+        "ReplicaTests",
+        [
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "RedisStore", "GatewayCore", nioCore, nioPosix, nioHTTP1,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

@@ -206,11 +206,13 @@ answers = [
         "usage": {"input": "900", "cache_read": "100", "cache_write": "7", "output": "42", "reasoning": "18446744073709551615"},
         "cost_nano_usd": "123456789", "estimated": True, "scrubbed": [{"kind": "email", "count": 2}, {"kind": "iban", "count": 1}],
         "timings": [{"phase": "authenticate", "microseconds": 3}, {"phase": "call", "microseconds": 412000}], "receipt_id": "rc-1",
-        "route_reason": "alias", "attempts": 2}),
+        "route_reason": "alias", "attempts": 2,
+        "limits": [{"measure": "REQUESTS", "limit": "60", "remaining": "59", "reset_ms": 1000}, {"measure": "TOKENS", "limit": "100000"}]}),
     canonical("finish", "Finish", {"reason": "CONTENT_FILTER", "provider_reason": "content_filter"}),
     canonical("usage", "Usage", {"input": "1", "output": "2"}),
     canonical("scrub count", "ScrubCount", {"kind": "card", "count": 1}),
     canonical("phase timing", "PhaseTiming", {"phase": "scrub", "microseconds": 61}),
+    canonical("limit status", "LimitStatus", {"measure": "TOKENS", "limit": "18446744073709551615", "remaining": "1", "reset_ms": 86400000}),
 ]
 
 lenient = [

@@ -60,6 +60,6 @@ enum Tokens {
     static let scrub = ScrubRules(name: "none", version: "1", policy: ScrubPolicy(), toolsWithRestoredArguments: [])
 
     static func profile(_ name: String, models: ModelPermission = .all) -> AccessProfile {
-        AccessProfile(name: name, models: models, requestLimit: nil, scrub: scrub)
+        AccessProfile(name: name, models: models, limits: SubjectLimits(), scrub: scrub)
     }
 }

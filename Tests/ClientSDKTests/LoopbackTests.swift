@@ -44,6 +44,8 @@ struct LoopbackTests {
             #expect(answer.usage == AgentShield.Usage(input: 5, cacheRead: 1, output: 3))
             #expect(answer.summary.costNanoUSD == 1_500)
             #expect(answer.costUSD == 0.0000015)
+            #expect(answer.summary.tokenLimit == AgentShield.LimitStatus(limit: 100, remaining: 40, reset: .milliseconds(1_500)))
+            #expect(answer.summary.requestLimit == nil)
             #expect(answer.summary.scrubbed == [AgentShield.ScrubCount(kind: "EMAIL", count: 2)])
             #expect(answer.summary.timings == [AgentShield.PhaseTiming(phase: "scrub", microseconds: 42)])
             #expect(answer.summary.receiptID == "rc-1")

@@ -7,7 +7,9 @@ enum CompleteFile {
         return (made.certificate, made.privateKey.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }, made.authority)
     }()
 
-    static let environment = Fixture.environment.merging(["OTHER_KEY_FILE": "/run/secrets/other"]) { $1 }
+    static let environment = Fixture.environment.merging([
+        "OTHER_KEY_FILE": "/run/secrets/other", "REDIS_STATE": "rediss://gateway:hunter2@redis.internal/1",
+    ]) { $1 }
 
     static let files = [
         "/etc/agentshield/server.pem": String(decoding: identity.certificate, as: UTF8.self),
@@ -38,7 +40,8 @@ enum CompleteFile {
           origin_secret: {secret_env: ORIGIN_SECRET, previous_secret_env: OLD_ORIGIN_SECRET}
         auth:
           profiles:
-            analysts: {models: [smart], limits: {requests_per_minute: 6, burst: 1}, scrub: strict}
+            analysts: {models: [smart], limits: {requests_per_minute: 6, burst: 1, tokens_per_minute: 60, token_burst: 6,
+              concurrent_requests: 1}, scrub: strict}
           issuers:
             - id: corp
               issuer: https://login.example.com/
@@ -63,7 +66,12 @@ enum CompleteFile {
               department: support
               user: ana@example.com
               models: [smart, "oai-*"]
-              limits: {requests_per_minute: 30, burst: 3}
+              limits:
+                requests_per_minute: 30
+                burst: 3
+                tokens_per_minute: 90000
+                token_burst: 9000
+                concurrent_requests: 2
               expires: 2030-01-01T00:00:00Z
               scrub: strict
               development: false
@@ -78,6 +86,11 @@ enum CompleteFile {
           slow_request_timeout: 4s
           requests_per_minute: 10
           burst: 2
+          tokens_per_minute: 60000
+          token_burst: 6000
+          concurrent_requests: 20
+          assumed_output_tokens: 500
+          without_redis: refuse
           wire:
             max_frame_bytes: 128KiB
             max_concurrent_streams: 10
@@ -85,6 +98,16 @@ enum CompleteFile {
             initial_connection_credit: 2MiB
             idle_timeout: 15s
           http: {idle_timeout: 10s, stream_start_delay: 4s, keep_alive_interval: 5s}
+        tenants:
+          acme:
+            limits: {requests_per_minute: 100, burst: 20, tokens_per_minute: 1000000, token_burst: 50000, concurrent_requests: 30}
+            user_limits: {requests_per_minute: 10, burst: 2, tokens_per_minute: 100000, token_burst: 5000, concurrent_requests: 3}
+            model_limits:
+              - {model: "oai-*", requests_per_minute: 50, burst: 5}
+              - {model: small, burst: 7, requests_per_minute: 70, tokens_per_minute: 7000, token_burst: 700, concurrent_requests: 7}
+            without_redis: local
+        redis:
+          state: {url_env: REDIS_STATE, ca_file: tls/ca.pem, timeout: 250ms}
         providers:
           main: {dialect: openai, base_url: "https://api.example.com/v1", api_key_env: MAIN_KEY}
           other:

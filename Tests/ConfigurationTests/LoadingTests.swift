@@ -1,3 +1,4 @@
+import GatewayCore
 import GatewayCrypto
 import Scrubbing
 import Testing
@@ -25,7 +26,7 @@ struct LoadingTests {
         #expect(loaded.scrub.policies["default"]?.actions["SECRET"] == .redact)
         let key = try #require(loaded.auth.keys.first)
         #expect(key.models == ["*"])
-        #expect(key.limit == Configuration.RequestLimit(requestsPerMinute: 600, burst: 60))
+        #expect(key.limits == SubjectLimits(requests: RateLimit(permits: 600, periodNanoseconds: 60_000_000_000, burst: 60)))
         #expect(key.expiresAtUnixSeconds == nil)
         #expect(key.scrubPolicy == "default")
         let provider = try #require(loaded.providers["main"])
@@ -47,7 +48,11 @@ struct LoadingTests {
         #expect(loaded.listen.admin == nil)
         let key = try #require(loaded.auth.keys.first)
         #expect(key.models == ["smart", "oai-*"])
-        #expect(key.limit == Configuration.RequestLimit(requestsPerMinute: 30, burst: 3))
+        #expect(
+            key.limits
+                == SubjectLimits(
+                    requests: RateLimit(permits: 30, periodNanoseconds: 60_000_000_000, burst: 3),
+                    tokens: RateLimit(permits: 90_000, periodNanoseconds: 60_000_000_000, burst: 9_000), concurrentRequests: 2))
         #expect(key.expiresAtUnixSeconds == 1_893_456_000)
         #expect(key.department == "support" && key.user == "ana@example.com")
         let model = try #require(loaded.models.first)
@@ -128,7 +133,9 @@ struct LoadingTests {
     @Test("a key's own rate without a burst never gets a burst above the rate")
     func burst() throws {
         let yaml = Fixture.minimal.replacing("tenant: acme", with: "tenant: acme, limits: {requests_per_minute: 5}")
-        #expect(try Fixture.load(yaml).get().auth.keys.first?.limit == Configuration.RequestLimit(requestsPerMinute: 5, burst: 5))
+        #expect(
+            try Fixture.load(yaml).get().auth.keys.first?.limits.requests
+                == RateLimit(permits: 5, periodNanoseconds: 60_000_000_000, burst: 5))
     }
 
     @Test("PORT replaces the port of plain HTTP, never its address, and turns nothing on")

@@ -6,39 +6,37 @@ import Testing
 struct LimitTests {
     private let limit = RateLimit(permits: 60, periodNanoseconds: 60_000_000_000, burst: 3)
 
+    private func ask(_ model: inout AdmissionModel, permits: UInt64 = 1, microseconds now: Int64) -> AdmissionModel.Outcome {
+        model.admit(
+            [.init(name: "r", demand: RateDemand(limit: limit, permits: permits))], caps: [], holder: "", leaseMicroseconds: 1, now: now)
+    }
+
     @Test("a burst is admitted at once, then one permit grows back each interval")
-    func burst() {
-        var state = GCRA()
+    func burst() throws {
+        var model = AdmissionModel()
         for remaining in [2, 1, 0] as [UInt64] {
-            guard case .admitted(let status) = state.admit(limit, now: 0) else {
-                Issue.record("refused within the burst")
-                return
-            }
-            #expect(status.remaining == remaining)
+            let outcome = ask(&model, microseconds: 0)
+            #expect(outcome.isAdmitted && outcome.rates[0].status.remaining == remaining)
         }
-        guard case .refused(_, let wait) = state.admit(limit, now: 0) else {
-            Issue.record("admitted beyond the burst")
-            return
-        }
-        #expect(wait == 1_000)
-        guard case .admitted = state.admit(limit, now: 1_000_000_000) else {
-            Issue.record("no permit had grown back")
-            return
-        }
+        let refused = ask(&model, microseconds: 0)
+        #expect(!refused.isAdmitted)
+        #expect(refused.rates[0].waitNanoseconds == 1_000_000_000)
+        #expect(ask(&model, microseconds: 999_999).isAdmitted == false)
+        #expect(ask(&model, microseconds: 1_000_000).isAdmitted)
     }
 
     @Test("no trace of arrivals is admitted more than burst and rate allow")
     func neverMore() {
         var random = SystemRandomNumberGenerator()
-        var state = GCRA()
+        var model = AdmissionModel()
         var now: Int64 = 0
         var admitted: Int64 = 0
         for _ in 0..<10_000 {
-            now += Int64.random(in: 0...400_000_000, using: &random)
-            if case .admitted = state.admit(limit, now: now) { admitted += 1 }
+            now += Int64.random(in: 0...400_000, using: &random)
+            if ask(&model, microseconds: now).isAdmitted { admitted += 1 }
         }
-        #expect(admitted <= 3 + now / 1_000_000_000)
-        #expect(admitted >= now / 1_000_000_000 - 1)
+        #expect(admitted <= 3 + now / 1_000_000)
+        #expect(admitted >= now / 1_000_000 - 1)
     }
 
     @Test("in-flight bytes beyond the budget are refused, but one request alone is always let in")

@@ -53,4 +53,21 @@ struct EmbeddedStoreTests {
         #expect(ledger.record(ids[2], tenant: "t") != nil)
         #expect(ledger.record(ids[2], tenant: "other") == nil)
     }
+
+    @Test("at its bound the limiter forgets limits that are full, and refuses others while none is")
+    func limiterBound() {
+        let limiter = EmbeddedLimiter(maxLimitsPerShard: 2)
+        let limit = RateLimit(permits: 1, periodNanoseconds: 1_000_000_000)
+        func ask(_ name: String, second: UInt64) -> Bool? {
+            var outcome = AdmissionModel.Outcome(isAdmitted: false, rates: [], leaseCounts: [])
+            let rate = AdmissionModel.Rate(name: name, demand: RateDemand(limit: limit))
+            let hasRoom = limiter.admit(
+                tenant: "t", [rate], caps: [], holder: "", now: .uptimeNanoseconds(second * 1_000_000_000), into: &outcome)
+            return hasRoom ? outcome.isAdmitted : nil
+        }
+        #expect([ask("a", second: 10), ask("b", second: 10), ask("c", second: 10)] == [true, true, nil])
+        // What is known goes on, whatever the bound.
+        #expect(ask("a", second: 10) == false)
+        #expect([ask("c", second: 12), ask("a", second: 12), ask("b", second: 12)] == [true, true, nil])
+    }
 }

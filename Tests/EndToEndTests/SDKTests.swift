@@ -46,6 +46,7 @@ extension EndToEndTests {
                                     caller.isMultiple(of: 2)
                                     ? try await client.chat(request) : try await client.stream(request).collect()
                                 #expect(answer.text == text)
+                                #expect(answer.summary.requestLimit?.limit == 6_000_000)
                                 outcome.answered += 1
                             } catch let error as AgentShieldError {
                                 outcome.errors.append(error)

@@ -12,7 +12,9 @@ import Testing
         let connection = try HTTP1Connection()
         try connection.post(#"{"model":"gpt-4o"}"#)
         let json = "{ \"id\" : \"x\",\n \"unknown\":null, \"é\":1.50 }\n"
-        let limit = RateLimitStatus(limit: 10, remaining: 9, resetMilliseconds: 6_000)
+        let limit = LimitReport(
+            requests: RateLimitStatus(limit: 10, remaining: 9, resetMilliseconds: 6_000),
+            tokens: RateLimitStatus(limit: 5_000, remaining: 400, resetMilliseconds: 61_000))
         try connection.exchange.answer(
             json,
             connection.exchange.head(scrubbed: [ScrubCount(kind: "EMAIL", count: 2), ScrubCount(kind: "IBAN", count: 1)], rateLimit: limit))
@@ -31,6 +33,9 @@ import Testing
         #expect(response["x-ratelimit-limit-requests"] == "10")
         #expect(response["x-ratelimit-remaining-requests"] == "9")
         #expect(response["x-ratelimit-reset-requests"] == "6s")
+        #expect(response["x-ratelimit-limit-tokens"] == "5000")
+        #expect(response["x-ratelimit-remaining-tokens"] == "400")
+        #expect(response["x-ratelimit-reset-tokens"] == "1m1s")
         #expect(response["connection"] == nil)
     }
 

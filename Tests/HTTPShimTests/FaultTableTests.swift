@@ -48,7 +48,7 @@ import Testing
             try connection.post("{}")
             try connection.exchange.fail(
                 Fault(.rateLimited, origin: .gateway, message: "m", retryAfterMilliseconds: wait),
-                rateLimit: RateLimitStatus(limit: 5, remaining: 0, resetMilliseconds: 90_500))
+                rateLimit: LimitReport(requests: RateLimitStatus(limit: 5, remaining: 0, resetMilliseconds: 90_500)))
             let response = try connection.response()
             #expect(response["retry-after"] == seconds)
             #expect(response["retry-after-ms"] == milliseconds)

@@ -117,7 +117,7 @@ final class ScriptedExchange: ShimExchange {
 
     func head(
         model: String = "gpt-4o", provider: String = "openai", routeReason: String = "exact", scrubbed: [ScrubCount] = [],
-        rateLimit: RateLimitStatus? = nil
+        rateLimit: LimitReport? = nil
     ) -> AnswerHead {
         AnswerHead(
             requestID: request.id, model: model, provider: provider, cache: .miss, routeReason: routeReason,
@@ -125,7 +125,7 @@ final class ScriptedExchange: ShimExchange {
             scrubbed: scrubbed, rateLimit: rateLimit)
     }
 
-    func summary(cost: UInt64? = 1_234_500, rateLimit: RateLimitStatus? = nil) -> AnswerSummary {
+    func summary(cost: UInt64? = 1_234_500, rateLimit: LimitReport? = nil) -> AnswerSummary {
         var summary = AnswerSummary(requestID: request.id)
         summary.costNanoUSD = cost
         summary.timings[.scrub] = 42_000
@@ -138,7 +138,7 @@ final class ScriptedExchange: ShimExchange {
     func send(_ json: String) { send(AnswerChunk(raw: ByteBuffer(string: json))) }
     func end(_ summary: AnswerSummary? = nil) { receiver.answerEnded(summary ?? self.summary()) }
 
-    func fail(_ fault: Fault, rateLimit: RateLimitStatus? = nil) {
+    func fail(_ fault: Fault, rateLimit: LimitReport? = nil) {
         receiver.answerFailed(fault, summary: summary(rateLimit: rateLimit))
     }
 

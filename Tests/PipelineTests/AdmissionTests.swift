@@ -47,19 +47,20 @@ struct AdmissionTests {
         }
     }
 
-    @Test("a used-up limit is told before anything of the request is looked at, and a wrong key uses up none of it")
+    @Test("a used-up limit is told before anything of the request is looked at; requests that are no good count too")
     func limit() async throws {
         try await PipelineRig.run { rig in
             for _ in 0..<2 {
                 let request = try await rig.begin(TestChat(json: "{"), as: Callers.limited)
                 let told = try await request.end()
                 #expect(told.fault?.kind == .malformedBody)
-                #expect(told.summary?.rateLimit?.limit == 2)
+                #expect(told.summary?.rateLimit?.requests?.limit == 2)
             }
             let refused = try await rig.begin(TestChat(json: "{"), as: Callers.limited).end()
             #expect(refused.fault?.kind == .rateLimited)
             #expect((refused.fault?.retryAfterMilliseconds ?? 0) > 0)
-            #expect(refused.summary?.rateLimit?.remaining == 0)
+            #expect(refused.summary?.timings[.scrub] == 0 && refused.summary?.timings[.route] == 0)
+            #expect(refused.summary?.rateLimit?.requests?.remaining == 0)
             // Others have their own.
             #expect(try await rig.begin(TestChat(json: "{")).end().fault?.kind == .malformedBody)
             #expect(try await rig.isEmpty)

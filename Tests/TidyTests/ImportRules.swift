@@ -46,8 +46,8 @@ enum ImportRules {
         Module(
             name: "GatewayPipeline", folder: "Sources/Gateway/Pipeline",
             imports: [
-                "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "Providers",
-                "NIOCore", "NIOHTTP1",
+                "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "RedisStore",
+                "Providers", "NIOCore", "NIOHTTP1",
                 "NIOConcurrencyHelpers",
                 "Logging", "Metrics", "DequeModule",
             ]),
@@ -66,7 +66,7 @@ enum ImportRules {
             name: "AgentShieldGateway", folder: "Sources/Gateway/App",
             imports: [
                 "GatewayCore", "GatewayAuthentication", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore",
-                "PostgresStore", "Providers",
+                "PostgresStore", "RedisStore", "Providers",
                 "Scrubbing", "WireServer",
                 "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS", "Logging",
                 "Metrics",

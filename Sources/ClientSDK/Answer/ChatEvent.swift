@@ -102,6 +102,10 @@ public struct AnswerSummary: Sendable, Hashable {
     public var routeReason = ""
     /// Calls to providers; 0 for an answer from the cache.
     public var attempts = 0
+    /// What was left of the caller's limit of requests when this one was let in, it counted; `nil`: there is none.
+    public var requestLimit: LimitStatus?
+    /// The same of model tokens, this request counted as it was estimated.
+    public var tokenLimit: LimitStatus?
 
     public init() {}
 
@@ -161,6 +165,21 @@ public struct ScrubCount: Sendable, Hashable {
     public init(kind: String, count: Int) {
         self.kind = kind
         self.count = count
+    }
+}
+
+/// What is left of a limit; of several the one that leaves least.
+public struct LimitStatus: Sendable, Hashable {
+    /// How many at once after a rest.
+    public var limit: UInt64
+    public var remaining: UInt64
+    /// Until all of them are back.
+    public var reset: Duration
+
+    public init(limit: UInt64, remaining: UInt64, reset: Duration) {
+        self.limit = limit
+        self.remaining = remaining
+        self.reset = reset
     }
 }
 

@@ -93,6 +93,14 @@ extension AnswerSummary {
         receiptID = end.receiptID.string
         routeReason = end.routeReason.string
         attempts = Int(end.attempts)
+        requestLimit = end.limits.first { $0.measure == .requests }.map { LimitStatus($0) }
+        tokenLimit = end.limits.first { $0.measure == .tokens }.map { LimitStatus($0) }
+    }
+}
+
+extension LimitStatus {
+    fileprivate init(_ status: Wire.LimitStatus) {
+        self.init(limit: status.limit, remaining: status.remaining, reset: .milliseconds(Int64(status.resetMs)))
     }
 }
 

@@ -5,13 +5,13 @@ import GatewayJSON
 package struct AccessProfile: Sendable {
     package var name: String
     package var models: ModelPermission
-    package var requestLimit: RateLimit?
+    package var limits: SubjectLimits
     package var scrub: ScrubRules
 
-    package init(name: String, models: ModelPermission, requestLimit: RateLimit?, scrub: ScrubRules) {
+    package init(name: String, models: ModelPermission, limits: SubjectLimits, scrub: ScrubRules) {
         self.name = name
         self.models = models
-        self.requestLimit = requestLimit
+        self.limits = limits
         self.scrub = scrub
     }
 }

@@ -139,7 +139,7 @@ package final class TokenAuthority {
         let user = hash.hash("user\u{0}\(issuer.rules.issuer)\u{0}\(identity.tenant)\u{0}\(identity.user)").hex.prefix(16)
         return Principal(
             keyID: "\(issuer.name):\(user)", tenant: identity.tenant, department: identity.department, user: identity.user,
-            models: identity.models, requestLimit: identity.profile.requestLimit, scrub: identity.profile.scrub,
+            models: identity.models, limits: identity.profile.limits, scrub: identity.profile.scrub,
             expiresAtUnixSeconds: expiresAt)
     }
 

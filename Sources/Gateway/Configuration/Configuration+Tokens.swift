@@ -1,4 +1,5 @@
 package import GatewayAuthentication
+package import GatewayCore
 package import GatewayCrypto
 
 extension Configuration {
@@ -18,7 +19,7 @@ extension Configuration {
     /// What bearers of tokens may do.
     package struct Profile: Sendable, Equatable {
         package var models: [String]
-        package var limit: RequestLimit
+        package var limits: SubjectLimits
         /// Name of a policy in `scrub.policies`.
         package var scrubPolicy: String
     }

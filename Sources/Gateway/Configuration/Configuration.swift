@@ -1,4 +1,5 @@
 package import GatewayAuthentication
+package import GatewayCore
 package import GatewayCrypto
 
 /// Everything that `agentshield serve` is told by its file, checked whole. What the keys mean, with types, defaults and ranges, is in
@@ -11,6 +12,10 @@ package struct Configuration: Sendable {
     /// Key sets to fetch, of issuers and of the edge.
     package var publishedKeys: [PublishedKeySource]
     package var limits: Limits
+    /// Limits of tenants, and how all limits are counted; keys have their own.
+    package var sharedLimits: LimitSettings
+    /// `nil`: nothing is shared with other replicas.
+    package var redis: Redis?
     /// By name.
     package var providers: [String: Provider]
     /// Models with an exact name, and models given as a pattern, longest pattern first: the order in which a request's model is looked for.
@@ -67,7 +72,7 @@ extension Configuration {
         package var user: String?
         /// Names of models and aliases, or starts of them followed by `*`.
         package var models: [String]
-        package var limit: RequestLimit
+        package var limits: SubjectLimits
         /// Seconds since 1970; `nil`: never.
         package var expiresAtUnixSeconds: Int64?
         /// Name of a policy in `scrub.policies`.
@@ -75,9 +80,23 @@ extension Configuration {
         package var isDevelopment: Bool
     }
 
-    package struct RequestLimit: Sendable, Equatable {
+    /// Of keys that have none of their own.
+    package struct KeyLimits: Sendable, Equatable {
         package var requestsPerMinute: Int
         package var burst: Int
+        package var tokensPerMinute: Int?
+        package var tokenBurst: Int?
+        package var concurrentRequests: Int?
+    }
+
+    package enum WithoutRedis: String, Sendable, CaseIterable { case local, refuse }
+
+    package struct Redis: Sendable {
+        /// Holds a password, perhaps.
+        package var url: Secret
+        package var trustRoots: [UInt8]?
+        /// For a question on a request's way.
+        package var timeout: Duration
     }
 
     package struct Limits: Sendable, Equatable {
@@ -91,8 +110,9 @@ extension Configuration {
         package var maxDeadline: Duration
         /// For a request's head, and then its body, to arrive.
         package var slowRequestTimeout: Duration
-        /// Of keys that have no limit of their own.
-        package var requestLimit: RequestLimit
+        package var key: KeyLimits
+        package var assumedOutputTokens: Int
+        package var withoutRedis: WithoutRedis
         package var wire: Wire
         package var http: HTTP
     }

@@ -43,7 +43,7 @@ extension RequestHandler {
 
     // MARK: Whole answers
 
-    func respond(_ fault: Fault, rateLimit: RateLimitStatus?, closing: Bool) {
+    func respond(_ fault: Fault, rateLimit: LimitReport?, closing: Bool) {
         guard let request = takeRequest() else { return }
         var body = ByteBuffer()
         fault.writeErrorObject(into: &body)

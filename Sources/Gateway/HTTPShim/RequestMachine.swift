@@ -17,7 +17,7 @@ struct RequestMachine {
         /// The request is there, or needs no body: answer it, or hand it to the pipeline.
         case dispatch
         /// Answers with an error. The request's body and exchange, if any, are forgotten.
-        case respond(Fault, RateLimitStatus?, closing: Bool)
+        case respond(Fault, LimitReport?, closing: Bool)
         /// Answers whole with what was held back.
         case respondWhole(AnswerHead, AnswerChunk, AnswerSummary, closing: Bool)
         /// Begins a stream; without a head if nothing of the answer is known yet.
@@ -114,7 +114,7 @@ struct RequestMachine {
     }
 
     /// Refuses the request under way, at any time before its answer has begun.
-    mutating func refuse(_ fault: Fault, rateLimit: RateLimitStatus? = nil, now: NIODeadline) -> Action {
+    mutating func refuse(_ fault: Fault, rateLimit: LimitReport? = nil, now: NIODeadline) -> Action {
         .respond(fault, rateLimit, closing: finish(now: now))
     }
 
@@ -189,7 +189,7 @@ struct RequestMachine {
         }
     }
 
-    mutating func answerFailed(_ fault: Fault, rateLimit: RateLimitStatus?, now: NIODeadline) -> Action {
+    mutating func answerFailed(_ fault: Fault, rateLimit: LimitReport?, now: NIODeadline) -> Action {
         switch state {
         case .running, .holding: return refuse(fault, rateLimit: rateLimit, now: now)
         // The error event is the answer's end for SDKs; the closing connection is, for whoever only watches that.

@@ -74,11 +74,18 @@ extension HTTPHeaders {
     static let cost = "x-agentshield-cost-usd"
     static let overhead = "x-agentshield-overhead-us"
 
-    mutating func add(_ status: RateLimitStatus?) {
-        guard let status else { return }
-        add(name: "x-ratelimit-limit-requests", value: String(status.limit))
-        add(name: "x-ratelimit-remaining-requests", value: String(status.remaining))
-        add(name: "x-ratelimit-reset-requests", value: HeaderText.duration(milliseconds: status.resetMilliseconds))
+    /// What is left of the limits, under OpenAI's names.
+    mutating func add(_ limits: LimitReport?) {
+        if let requests = limits?.requests {
+            add(name: "x-ratelimit-limit-requests", value: String(requests.limit))
+            add(name: "x-ratelimit-remaining-requests", value: String(requests.remaining))
+            add(name: "x-ratelimit-reset-requests", value: HeaderText.duration(milliseconds: requests.resetMilliseconds))
+        }
+        if let tokens = limits?.tokens {
+            add(name: "x-ratelimit-limit-tokens", value: String(tokens.limit))
+            add(name: "x-ratelimit-remaining-tokens", value: String(tokens.remaining))
+            add(name: "x-ratelimit-reset-tokens", value: HeaderText.duration(milliseconds: tokens.resetMilliseconds))
+        }
     }
 
     /// How SDKs are to go on after an error.

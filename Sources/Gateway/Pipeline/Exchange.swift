@@ -8,13 +8,15 @@ import Scrubbing
 /// One request under way: carries out what the phases decide. Confined to its event loop.
 ///
 /// ```
-/// authenticate → limit → scrub → cache ─ hit ───────────────→ answer → record
-///                                  ├ wait ─ answered ───────→ answer → record
-///                                  └ lead, miss → route → call → answer → record
+/// authenticate → known refusal? → scrub → limit → cache ─ hit ───────────────→ answer → record
+///                                                   ├ wait ─ answered ───────→ answer → record
+///                                                   └ lead, miss → route → call → answer → record
 /// ```
 package final class Exchange {
     enum State {
         case new
+        /// Redis is asked for the limits.
+        case asking
         /// An equal request is under way.
         case waiting(CacheKey, FlightWaiterID)
         /// A provider has the request.
@@ -48,6 +50,12 @@ package final class Exchange {
     private var requestCounts = EntityCounts()
     var reservedBytes = 0
     var holdsPlace = false
+
+    // limit
+    /// What the request would be asked for, as long as it has not been.
+    var uncounted: LimitPlan?
+    var ask: LimitAsk?
+    var grant: LimitGrant?
 
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
@@ -119,9 +127,9 @@ package final class Exchange {
         armDeadline()
         do {
             try admit()
-            try limit()
+            try refuseKnown()
             try prepare()
-            try lookUp()
+            try limit()
         } catch {
             fail(error)
         }
@@ -153,25 +161,6 @@ package final class Exchange {
         let bytes = 3 * request.body.readableBytes + 4096
         guard loop.budget.reserve(bytes) else { throw .overloaded }
         reservedBytes = bytes
-    }
-
-    private func limit() throws(Fault) {
-        guard let limit = request.principal.requestLimit else { return }
-        let began = NIODeadline.now()
-        defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
-        switch loop.stores.limiter.admit(request.principal.keyID, limit: limit, now: began) {
-        case .admitted(let status):
-            summary.rateLimit = status
-        case .refused(let status, let wait):
-            summary.rateLimit = status
-            throw Fault(
-                .rateLimited, origin: .gateway,
-                message:
-                    "This key may send \(limit.burst) requests at once and one more every \(limit.emissionIntervalNanoseconds / 1_000_000) ms.",
-                retryAfterMilliseconds: wait)
-        case nil:
-            throw .overloaded
-        }
     }
 
     /// Reads the request, resolves its model, scrubs it and writes it as the provider will see it.
@@ -276,6 +265,7 @@ package final class Exchange {
         call = nil
         let began = NIODeadline.now()
         settle(wasWithProvider: wasWithProvider)
+        settleLimits()
         if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
         if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }

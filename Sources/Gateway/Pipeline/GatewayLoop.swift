@@ -30,6 +30,8 @@ package final class GatewayLoop {
     let pool: UpstreamPool
     let logger: Logger
     let metrics: PipelineMetrics
+    let limitMetrics = LimitMetrics()
+    let limits: LoopLimits
     let clock: WallClock
     var budget: InFlightBudget
     var workspace = RequestWorkspace()
@@ -47,9 +49,10 @@ package final class GatewayLoop {
     ///   - pepper: the secret under which credentials are hashed.
     ///   - cacheSecret: the secret under which cache keys are hashed.
     ///   - share: how many event loops share the process' in-flight budget.
+    ///   - redis: where limits are shared with other replicas; `nil`: they are this process' own.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret, share: Int,
-        logger: Logger, clock: WallClock = .system
+        redis: RedisLimitSettings? = nil, logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
@@ -58,6 +61,9 @@ package final class GatewayLoop {
         self.clock = clock
         pool = UpstreamPool(eventLoop: eventLoop)
         metrics = PipelineMetrics()
+        limits = LoopLimits(
+            limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, metrics: limitMetrics)
+        limits.redis?.connect()
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
         credentialHash = try KeyedHash(key: pepper)
@@ -83,6 +89,7 @@ package final class GatewayLoop {
         self.snapshot = snapshot
         scrubbers.removeAll()
         authority.update(snapshot.tokens)
+        limits.forget()
     }
 
     /// Takes what an issuer of tokens publishes now.
@@ -105,9 +112,10 @@ package final class GatewayLoop {
         for exchange in exchanges.values { exchange.fail(.drainDeadlinePassed) }
     }
 
-    /// Closes the connections to providers. No request may be under way.
-    package func shutdown() {
+    /// Closes the connections to providers and to Redis, when what was sent there has been done. No request may be under way.
+    package func shutdown() -> EventLoopFuture<Void> {
         pool.shutDown()
+        return limits.redis?.close() ?? eventLoop.makeSucceededVoidFuture()
     }
 
     package func makeRequestID() -> RequestID {

@@ -114,10 +114,11 @@ package final class GatewaySnapshot: Sendable {
     package let providers: [String: ProviderBinding]
     package let door: DoorSettings
     package let pipeline: PipelineSettings
+    package let limits: LimitSettings
 
     package init(
         keys: KeyTable, tokens: TokenSettings = TokenSettings(), models: ModelTable, providers: [String: ProviderBinding],
-        door: DoorSettings, pipeline: PipelineSettings
+        door: DoorSettings, pipeline: PipelineSettings, limits: LimitSettings = LimitSettings()
     ) {
         self.keys = keys
         self.tokens = tokens
@@ -125,5 +126,6 @@ package final class GatewaySnapshot: Sendable {
         self.providers = providers
         self.door = door
         self.pipeline = pipeline
+        self.limits = limits
     }
 }

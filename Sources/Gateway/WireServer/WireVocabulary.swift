@@ -25,7 +25,21 @@ extension End {
             scrubbed: summary.scrubbed.map { Wire.ScrubCount(kind: Text($0.kind), count: UInt32(clamping: $0.count)) },
             timings: Phase.allCases.map { PhaseTiming(phase: Text($0.name), microseconds: summary.timings.microseconds($0)) },
             receiptID: Text(summary.requestID.description), routeReason: Text(summary.routeReason),
-            attempts: UInt32(clamping: summary.attempts))
+            attempts: UInt32(clamping: summary.attempts), limits: Self.limits(summary.rateLimit))
+    }
+
+    private static func limits(_ report: LimitReport?) -> [LimitStatus] {
+        guard let report, report.requests != nil || report.tokens != nil else { return [] }
+        var told: [LimitStatus] = []
+        told.reserveCapacity(2)
+        for (measure, status) in [(LimitStatus.Measure.requests, report.requests), (.tokens, report.tokens)] {
+            guard let status else { continue }
+            told.append(
+                LimitStatus(
+                    measure: measure, limit: status.limit, remaining: status.remaining,
+                    resetMs: UInt32(clamping: status.resetMilliseconds)))
+        }
+        return told
     }
 }
 

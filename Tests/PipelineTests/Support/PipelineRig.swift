@@ -14,6 +14,7 @@ struct PipelineRig: Sendable {
     /// What differs between tests.
     struct Setup: Sendable {
         var pipeline = PipelineSettings()
+        var limits = LimitSettings()
         /// Connections to a provider; more calls wait.
         var maxConnections = 8
         /// Of the model `one`.
@@ -92,7 +93,7 @@ struct PipelineRig: Sendable {
                 models: models, patterns: [],
                 aliases: [("either", ["one", "two"]), ("rescue", ["never", "two"])]),
             providers: ["one": try binding(one), "two": try binding(two), "never": try binding(1)], door: DoorSettings(),
-            pipeline: setup.pipeline)
+            pipeline: setup.pipeline, limits: setup.limits)
     }
 
     func onLoop<T: Sendable>(_ body: @escaping @Sendable (GatewayLoop) throws -> T) async throws -> T {
@@ -135,15 +136,21 @@ struct PipelineRig: Sendable {
 enum Callers {
     static let plain = principal("plain")
     /// Two requests, then one a day.
-    static let limited = principal("limited", limit: RateLimit(permits: 1, periodNanoseconds: 86_400_000_000_000, burst: 2))
+    static let limited = principal("limited", SubjectLimits(requests: RateLimit(permits: 1, periodNanoseconds: day, burst: 2)))
+    /// A thousand tokens, then one a day.
+    static let counted = principal("counted", SubjectLimits(tokens: RateLimit(permits: 1, periodNanoseconds: day, burst: 1_000)))
+    /// One request at a time.
+    static let single = principal("single", SubjectLimits(concurrentRequests: 1))
     /// Requests with e-mail addresses are refused.
     static let strict = principal("strict", blocksEmail: true)
 
-    private static func principal(_ id: String, limit: RateLimit? = nil, blocksEmail: Bool = false) -> Principal {
+    static let day: Int64 = 86_400_000_000_000
+
+    private static func principal(_ id: String, _ limits: SubjectLimits = SubjectLimits(), blocksEmail: Bool = false) -> Principal {
         var policy = ScrubPolicy()
         if blocksEmail { try? policy.setAction(.block, for: .email) }
         return Principal(
-            keyID: id, tenant: "acme", models: .only([ModelPattern("*")]), requestLimit: limit,
+            keyID: id, tenant: "acme", user: "ana", models: .only([ModelPattern("*")]), limits: limits,
             scrub: ScrubRules(name: id, version: "1", policy: policy, toolsWithRestoredArguments: []))
     }
 }

@@ -1356,11 +1356,73 @@ package nonisolated struct Agentshield_V1_End: Sendable {
   /// calls to providers, 0 for a cache hit
   package var attempts: UInt32 = 0
 
+  /// of each measure that is limited, the limit that leaves least
+  package var limits: [Agentshield_V1_LimitStatus] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _usage: Agentshield_V1_Usage? = nil
+}
+
+package nonisolated struct Agentshield_V1_LimitStatus: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var measure: Agentshield_V1_LimitStatus.Measure = .unspecified
+
+  /// how many at once after a rest
+  package var limit: UInt64 = 0
+
+  /// when the request was let in, it counted
+  package var remaining: UInt64 = 0
+
+  /// until all of them are back
+  package var resetMs: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum Measure: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case unspecified // = 0
+    case requests // = 1
+    case tokens // = 2
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .unspecified
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .requests
+      case 2: self = .tokens
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .requests: return 1
+      case .tokens: return 2
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [Agentshield_V1_LimitStatus.Measure] = [
+      .unspecified,
+      .requests,
+      .tokens,
+    ]
+
+  }
+
+  package init() {}
 }
 
 package nonisolated struct Agentshield_V1_Finish: Sendable {
@@ -3284,7 +3346,7 @@ nonisolated extension Agentshield_V1_FeedbackResult: SwiftProtobuf.Message, Swif
 
 nonisolated extension Agentshield_V1_End: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".End"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}finishes\0\u{1}usage\0\u{3}cost_nano_usd\0\u{1}estimated\0\u{1}scrubbed\0\u{1}timings\0\u{3}receipt_id\0\u{3}route_reason\0\u{1}attempts\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}finishes\0\u{1}usage\0\u{3}cost_nano_usd\0\u{1}estimated\0\u{1}scrubbed\0\u{1}timings\0\u{3}receipt_id\0\u{3}route_reason\0\u{1}attempts\0\u{1}limits\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3301,6 +3363,7 @@ nonisolated extension Agentshield_V1_End: SwiftProtobuf.Message, SwiftProtobuf._
       case 7: try { try decoder.decodeSingularStringField(value: &self.receiptID) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.routeReason) }()
       case 9: try { try decoder.decodeSingularUInt32Field(value: &self.attempts) }()
+      case 10: try { try decoder.decodeRepeatedMessageField(value: &self.limits) }()
       default: break
       }
     }
@@ -3338,6 +3401,9 @@ nonisolated extension Agentshield_V1_End: SwiftProtobuf.Message, SwiftProtobuf._
     if self.attempts != 0 {
       try visitor.visitSingularUInt32Field(value: self.attempts, fieldNumber: 9)
     }
+    if !self.limits.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.limits, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3351,9 +3417,59 @@ nonisolated extension Agentshield_V1_End: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.receiptID != rhs.receiptID {return false}
     if lhs.routeReason != rhs.routeReason {return false}
     if lhs.attempts != rhs.attempts {return false}
+    if lhs.limits != rhs.limits {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension Agentshield_V1_LimitStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".LimitStatus"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}measure\0\u{1}limit\0\u{1}remaining\0\u{3}reset_ms\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.measure) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.limit) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.remaining) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.resetMs) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.measure != .unspecified {
+      try visitor.visitSingularEnumField(value: self.measure, fieldNumber: 1)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.limit, fieldNumber: 2)
+    }
+    if self.remaining != 0 {
+      try visitor.visitSingularUInt64Field(value: self.remaining, fieldNumber: 3)
+    }
+    if self.resetMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.resetMs, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Agentshield_V1_LimitStatus, rhs: Agentshield_V1_LimitStatus) -> Bool {
+    if lhs.measure != rhs.measure {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.remaining != rhs.remaining {return false}
+    if lhs.resetMs != rhs.resetMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Agentshield_V1_LimitStatus.Measure: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MEASURE_UNSPECIFIED\0\u{1}REQUESTS\0\u{1}TOKENS\0")
 }
 
 nonisolated extension Agentshield_V1_Finish: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

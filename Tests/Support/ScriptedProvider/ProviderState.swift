@@ -33,11 +33,14 @@ final class ProviderState {
         var bytesSent = 0
 
         var active: Int { requests - completed - closedEarly }
+        /// The most that were ever active at once.
+        var peakActive = 0
 
         var fields: [String: Int] {
             [
                 "accepted_connections": acceptedConnections, "open_connections": openConnections, "requests": requests,
-                "completed": completed, "closed_early": closedEarly, "active": active, "bytes_received": bytesReceived,
+                "completed": completed, "closed_early": closedEarly, "active": active, "peak_active": peakActive,
+                "bytes_received": bytesReceived,
                 "bytes_sent": bytesSent,
             ]
         }
@@ -57,6 +60,7 @@ final class ProviderState {
 
     func changeStatistics(_ change: (inout Statistics) -> Void) {
         change(&statistics)
+        statistics.peakActive = max(statistics.peakActive, statistics.active)
         guard !waiters.isEmpty else { return }
         let fields = statistics.fields
         let served = waiters.filter { $0.condition.holds(for: fields) }

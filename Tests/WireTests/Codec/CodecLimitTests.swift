@@ -22,6 +22,7 @@ struct CodecLimitTests {
             MemoryLayout<Text>.stride, MemoryLayout<ChatMessage>.stride, MemoryLayout<Part>.stride, MemoryLayout<ToolCall>.stride,
             MemoryLayout<ToolDefinition>.stride, MemoryLayout<Choice>.stride, MemoryLayout<Item>.stride, MemoryLayout<Embedding>.stride,
             MemoryLayout<ModelEntry>.stride, MemoryLayout<Finish>.stride, MemoryLayout<ScrubCount>.stride, MemoryLayout<PhaseTiming>.stride,
+            MemoryLayout<LimitStatus>.stride,
         ]
         #expect(sizes.allSatisfy { $0 <= 80 }, "\(sizes)")
     }

@@ -56,6 +56,7 @@ struct CataloguedMessage: Sendable, CustomTestStringConvertible {
         CataloguedMessage("Usage", Usage.self, Agentshield_V1_Usage.self),
         CataloguedMessage("ScrubCount", ScrubCount.self, Agentshield_V1_ScrubCount.self),
         CataloguedMessage("PhaseTiming", PhaseTiming.self, Agentshield_V1_PhaseTiming.self),
+        CataloguedMessage("LimitStatus", LimitStatus.self, Agentshield_V1_LimitStatus.self),
     ]
 }
 

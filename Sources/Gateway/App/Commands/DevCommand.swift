@@ -10,7 +10,8 @@ struct DevCommand: AsyncParsableCommand {
         abstract: "Runs a gateway for trying out, on this machine alone, with a key made for this run.",
         discussion: """
             With OPENAI_API_KEY (or OPENAI_API_KEY_FILE) set, requests go to OpenAI. Without, they go to the program `scripted-provider` beside this \
-            one, a fake that repeats what it is told: no account is needed anywhere.
+            one, a fake that repeats what it is told: no account is needed anywhere. With REDIS_URL (or REDIS_URL_FILE) set, limits are counted in \
+            that Redis.
             """)
 
     @Option(name: .long, help: "Port of the main listener (TLS). 0: any free one.")

@@ -25,6 +25,7 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         let configuration = try ConfigurationSource.file(config).load().orExit()
         _ = try SnapshotBuilder(configuration).snapshot().orExit()
+        _ = try RedisState.of(configuration).orExit()
         print(
             "\(config): good. \(configuration.models.count) models, \(configuration.providers.count) providers, \(configuration.auth.keys.count) keys."
         )

@@ -45,6 +45,7 @@ struct GatewayRunner {
         }
         let logger = Logger(label: "agentshield")
         let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()
+        let state = try RedisState.of(configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
         let stores = GatewayStores(
@@ -54,8 +55,10 @@ struct GatewayRunner {
             ledger: EmbeddedLedger(capacity: Self.ledgerCapacity))
         let pepper = configuration.auth.pepper
         let cacheSecret = try HKDF.sha256(secret: pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
+        try await state?.check(on: group.next(), logger: logger).orExit()
+        let redis = state.map { RedisLimitSettings(options: $0.options, timeout: $0.timeout, health: LimitHealth(logger: logger)) }
         let loops = try await LoopDirectory.make(
-            on: group, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, logger: logger)
+            on: group, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, redis: redis, logger: logger)
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, logger: logger, announcement: announcement)
         try await ServiceGroup(
@@ -134,7 +137,7 @@ struct GatewayService: Service {
         await callersGone(listeners, within: configuration.drainDeadline)
         try await loops.forEach { $0.gateway.cutRequests() }
         await callersGone(listeners, within: .seconds(1))
-        try await loops.forEach { $0.gateway.shutdown() }
+        try await loops.shutDown()
         logger.notice("stopped", metadata: ["cut": "\(listeners.callers.current)"])
     }
 

@@ -39,7 +39,8 @@ struct LoopDirectory: Sendable {
 
     /// Makes a context on each loop of the group.
     static func make(
-        on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret, logger: Logger
+        on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret,
+        redis: RedisLimitSettings?, logger: Logger
     ) async throws -> LoopDirectory {
         var contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         let loops = Array(group.makeIterator())
@@ -47,7 +48,7 @@ struct LoopDirectory: Sendable {
             contexts[ObjectIdentifier(loop)] = try await loop.submit {
                 let gateway = try GatewayLoop(
                     eventLoop: loop, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, share: loops.count,
-                    logger: logger)
+                    redis: redis, logger: logger)
                 return NIOLoopBound(LoopContext(gateway: gateway), eventLoop: loop)
             }.get()
         }
@@ -57,6 +58,12 @@ struct LoopDirectory: Sendable {
     /// The context of the loop that this is called on.
     func context(of loop: any EventLoop) -> LoopContext? {
         contexts[ObjectIdentifier(loop)]?.value
+    }
+
+    /// Closes what the loops have open to others, when what was sent there is done.
+    func shutDown() async throws {
+        let closing = contexts.values.map { bound in bound.eventLoop.flatSubmit { bound.value.gateway.shutdown() } }
+        for loop in closing { try await loop.get() }
     }
 
     /// Carries out `body` on every loop and waits for all of them.

@@ -21,7 +21,7 @@ struct SnapshotBuilder {
             let rules = scrubRules
             return GatewaySnapshot(
                 keys: KeyTable(try keys(rules)), tokens: try tokens(rules), models: models(rules), providers: try providers(), door: door,
-                pipeline: pipeline)
+                pipeline: pipeline, limits: configuration.sharedLimits)
         }
     }
 
@@ -53,8 +53,7 @@ struct SnapshotBuilder {
             }
             keys[digest] = Principal(
                 keyID: key.id, tenant: key.tenant, department: key.department, user: key.user,
-                models: Self.permission(key.models), requestLimit: Self.rateLimit(key.limit),
-                scrub: scrub, expiresAtUnixSeconds: key.expiresAtUnixSeconds)
+                models: Self.permission(key.models), limits: key.limits, scrub: scrub, expiresAtUnixSeconds: key.expiresAtUnixSeconds)
         }
         return keys
     }
@@ -68,7 +67,7 @@ struct SnapshotBuilder {
                 throw fault("auth.profiles.\(name)", "has a policy that there is not", "name a policy of scrub.policies")
             }
             profiles[name] = AccessProfile(
-                name: name, models: Self.permission(profile.models), requestLimit: Self.rateLimit(profile.limit), scrub: scrub)
+                name: name, models: Self.permission(profile.models), limits: profile.limits, scrub: scrub)
         }
         let issuers = configuration.auth.issuers.map { issuer in
             TokenIssuer(
@@ -83,11 +82,6 @@ struct SnapshotBuilder {
 
     private static func permission(_ models: [String]) -> ModelPermission {
         models.contains("*") ? .all : .only(models.map { ModelPattern($0) })
-    }
-
-    private static func rateLimit(_ limit: Configuration.RequestLimit) -> RateLimit {
-        RateLimit(
-            permits: UInt64(max(1, limit.requestsPerMinute)), periodNanoseconds: 60_000_000_000, burst: UInt64(max(1, limit.burst)))
     }
 
     // MARK: models

@@ -52,21 +52,15 @@ extension ConfigurationLoader {
         for (index, model) in models.enumerated() where !catalogue.models.isEmpty && !catalogue.offers(model.value) {
             section.refuse("models[\(index)]", at: model.position, catalogue.unknownModel(model.value))
         }
-        let limit = requestLimit(section.section("limits"), default: limits.requestLimit)
+        let limits = keyLimits(section.section("limits"), default: limits.key)
         let expires = section.optionalInstant("expires")
         let policy = scrubPolicy(section, among: scrub) ?? ""
         let isDevelopment = section.flag("development")
         let complete = hash.map { hash in
             Configuration.Key(
-                id: id, hash: hash, tenant: tenant, department: department, user: user, models: models.map(\.value), limit: limit,
+                id: id, hash: hash, tenant: tenant, department: department, user: user, models: models.map(\.value), limits: limits,
                 expiresAtUnixSeconds: expires, scrubPolicy: policy, isDevelopment: isDevelopment)
         }
         return Draft(id: id, hash: hash, isDevelopment: isDevelopment, complete: complete)
-    }
-
-    static func requestLimit(_ section: Section, default fallback: Configuration.RequestLimit) -> Configuration.RequestLimit {
-        let requestsPerMinute = section.optionalInteger("requests_per_minute") ?? fallback.requestsPerMinute
-        let burst = section.optionalInteger("burst") ?? min(fallback.burst, requestsPerMinute)
-        return Configuration.RequestLimit(requestsPerMinute: requestsPerMinute, burst: burst)
     }
 }

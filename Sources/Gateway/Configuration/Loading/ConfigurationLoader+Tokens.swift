@@ -14,7 +14,7 @@ extension ConfigurationLoader {
                 entry.refuse("models[\(index)]", at: model.position, catalogue.unknownModel(model.value))
             }
             profiles[name] = Configuration.Profile(
-                models: models.map(\.value), limit: requestLimit(entry.section("limits"), default: limits.requestLimit),
+                models: models.map(\.value), limits: keyLimits(entry.section("limits"), default: limits.key),
                 scrubPolicy: scrubPolicy(entry, among: scrub) ?? "")
         }
         return profiles

@@ -91,8 +91,8 @@ package enum ConfigurationLoader {
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
-            listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, providers: providers, models: catalogue.models,
-            aliases: catalogue.aliases,
+            listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, sharedLimits: sharedLimits(root, limits),
+            redis: redis(root.section("redis")), providers: providers, models: catalogue.models, aliases: catalogue.aliases,
             scrub: scrub,
             cache: cache,
             log: Configuration.Log(
@@ -110,8 +110,8 @@ package enum ConfigurationLoader {
             maxInFlightRequests: section.integer("max_in_flight_requests"), maxInFlightBytes: section.integer("max_in_flight_bytes"),
             defaultDeadline: section.duration("default_deadline"), maxDeadline: section.duration("max_deadline"),
             slowRequestTimeout: section.duration("slow_request_timeout"),
-            requestLimit: Configuration.RequestLimit(
-                requestsPerMinute: section.integer("requests_per_minute"), burst: section.integer("burst")),
+            key: defaultKeyLimits(section), assumedOutputTokens: section.integer("assumed_output_tokens"),
+            withoutRedis: section.choice("without_redis"),
             wire: Configuration.Wire(
                 maxFrameBytes: wire.integer("max_frame_bytes"), maxConcurrentStreams: wire.integer("max_concurrent_streams"),
                 initialStreamCredit: wire.integer("initial_stream_credit"),

@@ -41,6 +41,12 @@ final class ConfigurationReading {
     func secret(named name: String, minimumCount: Int) throws(ValueProblem) -> Secret {
         try vault.secret(named: name, minimumCount: minimumCount)
     }
+
+    /// The same, where it may not be there at all.
+    func secret(named name: String, isOptional: Bool) throws(ValueProblem) -> Secret? {
+        if isOptional, !vault.holds(name) { return nil }
+        return try secret(named: name, minimumCount: 1)
+    }
 }
 
 /// Where something stands in the file, from 1.

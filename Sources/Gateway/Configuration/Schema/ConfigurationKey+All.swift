@@ -2,7 +2,8 @@ internal import Scrubbing
 
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
-    package static let all: [ConfigurationKey] = listen + edge + auth + tokens + limits + providers + models + scrub + rest
+    package static let all: [ConfigurationKey] =
+        listen + edge + auth + tokens + limits + tenants + providers + models + scrub + redis + rest
 
     private static let listen: [ConfigurationKey] = [
         ConfigurationKey(
@@ -70,6 +71,16 @@ extension ConfigurationKey {
             "auth.keys[].limits.burst", .integer(1...6_000_000), .means("`limits.burst`, and at most `requests_per_minute`"),
             "Requests that may come at once after a rest."),
         ConfigurationKey(
+            "auth.keys[].limits.tokens_per_minute", .integer(1...100_000_000), .means("`limits.tokens_per_minute`"),
+            "Model tokens per minute in the long run, input and output together."),
+        ConfigurationKey(
+            "auth.keys[].limits.token_burst", .integer(1...100_000_000),
+            .means("`tokens_per_minute`; `limits.token_burst` where that is the file's too"),
+            "Tokens that may be used at once after a rest."),
+        ConfigurationKey(
+            "auth.keys[].limits.concurrent_requests", .integer(1...1_000_000), .means("`limits.concurrent_requests`"),
+            "Requests that may be under way at once."),
+        ConfigurationKey(
             "auth.keys[].expires", .timestamp, .means("never"), "When the key ends, as RFC 3339 writes it: `2027-01-31T00:00:00Z`."),
         ConfigurationKey("auth.keys[].scrub", .identifier, .defaultText("default"), "Name of the scrubbing policy in `scrub.policies`."),
         ConfigurationKey(
@@ -108,6 +119,24 @@ extension ConfigurationKey {
         ConfigurationKey(
             "limits.burst", .integer(1...6_000_000), .defaultText("60"),
             "Requests that may come at once after a rest, of each key without a limit of its own."),
+        ConfigurationKey(
+            "limits.tokens_per_minute", .integer(1...100_000_000), .means("no limit"),
+            "Model tokens, input and output together, of each key without a limit of its own."),
+        ConfigurationKey(
+            "limits.token_burst", .integer(1...100_000_000), .means("`limits.tokens_per_minute`"),
+            "Tokens that may be used at once after a rest, of each key without a limit of its own."),
+        ConfigurationKey(
+            "limits.concurrent_requests", .integer(1...1_000_000), .means("no limit"),
+            "Requests that may be under way at once, of each key without a limit of its own."),
+        ConfigurationKey(
+            "limits.assumed_output_tokens", .integer(1...10_000_000), .defaultText("1024"),
+            "Output tokens that a request without `max_tokens` is counted with until it is over."),
+        ConfigurationKey(
+            "limits.without_redis", .choice(Configuration.WithoutRedis.allCases.map(\.rawValue)), .defaultText("local"),
+            """
+            While Redis is configured and does not answer: `local` counts on in each replica alone, by the same limits; `refuse` answers `overloaded` \
+            (503).
+            """),
         ConfigurationKey("limits.wire", .section, .means("the defaults below"), "Limits of the wire protocol, told to clients in WELCOME."),
         ConfigurationKey(
             "limits.wire.max_frame_bytes", .size(64 << 10...(16 << 20) - 1), .defaultText("64KiB"), "Largest frame payload, decompressed."),

@@ -19,6 +19,16 @@ extension ConfigurationKey {
                 "auth.profiles.*.limits.burst", .integer(1...6_000_000), .means("`limits.burst`, and at most `requests_per_minute`"),
                 "Requests that may come at once after a rest."),
             ConfigurationKey(
+                "auth.profiles.*.limits.tokens_per_minute", .integer(1...100_000_000), .means("`limits.tokens_per_minute`"),
+                "Model tokens per minute in the long run, input and output together."),
+            ConfigurationKey(
+                "auth.profiles.*.limits.token_burst", .integer(1...100_000_000),
+                .means("`tokens_per_minute`; `limits.token_burst` where that is the file's too"),
+                "Tokens that may be used at once after a rest."),
+            ConfigurationKey(
+                "auth.profiles.*.limits.concurrent_requests", .integer(1...1_000_000), .means("`limits.concurrent_requests`"),
+                "Requests that may be under way at once."),
+            ConfigurationKey(
                 "auth.profiles.*.scrub", .identifier, .defaultText("default"), "Name of the scrubbing policy in `scrub.policies`."),
             ConfigurationKey(
                 "auth.issuers", .sections, .means("API keys only"),

@@ -22,11 +22,11 @@ package struct AnswerHead: Sendable, Equatable {
     /// Seconds since 1970.
     package var createdUnixSeconds: UInt64
     package var scrubbed: [ScrubCount]
-    package var rateLimit: RateLimitStatus?
+    package var rateLimit: LimitReport?
 
     package init(
         requestID: RequestID, model: String, provider: String, cache: CacheStatus, routeReason: String, createdUnixSeconds: UInt64,
-        scrubbed: [ScrubCount], rateLimit: RateLimitStatus?
+        scrubbed: [ScrubCount], rateLimit: LimitReport?
     ) {
         self.requestID = requestID
         self.model = model
@@ -54,7 +54,7 @@ package struct AnswerSummary: Sendable, Equatable {
     package var attempts: Int
     package var cache: CacheStatus
     package var routeReason: String
-    package var rateLimit: RateLimitStatus?
+    package var rateLimit: LimitReport?
 
     package init(requestID: RequestID) {
         self.requestID = requestID

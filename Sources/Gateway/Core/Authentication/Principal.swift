@@ -6,22 +6,22 @@ package final class Principal: Sendable {
     package let department: String?
     package let user: String?
     package let models: ModelPermission
-    /// `nil`: no limit of requests.
-    package let requestLimit: RateLimit?
+    /// The key's own limits; the tenant's are in ``LimitSettings``.
+    package let limits: SubjectLimits
     package let scrub: ScrubRules
     /// Seconds since 1970 at which the credential ends; `nil`: never.
     package let expiresAtUnixSeconds: Int64?
 
     package init(
         keyID: String, tenant: String, department: String? = nil, user: String? = nil, models: ModelPermission = .all,
-        requestLimit: RateLimit? = nil, scrub: ScrubRules, expiresAtUnixSeconds: Int64? = nil
+        limits: SubjectLimits = SubjectLimits(), scrub: ScrubRules, expiresAtUnixSeconds: Int64? = nil
     ) {
         self.keyID = keyID
         self.tenant = tenant
         self.department = department
         self.user = user
         self.models = models
-        self.requestLimit = requestLimit
+        self.limits = limits
         self.scrub = scrub
         self.expiresAtUnixSeconds = expiresAtUnixSeconds
     }

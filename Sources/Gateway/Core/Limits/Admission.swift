@@ -29,6 +29,9 @@ package struct RateOutcome: Sendable, Equatable {
         guard demand.permits <= demand.limit.burst else { return nil }
         return max(0, aheadNanoseconds - demand.limit.room(for: demand.permits))
     }
+
+    /// Nanoseconds until a single permit is there; 0: it is.
+    package var waitForOneNanoseconds: Int64 { max(0, aheadNanoseconds - demand.limit.room(for: 1)) }
 }
 
 extension RateLimit {
@@ -73,15 +76,22 @@ extension GCRA {
 package struct LeaseSet: Sendable, Equatable {
     /// When each lease ends, in microseconds of the clock that `now` is of.
     package private(set) var ends: [String: Int64] = [:]
+    /// No lease ends before; saves looking at all of them each time.
+    private var earliestEnd = Int64.max
 
     package init() {}
 
+    package static func == (left: Self, right: Self) -> Bool { left.ends == right.ends }
+
     package mutating func removeEnded(now: Int64) {
+        guard earliestEnd <= now else { return }
         ends = ends.filter { $0.value > now }
+        earliestEnd = ends.values.min() ?? .max
     }
 
     package mutating func take(_ holder: String, until end: Int64) {
         ends[holder] = end
+        earliestEnd = min(earliestEnd, end)
     }
 
     package mutating func release(_ holder: String) {
@@ -91,7 +101,7 @@ package struct LeaseSet: Sendable, Equatable {
     /// - Returns: whether the lease was still there to be renewed.
     package mutating func renew(_ holder: String, until end: Int64) -> Bool {
         guard ends[holder] != nil else { return false }
-        ends[holder] = end
+        take(holder, until: end)
         return true
     }
 }
@@ -142,30 +152,39 @@ package struct AdmissionModel: Sendable, Equatable {
     package mutating func admit(
         _ demands: [Rate], caps: [Cap], holder: String, leaseMicroseconds: Int64, now: Int64
     ) -> Outcome {
+        var outcome = Outcome(isAdmitted: true, rates: [], leaseCounts: [])
+        admit(demands, caps: caps, holder: holder, leaseMicroseconds: leaseMicroseconds, now: now, into: &outcome)
+        return outcome
+    }
+
+    /// The same, told in memory that serves again.
+    package mutating func admit(
+        _ demands: [Rate], caps: [Cap], holder: String, leaseMicroseconds: Int64, now: Int64, into outcome: inout Outcome
+    ) {
         let nanoseconds = now * 1_000
-        var isAdmitted = true
-        for demand in demands {
-            let ahead = rates[demand.name, default: GCRA()].ahead(demand.demand.limit, now: nanoseconds)
-            isAdmitted = isAdmitted && ahead <= demand.demand.limit.room(for: demand.demand.permits)
+        outcome.isAdmitted = true
+        outcome.rates.removeAll(keepingCapacity: true)
+        outcome.leaseCounts.removeAll(keepingCapacity: true)
+        for rate in demands {
+            let ahead = rates[rate.name]?.ahead(rate.demand.limit, now: nanoseconds) ?? 0
+            outcome.rates.append(RateOutcome(demand: rate.demand, aheadNanoseconds: ahead))
+            if ahead > rate.demand.limit.room(for: rate.demand.permits) { outcome.isAdmitted = false }
         }
         for cap in caps {
             leases[cap.name, default: LeaseSet()].removeEnded(now: now)
-            isAdmitted = isAdmitted && leases[cap.name, default: LeaseSet()].ends.count < cap.limit
+            let count = leases[cap.name]?.ends.count ?? 0
+            outcome.leaseCounts.append(count)
+            if count >= cap.limit { outcome.isAdmitted = false }
         }
-        let outcomes = demands.map { rate in
-            if isAdmitted {
-                rates[rate.name, default: GCRA()].settle(rate.demand.limit, permits: Int64(clamping: rate.demand.permits), now: nanoseconds)
-            }
-            let ahead = rates[rate.name, default: GCRA()].ahead(rate.demand.limit, now: nanoseconds)
-            return RateOutcome(demand: rate.demand, aheadNanoseconds: ahead)
+        guard outcome.isAdmitted else { return }
+        for (index, rate) in demands.enumerated() {
+            outcome.rates[index].aheadNanoseconds += rate.demand.limit.nanoseconds(for: rate.demand.permits)
+            rates[rate.name] = GCRA(theoreticalArrival: nanoseconds + outcome.rates[index].aheadNanoseconds)
         }
-        let counts = caps.map { cap in
-            if isAdmitted {
-                leases[cap.name, default: LeaseSet()].take(holder, until: now + leaseMicroseconds)
-            }
-            return leases[cap.name, default: LeaseSet()].ends.count
+        for (index, cap) in caps.enumerated() {
+            leases[cap.name, default: LeaseSet()].take(holder, until: now + leaseMicroseconds)
+            outcome.leaseCounts[index] = leases[cap.name]?.ends.count ?? 0
         }
-        return Outcome(isAdmitted: isAdmitted, rates: outcomes, leaseCounts: counts)
     }
 
     /// Corrects estimates and gives leases back.
@@ -184,5 +203,18 @@ package struct AdmissionModel: Sendable, Equatable {
     package mutating func renew(_ cap: String, holders: [String], leaseMicroseconds: Int64, now: Int64) -> [Bool] {
         leases[cap, default: LeaseSet()].removeEnded(now: now)
         return holders.map { leases[cap, default: LeaseSet()].renew($0, until: now + leaseMicroseconds) }
+    }
+
+    /// Limits and caps that are kept.
+    package var count: Int { rates.count + leases.count }
+
+    package func keeps(_ demands: [Rate], caps: [Cap]) -> Bool {
+        demands.allSatisfy { rates[$0.name] != nil } && caps.allSatisfy { leases[$0.name] != nil }
+    }
+
+    /// Forgets what is as if it had never been: full buckets, and caps without a lease.
+    package mutating func forgetIdle(now: Int64) {
+        rates = rates.filter { $0.value.theoreticalArrival > now * 1_000 }
+        leases = leases.filter { !$0.value.ends.isEmpty }
     }
 }

@@ -14,12 +14,6 @@ package struct RateLimit: Sendable, Equatable {
         self.burst = max(1, burst ?? permits)
         self.emissionIntervalNanoseconds = max(1, periodNanoseconds / Int64(clamping: permits))
     }
-
-    /// Nanoseconds by which the theoretical arrival time may lie ahead of now: one emission interval for each permit of the burst but one.
-    var burstToleranceNanoseconds: Int64 {
-        let (product, overflow) = emissionIntervalNanoseconds.multipliedReportingOverflow(by: Int64(clamping: burst - 1))
-        return overflow ? .max / 4 : product
-    }
 }
 
 /// What a limit says to callers.
@@ -47,28 +41,10 @@ package struct GCRA: Sendable, Equatable {
         self.theoreticalArrival = theoreticalArrival
     }
 
-    package enum Decision: Sendable, Equatable {
-        case admitted(RateLimitStatus)
-        /// Nothing was taken. The wait is how long until one permit is there again.
-        case refused(RateLimitStatus, retryAfterMilliseconds: Int64)
-    }
-
-    /// Takes one permit, or says when there will be one.
-    package mutating func admit(_ limit: RateLimit, now: Int64) -> Decision {
-        let arrival = max(theoreticalArrival, now)
-        let ahead = arrival - now
-        guard ahead <= limit.burstToleranceNanoseconds else {
-            let wait = ahead - limit.burstToleranceNanoseconds
-            return .refused(status(limit, now: now), retryAfterMilliseconds: max(1, (wait + 999_999) / 1_000_000))
-        }
-        theoreticalArrival = arrival + limit.emissionIntervalNanoseconds
-        return .admitted(status(limit, now: now))
-    }
-
     /// What is left, without taking anything.
     package func status(_ limit: RateLimit, now: Int64) -> RateLimitStatus {
         let ahead = max(0, theoreticalArrival - now)
-        let free = limit.burstToleranceNanoseconds + limit.emissionIntervalNanoseconds - ahead
+        let free = limit.burstNanoseconds - ahead
         return RateLimitStatus(
             limit: limit.burst, remaining: free <= 0 ? 0 : UInt64(free / limit.emissionIntervalNanoseconds),
             resetMilliseconds: (ahead + 999_999) / 1_000_000)

@@ -75,6 +75,7 @@ extension ChatEnvelope {
             guard value.isNull || value.int.map({ (1...128).contains($0) }) == true else {
                 throw Fault.invalidField("n", "must be a whole number from 1 to 128")
             }
+            choices = value.int.map(UInt64.init) ?? 1
         }
     }
 

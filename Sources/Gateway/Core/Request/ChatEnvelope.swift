@@ -10,10 +10,12 @@ package struct ChatEnvelope: Sendable, Equatable {
     package var hasTools: Bool
     /// The caller's cap on output tokens.
     package var maxOutputTokens: UInt64?
+    /// Answers that are asked for (`n`).
+    package var choices: UInt64
 
     package init(
         model: String, isStreamed: Bool = false, wantsUsageChunk: Bool = false, temperature: Double? = nil, hasTools: Bool = false,
-        maxOutputTokens: UInt64? = nil
+        maxOutputTokens: UInt64? = nil, choices: UInt64 = 1
     ) {
         self.model = model
         self.isStreamed = isStreamed
@@ -21,6 +23,7 @@ package struct ChatEnvelope: Sendable, Equatable {
         self.temperature = temperature
         self.hasTools = hasTools
         self.maxOutputTokens = maxOutputTokens
+        self.choices = choices
     }
 
     /// Whether the same request may be expected to give the same answer: temperature said to be 0, and no tools.

@@ -1,3 +1,5 @@
+package import GatewayCore
+
 /// The name of a key in Redis. `docs/redis.md` lists every one.
 ///
 /// Each begins with its tenant's bucket tag, `{b0}` to `{b255}`, so that all keys of a tenant share a slot and one script may use them together.
@@ -16,31 +18,8 @@ package struct RedisKey: Sendable, Equatable, Hashable {
         slot = RedisSlot.of(name)
     }
 
-    /// What a limit is counted for.
-    package enum Subject: Sendable, Equatable, Hashable {
-        case key(String)
-        case user(String)
-        case tenant
-        /// A model within the tenant.
-        case model(String)
-
-        fileprivate var parts: [String] {
-            switch self {
-            case .key(let id): ["k", id]
-            case .user(let id): ["u", id]
-            case .tenant: ["t"]
-            case .model(let name): ["m", name]
-            }
-        }
-    }
-
-    /// What of it is counted.
-    package enum Measure: Sendable, Equatable, Hashable {
-        case requests
-        case tokens
-
-        fileprivate var part: String { self == .requests ? "r" : "t" }
-    }
+    package typealias Subject = LimitSubject
+    package typealias Measure = LimitMeasure
 
     /// The theoretical arrival time of one limit.
     package static func rate(tenant: String, _ subject: Subject, _ measure: Measure) -> RedisKey {
@@ -72,4 +51,19 @@ package struct RedisKey: Sendable, Equatable, Hashable {
             }
         }
     }
+}
+
+extension LimitSubject {
+    fileprivate var parts: [String] {
+        switch self {
+        case .key(let id): ["k", id]
+        case .user(let id): ["u", id]
+        case .tenant: ["t"]
+        case .model(let name): ["m", name]
+        }
+    }
+}
+
+extension LimitMeasure {
+    fileprivate var part: String { self == .requests ? "r" : "t" }
 }

@@ -11,6 +11,8 @@ package enum RedisRole: String, Sendable, CaseIterable {
 /// Why a deployment cannot have its role. Starting is refused with this text; it says how to mend it and repeats no credential.
 package struct RedisRoleError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
+    /// Nothing is wrong with the deployment but that it did not answer.
+    package var isUnreachable = false
 }
 
 /// Checks a deployment at start: it can be reached, and for state no primary of it drops keys when memory is full.
@@ -34,7 +36,8 @@ package struct RedisRoleCheck: Sendable {
         } catch let error as RedisRoleError {
             result = .failure(error)
         } catch {
-            result = .failure(RedisRoleError(description: "\(role.rawValue): \(explanation(of: error))"))
+            let isUnreachable = if case .server? = error as? RedisFailure { false } else { true }
+            result = .failure(RedisRoleError(description: "\(role.rawValue): \(explanation(of: error))", isUnreachable: isUnreachable))
         }
         try await eventLoop.submit { client.value.close() }.get()
         try result.get()

@@ -11,11 +11,13 @@ package struct End: Sendable, Equatable {
     package var routeReason: Text
     /// Calls to providers, 0 for a cache hit.
     package var attempts: UInt32
+    /// Of each measure that is limited, the limit that leaves least.
+    package var limits: [LimitStatus]
 
     package init(
         finishes: [Finish] = [], usage: Usage? = nil, costNanoUSD: UInt64 = 0, estimated: Bool = false,
         scrubbed: [ScrubCount] = [], timings: [PhaseTiming] = [], receiptID: Text = Text(), routeReason: Text = Text(),
-        attempts: UInt32 = 0
+        attempts: UInt32 = 0, limits: [LimitStatus] = []
     ) {
         self.finishes = finishes
         self.usage = usage
@@ -26,6 +28,7 @@ package struct End: Sendable, Equatable {
         self.receiptID = receiptID
         self.routeReason = routeReason
         self.attempts = attempts
+        self.limits = limits
     }
 }
 
@@ -45,6 +48,7 @@ extension End: WireMessage {
         case 7: try reader.read(&receiptID)
         case 8: try reader.read(&routeReason)
         case 9: try reader.read(&attempts)
+        case 10: try reader.read(&limits)
         default: try reader.skip()
         }
     }
@@ -59,6 +63,7 @@ extension End: WireMessage {
         writer.write(7, receiptID)
         writer.write(8, routeReason)
         writer.write(9, attempts)
+        writer.write(10, limits)
     }
 }
 
@@ -215,5 +220,57 @@ extension PhaseTiming: WireMessage {
     package func write(to writer: inout FieldWriter) {
         writer.write(1, phase)
         writer.write(2, microseconds)
+    }
+}
+
+/// What is left of a limit of the caller's.
+package struct LimitStatus: Sendable, Equatable {
+    package struct Measure: OpenEnum {
+        package static let unspecified = Measure(rawValue: 0)
+        package static let requests = Measure(rawValue: 1)
+        package static let tokens = Measure(rawValue: 2)
+
+        package var rawValue: Int32
+
+        package init(rawValue: Int32) {
+            self.rawValue = rawValue
+        }
+    }
+
+    package var measure: Measure
+    /// How many at once after a rest.
+    package var limit: UInt64
+    package var remaining: UInt64
+    /// Milliseconds until all of them are back.
+    package var resetMs: UInt32
+
+    package init(measure: Measure = .unspecified, limit: UInt64 = 0, remaining: UInt64 = 0, resetMs: UInt32 = 0) {
+        self.measure = measure
+        self.limit = limit
+        self.remaining = remaining
+        self.resetMs = resetMs
+    }
+}
+
+extension LimitStatus: WireMessage {
+    package init() {
+        self.init(measure: .unspecified)
+    }
+
+    package mutating func read(_ number: UInt32, from reader: inout FieldReader) throws(DecodingFault) {
+        switch number {
+        case 1: try reader.read(&measure)
+        case 2: try reader.read(&limit)
+        case 3: try reader.read(&remaining)
+        case 4: try reader.read(&resetMs)
+        default: try reader.skip()
+        }
+    }
+
+    package func write(to writer: inout FieldWriter) {
+        writer.write(1, measure)
+        writer.write(2, limit)
+        writer.write(3, remaining)
+        writer.write(4, resetMs)
     }
 }

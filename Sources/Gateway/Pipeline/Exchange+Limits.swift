@@ -1,0 +1,133 @@
+import EmbeddedStore
+import GatewayCore
+import NIOCore
+package import RedisStore
+
+/// A question that Redis has not answered yet.
+struct LimitAsk {
+    let question: LimitQuestion
+    let admission: RedisAdmission
+    let began: NIODeadline
+}
+
+/// The phase `limit`: who is known to be refused is refused before anything is done; all others are asked for when their request is read and scrubbed.
+extension Exchange {
+    /// Refuses who is known to have nothing left, without asking anybody.
+    func refuseKnown() throws(Fault) {
+        let plan = loop.limits.plan(for: request.principal, snapshot.limits)
+        guard !plan.isEmpty else { return }
+        let began = NIODeadline.now()
+        defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
+        if let refusal = loop.limits.knownRefusal(plan, now: began) { throw told(refusal) }
+        uncounted = plan
+    }
+
+    /// Asks for the request. It goes on when the answer is there: at once, or when Redis has answered.
+    func limit() throws(Fault) {
+        let model = target?.model ?? envelope.model
+        let plan = loop.limits.plan(for: request.principal, model: model, snapshot.limits)
+        uncounted = nil
+        guard !plan.isEmpty else { return try lookUp() }
+        let began = NIODeadline.now()
+        let tokens = snapshot.limits.estimatedTokens(
+            requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices)
+        let question = LimitQuestion(plan: plan, tokens: tokens, holder: plan.caps.isEmpty ? "" : request.id.description)
+        if let refusal = loop.limits.knownRefusal(plan, now: began) {
+            summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
+            throw told(refusal)
+        }
+        guard let redis = loop.limits.redis else { return try goOn(asking: question, since: began) }
+        guard redis.isUp else { return try goOnWithoutRedis(question, since: began) }
+        let ask = LimitAsk(question: question, admission: question.forRedis, began: began)
+        self.ask = ask
+        state = .asking
+        redis.ask(ask.admission, now: began, receiver: self)
+    }
+
+    /// Asks this process' own limits.
+    private func goOn(asking question: LimitQuestion, since began: NIODeadline) throws(Fault) {
+        guard let outcome = loop.limits.askProcess(question, now: .now()) else { throw .overloaded }
+        try goOn(with: outcome, of: question, .process, since: began)
+        try lookUp()
+    }
+
+    private func goOnWithoutRedis(_ question: LimitQuestion, since began: NIODeadline) throws(Fault) {
+        loop.limitMetrics.withoutRedis(question.plan.faultRule)
+        guard question.plan.faultRule == .countAlone else {
+            summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
+            throw .limitsUnknown
+        }
+        try goOn(asking: question, since: began)
+    }
+
+    private func goOn(
+        with outcome: AdmissionModel.Outcome, of question: LimitQuestion, _ store: LimitGrant.Store, since began: NIODeadline
+    ) throws(Fault) {
+        defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
+        let refusal = loop.limits.learn(outcome, of: question, askedAt: began)
+        summary.rateLimit = question.report(outcome)
+        guard outcome.isAdmitted else { throw refusal.map { told($0) } ?? .overloaded }
+        grant = LimitGrant(question: question, store: store)
+        if store == .redis { loop.limits.redis?.hold(question) }
+    }
+
+    private func told(_ refusal: LimitRefusal) -> Fault {
+        if case .rate(let measure, let outcome) = refusal.cause {
+            var report = LimitReport()
+            report.add(measure, outcome.status)
+            if summary.rateLimit == nil { summary.rateLimit = report }
+        }
+        return refusal.fault
+    }
+
+    /// The request is over: what it was counted for becomes what it used. One that failed before it was asked for is counted now.
+    func settleLimits() {
+        if let plan = uncounted {
+            uncounted = nil
+            summary.rateLimit = loop.limits.countFailed(plan, now: .now()) ?? summary.rateLimit
+        }
+        guard let grant else { return }
+        self.grant = nil
+        loop.limits.settle(grant, usedTokens: usedTokens, now: .now())
+    }
+
+    /// Tokens that a provider processed for this request; an answer from the cache used none.
+    private var usedTokens: UInt64 {
+        guard calls > 0 else { return 0 }
+        let usage = summary.usage
+        return [usage.cacheRead, usage.cacheWrite, usage.output, usage.reasoning].reduce(usage.input) { total, tokens in
+            let (sum, overflow) = total.addingReportingOverflow(tokens)
+            return overflow ? .max : sum
+        }
+    }
+}
+
+extension Exchange: RedisReceiver {
+    package func redisAnswered(_ result: Result<RedisReply, RedisFailure>, tag: UInt64) {
+        guard let ask else { return }
+        self.ask = nil
+        let answer = result.flatMap { reply in ask.admission.outcome(of: reply).map { .success($0) } ?? .failure(.unexpectedReply) }
+        switch answer {
+        case .success: loop.limits.redis?.answered()
+        case .failure(let failure): loop.limits.redis?.failed(failure, of: ask.admission)
+        }
+        guard case .asking = state else { return giveBack(answer, ask) }
+        state = .new
+        do throws(Fault) {
+            switch answer {
+            case .success(let outcome):
+                try goOn(with: outcome, of: ask.question, .redis, since: ask.began)
+                try lookUp()
+            case .failure: try goOnWithoutRedis(ask.question, since: ask.began)
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// The request has ended while Redis was asked for it.
+    private func giveBack(_ answer: Result<AdmissionModel.Outcome, RedisFailure>, _ ask: LimitAsk) {
+        guard case .success(let outcome) = answer, outcome.isAdmitted else { return }
+        loop.limits.settle(LimitGrant(question: ask.question, store: .redis), usedTokens: 0, now: .now())
+    }
+}

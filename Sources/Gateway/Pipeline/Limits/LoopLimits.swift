@@ -1,0 +1,160 @@
+import EmbeddedStore
+import GatewayCore
+import NIOCore
+import RedisStore
+
+/// The limits as one event loop asks them: of this process, or of Redis and, where Redis cannot be asked and the rule is so, of this process.
+/// Confined to its loop.
+final class LoopLimits {
+    private let limiter: EmbeddedLimiter
+    /// `nil`: this process counts alone.
+    let redis: RedisLine?
+    private let metrics: LimitMetrics
+    private var memo = RefusalMemo()
+    private var outcome = AdmissionModel.Outcome(isAdmitted: true, rates: [], leaseCounts: [])
+    /// Made of the present configuration. Bound: ``maxPlans`` callers, each with a plan for each limited model; then all are made anew.
+    private var plans: [ObjectIdentifier: CallerPlans] = [:]
+    private static let maxPlans = 4_096
+
+    private struct CallerPlans {
+        /// Kept, so that no other principal gets its identity.
+        let principal: Principal
+        let limits: TenantLimits?
+        let base: LimitPlan
+        var models: [Int: LimitPlan] = [:]
+    }
+
+    init(limiter: EmbeddedLimiter, redis: RedisLine?, metrics: LimitMetrics) {
+        self.limiter = limiter
+        self.redis = redis
+        self.metrics = metrics
+    }
+
+    /// The configuration has changed.
+    func forget() {
+        plans.removeAll()
+        memo.removeAll()
+    }
+
+    // MARK: plans
+
+    /// What every request of the caller must pass.
+    func plan(for principal: Principal, _ settings: LimitSettings) -> LimitPlan {
+        callerPlans(principal, settings).base
+    }
+
+    /// The same for a request to one model.
+    func plan(for principal: Principal, model: String, _ settings: LimitSettings) -> LimitPlan {
+        var caller = callerPlans(principal, settings)
+        guard let limits = caller.limits, let index = limits.modelIndex(of: model) else { return caller.base }
+        if let plan = caller.models[index] { return plan }
+        let plan = Self.plan(principal, limits, model: limits.models[index], settings)
+        caller.models[index] = plan
+        plans[ObjectIdentifier(principal)] = caller
+        return plan
+    }
+
+    private func callerPlans(_ principal: Principal, _ settings: LimitSettings) -> CallerPlans {
+        if let known = plans[ObjectIdentifier(principal)] { return known }
+        if plans.count >= Self.maxPlans { plans.removeAll() }
+        let limits = settings.tenants[principal.tenant]
+        let made = CallerPlans(principal: principal, limits: limits, base: Self.plan(principal, limits, model: nil, settings))
+        plans[ObjectIdentifier(principal)] = made
+        return made
+    }
+
+    private static func plan(
+        _ principal: Principal, _ tenant: TenantLimits?, model: TenantLimits.Model?, _ settings: LimitSettings
+    ) -> LimitPlan {
+        var limits: [(subject: LimitSubject, limits: SubjectLimits)] = [(.key(principal.keyID), principal.limits)]
+        if let tenant {
+            if let user = principal.user { limits.append((.user(user), tenant.user)) }
+            limits.append((.tenant, tenant.tenant))
+        }
+        if let model { limits.append((.model(model.name), model.limits)) }
+        return LimitPlan(tenant: principal.tenant, faultRule: tenant?.faultRule ?? settings.faultRule, limits: limits)
+    }
+
+    // MARK: memo
+
+    /// - Returns: the refusal that the store would give, if that is known.
+    func knownRefusal(_ plan: LimitPlan, now: NIODeadline) -> LimitRefusal? {
+        guard memo.count > 0 else { return nil }
+        let now = Int64(clamping: now.uptimeNanoseconds)
+        for (rate, (subject, measure)) in zip(plan.rates, plan.rateSubjects) {
+            guard let outcome = memo.refusal(rate.name, now: now) else { continue }
+            metrics.refused(measure, isFromMemo: true)
+            return LimitRefusal(subject: subject, cause: .rate(measure, outcome))
+        }
+        return nil
+    }
+
+    /// Takes a store's answer in.
+    ///
+    /// - Returns: what refuses the request, if something does.
+    func learn(_ outcome: AdmissionModel.Outcome, of question: LimitQuestion, askedAt: NIODeadline) -> LimitRefusal? {
+        let now = Int64(clamping: askedAt.uptimeNanoseconds)
+        for (index, told) in outcome.rates.enumerated() where told.waitForOneNanoseconds > 0 {
+            memo.learn(question.rates[index].name, question.subjects[index].measure, told, askedAt: now)
+        }
+        guard !outcome.isAdmitted else { return nil }
+        let refusal = question.refusal(outcome)
+        switch refusal?.cause {
+        case .rate(let measure, _): metrics.refused(measure, isFromMemo: false)
+        case .concurrency, nil: metrics.refusedConcurrency()
+        }
+        return refusal
+    }
+
+    // MARK: this process
+
+    /// Asks this process' own limits; `nil`: there is no room to keep them.
+    func askProcess(_ question: LimitQuestion, now: NIODeadline) -> AdmissionModel.Outcome? {
+        let hasRoom = limiter.admit(
+            tenant: question.plan.tenant, question.rates, caps: question.caps, holder: question.holder, now: now, into: &outcome)
+        return hasRoom ? outcome : nil
+    }
+
+    /// Counts a request that failed before it could be asked for, so that nobody sends broken ones without end. Nobody waits for it.
+    ///
+    /// - Returns: what the caller is told, if it is known at once.
+    func countFailed(_ plan: LimitPlan, now: NIODeadline) -> LimitReport? {
+        let question = LimitQuestion(plan: plan, tokens: 0, holder: "")
+        guard !question.rates.isEmpty else { return nil }
+        if let redis, redis.isUp {
+            redis.count(question) { [self] outcome in _ = learn(outcome, of: question, askedAt: now) }
+            return nil
+        }
+        guard let outcome = askProcess(question, now: now) else { return nil }
+        _ = learn(outcome, of: question, askedAt: now)
+        return question.report(outcome)
+    }
+
+    /// The request is over: estimates are corrected, and its place is free.
+    func settle(_ grant: LimitGrant, usedTokens: UInt64, now: NIODeadline) {
+        let question = grant.question
+        let corrections = question.corrections(usedTokens: usedTokens)
+        guard !corrections.isEmpty || !question.plan.caps.isEmpty else { return }
+        switch grant.store {
+        case .process:
+            let rates = question.plan.rates
+            limiter.settle(
+                tenant: question.plan.tenant, corrections.map { (rates[$0.index].name, rates[$0.index].demand.limit, $0.permits) },
+                caps: question.plan.caps, holder: question.holder, now: now)
+        case .redis:
+            let rates = question.plan.redisRates
+            redis?.settle(
+                corrections.map {
+                    RedisAdmission.Correction(key: rates[$0.index].key, limit: rates[$0.index].demand.limit, permits: $0.permits)
+                }, question)
+        }
+    }
+}
+
+extension Fault {
+    /// No answer of Redis, and the rule is to refuse.
+    static let limitsUnknown = Fault(
+        .overloaded, origin: .gateway,
+        message: "The store of limits does not answer, and requests are refused until it does. Nothing was done; try again shortly.",
+        retryAfterMilliseconds: 1_000)
+}
