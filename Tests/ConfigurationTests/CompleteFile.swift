@@ -7,7 +7,10 @@ enum CompleteFile {
         return (made.certificate, made.privateKey.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }, made.authority)
     }()
 
-    static let environment = Fixture.environment.merging(["OTHER_KEY_FILE": "/run/secrets/other"]) { $1 }
+    static let environment = Fixture.environment.merging([
+        "OTHER_KEY_FILE": "/run/secrets/other", "OLD_PEPPER": "fedcba9876543210fedcba9876543210",
+        "CONTROL_CREDENTIAL": "0123456789abcdef0123456789abcdef",
+    ]) { $1 }
 
     static let files = [
         "/etc/agentshield/server.pem": String(decoding: identity.certificate, as: UTF8.self),
@@ -25,6 +28,7 @@ enum CompleteFile {
           tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key, client_ca: tls/ca.pem, edge_proof: true}
           http: {address: "[::1]:8081", edge_proof: true}
           admin: {enabled: false, address: "localhost:9091"}
+          control: {address: "10.0.0.1:9092", credential_env: CONTROL_CREDENTIAL, hosts: [control.internal], allow_plaintext: true}
         edge:
           access:
             team_domain: acme.cloudflareaccess.com
@@ -56,6 +60,10 @@ enum CompleteFile {
             - {id: pem, issuer: p, audiences: [a], algorithm: ES256, public_key_file: key.pem, tenant: acme, profile: analysts}
             - {id: secret, issuer: s, audiences: [a], algorithm: HS256, secret_env: TOKEN_SECRET, tenant: acme, profile: analysts}
           pepper_env: AGENTSHIELD_PEPPER
+          pepper_id: p2
+          previous_pepper_env: OLD_PEPPER
+          previous_pepper_id: p1
+          stale_max: 30s
           keys:
             - id: k1
               hash: "\(Fixture.zeroHash)"
@@ -137,5 +145,7 @@ enum CompleteFile {
         drain_deadline: 5s
         event_loops: 2
         replica: {id: r1, region: eu-west}
+        replicas: one
+        control: {file: control.sqlite}
         """
 }

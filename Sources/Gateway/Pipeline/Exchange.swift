@@ -118,6 +118,7 @@ package final class Exchange {
         guard case .new = state else { return }
         armDeadline()
         do {
+            try loop.checkAuthority(of: request.principal)
             try admit()
             try limit()
             try prepare()

@@ -110,16 +110,19 @@ package final class GatewaySnapshot: Sendable {
     package let keys: KeyTable
     /// Issuers of tokens, and what proves the way through the edge.
     package let tokens: TokenSettings
+    /// For keys of the store.
+    package let keyRules: KeyRules
     package let models: ModelTable
     package let providers: [String: ProviderBinding]
     package let door: DoorSettings
     package let pipeline: PipelineSettings
 
     package init(
-        keys: KeyTable, tokens: TokenSettings = TokenSettings(), models: ModelTable, providers: [String: ProviderBinding],
-        door: DoorSettings, pipeline: PipelineSettings
+        keys: KeyTable, keyRules: KeyRules = KeyRules(), tokens: TokenSettings = TokenSettings(), models: ModelTable,
+        providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings
     ) {
         self.keys = keys
+        self.keyRules = keyRules
         self.tokens = tokens
         self.models = models
         self.providers = providers

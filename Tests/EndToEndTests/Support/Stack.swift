@@ -40,7 +40,7 @@ struct Stack: Sendable {
     ///   - configure: changes the configuration.
     static func run<Result>(
         drainDeadline: String = "20s", slowRequestTimeout: String = "20s", environment: [String: String] = [:],
-        configure: (String, URL) throws -> String = { text, _ in text }, _ body: (Stack) async throws -> Result
+        extra: String = "", configure: (String, URL) throws -> String = { text, _ in text }, _ body: (Stack) async throws -> Result
     ) async throws -> Result {
         let keys = try await Keys.shared
         return try await withTemporaryDirectory { directory in
@@ -50,7 +50,7 @@ struct Stack: Sendable {
                 let text = try configure(
                     GatewayFile(
                         providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
-                    ).text, directory)
+                    ).text, directory) + extra
                 try Data(text.utf8).write(to: file)
                 return try await ProductProcess.run(
                     "agentshield", arguments: ["serve", "--config", file.path], environment: Keys.environment.merging(environment) { $1 },

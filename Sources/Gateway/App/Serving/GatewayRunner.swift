@@ -1,6 +1,8 @@
+import ArgumentParser
 import EmbeddedStore
 import Foundation
 import GatewayConfiguration
+import GatewayCore
 import GatewayCrypto
 import GatewayPipeline
 import Logging
@@ -52,18 +54,39 @@ struct GatewayRunner {
             cache: EmbeddedResponseCache(
                 maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
             ledger: EmbeddedLedger(capacity: Self.ledgerCapacity))
-        let pepper = configuration.auth.pepper
-        let cacheSecret = try HKDF.sha256(secret: pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
+        let store = try openStore()
+        let access = keyAccess(store)
+        let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
         let loops = try await LoopDirectory.make(
-            on: group, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, logger: logger)
+            on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, logger: logger)
+        let follower = ControlFollower(
+            store: store, loops: loops, fileTenants: snapshot.keys.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let service = GatewayService(
-            configuration: configuration, source: source, group: group, loops: loops, logger: logger, announcement: announcement)
+            configuration: configuration, source: source, group: group, loops: loops, follower: follower, logger: logger,
+            announcement: announcement)
         try await ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
+        await store?.close()
         try await group.shutdownGracefully()
+    }
+
+    private func openStore() throws -> (any ControlStore)? {
+        do throws(ControlError) {
+            return try configuration.control.open(timeout: ControlFollower.questionTimeout)
+        } catch {
+            FileHandle.standardError.write(Data("agentshield serve: \(error)\n".utf8))
+            throw ExitCode(69)
+        }
+    }
+
+    private func keyAccess(_ store: (any ControlStore)?) -> KeyAccess {
+        let auth = configuration.auth
+        return KeyAccess(
+            store: store, pepper: Pepper(id: auth.pepperID, secret: auth.pepper),
+            previous: auth.previousPepper.map { Pepper(id: $0.id, secret: $0.secret) })
     }
 }
 
@@ -73,10 +96,14 @@ struct GatewayService: Service {
     let source: ConfigurationSource
     let group: any EventLoopGroup
     let loops: LoopDirectory
+    let follower: ControlFollower
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
     func run() async throws {
+        let following = Task { await follower.run() }
+        defer { following.cancel() }
+        await follower.waitForStore()
         let readiness = Readiness()
         let issuerKeys = try await IssuerKeys.make(loops: loops, eventLoop: group.next(), logger: logger)
         issuerKeys.use(configuration.publishedKeys)
@@ -154,14 +181,15 @@ struct GatewayService: Service {
         }
     }
 
-    /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops, caches and the
-    /// pepper stay as they are until a restart.
+    /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops,
+    /// caches, the store and the peppers stay as they are until a restart.
     private func reload(_ issuerKeys: IssuerKeys) async {
         let loaded = source.load().flatMap { configuration in SnapshotBuilder(configuration).snapshot().map { (configuration, $0) } }
         switch loaded {
         case .success(let (configuration, snapshot)):
             try? await loops.forEach { $0.gateway.update(snapshot) }
             issuerKeys.use(configuration.publishedKeys)
+            await follower.follow(fileTenants: snapshot.keys.tenants)
             logger.notice("configuration reloaded")
         case .failure(let faults):
             logger.error("configuration kept: the new one is refused", metadata: ["faults": "\(faults.rendered)"])

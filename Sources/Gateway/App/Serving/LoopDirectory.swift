@@ -39,14 +39,15 @@ struct LoopDirectory: Sendable {
 
     /// Makes a context on each loop of the group.
     static func make(
-        on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret, logger: Logger
+        on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret,
+        logger: Logger
     ) async throws -> LoopDirectory {
         var contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         let loops = Array(group.makeIterator())
         for loop in loops {
             contexts[ObjectIdentifier(loop)] = try await loop.submit {
                 let gateway = try GatewayLoop(
-                    eventLoop: loop, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, share: loops.count,
+                    eventLoop: loop, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, share: loops.count,
                     logger: logger)
                 return NIOLoopBound(LoopContext(gateway: gateway), eventLoop: loop)
             }.get()

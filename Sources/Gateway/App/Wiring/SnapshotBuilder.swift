@@ -20,7 +20,8 @@ struct SnapshotBuilder {
         Result { () throws(ConfigurationFaults) in
             let rules = scrubRules
             return GatewaySnapshot(
-                keys: KeyTable(try keys(rules)), tokens: try tokens(rules), models: models(rules), providers: try providers(), door: door,
+                keys: KeyTable(try keys(rules)), keyRules: keyRules(rules), tokens: try tokens(rules), models: models(rules),
+                providers: try providers(), door: door,
                 pipeline: pipeline)
         }
     }
@@ -53,10 +54,15 @@ struct SnapshotBuilder {
             }
             keys[digest] = Principal(
                 keyID: key.id, tenant: key.tenant, department: key.department, user: key.user,
-                models: Self.permission(key.models), requestLimit: Self.rateLimit(key.limit),
-                scrub: scrub, expiresAtUnixSeconds: key.expiresAtUnixSeconds)
+                models: Self.permission(key.models), requestLimit: Self.rateLimit(key.limit), scrub: scrub,
+                expiresAtUnixSeconds: key.expiresAtUnixSeconds, authority: .file(digest))
         }
         return keys
+    }
+
+    private func keyRules(_ rules: [String: ScrubRules]) -> KeyRules {
+        KeyRules(
+            policies: rules, requestLimit: Self.rateLimit(configuration.limits.requestLimit), region: configuration.replica.region ?? "")
     }
 
     // MARK: tokens
