@@ -9,14 +9,16 @@ struct Replicas: Sendable {
 
     /// - Parameter extra: more lines of each gateway's configuration.
     static func run(
-        _ count: Int, over kind: StoreKind, extra: @escaping @Sendable (_ index: Int) -> String = { _ in "" },
+        _ count: Int, over kind: StoreKind, extra: @escaping @Sendable (_ index: Int) -> String = { _ in "" }, staleMax: String = "60s",
         _ body: (Replicas) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
             try await kind.with(in: directory) { store in
                 func start(_ stacks: [Stack]) async throws {
                     guard stacks.count < count else { return try await body(Replicas(stacks: stacks, store: store)) }
-                    try await Stack.run(environment: store.environment, extra: store.configuration + extra(stacks.count)) { stack in
+                    try await Stack.run(
+                        environment: store.environment, staleMax: staleMax, extra: store.configuration + extra(stacks.count)
+                    ) { stack in
                         try await start(stacks + [stack])
                     }
                 }
@@ -46,7 +48,8 @@ enum StoreKind: String, CaseIterable, Sendable {
             try await PostgresCluster.run(in: folder, port: FreePort.find()) { cluster in
                 let environment = Keys.environment.merging(["DATABASE_URL": cluster.url("postgres")]) { $1 }
                 let store = StoreCommands(options: [], environment: environment, configuration: "", folder: folder, cluster: cluster)
-                #expect(try await store.run("migrate").status == .exited(0))
+                let migration = try await store.run("migrate")
+                try #require(migration.status == .exited(0), "\(migration)")
                 try await body(store)
             }
         }

@@ -46,6 +46,21 @@ package struct PostgresCluster: Sendable {
         }
     }
 
+    /// To the server and to all that serve connections, each of which is a process of its own.
+    package func signalAll(_ signal: Int32) {
+        for entry in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let child = Int32(entry), Self.parent(of: child) == process.processIdentifier else { continue }
+            Foundation.kill(child, signal)
+        }
+        process.kill(signal)
+    }
+
+    private static func parent(of child: Int32) -> Int32? {
+        guard let status = try? String(contentsOfFile: "/proc/\(child)/status", encoding: .utf8) else { return nil }
+        let line = status.split(separator: "\n").first { $0.hasPrefix("PPid:") }
+        return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int32($0) }
+    }
+
     /// At once, whoever is connected.
     package func stop() async {
         process.kill(SIGCONT)

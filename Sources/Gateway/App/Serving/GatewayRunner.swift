@@ -16,6 +16,7 @@ struct ListeningAddresses: Sendable {
     var tls: SocketAddress?
     var http: SocketAddress?
     var admin: SocketAddress?
+    var control: SocketAddress?
     /// The CA of the development certificate.
     var authorityFile: String?
 }
@@ -62,7 +63,7 @@ struct GatewayRunner {
         let follower = ControlFollower(
             store: store, loops: loops, fileTenants: snapshot.keys.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let service = GatewayService(
-            configuration: configuration, source: source, group: group, loops: loops, follower: follower, logger: logger,
+            configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
             announcement: announcement)
         try await ServiceGroup(
             configuration: .init(
@@ -97,6 +98,7 @@ struct GatewayService: Service {
     let group: any EventLoopGroup
     let loops: LoopDirectory
     let follower: ControlFollower
+    let store: (any ControlStore)?
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
@@ -116,7 +118,8 @@ struct GatewayService: Service {
             "listening",
             metadata: [
                 "tls": "\(addresses.tls.map(\.hostAndPort) ?? "-")", "http": "\(addresses.http.map(\.hostAndPort) ?? "-")",
-                "admin": "\(addresses.admin.map(\.hostAndPort) ?? "-")", "ca_file": "\(addresses.authorityFile ?? "-")",
+                "admin": "\(addresses.admin.map(\.hostAndPort) ?? "-")", "control": "\(addresses.control.map(\.hostAndPort) ?? "-")",
+                "ca_file": "\(addresses.authorityFile ?? "-")",
             ])
         let reloads = Task { await reloadOnSignal(issuerKeys) }
         try await gracefulShutdown()
@@ -125,12 +128,12 @@ struct GatewayService: Service {
         for channel in channels.front { try? await channel.close() }
         try await drain(listeners)
         await issuerKeys.stop()
-        if let admin = channels.admin { try? await admin.close() }
+        for channel in channels.back { try? await channel.close() }
     }
 
     private func open(
         _ listeners: Listeners, _ readiness: Readiness
-    ) async throws -> ((front: [any Channel], admin: (any Channel)?), ListeningAddresses) {
+    ) async throws -> ((front: [any Channel], back: [any Channel]), ListeningAddresses) {
         var addresses = ListeningAddresses()
         var front: [any Channel] = []
         if let tls = configuration.listen.tls {
@@ -145,13 +148,20 @@ struct GatewayService: Service {
             addresses.http = channel.localAddress
             front.append(channel)
         }
-        var admin: (any Channel)?
+        var back: [any Channel] = []
         if let address = configuration.listen.admin {
             let channel = try await listeners.openAdmin(address, readiness: readiness)
             addresses.admin = channel.localAddress
-            admin = channel
+            back.append(channel)
         }
-        return ((front, admin), addresses)
+        if let listener = configuration.listen.control, let store {
+            let auth = configuration.auth
+            let channel = try await listeners.openControl(
+                listener, api: ControlAPI(store: store, pepper: auth.pepper, pepperID: auth.pepperID))
+            addresses.control = channel.localAddress
+            back.append(channel)
+        }
+        return ((front, back), addresses)
     }
 
     /// Waits for accepted requests, up to the drain deadline; then cuts what is left, and gives the word of it a second to get out.

@@ -86,6 +86,10 @@ package enum ConfigurationLoader {
         let catalogue = catalogue(root, providers: providers, cache: cache, scrub: scrub)
         let replicas: Configuration.Replicas = root.choice("replicas")
         let control = control(root.section("control"), replicas: replicas)
+        if listen.control != nil, control == .none {
+            root.section("listen").section("control").refuse(
+                "", "has nothing to administer: there is no store", remedy: "name one with `control.file` or DATABASE_URL, or remove it")
+        }
         if replicas == .many { refuseOwnCertificate(root.section("listen").section("tls"), listen) }
         let authSection = root.section("auth")
         var auth = authentication(authSection, listen: listen, control: control, limits: limits, scrub: scrub, catalogue: catalogue)
