@@ -49,6 +49,9 @@ let systemLibraries: [Target] = [
         name: "CPQ", path: "Sources/Gateway/System/CPQ", pkgConfig: "libpq",
         providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
     .systemLibrary(
+        name: "CSQLite", path: "Sources/Gateway/System/CSQLite", pkgConfig: "sqlite3",
+        providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
+    .systemLibrary(
         name: "COpenSSL", path: "Sources/Gateway/System/COpenSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
 ]
@@ -75,9 +78,10 @@ let gatewayTargets: [Target] = [
     gateway("GatewayCore", folder: "Core", ["GatewayJSON", "Scrubbing", nioCore, deque]),
     gateway("GatewayAuthentication", folder: "Authentication", ["GatewayCore", "GatewayCrypto", "GatewayJSON"]),
     gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", yams]),
-    gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", nioCore, nioConcurrency, deque]),
+    gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", "CSQLite", nioCore, nioPosix, nioConcurrency, deque]),
     .target(
-        name: "PostgresStore", dependencies: ["GatewayCrypto", "CPQ", "COpenSSL", deque], path: "Sources/Gateway/PostgresStore",
+        name: "PostgresStore", dependencies: ["GatewayCore", "GatewayCrypto", "CPQ", "COpenSSL", deque],
+        path: "Sources/Gateway/PostgresStore",
         resources: [.embedInCode("Migrations/SQL")], swiftSettings: settings),
     gateway(
         "RedisStore", folder: "RedisStore",
@@ -104,7 +108,8 @@ let gatewayTargets: [Target] = [
             "PostgresStore", "RedisStore", "Providers",
             "Scrubbing",
             "WireServer",
-            "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging, metrics,
+            "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging,
+            metrics,
             lifecycle, unixSignals, argumentParser,
         ],
         path: "Sources/Gateway/App", swiftSettings: settings),
@@ -161,7 +166,7 @@ let tests: [Target] = [
     test(
         "ConfigurationTests",
         ["GatewayConfiguration", "GatewayAuthentication", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
-    test("EmbeddedStoreTests", ["EmbeddedStore", "GatewayCore", "Scrubbing", nioCore, nioEmbedded]),
+    test("EmbeddedStoreTests", ["EmbeddedStore", "ProcessSupport", "GatewayCore", "GatewayCrypto", "Scrubbing", nioCore, nioEmbedded]),
     test(
         "PipelineTests",
         [
@@ -169,7 +174,7 @@ let tests: [Target] = [
         ]),
     test(
         "PostgresStoreTests",
-        ["PostgresStore", "ProcessSupport", "SeededRandomness", "AgentShieldGateway", "GatewayCrypto", deque]),
+        ["PostgresStore", "ProcessSupport", "SeededRandomness", "AgentShieldGateway", "GatewayCore", "GatewayCrypto", deque]),
     test(
         "RedisStoreTests",
         ["RedisStore", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioSSL]),

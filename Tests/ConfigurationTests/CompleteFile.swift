@@ -9,6 +9,7 @@ enum CompleteFile {
 
     static let environment = Fixture.environment.merging([
         "OTHER_KEY_FILE": "/run/secrets/other", "REDIS_STATE": "rediss://gateway:hunter2@redis.internal/1",
+        "OLD_PEPPER": "fedcba9876543210fedcba9876543210", "CONTROL_CREDENTIAL": "0123456789abcdef0123456789abcdef",
     ]) { $1 }
 
     static let files = [
@@ -27,6 +28,7 @@ enum CompleteFile {
           tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key, client_ca: tls/ca.pem, edge_proof: true}
           http: {address: "[::1]:8081", edge_proof: true}
           admin: {enabled: false, address: "localhost:9091"}
+          control: {address: "10.0.0.1:9092", credential_env: CONTROL_CREDENTIAL, hosts: [control.internal], allow_plaintext: true}
         edge:
           access:
             team_domain: acme.cloudflareaccess.com
@@ -59,6 +61,10 @@ enum CompleteFile {
             - {id: pem, issuer: p, audiences: [a], algorithm: ES256, public_key_file: key.pem, tenant: acme, profile: analysts}
             - {id: secret, issuer: s, audiences: [a], algorithm: HS256, secret_env: TOKEN_SECRET, tenant: acme, profile: analysts}
           pepper_env: AGENTSHIELD_PEPPER
+          pepper_id: p2
+          previous_pepper_env: OLD_PEPPER
+          previous_pepper_id: p1
+          stale_max: 30s
           keys:
             - id: k1
               hash: "\(Fixture.zeroHash)"
@@ -160,5 +166,7 @@ enum CompleteFile {
         drain_deadline: 5s
         event_loops: 2
         replica: {id: r1, region: eu-west}
+        replicas: one
+        control: {file: control.sqlite}
         """
 }

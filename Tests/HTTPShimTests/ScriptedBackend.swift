@@ -8,6 +8,8 @@ import Scrubbing
 /// A backend that does what a test tells it, and remembers what it was asked.
 final class ScriptedBackend: ShimBackend {
     static let key = "sk-good"
+    /// Known to the store alone.
+    static let storedKey = "sk-stored"
     static let principal = principal(tenant: "acme")
 
     static func principal(tenant: String) -> Principal {
@@ -30,6 +32,8 @@ final class ScriptedBackend: ShimBackend {
     private(set) var reservedBytes = 0
     private(set) var mostReservedBytes = 0
     private(set) var authentications = 0
+    /// Who waits for the store's word.
+    var lookUps: [(Result<Principal, Fault>) -> Void] = []
     private(set) var exchanges: [ScriptedExchange] = []
     private var nextID: UInt64 = 1
     /// Called when a request has started, on its event loop.
@@ -43,10 +47,17 @@ final class ScriptedBackend: ShimBackend {
         return id
     }
 
-    func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault> {
+    func authenticate(_ credential: UnsafeRawBufferPointer) -> Recognition {
         authentications += 1
-        if credential.elementsEqual(Self.key.utf8) { return .success(Self.principal) }
-        return .failure(Fault(.unauthenticated, origin: .downstream, message: "The API key is unknown."))
+        if credential.elementsEqual(Self.key.utf8) { return .known(Self.principal) }
+        if credential.elementsEqual(Self.storedKey.utf8), let digest = CredentialDigest([UInt8](repeating: 1, count: 32)) {
+            return .unknown(Credential(digest))
+        }
+        return .refused(Fault(.unauthenticated, origin: .downstream, message: "The API key is unknown."))
+    }
+
+    func lookUp(_ credential: Credential, completion: @escaping (Result<Principal, Fault>) -> Void) {
+        lookUps.append(completion)
     }
 
     /// What it says to requests that must have come through the edge.

@@ -107,9 +107,13 @@ struct AdmissionTests {
     func authenticates() async throws {
         try await PipelineRig.run { rig in
             let outcomes = try await rig.onLoop { gateway in
-                ["", "ask_x", String(PipelineRig.key.dropLast()) + "!", PipelineRig.key].map { key in
+                ["", "ask_x", String(PipelineRig.key.dropLast()) + "!", PipelineRig.key].map { key -> Result<String, Fault> in
                     var key = key
-                    return key.withUTF8 { gateway.authenticate(UnsafeRawBufferPointer($0)) }.map(\.keyID)
+                    return switch key.withUTF8({ gateway.authenticate(UnsafeRawBufferPointer($0)) }) {
+                    case .known(let principal): .success(principal.keyID)
+                    case .refused(let fault): .failure(fault)
+                    case .unknown: .failure(.authorityUnavailable)
+                    }
                 }
             }
             #expect(

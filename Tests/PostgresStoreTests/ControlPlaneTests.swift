@@ -1,5 +1,7 @@
+import GatewayCore
 import GatewayCrypto
 import PostgresStore
+import ProcessSupport
 import SeededRandomness
 import Testing
 
@@ -7,7 +9,7 @@ extension ServerTests {
     @Suite("Control plane")
     struct ControlPlaneTests {
         private static func hash(_ number: UInt64, pepperID: String = "p1") throws -> KeyHash {
-            KeyHash(pepperID: pepperID, digest: Digest.sha256(Array("\(number)".utf8)))
+            try TestHash.make(number, pepperID: pepperID)
         }
 
         private static func with(_ body: (ControlPlane, PostgresDriver) async throws -> Void) async throws {
@@ -20,7 +22,7 @@ extension ServerTests {
         func life() async throws {
             try await Self.with { plane, _ in
                 let tenant = try await plane.createTenant("acme", name: "Acme", region: "eu-west-1")
-                #expect(tenant == Tenant(id: "acme", name: "Acme", region: "eu-west-1", suspendedAtUnixSeconds: nil))
+                #expect(tenant == Tenant(id: "acme", name: "Acme", region: "eu-west-1", pausedAtUnixSeconds: nil))
                 _ = try await plane.createDepartment("sales", name: "Sales", in: "acme")
                 _ = try await plane.createUser("ann@acme.example", name: "Ann", department: "sales", in: "acme")
                 let permissions = KeyPermissions(
@@ -46,21 +48,6 @@ extension ServerTests {
             }
         }
 
-        @Test("an event loop's look-up is called back")
-        func callback() async throws {
-            try await Self.with { plane, _ in
-                _ = try await plane.createTenant("acme", name: "Acme")
-                let key = try await plane.createKey("k", in: "acme", hash: Self.hash(1))
-                for (number, expected) in [(UInt64(1), Optional(key)), (2, nil)] {
-                    let hash = try Self.hash(number)
-                    let result = await withCheckedContinuation { continuation in
-                        plane.lookUp(hash) { continuation.resume(returning: $0) }
-                    }
-                    #expect(try result.get()?.key == expected)
-                }
-            }
-        }
-
         @Test("after a rotation both secrets are good until the overlap is over")
         func rotation() async throws {
             try await Self.with { plane, driver in
@@ -80,7 +67,7 @@ extension ServerTests {
                 #expect(try await plane.deleteEndedHashes() == 2)
                 #expect(try await plane.lookUp(Self.hash(2)) == nil)
                 // A hash that is taken leaves the old one the current one.
-                await #expect(throws: ControlPlaneError.alreadyExists) {
+                await #expect(throws: ControlError.alreadyExists) {
                     try await plane.rotateKey("k", in: "acme", hash: Self.hash(3), overlapSeconds: 0)
                 }
                 #expect(try await plane.lookUp(Self.hash(3))?.isValid == true)
@@ -110,23 +97,62 @@ extension ServerTests {
             }
         }
 
-        @Test("a suspended tenant's keys are invalid, and every change has a new epoch")
-        func suspension() async throws {
+        @Test("what holds for a tenant is told with each of its keys, which stay as they are")
+        func pauses() async throws {
             try await Self.with { plane, _ in
                 _ = try await plane.createTenant("acme", name: "Acme")
                 _ = try await plane.createKey("k", in: "acme", hash: Self.hash(1))
-                for (isSuspended, epoch) in [(true, Int64(2)), (true, 2), (false, 3), (false, 3)] {
-                    let tenant = try await plane.setSuspended(isSuspended, tenant: "acme")
-                    #expect((tenant?.suspendedAtUnixSeconds != nil) == isSuspended)
-                    let found = try #require(try await plane.lookUp(Self.hash(1)))
-                    #expect(found.isValid == !isSuspended)
-                    #expect(found.key.epoch == epoch)
+                for isPaused in [true, true, false, false] {
+                    let tenant = try await plane.setPaused(isPaused, tenant: "acme")
+                    #expect((tenant?.pausedAtUnixSeconds != nil) == isPaused)
+                    #expect(try await plane.lookUp(Self.hash(1))?.tenant == tenant)
                 }
+                let stopped = try await plane.setStopped(true, tenant: "acme")
+                #expect(stopped?.stoppedAtUnixSeconds != nil)
+                let bound = try await plane.setRegion("eu", tenant: "acme")
+                #expect(bound?.region == "eu" && bound?.stoppedAtUnixSeconds != nil)
+                #expect(try await plane.tenants(named: ["nobody", "acme"]) == [bound])
+                let found = try #require(try await plane.lookUp(Self.hash(1)))
+                #expect(found.isValid && found.tenant == bound && found.key.epoch == 1)
                 let changed = try await plane.changeKey(
                     "k", in: "acme", permissions: KeyPermissions(allowedModels: []), expiresAtUnixSeconds: nil)
-                #expect(changed?.epoch == 4)
+                #expect(changed?.epoch == 2)
                 #expect(changed?.permissions.allowedModels == [])
-                #expect(try await plane.setSuspended(true, tenant: "nobody") == nil)
+                #expect(try await plane.setPaused(true, tenant: "nobody") == nil)
+                #expect(try await plane.setStopped(true, tenant: "nobody") == nil)
+                #expect(try await plane.setRegion(nil, tenant: "nobody") == nil)
+            }
+        }
+
+        @Test("every change has a revision, and replicas learn which keys and tenants they must look at anew")
+        func revisions() async throws {
+            try await Self.with { plane, driver in
+                let start = try await plane.changes(after: nil)
+                #expect(start == ControlChanges(revision: 0, changes: nil, isStopped: false))
+                #expect(try await plane.changes(after: 0).changes == [])
+                _ = try await plane.createTenant("acme", name: "Acme")
+                _ = try await plane.createKey("k", in: "acme", hash: Self.hash(1))
+                let made = try await plane.changes(after: 0)
+                #expect(made.revision == 3)
+                #expect(made.changes == [.tenant("acme"), .key(tenant: "acme", id: "k"), .key(tenant: "acme", id: "k")])
+                #expect(try await plane.lookUp([Self.hash(1)]).revision == 3)
+                #expect(try await plane.lookUp([Self.hash(2)]) == KeyAnswer(revision: 3, found: nil))
+                _ = try await plane.revokeKey("k", in: "acme")
+                _ = try await plane.setPaused(true, tenant: "acme")
+                #expect(try await plane.changes(after: 3).changes == [.key(tenant: "acme", id: "k"), .tenant("acme")])
+                try await plane.setStopped(true)
+                #expect(try await plane.changes(after: 5) == ControlChanges(revision: 6, changes: [], isStopped: true))
+                try await plane.setStopped(false)
+                #expect(try await plane.changes(after: 7).isStopped == false)
+                // Of a revision that is not there yet, or no longer told, everything may have changed.
+                #expect(try await plane.changes(after: 8).changes == nil)
+                _ = try await driver.rows("UPDATE agentshield.tenants SET name = 'A'")
+                #expect(try await plane.changes(after: 8).changes == [])
+                _ = try await driver.rows(
+                    "INSERT INTO agentshield.tenants (id, name) SELECT 't' || n, 'T' FROM generate_series(1, 1001) AS n")
+                let many = try await plane.changes(after: 8)
+                #expect(many.revision == 1_009 && many.changes == nil)
+                #expect(try await plane.changes(after: 1_008).changes == [.tenant("t1001")])
             }
         }
 
@@ -134,19 +160,19 @@ extension ServerTests {
         func refusals() async throws {
             try await Self.with { plane, _ in
                 _ = try await plane.createTenant("acme", name: "Acme")
-                await #expect(throws: ControlPlaneError.alreadyExists) { try await plane.createTenant("acme", name: "Other") }
-                await #expect(throws: ControlPlaneError.invalid(constraint: "tenants_id_check")) {
+                await #expect(throws: ControlError.alreadyExists) { try await plane.createTenant("acme", name: "Other") }
+                await #expect(throws: ControlError.invalid(constraint: "tenants_id_check")) {
                     try await plane.createTenant("no spaces", name: "x")
                 }
                 _ = try await plane.createKey("k", in: "acme", hash: Self.hash(1))
-                await #expect(throws: ControlPlaneError.alreadyExists) {
+                await #expect(throws: ControlError.alreadyExists) {
                     try await plane.createKey("other", in: "acme", hash: Self.hash(1))
                 }
                 #expect(try await plane.key("other", in: "acme") == nil)
-                await #expect(throws: ControlPlaneError.unknownReference) {
+                await #expect(throws: ControlError.unknownReference) {
                     try await plane.createKey("k", in: "nobody", hash: Self.hash(2))
                 }
-                await #expect(throws: ControlPlaneError.invalid(constraint: "api_keys_tokens_per_minute_check")) {
+                await #expect(throws: ControlError.invalid(constraint: "api_keys_tokens_per_minute_check")) {
                     try await plane.createKey("k2", in: "acme", hash: Self.hash(3), permissions: KeyPermissions(tokensPerMinute: 0))
                 }
             }
@@ -158,7 +184,7 @@ extension ServerTests {
                 _ = try await driver.rows(
                     "INSERT INTO agentshield.tenants (id, name) SELECT 't' || n, 'T' FROM generate_series(1000, 1599) AS n")
                 let first = try await plane.tenants()
-                #expect(first.count == ControlPlane.maxPage)
+                #expect(first.count == ControlLimits.maxPage)
                 let rest = try await plane.tenants(after: first.last?.id ?? "")
                 #expect((first + rest).map(\.id) == (1000..<1600).map { "t\($0)" })
             }
@@ -183,12 +209,32 @@ extension ServerTests {
                             == model.keys[tenant, default: [:]].mapValues(\.isRevoked))
                 }
                 for (number, owner) in model.hashes {
-                    let found = try await plane.lookUp(KeyHash(pepperID: "p", digest: Digest.sha256(Array("\(number)".utf8))))
+                    let found = try await plane.lookUp(try TestHash.make(UInt64(number), pepperID: "p"))
                     #expect(found?.key.tenant == owner.tenant && found?.key.id == owner.key)
                 }
             }
         }
     }
+}
+
+enum TestHash {
+    static func make(_ number: UInt64, pepperID: String = "p1") throws -> KeyHash {
+        let digest = Digest.sha256(Array("\(number)".utf8)).withUnsafeBytes { CredentialDigest($0) }
+        return KeyHash(pepperID: pepperID, digest: try #require(digest))
+    }
+}
+
+extension ControlPlane {
+    /// The tests' short forms.
+    func createTenant(_ id: String, name: String) async throws(ControlError) -> Tenant {
+        try await createTenant(id, name: name, region: nil)
+    }
+
+    func lookUp(_ hash: KeyHash) async throws(ControlError) -> KeyLookUp? { try await lookUp([hash]).found }
+    func tenants() async throws(ControlError) -> [Tenant] { try await tenants(after: "") }
+    func departments(of tenant: String) async throws(ControlError) -> [Department] { try await departments(of: tenant, after: "") }
+    func users(of tenant: String) async throws(ControlError) -> [User] { try await users(of: tenant, after: "") }
+    func keys(of tenant: String) async throws(ControlError) -> [KeyRecord] { try await keys(of: tenant, after: "") }
 }
 
 /// What two tenants have who use the same few ids, told beforehand what each operation must come to.
@@ -227,7 +273,7 @@ private struct TenantModel {
             }
             #expect(revoked?.epoch == keys[tenant]?[id]?.epoch)
         default:
-            let (number, hash) = nextHash()
+            let (number, hash) = try nextHash()
             let rotated = try await plane.rotateKey(id, in: tenant, hash: hash, overlapSeconds: 60)
             if var key = keys[tenant]?[id], !key.isRevoked {
                 key.epoch += 1
@@ -256,7 +302,7 @@ private struct TenantModel {
 
     private mutating func createKey(_ id: String, in tenant: String, _ plane: ControlPlane) async throws {
         let user = Bool.random(using: &random) ? pick(Self.ids) : nil
-        let (number, hash) = nextHash()
+        let (number, hash) = try nextHash()
         let error = await Self.error { try await plane.createKey(id, in: tenant, hash: hash, user: user) }
         if keys[tenant]?[id] != nil {
             #expect(error == .alreadyExists)
@@ -269,19 +315,19 @@ private struct TenantModel {
         }
     }
 
-    private mutating func nextHash() -> (number: Int, hash: KeyHash) {
+    private mutating func nextHash() throws -> (number: Int, hash: KeyHash) {
         let number = Int.random(in: 0..<Int.max, using: &random)
-        return (number, KeyHash(pepperID: "p", digest: Digest.sha256(Array("\(number)".utf8))))
+        return (number, try TestHash.make(UInt64(number), pepperID: "p"))
     }
 
     private mutating func pick(_ ids: [String]) -> String { ids.randomElement(using: &random) ?? "" }
 
-    private static func error(_ body: () async throws -> Any) async -> ControlPlaneError? {
+    private static func error(_ body: () async throws -> Any) async -> ControlError? {
         do {
             _ = try await body()
             return nil
         } catch {
-            return error as? ControlPlaneError
+            return error as? ControlError
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PostgresStore
+import ProcessSupport
 import Synchronization
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import GatewayCore
 import PostgresStore
 import ProcessSupport
 import Testing

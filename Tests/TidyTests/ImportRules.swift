@@ -33,10 +33,10 @@ enum ImportRules {
             imports: ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", "Yams"]),
         Module(
             name: "EmbeddedStore", folder: "Sources/Gateway/EmbeddedStore",
-            imports: ["GatewayCore", "NIOCore", "NIOConcurrencyHelpers", "DequeModule"]),
+            imports: ["GatewayCore", "CSQLite", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "DequeModule"]),
         Module(
             name: "PostgresStore", folder: "Sources/Gateway/PostgresStore",
-            imports: ["GatewayCrypto", "CPQ", "COpenSSL", "DequeModule"]),
+            imports: ["GatewayCore", "GatewayCrypto", "CPQ", "COpenSSL", "DequeModule"]),
         Module(
             name: "RedisStore", folder: "Sources/Gateway/RedisStore",
             imports: ["GatewayCore", "GatewayCrypto", "CHiredis", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "DequeModule"]),
@@ -68,7 +68,8 @@ enum ImportRules {
                 "GatewayCore", "GatewayAuthentication", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore",
                 "PostgresStore", "RedisStore", "Providers",
                 "Scrubbing", "WireServer",
-                "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS", "Logging",
+                "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS",
+                "Logging",
                 "Metrics",
                 "ServiceLifecycle", "UnixSignals", "NIOConcurrencyHelpers", "ArgumentParser", "Foundation", "Dispatch",
             ]),

@@ -8,9 +8,8 @@ struct AgentShieldCommand: AsyncParsableCommand {
         commandName: "agentshield", abstract: "An AI gateway: scrubs, limits, caches and routes what agents send to model providers.",
         version: GatewayVersion.current,
         subcommands: [
-            ServeCommand.self, CheckCommand.self, ScrubCommand.self, KeysCommand.self, MigrateCommand.self, DevCommand.self,
-            HealthcheckCommand.self,
-            VersionCommand.self,
+            ServeCommand.self, CheckCommand.self, ScrubCommand.self, KeysCommand.self, TenantsCommand.self, DepartmentsCommand.self,
+            UsersCommand.self, PanicCommand.self, MigrateCommand.self, DevCommand.self, HealthcheckCommand.self, VersionCommand.self,
         ])
 
     static func main() async {

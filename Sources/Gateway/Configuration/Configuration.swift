@@ -29,6 +29,8 @@ package struct Configuration: Sendable {
     /// `nil`: as many as there are cores.
     package var eventLoops: Int?
     package var replica: Replica
+    package var replicas: Replicas
+    package var control: Control
 }
 
 extension Configuration {
@@ -37,6 +39,16 @@ extension Configuration {
         package var http: ListenAddress?
         package var httpNeedsEdgeProof: Bool
         package var admin: ListenAddress?
+        package var control: ControlListener?
+    }
+
+    /// Where tenants and keys are administered over HTTP.
+    package struct ControlListener: Sendable {
+        package var address: ListenAddress
+        /// What whoever administers must present.
+        package var credential: Secret
+        /// Names, beside its addresses, by which the listener may be called.
+        package var hosts: [String]
     }
 
     package struct TLSListener: Sendable {
@@ -55,13 +67,35 @@ extension Configuration {
     }
 
     package struct Authentication: Sendable {
-        /// The key of the keyed hashes in `keys`.
+        /// The key of the keyed hashes in `keys` and in the store, and what the store calls it.
         package var pepper: Secret
+        package var pepperID: String
+        /// The pepper before it, while keys that were hashed with it are in use.
+        package var previousPepper: PreviousPepper?
+        /// How long keys of the store are good without the store.
+        package var staleMax: Duration
         package var keys: [Key]
         package var issuers: [Issuer]
         /// By name.
         package var profiles: [String: Profile]
     }
+
+    package struct PreviousPepper: Sendable, Equatable {
+        package var id: String
+        package var secret: Secret
+    }
+
+    /// Where tenants and keys are kept that are not in the file.
+    package enum Control: Sendable, Equatable {
+        case none
+        /// The path of a SQLite file.
+        case file(String)
+        /// What `DATABASE_URL` says.
+        case database(Secret)
+    }
+
+    /// Whether this process is the only one.
+    package enum Replicas: String, Sendable, CaseIterable { case one, many }
 
     /// One API key: its hash and what it stands for.
     package struct Key: Sendable, Equatable {

@@ -23,6 +23,15 @@ package enum CertificateCheck: Sendable, Equatable {
         return X509_check_private_key(certificate, key) == 1 ? .matching : .different
     }
 
+    /// Whether the first certificate is its own issuer; `false` also for what cannot be read.
+    package static func isSelfSigned(_ certificateChain: [UInt8]) -> Bool {
+        defer { ERR_clear_error() }
+        let certificate = certificateChain.withUnsafeBytes { read($0) { PEM_read_bio_X509($0, nil, nil, nil) } }
+        guard let certificate else { return false }
+        defer { X509_free(certificate) }
+        return X509_check_issued(certificate, certificate) == X509_V_OK
+    }
+
     private static func read(_ bytes: UnsafeRawBufferPointer, _ body: (OpaquePointer) -> OpaquePointer?) -> OpaquePointer? {
         guard let count = Int32(exactly: bytes.count), let bio = BIO_new_mem_buf(bytes.baseAddress, count) else { return nil }
         defer { BIO_free(bio) }

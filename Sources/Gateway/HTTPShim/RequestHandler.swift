@@ -17,8 +17,10 @@ final class RequestHandler: ChannelInboundHandler {
         var body = ByteBuffer()
         /// Bytes of `body` that are reserved in the backend's budget.
         var reserved = 0
-        /// `nil`: the request was refused at its head.
+        /// `nil`: the request was refused at its head, or waits for the store's word on its credential.
         var plan: Plan?
+        /// What the plan will be made of once the store has told who calls.
+        var unplanned: Unplanned?
         /// The head of an answer whose stream had begun before it was there: told in trailers.
         var lateHead: AnswerHead?
         /// The one header that belongs to a refusal alone.
@@ -34,6 +36,17 @@ final class RequestHandler: ChannelInboundHandler {
         var declaredLength: Int?
         var authenticationNanoseconds: Int64
         var clientAddress: String?
+    }
+
+    /// A request of a caller that only the store knows. Its body may come meanwhile, within the bounds of any body.
+    struct Unplanned {
+        var operation: Operation
+        var headers: RequestHeaders
+        var declaredLength: Int?
+        var clientAddress: String?
+        var since: NIODeadline
+        /// The request is whole and only waits for its plan.
+        var isDispatchDue = false
     }
 
     let backend: any ShimBackend
@@ -120,43 +133,79 @@ final class RequestHandler: ChannelInboundHandler {
         var request = Request(
             id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers)
         let verdict: Result<Bool, Fault>
+        var unknown: Credential?
         do throws(Fault) {
-            let plan = try plan(head, headers, into: &request, now: now)
-            request.plan = plan
-            request.plan?.declaredLength = framing.length
-            verdict = .success(plan.operation.takesBody)
+            // The way through the edge, route, credential, then the rest of the head, so that a caller without the proof or without a key learns
+            // nothing but that. A probe of `/healthz` needs neither.
+            let route = routes.resolve(head.method, uri: head.uri)
+            let address = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
+            let operation = try operation(route, &request)
+            switch try recognise(headers, for: operation) {
+            case .nobody: request.plan = try plan(operation, nil, headers, framing.length, address, since: now)
+            case .caller(.known(let principal)):
+                request.plan = try plan(operation, principal, headers, framing.length, address, since: now)
+            case .caller(.refused(let fault)): throw fault
+            case .caller(.unknown(let credential)):
+                request.unplanned = Unplanned(operation: operation, headers: headers, declaredLength: framing.length, clientAddress: address, since: now)
+                unknown = credential
+            }
+            verdict = .success(operation.takesBody)
         } catch {
             verdict = .failure(error)
         }
         self.request = request
         perform(machine.headReceived(verdict, framing: framing, settings: backend.settings, now: now))
+        if let unknown { lookUp(unknown, for: request.id) }
     }
 
-    /// The way through the edge, route, credential, then the rest of the head, so that a caller without the proof or without a key learns nothing
-    /// but that. A probe of `/healthz` needs neither.
-    private func plan(
-        _ head: HTTPRequestHead, _ headers: RequestHeaders, into request: inout Request, now: NIODeadline
-    ) throws(Fault) -> Plan {
-        let operation: Operation
-        let route = routes.resolve(head.method, uri: head.uri)
-        let clientAddress = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
+    private func operation(_ route: Result<Operation, RouteRefusal>, _ request: inout Request) throws(Fault) -> Operation {
         switch route {
-        case .success(let found): operation = found
+        case .success(let found): return found
         case .failure(let refusal):
             if case .methodNotAllowed(let allow) = refusal { request.allow = allow }
             throw refusal.fault
         }
-        var principal: Principal?
-        if operation.needsCredential {
-            var credential = try headers.credential()
-            principal = try credential.withUTF8 { backend.authenticate(UnsafeRawBufferPointer($0)) }.get()
-        }
-        let authenticated = context?.eventLoop.now ?? now
+    }
+
+    private enum Asker {
+        /// The operation asks for no credential.
+        case nobody
+        case caller(Recognition)
+    }
+
+    private func recognise(_ headers: RequestHeaders, for operation: Operation) throws(Fault) -> Asker {
+        guard operation.needsCredential else { return .nobody }
+        var credential = try headers.credential()
+        return .caller(credential.withUTF8 { backend.authenticate(UnsafeRawBufferPointer($0)) })
+    }
+
+    private func plan(
+        _ operation: Operation, _ principal: Principal?, _ headers: RequestHeaders, _ declaredLength: Int?, _ clientAddress: String?,
+        since: NIODeadline
+    ) throws(Fault) -> Plan {
+        let authenticated = context?.eventLoop.now ?? since
         let controls = try headers.controls()
         if operation.takesBody { try headers.checkBodyKind() }
         return Plan(
-            operation: operation, principal: principal, controls: controls, declaredLength: nil,
-            authenticationNanoseconds: (authenticated - now).nanoseconds, clientAddress: clientAddress)
+            operation: operation, principal: principal, controls: controls, declaredLength: declaredLength,
+            authenticationNanoseconds: (authenticated - since).nanoseconds, clientAddress: clientAddress)
+    }
+
+    private func lookUp(_ credential: Credential, for id: RequestID) {
+        backend.lookUp(credential) { [weak self] answer in
+            guard let self, let unplanned = request?.unplanned, request?.id == id, let now = context?.eventLoop.now else { return }
+            request?.unplanned = nil
+            do throws(Fault) {
+                let principal = try answer.get()
+                request?.plan = try plan(
+                    unplanned.operation, principal, unplanned.headers, unplanned.declaredLength, unplanned.clientAddress,
+                    since: unplanned.since)
+                if unplanned.isDispatchDue { dispatch() }
+            } catch {
+                perform(machine.refuse(error, now: now))
+            }
+            armTimer()
+        }
     }
 
     private func receive(_ bytes: ByteBuffer, now: NIODeadline) {
@@ -192,6 +241,7 @@ final class RequestHandler: ChannelInboundHandler {
     }
 
     private func dispatch() {
+        request?.unplanned?.isDispatchDue = true
         guard let context, let plan = request?.plan else { return }
         if plan.operation == .chatCompletion, let principal = plan.principal { return begin(plan, principal, context) }
         switch listing(plan) {

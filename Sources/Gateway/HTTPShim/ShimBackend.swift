@@ -13,7 +13,9 @@ package protocol ShimBackend: AnyObject {
     var isDraining: Bool { get }
     func makeRequestID() -> RequestID
     /// Finds who presents a credential: one keyed hash and a table look-up, called as soon as a request's head is there.
-    func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault>
+    func authenticate(_ credential: UnsafeRawBufferPointer) -> Recognition
+    /// Asks the store about a credential that is unknown here; the answer comes once, on the event loop, perhaps from inside.
+    func lookUp(_ credential: Credential, completion: @escaping (Result<Principal, Fault>) -> Void)
     /// Why a request that must have come through the edge did not; `nil`: it did.
     func edgeFault(_ evidence: EdgeEvidence) -> Fault?
     /// Takes a chat request in; its exchange must be started.

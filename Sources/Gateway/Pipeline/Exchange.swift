@@ -126,6 +126,7 @@ package final class Exchange {
         guard case .new = state else { return }
         armDeadline()
         do {
+            try loop.checkAuthority(of: request.principal)
             try admit()
             try refuseKnown()
             try prepare()

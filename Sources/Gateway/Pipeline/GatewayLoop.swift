@@ -39,19 +39,29 @@ package final class GatewayLoop {
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
     /// The requests under way. Bound: the in-flight budget.
-    private var exchanges: [ObjectIdentifier: Exchange] = [:]
-    private let credentialHash: KeyedHash
-    private let authority: TokenAuthority
+    private(set) var exchanges: [ObjectIdentifier: Exchange] = [:]
+    let credentialHash: KeyedHash
+    let previousHash: KeyedHash?
+    let authority: KeyAuthority
+    let tokens: TokenAuthority
+    /// An operator has stopped everybody's traffic.
+    var isStopped = false
+    /// What the store says of the tenants of the file's keys.
+    var fileTenants: [String: Tenant] = [:]
+    /// Credentials of requests under way that may not be good any more. Bound: the requests under way.
+    var unconfirmed: Set<Credential> = []
+    var confirmations = 0
+    static let maxConfirmations = 16
     private let cacheHash: KeyedHash
     private var random = SystemRandomNumberGenerator()
 
     /// - Parameters:
-    ///   - pepper: the secret under which credentials are hashed.
+    ///   - access: under which secrets credentials are hashed, and where they are looked up beside the configuration file.
     ///   - cacheSecret: the secret under which cache keys are hashed.
     ///   - share: how many event loops share the process' in-flight budget.
     ///   - redis: where limits are shared with other replicas; `nil`: they are this process' own.
     package init(
-        eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret, share: Int,
+        eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
         redis: RedisLimitSettings? = nil, logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
@@ -66,16 +76,28 @@ package final class GatewayLoop {
         limits.redis?.connect()
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
-        credentialHash = try KeyedHash(key: pepper)
-        authority = try TokenAuthority(settings: snapshot.tokens, pepper: pepper)
+        credentialHash = try KeyedHash(key: access.pepper.secret)
+        previousHash = if let previous = access.previous { try KeyedHash(key: previous.secret) } else { nil }
+        // The rules are those of the time of judging, which a reload changes.
+        let rules = CurrentRules(snapshot.keyRules)
+        keyRules = rules
+        authority = KeyAuthority(eventLoop: eventLoop, access: access, clock: clock) { rules.value.principal(of: $0, $1) }
+        tokens = try TokenAuthority(settings: snapshot.tokens, pepper: access.pepper.secret)
         cacheHash = try KeyedHash(key: cacheSecret)
-        authority.tokenRefused = { [metrics, logger] refusal in
+        tokens.tokenRefused = { [metrics, logger] refusal in
             metrics.tokenRefused(refusal.name)
             logger.debug("token refused", metadata: ["reason": "\(refusal.name)"])
         }
     }
 
     private let share: Int
+    private let keyRules: CurrentRules
+
+    private final class CurrentRules {
+        var value: KeyRules
+
+        init(_ value: KeyRules) { self.value = value }
+    }
 
     private static func budget(_ settings: PipelineSettings, share: Int) -> InFlightBudget {
         InFlightBudget(
@@ -84,22 +106,26 @@ package final class GatewayLoop {
 
     package var settings: DoorSettings { snapshot.door }
 
-    /// Takes a new configuration; requests under way go on with the one that they began with. The in-flight budget keeps its size.
+    /// Takes a new configuration; requests under way go on with the one that they began with, but for those whose key is no longer in it. The in-flight
+    /// budget keeps its size.
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
         scrubbers.removeAll()
-        authority.update(snapshot.tokens)
+        keyRules.value = snapshot.keyRules
+        authority.forgetAll()
+        endRemoved()
+        tokens.update(snapshot.tokens)
         limits.forget()
     }
 
     /// Takes what an issuer of tokens publishes now.
     package func update(_ keys: PublishedKeys) {
-        authority.update(keys)
+        tokens.update(keys)
     }
 
     /// - Parameter wanted: called on this loop with a source whose keys should be fetched, as often as somebody asks for them.
     package func onKeysWanted(_ wanted: @escaping (String) -> Void) {
-        authority.keysWanted = wanted
+        tokens.keysWanted = wanted
     }
 
     /// From now on doors tell their peers to go elsewhere.
@@ -120,48 +146,6 @@ package final class GatewayLoop {
 
     package func makeRequestID() -> RequestID {
         RequestID(unixMilliseconds: clock.unixMilliseconds(), random: &random)
-    }
-
-    // MARK: authenticate
-
-    private var unixSeconds: Int64 { Int64(clamping: clock.unixMilliseconds() / 1_000) }
-
-    /// Why a request that must have come through the edge did not; `nil`: it did.
-    package func edgeFault(_ evidence: EdgeEvidence) -> Fault? {
-        authority.edgeFault(evidence, now: unixSeconds)
-    }
-
-    /// Takes a connection's credential: what it is called in ``authenticate(_:)-(CredentialDigest)`` from now on, if it is good now.
-    package func recognise(_ credential: UnsafeRawBufferPointer) -> Result<CredentialDigest, Fault> {
-        switch authority.decide(credential, now: unixSeconds) {
-        case .principal: return authority.digest(of: credential).map { .success($0) } ?? .failure(.unknownCredential)
-        case .refused(let fault): return .failure(fault)
-        case .needsLookUp:
-            guard let digest = digest(of: credential) else { return .failure(.unknownCredential) }
-            return authenticate(digest).map { _ in digest }
-        }
-    }
-
-    /// Hashes an API key; `nil` for one that no gateway can have issued.
-    private func digest(of credential: UnsafeRawBufferPointer) -> CredentialDigest? {
-        guard APIKey.isWellFormed(credential) else { return nil }
-        return credentialHash.hash(credential).withUnsafeBytes { CredentialDigest($0) }
-    }
-
-    /// Finds whom a credential stands for, under the current configuration. A token is found as long as it is remembered as verified.
-    package func authenticate(_ digest: CredentialDigest) -> Result<Principal, Fault> {
-        if case .principal(let principal) = authority.decide(remembered: digest, now: unixSeconds) { return .success(principal) }
-        return snapshot.keys.authenticate(digest, unixSeconds: unixSeconds)
-    }
-
-    package func authenticate(_ credential: UnsafeRawBufferPointer) -> Result<Principal, Fault> {
-        switch authority.decide(credential, now: unixSeconds) {
-        case .principal(let principal): return .success(principal)
-        case .refused(let fault): return .failure(fault)
-        case .needsLookUp:
-            guard let digest = digest(of: credential) else { return .failure(.unknownCredential) }
-            return snapshot.keys.authenticate(digest, unixSeconds: unixSeconds)
-        }
     }
 
     // MARK: requests

@@ -110,6 +110,8 @@ package final class GatewaySnapshot: Sendable {
     package let keys: KeyTable
     /// Issuers of tokens, and what proves the way through the edge.
     package let tokens: TokenSettings
+    /// For keys of the store.
+    package let keyRules: KeyRules
     package let models: ModelTable
     package let providers: [String: ProviderBinding]
     package let door: DoorSettings
@@ -117,10 +119,11 @@ package final class GatewaySnapshot: Sendable {
     package let limits: LimitSettings
 
     package init(
-        keys: KeyTable, tokens: TokenSettings = TokenSettings(), models: ModelTable, providers: [String: ProviderBinding],
-        door: DoorSettings, pipeline: PipelineSettings, limits: LimitSettings = LimitSettings()
+        keys: KeyTable, keyRules: KeyRules = KeyRules(), tokens: TokenSettings = TokenSettings(), models: ModelTable,
+        providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings, limits: LimitSettings = LimitSettings()
     ) {
         self.keys = keys
+        self.keyRules = keyRules
         self.tokens = tokens
         self.models = models
         self.providers = providers

@@ -10,8 +10,13 @@ package final class WireDoor: WireDelegate {
     package typealias Machine = ServerConnection
 
     let loop: GatewayLoop
-    private var credential: CredentialDigest?
+    private var credential: Credential?
     private var exchanges: [StreamID: WireExchange] = [:]
+    /// Streams whose requests wait for the store's word on their credentials. Bound: the connection's open streams.
+    private var unrecognised: Set<StreamID> = []
+    /// Requests that came while the store was asked about HELLO's credential: WELCOME goes first. Bound: as above. `nil`: HELLO waits for nobody.
+    private var early: [(stream: StreamID, request: Request)]?
+    private var isClosed = false
     private var extraIndex = JSONIndex()
     private weak var handler: WireServerHandler?
     private let connections: WireConnections
@@ -68,7 +73,10 @@ package final class WireDoor: WireDelegate {
         switch event {
         case .helloReceived(let hello): helloReceived(hello, handler)
         case .requestReceived(let stream, let request): requestReceived(request, on: stream, handler)
-        case .cancelReceived(let stream, _), .streamAborted(let stream, _): exchanges.removeValue(forKey: stream)?.cancel()
+        case .cancelReceived(let stream, _), .streamAborted(let stream, _):
+            early?.removeAll { $0.stream == stream }
+            unrecognised.remove(stream)
+            exchanges.removeValue(forKey: stream)?.cancel()
         case .streamWritable(let stream): exchanges[stream]?.resume()
         case .failed: cancelAll()
         case .requestRefused, .goAwayReceived, .closed: break
@@ -81,6 +89,9 @@ package final class WireDoor: WireDelegate {
     }
 
     private func cancelAll() {
+        isClosed = true
+        early = nil
+        unrecognised.removeAll()
         let open = exchanges
         exchanges.removeAll()
         for exchange in open.values { exchange.cancel() }
@@ -91,16 +102,31 @@ package final class WireDoor: WireDelegate {
     private func helloReceived(_ hello: Hello, _ handler: WireServerHandler) {
         if let refusal { return reject(refusal, handler) }
         guard !hello.credential.isEmpty else { return reject(.missingCredential, handler) }
-        switch hello.credential.withUnsafeBytes(loop.recognise) {
-        case .failure(let fault): reject(fault, handler)
-        case .success(let digest):
-            credential = digest
-            let settings = loop.settings
-            handler.perform {
-                $0.accept(
-                    region: Text(settings.region), replicaID: Text(settings.replicaID), serverVersion: Text(settings.serverVersion))
-                if loop.isDraining { $0.goAway(.drain, drainWithin: settings.drainDeadline) }
+        switch hello.credential.withUnsafeBytes(loop.authenticate) {
+        case .known: accept(hello, handler)
+        case .refused(let fault): reject(fault, handler)
+        case .unknown(let credential):
+            early = []
+            loop.lookUp(credential) { [weak self, weak handler] answer in
+                guard let self, let handler, !isClosed else { return }
+                let waiting = early ?? []
+                early = nil
+                guard case .success = answer else {
+                    if case .failure(let fault) = answer { reject(fault, handler) }
+                    return
+                }
+                accept(hello, handler)
+                for (stream, request) in waiting { requestReceived(request, on: stream, handler) }
             }
+        }
+    }
+
+    private func accept(_ hello: Hello, _ handler: WireServerHandler) {
+        credential = hello.credential.withUnsafeBytes(loop.credential)
+        let settings = loop.settings
+        handler.perform {
+            $0.accept(region: Text(settings.region), replicaID: Text(settings.replicaID), serverVersion: Text(settings.serverVersion))
+            if loop.isDraining { $0.goAway(.drain, drainWithin: settings.drainDeadline) }
         }
     }
 
@@ -109,11 +135,49 @@ package final class WireDoor: WireDelegate {
     }
 
     private func requestReceived(_ request: Request, on stream: StreamID, _ handler: WireServerHandler) {
+        guard early == nil else {
+            early?.append((stream, request))
+            return
+        }
         let receivedAt = NIODeadline.now()
+        switch recognise(request) {
+        case .known(let principal): answer(request, of: principal, receivedAt: receivedAt, on: stream, handler)
+        case .refused(let fault): refuse(request, fault, on: stream, handler)
+        case .unknown(let credential):
+            unrecognised.insert(stream)
+            loop.lookUp(credential) { [weak self, weak handler] answer in
+                guard let self, let handler, unrecognised.remove(stream) != nil else { return }
+                switch answer {
+                case .success(let principal): self.answer(request, of: principal, receivedAt: receivedAt, on: stream, handler)
+                case .failure(let fault): refuse(request, fault, on: stream, handler)
+                }
+            }
+        }
+    }
+
+    /// Authority is looked up anew for each request, so that a key that has been revoked is refused at once.
+    private func recognise(_ request: Request) -> Recognition {
+        guard request.credential.isEmpty else { return request.credential.withUnsafeBytes(loop.authenticate) }
+        guard let credential else { return .refused(.missingCredential) }
+        return loop.authenticate(credential)
+    }
+
+    private func refuse(_ request: Request, _ fault: Fault, on stream: StreamID, _ handler: WireServerHandler) {
+        if request.credential.isEmpty, credential != nil, fault.kind == .unauthenticated {
+            handler.perform {
+                $0.goAway(
+                    .reauthenticate, message: "The connection's credential is no longer valid.", drainWithin: loop.settings.drainDeadline)
+            }
+        }
+        handler.perform { $0.sendError(ErrorBody(fault, requestID: loop.makeRequestID()), on: stream) }
+    }
+
+    private func answer(
+        _ request: Request, of principal: Principal, receivedAt: NIODeadline, on stream: StreamID, _ handler: WireServerHandler
+    ) {
+        let authenticated = NIODeadline.now() - receivedAt
         let id = loop.makeRequestID()
         do throws(Fault) {
-            let principal = try authenticate(request, handler)
-            let authenticated = NIODeadline.now() - receivedAt
             switch request.operation {
             case .chat(let chat):
                 guard request.route.isEmpty else { throw .invalidField("route", "names no route: this gateway has none") }
@@ -132,21 +196,6 @@ package final class WireDoor: WireDelegate {
             }
         } catch {
             handler.perform { $0.sendError(ErrorBody(error, requestID: id), on: stream) }
-        }
-    }
-
-    /// Authority is looked up anew for each request, so that a key that has been revoked is refused at once.
-    private func authenticate(_ request: Request, _ handler: WireServerHandler) throws(Fault) -> Principal {
-        guard request.credential.isEmpty else { return try request.credential.withUnsafeBytes(loop.authenticate).get() }
-        guard let credential else { throw .missingCredential }
-        do throws(Fault) {
-            return try loop.authenticate(credential).get()
-        } catch {
-            handler.perform {
-                $0.goAway(
-                    .reauthenticate, message: "The connection's credential is no longer valid.", drainWithin: loop.settings.drainDeadline)
-            }
-            throw error
         }
     }
 

@@ -63,10 +63,16 @@ final class WireExchange: AnswerReceiver {
 
     func answerFailed(_ fault: Fault, summary: AnswerSummary) {
         let error = ErrorBody(fault, requestID: summary.requestID)
-        // Of a time that has run out the client hears at once, also if it gives no credit for what waits.
-        let overtakes = fault.kind == .deadlineExceeded || fault.kind == .draining
-        handler.perform { $0.sendError(error, on: stream, discardingQueued: overtakes) }
+        handler.perform { $0.sendError(error, on: stream, discardingQueued: Self.overtakes(fault.kind)) }
         finish()
+    }
+
+    /// Of a time that has run out, or of a right that has ended, the client hears at once, also if it gives no credit for what waits.
+    private static func overtakes(_ kind: FaultKind) -> Bool {
+        switch kind {
+        case .deadlineExceeded, .draining, .unauthenticated, .tenantPaused, .wrongRegion, .trafficStopped: true
+        default: false
+        }
     }
 
     private func finish() {

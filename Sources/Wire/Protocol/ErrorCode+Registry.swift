@@ -43,6 +43,10 @@ extension ErrorCode {
     package static let unauthenticated = ErrorCode(rawValue: 300)
     /// The credential is valid but does not allow this.
     package static let permissionDenied = ErrorCode(rawValue: 301)
+    /// The credential's tenant is paused until an operator lets it go on.
+    package static let tenantPaused = ErrorCode(rawValue: 302)
+    /// The credential's tenant is bound to another region than this replica's; nothing was done.
+    package static let wrongRegion = ErrorCode(rawValue: 303)
     /// The gateway is reached through its edge only, and nothing proves that the request came that way.
     package static let edgeProofRequired = ErrorCode(rawValue: 310)
     /// What would verify the credential cannot be had, and what is known of it is missing or too old; nothing was done.
@@ -57,6 +61,8 @@ extension ErrorCode {
     package static let draining = ErrorCode(rawValue: 403)
     /// The connection has as many open streams as it may have; nothing was done.
     package static let tooManyStreams = ErrorCode(rawValue: 404)
+    /// An operator has stopped all traffic, or the tenant's.
+    package static let trafficStopped = ErrorCode(rawValue: 405)
     /// The provider failed.
     package static let upstreamError = ErrorCode(rawValue: 500)
     /// No connection to the provider could be made.
@@ -105,6 +111,8 @@ extension ErrorCode {
         .answerTooLarge: Entry(name: "answer_too_large", scope: .stream, retry: .never),
         .unauthenticated: Entry(name: "unauthenticated", scope: .stream, retry: .never),
         .permissionDenied: Entry(name: "permission_denied", scope: .stream, retry: .never),
+        .tenantPaused: Entry(name: "tenant_paused", scope: .stream, retry: .never),
+        .wrongRegion: Entry(name: "wrong_region", scope: .stream, retry: .elsewhere),
         .edgeProofRequired: Entry(name: "edge_proof_required", scope: .stream, retry: .never),
         .authorityUnavailable: Entry(name: "authority_unavailable", scope: .stream, retry: .later),
         .rateLimited: Entry(name: "rate_limited", scope: .stream, retry: .later),
@@ -112,6 +120,7 @@ extension ErrorCode {
         .overloaded: Entry(name: "overloaded", scope: .stream, retry: .later),
         .draining: Entry(name: "draining", scope: .stream, retry: .elsewhere),
         .tooManyStreams: Entry(name: "too_many_streams", scope: .stream, retry: .safe),
+        .trafficStopped: Entry(name: "traffic_stopped", scope: .stream, retry: .later),
         .upstreamError: Entry(name: "upstream_error", scope: .stream, retry: .later),
         .upstreamUnreachable: Entry(name: "upstream_unreachable", scope: .stream, retry: .later),
         .upstreamTimeout: Entry(name: "upstream_timeout", scope: .stream, retry: .later),

@@ -109,7 +109,7 @@ final class HTTPCaller: Caller {
             }
             responses.value.expect(reader)
             var fields = HTTPHeaders(headers)
-            fields.add(name: "host", value: "localhost")
+            if !fields.contains(name: "host") { fields.add(name: "host", value: "localhost") }
             if let body { fields.add(name: "content-length", value: String(body.count)) }
             let head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: path, headers: fields)
             channel.write(HTTPClientRequestPart.head(head), promise: nil)

@@ -8,6 +8,7 @@ import Testing
 /// A scripted provider and a gateway in front of it, each a process of its own.
 struct Stack: Sendable {
     struct NoStack: Error {}
+    struct NoPort: Error { let line: String }
 
     let gateway: ProductProcess
     let provider: ProviderControl
@@ -15,6 +16,8 @@ struct Stack: Sendable {
     let tlsPort: Int
     let httpPort: Int
     let adminPort: Int
+    /// Where tenants and keys are administered, if it listens there.
+    let controlPort: Int?
     /// The CA of the gateway's own certificate.
     let authority: String
     /// The gateway's configuration; a reload reads it anew.
@@ -40,7 +43,7 @@ struct Stack: Sendable {
     ///   - configure: changes the configuration.
     static func run<Result>(
         drainDeadline: String = "20s", slowRequestTimeout: String = "20s", environment: [String: String] = [:],
-        configure: (String, URL) throws -> String = { text, _ in text }, _ body: (Stack) async throws -> Result
+        listen: String = "", staleMax: String = "60s", extra: String = "", configure: (String, URL) throws -> String = { text, _ in text }, _ body: (Stack) async throws -> Result
     ) async throws -> Result {
         let keys = try await Keys.shared
         return try await withTemporaryDirectory { directory in
@@ -50,7 +53,7 @@ struct Stack: Sendable {
                 let text = try configure(
                     GatewayFile(
                         providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
-                    ).text, directory)
+                    ).text.replacing("auth:\n", with: listen + "auth:\n  stale_max: \(staleMax)\n", maxReplacements: 1), directory) + extra
                 try Data(text.utf8).write(to: file)
                 return try await ProductProcess.run(
                     "agentshield", arguments: ["serve", "--config", file.path], environment: Keys.environment.merging(environment) { $1 },
@@ -81,6 +84,7 @@ struct Stack: Sendable {
         tlsPort = try port("tls")
         httpPort = try port("http")
         adminPort = try port("admin")
+        controlPort = try? port("control")
         authority = try #require(fields["ca_file"].map(String.init))
         configurationFile = file
         configuration = text

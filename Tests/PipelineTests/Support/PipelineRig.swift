@@ -56,7 +56,8 @@ struct PipelineRig: Sendable {
         let quiet = logger
         gateway = try await loop.submit {
             let gateway = try GatewayLoop(
-                eventLoop: loop, snapshot: snapshot, stores: stores, pepper: Secret("pepper, long enough"),
+                eventLoop: loop, snapshot: snapshot, stores: stores,
+                access: KeyAccess(pepper: Pepper(id: "1", secret: Secret("pepper, long enough"))),
                 cacheSecret: Secret("cache secret"), share: 1, logger: quiet)
             return NIOLoopBound(gateway, eventLoop: loop)
         }.get()

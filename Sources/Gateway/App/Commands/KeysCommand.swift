@@ -1,16 +1,21 @@
 import ArgumentParser
 import Foundation
 import GatewayConfiguration
+import GatewayCore
 import GatewayCrypto
 
-struct KeysCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "keys", abstract: "API keys of this gateway.", subcommands: [Create.self])
+struct KeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys", abstract: "API keys of this gateway.", subcommands: [Create.self, List.self, Revoke.self, Rotate.self])
 
-    struct Create: ParsableCommand {
+    struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "create",
-            abstract: "Prints a new key, once, and the entry of it for `auth.keys`. The entry holds only a keyed hash.",
-            discussion: "The pepper of the hashes is read from AGENTSHIELD_PEPPER, or from the file that AGENTSHIELD_PEPPER_FILE names.")
+            commandName: "create", abstract: "Makes a key and prints it, once.",
+            discussion: """
+                With a store (--store or DATABASE_URL) the key is good at once on every replica. Without one, the entry for `auth.keys` of the \
+                configuration file is printed with it, which holds only a keyed hash. The pepper of the hashes is read from AGENTSHIELD_PEPPER, \
+                or from the file that AGENTSHIELD_PEPPER_FILE names.
+                """)
 
         @Option(name: .long, help: "What the key is called in logs and the ledger.")
         var id: String
@@ -18,23 +23,163 @@ struct KeysCommand: ParsableCommand {
         @Option(name: .long, help: "Whose key it is.")
         var tenant: String
 
-        @Option(name: .long, help: "The environment variable that holds the pepper, as `auth.pepper_env` names it.")
-        var pepperEnv = "AGENTSHIELD_PEPPER"
-
-        @Flag(name: .long, help: "A key for development: refused where the gateway listens to more than this machine.")
+        @Flag(name: .long, help: "A key for development: refused where the gateway listens to more than this machine. Not with a store.")
         var development = false
 
-        func run() throws {
-            let pepper: Secret
-            do {
-                pepper = try Vault.process.secret(named: pepperEnv, minimumCount: Vault.minimumPepperCount)
-            } catch {
-                throw ValidationError("\(pepperEnv) \(error.problem); \(error.remedy)")
+        @OptionGroup(title: "In a store") var permissions: PermissionOptions
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var pepper: PepperOptions
+
+        func run() async throws {
+            let secret = try pepper.pepper()
+            guard try store.isGiven() else { return try printEntry(secret) }
+            guard !development else { throw ValidationError("--development marks keys of the configuration file alone") }
+            let issued = try IssuedKey.make(pepper: secret, pepperID: pepper.pepperID)
+            let key = try await store.with { store in
+                try await store.createKey(
+                    id, in: tenant, hash: issued.hash, department: permissions.department, user: permissions.user,
+                    permissions: permissions.value, expiresAtUnixSeconds: try permissions.expiry())
+            }
+            print("key (shown once, kept nowhere):\n  \(issued.text)\n")
+            try Listing.show([JSONObject(key)])
+        }
+
+        private func printEntry(_ pepper: Secret) throws {
+            guard !permissions.isGiven else {
+                throw ValidationError(
+                    "without a store, a key's rights stand in the configuration file: give --store FILE, or set DATABASE_URL")
             }
             guard let key = try NewKey.make(id: id, tenant: tenant, isDevelopment: development, pepper: pepper, random: secureRandom) else {
                 throw ValidationError("--id and --tenant take 1 to 64 letters, digits, `.`, `_` and `-`")
             }
             print("key (shown once, kept nowhere):\n  \(key.key)\n\nentry for auth.keys of the configuration file:\n  \(key.entry)")
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "Prints a tenant's keys, one JSON object a line.")
+
+        @Option(name: .long, help: "Whose keys.")
+        var tenant: String
+
+        @OptionGroup var store: StoreOptions
+
+        func run() async throws {
+            try await store.with { store in
+                try await Pages.each({ id in try await store.keys(of: tenant, after: id) }, \.id) {
+                    try Listing.show($0.map { JSONObject($0) })
+                }
+            }
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "revoke", abstract: "Ends a key for good, on every replica within a second.")
+
+        @Option(name: .long, help: "The key's id.")
+        var id: String
+
+        @Option(name: .long, help: "Whose key it is.")
+        var tenant: String
+
+        @OptionGroup var store: StoreOptions
+
+        func run() async throws {
+            let key = try await store.with { try await $0.revokeKey(id, in: tenant) }
+            try Listing.show(key.map { JSONObject($0) }, orElse: "the tenant has no such key")
+        }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rotate", abstract: "Gives a key another secret and prints it, once. The one before it is good for some time more."
+        )
+
+        @Option(name: .long, help: "The key's id.")
+        var id: String
+
+        @Option(name: .long, help: "Whose key it is.")
+        var tenant: String
+
+        @Option(name: .long, help: "How long the secret before it is good: 30m, 24h, 7d; 0s: no longer.")
+        var overlap = "24h"
+
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var pepper: PepperOptions
+
+        func run() async throws {
+            let seconds = try Given.duration(overlap, "--overlap").components.seconds
+            let issued = try IssuedKey.make(pepper: try pepper.pepper(), pepperID: pepper.pepperID)
+            let key = try await store.with { try await $0.rotateKey(id, in: tenant, hash: issued.hash, overlapSeconds: seconds) }
+            if key != nil { print("key (shown once, kept nowhere):\n  \(issued.text)\n") }
+            try Listing.show(key.map { JSONObject($0) }, orElse: "the tenant has no such key, or it is revoked")
+        }
+    }
+}
+
+/// What a key may do.
+struct PermissionOptions: ParsableArguments {
+    @Option(name: .long, help: "The part of the tenant that pays; must be there.")
+    var department: String?
+
+    @Option(name: .long, help: "The person or service that calls; must be there.")
+    var user: String?
+
+    @Option(name: .long, help: "Models and aliases that the key may name, separated by commas; `*` at an end stands for any rest.")
+    var models: String?
+
+    @Option(name: .long, help: "Requests per minute.")
+    var requestsPerMinute: Int64?
+
+    @Option(name: .long, help: "Model tokens per minute.")
+    var tokensPerMinute: Int64?
+
+    @Option(name: .long, help: "Requests under way at once.")
+    var concurrentStreams: Int64?
+
+    @Option(name: .long, help: "Name of a scrubbing policy of the configuration file.")
+    var scrub: String?
+
+    @Option(name: .long, help: "When the key ends: 2027-01-31T00:00:00Z, or in how long: 90d.")
+    var expires: String?
+
+    var value: KeyPermissions {
+        KeyPermissions(
+            allowedModels: models?.split(separator: ",").map(String.init), requestsPerMinute: requestsPerMinute,
+            tokensPerMinute: tokensPerMinute, concurrentStreams: concurrentStreams, scrubPolicy: scrub)
+    }
+
+    var isGiven: Bool { value != KeyPermissions() || department != nil || user != nil || expires != nil }
+
+    func expiry() throws -> Int64? {
+        guard let expires else { return nil }
+        if let instant = try? TimestampText.parse(expires) { return instant }
+        return Int64(Date().timeIntervalSince1970) + (try Given.duration(expires, "--expires")).components.seconds
+    }
+}
+
+/// Values of options that the command line's parser does not know.
+enum Given {
+    static func duration(_ text: String, _ option: String) throws -> Duration {
+        do throws(ValueProblem) {
+            return try DurationText.parse(text)
+        } catch {
+            throw ValidationError("\(option) \(error.problem); \(error.remedy)")
+        }
+    }
+}
+
+/// Listings page by page.
+enum Pages {
+    static func each<Record>(
+        _ page: (_ after: String) async throws -> [Record], _ id: (Record) -> String, _ body: ([Record]) throws -> Void
+    ) async throws {
+        var last = ""
+        while case let records = try await page(last), let final = records.last {
+            try body(records)
+            last = id(final)
         }
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CHiredis
 import CLZ4
 import CPQ
+import CSQLite
 import GatewayCrypto
 
 struct VersionCommand: ParsableCommand {
@@ -16,6 +17,7 @@ struct VersionCommand: ParsableCommand {
             libcrypto   \(CryptoLibrary.version)
             liblz4      \(String(cString: LZ4_versionString()))
             libpq       \(pq / 10_000).\(pq % 10_000)
+            libsqlite3  \(String(cString: sqlite3_libversion()))
             libhiredis  \(HIREDIS_MAJOR).\(HIREDIS_MINOR).\(HIREDIS_PATCH)
             """)
     }

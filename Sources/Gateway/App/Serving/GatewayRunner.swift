@@ -1,6 +1,8 @@
+import ArgumentParser
 import EmbeddedStore
 import Foundation
 import GatewayConfiguration
+import GatewayCore
 import GatewayCrypto
 import GatewayPipeline
 import Logging
@@ -14,6 +16,7 @@ struct ListeningAddresses: Sendable {
     var tls: SocketAddress?
     var http: SocketAddress?
     var admin: SocketAddress?
+    var control: SocketAddress?
     /// The CA of the development certificate.
     var authorityFile: String?
 }
@@ -53,20 +56,41 @@ struct GatewayRunner {
             cache: EmbeddedResponseCache(
                 maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
             ledger: EmbeddedLedger(capacity: Self.ledgerCapacity))
-        let pepper = configuration.auth.pepper
-        let cacheSecret = try HKDF.sha256(secret: pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
+        let store = try openStore()
+        let access = keyAccess(store)
+        let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
         try await state?.check(on: group.next(), logger: logger).orExit()
         let redis = state.map { RedisLimitSettings(options: $0.options, timeout: $0.timeout, health: LimitHealth(logger: logger)) }
         let loops = try await LoopDirectory.make(
-            on: group, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, redis: redis, logger: logger)
+            on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis, logger: logger)
+        let follower = ControlFollower(
+            store: store, loops: loops, fileTenants: snapshot.keys.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let service = GatewayService(
-            configuration: configuration, source: source, group: group, loops: loops, logger: logger, announcement: announcement)
+            configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
+            announcement: announcement)
         try await ServiceGroup(
             configuration: .init(
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
+        await store?.close()
         try await group.shutdownGracefully()
+    }
+
+    private func openStore() throws -> (any ControlStore)? {
+        do throws(ControlError) {
+            return try configuration.control.open(timeout: ControlFollower.questionTimeout)
+        } catch {
+            FileHandle.standardError.write(Data("agentshield serve: \(error)\n".utf8))
+            throw ExitCode(69)
+        }
+    }
+
+    private func keyAccess(_ store: (any ControlStore)?) -> KeyAccess {
+        let auth = configuration.auth
+        return KeyAccess(
+            store: store, pepper: Pepper(id: auth.pepperID, secret: auth.pepper),
+            previous: auth.previousPepper.map { Pepper(id: $0.id, secret: $0.secret) })
     }
 }
 
@@ -76,10 +100,15 @@ struct GatewayService: Service {
     let source: ConfigurationSource
     let group: any EventLoopGroup
     let loops: LoopDirectory
+    let follower: ControlFollower
+    let store: (any ControlStore)?
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
     func run() async throws {
+        let following = Task { await follower.run() }
+        defer { following.cancel() }
+        await follower.waitForStore()
         let readiness = Readiness()
         let issuerKeys = try await IssuerKeys.make(loops: loops, eventLoop: group.next(), logger: logger)
         issuerKeys.use(configuration.publishedKeys)
@@ -92,7 +121,8 @@ struct GatewayService: Service {
             "listening",
             metadata: [
                 "tls": "\(addresses.tls.map(\.hostAndPort) ?? "-")", "http": "\(addresses.http.map(\.hostAndPort) ?? "-")",
-                "admin": "\(addresses.admin.map(\.hostAndPort) ?? "-")", "ca_file": "\(addresses.authorityFile ?? "-")",
+                "admin": "\(addresses.admin.map(\.hostAndPort) ?? "-")", "control": "\(addresses.control.map(\.hostAndPort) ?? "-")",
+                "ca_file": "\(addresses.authorityFile ?? "-")",
             ])
         let reloads = Task { await reloadOnSignal(issuerKeys) }
         try await gracefulShutdown()
@@ -101,12 +131,12 @@ struct GatewayService: Service {
         for channel in channels.front { try? await channel.close() }
         try await drain(listeners)
         await issuerKeys.stop()
-        if let admin = channels.admin { try? await admin.close() }
+        for channel in channels.back { try? await channel.close() }
     }
 
     private func open(
         _ listeners: Listeners, _ readiness: Readiness
-    ) async throws -> ((front: [any Channel], admin: (any Channel)?), ListeningAddresses) {
+    ) async throws -> ((front: [any Channel], back: [any Channel]), ListeningAddresses) {
         var addresses = ListeningAddresses()
         var front: [any Channel] = []
         if let tls = configuration.listen.tls {
@@ -121,13 +151,20 @@ struct GatewayService: Service {
             addresses.http = channel.localAddress
             front.append(channel)
         }
-        var admin: (any Channel)?
+        var back: [any Channel] = []
         if let address = configuration.listen.admin {
             let channel = try await listeners.openAdmin(address, readiness: readiness)
             addresses.admin = channel.localAddress
-            admin = channel
+            back.append(channel)
         }
-        return ((front, admin), addresses)
+        if let listener = configuration.listen.control, let store {
+            let auth = configuration.auth
+            let channel = try await listeners.openControl(
+                listener, api: ControlAPI(store: store, pepper: auth.pepper, pepperID: auth.pepperID))
+            addresses.control = channel.localAddress
+            back.append(channel)
+        }
+        return ((front, back), addresses)
     }
 
     /// Waits for accepted requests, up to the drain deadline; then cuts what is left, and gives the word of it a second to get out.
@@ -157,14 +194,15 @@ struct GatewayService: Service {
         }
     }
 
-    /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops, caches and the
-    /// pepper stay as they are until a restart.
+    /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops,
+    /// caches, the store and the peppers stay as they are until a restart.
     private func reload(_ issuerKeys: IssuerKeys) async {
         let loaded = source.load().flatMap { configuration in SnapshotBuilder(configuration).snapshot().map { (configuration, $0) } }
         switch loaded {
         case .success(let (configuration, snapshot)):
             try? await loops.forEach { $0.gateway.update(snapshot) }
             issuerKeys.use(configuration.publishedKeys)
+            await follower.follow(fileTenants: snapshot.keys.tenants)
             logger.notice("configuration reloaded")
         case .failure(let faults):
             logger.error("configuration kept: the new one is refused", metadata: ["faults": "\(faults.rendered)"])

@@ -65,6 +65,19 @@ struct Listeners: Sendable {
         }
     }
 
+    /// For administering tenants and keys.
+    func openControl(_ listener: Configuration.ControlListener, api: ControlAPI) async throws -> any Channel {
+        let logger = logger
+        return try await open(listener.address, counting: nil) { channel, loop in
+            let gate = ControlGate(listener, port: channel.localAddress?.port ?? listener.address.port)
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(IdleStateHandler(allTimeout: ControlHandler.idleTimeout))
+            try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+            let gateway = loop.gateway
+            try pipeline.addHandler(ControlHandler(api: api, gate: gate, logger: logger) { gateway.makeRequestID() })
+        }
+    }
+
     private static func install(
         _ result: ALPNResult, on channel: any Channel, _ loop: LoopContext, needsEdgeProof: Bool
     ) throws {

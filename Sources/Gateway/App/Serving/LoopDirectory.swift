@@ -39,7 +39,7 @@ struct LoopDirectory: Sendable {
 
     /// Makes a context on each loop of the group.
     static func make(
-        on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, pepper: Secret, cacheSecret: Secret,
+        on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret,
         redis: RedisLimitSettings?, logger: Logger
     ) async throws -> LoopDirectory {
         var contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
@@ -47,7 +47,7 @@ struct LoopDirectory: Sendable {
         for loop in loops {
             contexts[ObjectIdentifier(loop)] = try await loop.submit {
                 let gateway = try GatewayLoop(
-                    eventLoop: loop, snapshot: snapshot, stores: stores, pepper: pepper, cacheSecret: cacheSecret, share: loops.count,
+                    eventLoop: loop, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, share: loops.count,
                     redis: redis, logger: logger)
                 return NIOLoopBound(LoopContext(gateway: gateway), eventLoop: loop)
             }.get()

@@ -20,8 +20,8 @@ struct SnapshotBuilder {
         Result { () throws(ConfigurationFaults) in
             let rules = scrubRules
             return GatewaySnapshot(
-                keys: KeyTable(try keys(rules)), tokens: try tokens(rules), models: models(rules), providers: try providers(), door: door,
-                pipeline: pipeline, limits: configuration.sharedLimits)
+                keys: KeyTable(try keys(rules)), keyRules: keyRules(rules), tokens: try tokens(rules), models: models(rules),
+                providers: try providers(), door: door, pipeline: pipeline, limits: configuration.sharedLimits)
         }
     }
 
@@ -53,9 +53,14 @@ struct SnapshotBuilder {
             }
             keys[digest] = Principal(
                 keyID: key.id, tenant: key.tenant, department: key.department, user: key.user,
-                models: Self.permission(key.models), limits: key.limits, scrub: scrub, expiresAtUnixSeconds: key.expiresAtUnixSeconds)
+                models: Self.permission(key.models), limits: key.limits, scrub: scrub,
+                expiresAtUnixSeconds: key.expiresAtUnixSeconds, authority: .file(digest))
         }
         return keys
+    }
+
+    private func keyRules(_ rules: [String: ScrubRules]) -> KeyRules {
+        KeyRules(policies: rules, limits: configuration.limits.key.subject, region: configuration.replica.region ?? "")
     }
 
     // MARK: tokens

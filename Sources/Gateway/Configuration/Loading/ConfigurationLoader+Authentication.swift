@@ -2,16 +2,15 @@ internal import GatewayCrypto
 
 extension ConfigurationLoader {
     static func authentication(
-        _ section: Section, listen: Configuration.Listeners, limits: Configuration.Limits, scrub: Configuration.Scrubbing,
-        catalogue: Catalogue
+        _ section: Section, listen: Configuration.Listeners, control: Configuration.Control, limits: Configuration.Limits,
+        scrub: Configuration.Scrubbing, catalogue: Catalogue
     ) -> Configuration.Authentication {
-        var pepper = Secret([UInt8]())
-        if let name = section.optionalText("pepper_env") {
-            do {
-                pepper = try section.reading.secret(named: name, minimumCount: Vault.minimumPepperCount)
-            } catch {
-                section.refuse("pepper_env", at: section.position(of: "pepper_env"), error)
-            }
+        let pepper = pepper(section, "pepper_env") ?? Secret([UInt8]())
+        let pepperID = section.text("pepper_id")
+        if !section.has("keys"), control == .none {
+            section.refuse(
+                "keys", "is missing, and there is no store of keys: nobody could call",
+                remedy: "add a list `keys:`, or name a store with `control.file` or DATABASE_URL")
         }
         let exposed = [listen.tls?.address, listen.http].compactMap { $0 }.first { !$0.isLoopback }
         var ids: Set<String> = []
@@ -29,7 +28,32 @@ extension ConfigurationLoader {
             }
             return key.complete
         }
-        return Configuration.Authentication(pepper: pepper, keys: keys, issuers: [], profiles: [:])
+        return Configuration.Authentication(
+            pepper: pepper, pepperID: pepperID, previousPepper: previousPepper(section, pepperID: pepperID),
+            staleMax: section.duration("stale_max"), keys: keys, issuers: [], profiles: [:])
+    }
+
+    private static func pepper(_ section: Section, _ key: String) -> Secret? {
+        guard let name = section.optionalText(key) else { return nil }
+        do {
+            return try section.reading.secret(named: name, minimumCount: Vault.minimumPepperCount)
+        } catch {
+            section.refuse(key, at: section.position(of: key), error)
+            return nil
+        }
+    }
+
+    private static func previousPepper(_ section: Section, pepperID: String) -> Configuration.PreviousPepper? {
+        let (secret, id) = (pepper(section, "previous_pepper_env"), section.optionalText("previous_pepper_id"))
+        let names = ["previous_pepper_env", "previous_pepper_id"]
+        for (present, missing) in [(names[0], names[1]), (names[1], names[0])] where section.has(present) && !section.has(missing) {
+            section.refuse(present, "stands without `\(missing)`", remedy: "give both, or neither")
+        }
+        if let id, id == pepperID {
+            section.refuse("previous_pepper_id", "is `pepper_id` too", remedy: "give the new pepper an id of its own")
+        }
+        guard let secret, let id else { return nil }
+        return Configuration.PreviousPepper(id: id, secret: secret)
     }
 
     /// A key whose hash may have been refused.

@@ -1,4 +1,4 @@
-internal import GatewayCore
+package import GatewayCore
 internal import GatewayCrypto
 
 extension ConfigurationLoader {
@@ -96,4 +96,17 @@ extension ConfigurationLoader {
 
 extension Configuration.WithoutRedis {
     fileprivate var faultRule: LimitFaultRule { self == .local ? .countAlone : .refuse }
+}
+
+extension Configuration.KeyLimits {
+    /// The same, as it is counted.
+    package var subject: SubjectLimits {
+        SubjectLimits(
+            requests: Self.rate(requestsPerMinute, burst: burst), tokens: tokensPerMinute.map { Self.rate($0, burst: tokenBurst) },
+            concurrentRequests: concurrentRequests)
+    }
+
+    private static func rate(_ perMinute: Int, burst: Int?) -> RateLimit {
+        RateLimit(permits: UInt64(max(1, perMinute)), periodNanoseconds: 60_000_000_000, burst: burst.map { UInt64(max(1, $0)) })
+    }
 }

@@ -10,17 +10,18 @@ extension ConfigurationLoader {
         let tls = tlsListener(tlsSection)
         let http = httpSection.flatMap { plainAddress($0) }
         let admin = adminSection.optionalAddress("address")
+        let controlSection = section.optionalSection("control")
         if !isTLSOn, httpSection == nil {
             section.refuse(
                 "tls", "is off, and there is no plain HTTP either", remedy: "add `http: {}` below `listen`, or remove `enabled: false`")
         }
         let listeners = Configuration.Listeners(
             tls: isTLSOn ? tls : nil, http: http, httpNeedsEdgeProof: httpSection?.flag("edge_proof") ?? false,
-            admin: adminSection.flag("enabled") ? admin : nil)
+            admin: adminSection.flag("enabled") ? admin : nil, control: controlSection.flatMap { controlListener($0) })
         refuseWaysRoundTheEdge(tlsSection, httpSection, listeners, hasEdge: hasEdge)
         refuseCollisions([
             ("tls", tlsSection, listeners.tls?.address), ("http", httpSection ?? section, listeners.http),
-            ("admin", adminSection, listeners.admin),
+            ("admin", adminSection, listeners.admin), ("control", controlSection ?? section, listeners.control?.address),
         ])
         return listeners
     }

@@ -84,8 +84,15 @@ package enum ConfigurationLoader {
         let cache = cache(root.section("cache"))
         let providers = providers(root)
         let catalogue = catalogue(root, providers: providers, cache: cache, scrub: scrub)
+        let replicas: Configuration.Replicas = root.choice("replicas")
+        let control = control(root.section("control"), replicas: replicas)
+        if listen.control != nil, control == .none {
+            root.section("listen").section("control").refuse(
+                "", "has nothing to administer: there is no store", remedy: "name one with `control.file` or DATABASE_URL, or remove it")
+        }
+        if replicas == .many { refuseOwnCertificate(root.section("listen").section("tls"), listen) }
         let authSection = root.section("auth")
-        var auth = authentication(authSection, listen: listen, limits: limits, scrub: scrub, catalogue: catalogue)
+        var auth = authentication(authSection, listen: listen, control: control, limits: limits, scrub: scrub, catalogue: catalogue)
         auth.profiles = profiles(authSection, limits: limits, scrub: scrub, catalogue: catalogue)
         auth.issuers = issuers(authSection, profiles: auth.profiles, &sources)
         let log = root.section("log")
@@ -98,7 +105,8 @@ package enum ConfigurationLoader {
             log: Configuration.Log(
                 level: log.choice("level"), format: log.choice("format"), hasClientAddress: log.flag("client_address")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
-            replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")))
+            replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")), replicas: replicas,
+            control: control)
     }
 
     private static func limits(_ section: Section) -> Configuration.Limits {

@@ -28,13 +28,15 @@ final class ConfigurationReading {
                 file: file, line: position.line, column: position.column, key: key, problem: problem.problem, remedy: problem.remedy))
     }
 
-    /// The bytes of a file that the configuration names, whose path is relative to the configuration's own folder.
+    /// The bytes of a file that the configuration names.
     func contents(of path: String) -> [UInt8]? {
-        var resolved = path
-        if !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") {
-            resolved = file[...slash] + path
-        }
-        return try? vault.contents(of: resolved)
+        try? vault.contents(of: resolved(path))
+    }
+
+    /// A path of the file's, which is relative to the configuration's own folder.
+    func resolved(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
+        return file[...slash] + path
     }
 
     /// The secret that a value of the file names.

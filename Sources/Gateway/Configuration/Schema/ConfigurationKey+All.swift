@@ -3,7 +3,7 @@ internal import Scrubbing
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] =
-        listen + edge + auth + tokens + limits + tenants + providers + models + scrub + redis + rest
+        listen + edge + auth + tokens + control + limits + tenants + providers + models + scrub + redis + rest
 
     private static let listen: [ConfigurationKey] = [
         ConfigurationKey(
@@ -47,6 +47,19 @@ extension ConfigurationKey {
             "listen.admin", .section, .means("the defaults below"), "`/healthz` and `/readyz`, without authentication."),
         ConfigurationKey("listen.admin.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
         ConfigurationKey("listen.admin.address", .address, .defaultText("127.0.0.1:9090"), "Where it binds."),
+        ConfigurationKey(
+            "listen.control", .section, .means("no such listener"),
+            "Plain HTTP for administering tenants and keys: [control-plane.md](control-plane.md)."),
+        ConfigurationKey("listen.control.address", .address, .defaultText("127.0.0.1:9091"), "Where it binds."),
+        ConfigurationKey(
+            "listen.control.credential_env", .environmentName, .required,
+            "Names the secret that whoever administers presents as bearer token. At least 32 bytes."),
+        ConfigurationKey(
+            "listen.control.hosts", .list(.label), .means("`localhost` and loopback addresses"),
+            "Names, with the port if there is one, that a request's `Host` may have besides."),
+        ConfigurationKey(
+            "listen.control.allow_plaintext", .flag, .defaultText("false"),
+            "Whether it may listen beyond this machine, where credential and new keys go unencrypted."),
     ]
 
     private static let auth: [ConfigurationKey] = [
@@ -55,7 +68,19 @@ extension ConfigurationKey {
             "auth.pepper_env", .environmentName, .defaultText("AGENTSHIELD_PEPPER"),
             "Names the secret that keys the hashes below: this variable, or the file that it names with `_FILE` after it. At least 16 bytes."
         ),
-        ConfigurationKey("auth.keys", .sections, .required, "The API keys; make one with `agentshield keys create`."),
+        ConfigurationKey(
+            "auth.pepper_id", .identifier, .defaultText("1"), "What the store of keys calls the pepper, so that it can be replaced."),
+        ConfigurationKey(
+            "auth.previous_pepper_env", .environmentName, .means("there was none before"),
+            "Names the pepper before this one: keys that were hashed with it go on being good. Goes with `previous_pepper_id`."),
+        ConfigurationKey(
+            "auth.previous_pepper_id", .identifier, .means("as for `previous_pepper_env`"), "What the store of keys calls it."),
+        ConfigurationKey(
+            "auth.stale_max", .duration(.seconds(1)...(.seconds(3600))), .defaultText("60s"),
+            "How long what the store of keys said counts when it is out of reach. Then: `authority_unavailable` (503)."),
+        ConfigurationKey(
+            "auth.keys", .sections, .means("none; then there must be a store"),
+            "API keys that need no store; make one with `agentshield keys create`."),
         ConfigurationKey("auth.keys[].id", .identifier, .required, "What logs and ledger call the key. Unique."),
         ConfigurationKey("auth.keys[].hash", .keyHash, .required, "Keyed hash of the key. Unique. The key itself stands nowhere."),
         ConfigurationKey("auth.keys[].tenant", .identifier, .required, "Whose key it is. Nothing is ever shared between tenants."),
@@ -86,6 +111,15 @@ extension ConfigurationKey {
         ConfigurationKey(
             "auth.keys[].development", .flag, .defaultText("false"),
             "Marks a key that is printed or shared among developers: refused unless `tls` and `http` listen on loopback addresses only."),
+    ]
+
+    private static let control: [ConfigurationKey] = [
+        ConfigurationKey(
+            "control", .section, .means("no store, unless `DATABASE_URL` names one"),
+            "Where tenants and keys are kept that commands make: [control-plane.md](control-plane.md)."),
+        ConfigurationKey(
+            "control.file", .path, .means("no file"),
+            "A SQLite file of this machine, made if it is not there. Not beside `DATABASE_URL`, and not with `replicas: many`."),
     ]
 
     private static let limits: [ConfigurationKey] = [
@@ -339,6 +373,12 @@ extension ConfigurationKey {
         ConfigurationKey("event_loops", .integer(1...256), .means("the number of cores"), "Threads that serve requests."),
         ConfigurationKey("replica", .section, .means("the defaults below"), "What this process calls itself."),
         ConfigurationKey("replica.id", .identifier, .means("the host's name"), "Told to clients and in logs."),
-        ConfigurationKey("replica.region", .identifier, .means("none"), "Told to clients and in logs."),
+        ConfigurationKey(
+            "replica.region", .identifier, .means("none"),
+            "Told to clients and in logs. Tenants that are bound to another region are refused: `wrong_region` (451)."),
+        ConfigurationKey(
+            "replicas", .choice(Configuration.Replicas.allCases.map(\.rawValue)), .defaultText("one"),
+            "`many`: other processes serve the same callers. What only one process can share is then refused: `control.file`, and a certificate that nobody else signed."
+        ),
     ]
 }

@@ -4,6 +4,8 @@ package import GatewayCrypto
 package struct NewKey: Sendable {
     /// Shown once and kept nowhere.
     package let key: String
+    /// What is kept in its place.
+    package let hash: Digest
     /// The entry as one line of YAML, to be indented as the list is.
     package let entry: String
 
@@ -17,6 +19,7 @@ package struct NewKey: Sendable {
         let key = try APIKey.generate(random: random)
         let hash = APIKey.hash(key, pepper: try KeyedHash(key: pepper))
         let development = isDevelopment ? ", development: true" : ""
-        return NewKey(key: key, entry: "- {id: \"\(id)\", hash: \"\(APIKey.text(of: hash))\", tenant: \"\(tenant)\"\(development)}")
+        return NewKey(
+            key: key, hash: hash, entry: "- {id: \"\(id)\", hash: \"\(APIKey.text(of: hash))\", tenant: \"\(tenant)\"\(development)}")
     }
 }

@@ -1,10 +1,10 @@
 /// Durations as the file writes them: a whole number and `ms`, `s`, `m`, `h` or `d`.
-enum DurationText {
+package enum DurationText {
     private static let units: [(suffix: String, milliseconds: Int64)] = [
         ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
     ]
 
-    static func parse(_ text: String) throws(ValueProblem) -> Duration {
+    package static func parse(_ text: String) throws(ValueProblem) -> Duration {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let suffix = text.dropFirst(digits.count)
         guard !digits.isEmpty, let number = Int64(digits), let unit = units.first(where: { $0.suffix == suffix }),
@@ -65,9 +65,9 @@ enum PriceText {
 }
 
 /// Instants as RFC 3339 writes them, to the second.
-enum TimestampText {
+package enum TimestampText {
     /// Seconds since 1970.
-    static func parse(_ text: String) throws(ValueProblem) -> Int64 {
+    package static func parse(_ text: String) throws(ValueProblem) -> Int64 {
         let problem = ValueProblem("is not an instant", remedy: "write it as 2027-01-31T00:00:00Z, or with an offset as in +02:00")
         let bytes = Array(text.utf8)
         guard bytes.count == 20 || bytes.count == 25 else { throw problem }

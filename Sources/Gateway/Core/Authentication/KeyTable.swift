@@ -11,6 +11,11 @@ package struct CredentialDigest: Sendable, Hashable {
         }
     }
 
+    /// The 32 bytes, for a store.
+    package var bytes: [UInt8] {
+        (0..<32).map { position in UInt8(truncatingIfNeeded: words[position / 8] >> UInt64(56 - 8 * (position % 8))) }
+    }
+
     /// Looks at every word, so that the time taken says nothing about where two digests differ.
     package static func == (left: Self, right: Self) -> Bool {
         let difference = left.words ^ right.words
@@ -32,14 +37,16 @@ package struct KeyTable: Sendable {
 
     package var count: Int { principals.count }
 
-    /// Finds whom a credential stands for. Unknown and expired ones get the same answer.
-    ///
-    /// - Parameter unixSeconds: now, in seconds since 1970.
-    package func authenticate(_ digest: CredentialDigest, unixSeconds: Int64) -> Result<Principal, Fault> {
-        guard let principal = principals[digest] else { return .failure(.unknownCredential) }
-        if let end = principal.expiresAtUnixSeconds, end <= unixSeconds { return .failure(.unknownCredential) }
-        return .success(principal)
+    /// Whom a credential stands for, expired or not.
+    package func principal(_ credential: Credential) -> Principal? {
+        principals[credential.digest] ?? credential.previous.flatMap { principals[$0] }
     }
+
+    /// Whether there still is an entry under this digest.
+    package func contains(_ digest: CredentialDigest) -> Bool { principals[digest] != nil }
+
+    /// The tenants that are named here.
+    package var tenants: Set<String> { Set(principals.values.map(\.tenant)) }
 }
 
 extension Fault {

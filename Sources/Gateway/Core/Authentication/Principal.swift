@@ -11,10 +11,11 @@ package final class Principal: Sendable {
     package let scrub: ScrubRules
     /// Seconds since 1970 at which the credential ends; `nil`: never.
     package let expiresAtUnixSeconds: Int64?
+    package let authority: Authority
 
     package init(
         keyID: String, tenant: String, department: String? = nil, user: String? = nil, models: ModelPermission = .all,
-        limits: SubjectLimits = SubjectLimits(), scrub: ScrubRules, expiresAtUnixSeconds: Int64? = nil
+        limits: SubjectLimits = SubjectLimits(), scrub: ScrubRules, expiresAtUnixSeconds: Int64? = nil, authority: Authority = .itself
     ) {
         self.keyID = keyID
         self.tenant = tenant
@@ -24,6 +25,12 @@ package final class Principal: Sendable {
         self.limits = limits
         self.scrub = scrub
         self.expiresAtUnixSeconds = expiresAtUnixSeconds
+        self.authority = authority
+    }
+
+    /// Unknown and expired ones get the same answer.
+    package func hasExpired(unixSeconds: Int64) -> Bool {
+        expiresAtUnixSeconds.map { $0 <= unixSeconds } ?? false
     }
 }
 

@@ -58,6 +58,13 @@ package struct RecencyCache<Key: Hashable & Sendable, Value: Sendable>: Sendable
         self = RecencyCache(maxCost: maxCost)
     }
 
+    /// Forgets the entries whose values are so; looks at every one.
+    package mutating func removeAll(where isGone: (Value) -> Bool) {
+        for position in slots.indices {
+            if let slot = slots[position], isGone(slot.value) { remove(at: position) }
+        }
+    }
+
     private mutating func remove(at position: Int) {
         guard let slot = slots[position] else { return }
         unlink(position)

@@ -44,6 +44,10 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case unauthenticated = 300
     /// The credential is valid but does not allow this.
     case permissionDenied = 301
+    /// The credential's tenant is paused until an operator lets it go on.
+    case tenantPaused = 302
+    /// The credential's tenant is bound to another region than this replica's; nothing was done.
+    case wrongRegion = 303
     /// The gateway is reached through its edge only, and nothing proves that the request came that way.
     case edgeProofRequired = 310
     /// What would verify the credential cannot be had, and what is known of it is missing or too old; nothing was done.
@@ -58,6 +62,8 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case draining = 403
     /// The connection has as many open streams as it may have; nothing was done.
     case tooManyStreams = 404
+    /// An operator has stopped all traffic, or the tenant's.
+    case trafficStopped = 405
     /// The provider failed.
     case upstreamError = 500
     /// No connection to the provider could be made.
@@ -172,6 +178,14 @@ extension FaultKind {
             FaultPresentation(
                 name: "permission_denied", retry: .never, httpStatus: 403,
                 openAIType: "permission_error", openAICode: "permission_denied", anthropicType: "permission_error")
+        case .tenantPaused:
+            FaultPresentation(
+                name: "tenant_paused", retry: .never, httpStatus: 403,
+                openAIType: "permission_error", openAICode: "tenant_paused", anthropicType: "permission_error")
+        case .wrongRegion:
+            FaultPresentation(
+                name: "wrong_region", retry: .elsewhere, httpStatus: 451,
+                openAIType: "permission_error", openAICode: "wrong_region", anthropicType: "permission_error")
         case .edgeProofRequired:
             FaultPresentation(
                 name: "edge_proof_required", retry: .never, httpStatus: 403,
@@ -200,6 +214,10 @@ extension FaultKind {
             FaultPresentation(
                 name: "too_many_streams", retry: .safe, httpStatus: 429,
                 openAIType: "rate_limit_error", openAICode: "too_many_streams", anthropicType: "rate_limit_error")
+        case .trafficStopped:
+            FaultPresentation(
+                name: "traffic_stopped", retry: .later, httpStatus: 503,
+                openAIType: "server_error", openAICode: "traffic_stopped", anthropicType: "overloaded_error")
         case .upstreamError:
             FaultPresentation(
                 name: "upstream_error", retry: .later, httpStatus: 502,

@@ -1,4 +1,4 @@
-internal import GatewayCrypto
+package import GatewayCore
 
 /// API keys. Their secrets never come here: only keyed hashes do.
 extension ControlPlane {
@@ -11,7 +11,7 @@ extension ControlPlane {
     package func createKey(
         _ id: String, in tenant: String, hash: KeyHash, department: String? = nil, user: String? = nil,
         permissions: KeyPermissions = KeyPermissions(), expiresAtUnixSeconds: Int64? = nil
-    ) async throws(ControlPlaneError) -> KeyRecord {
+    ) async throws(ControlError) -> KeyRecord {
         let statement = Statement(
             """
             WITH k AS (
@@ -29,24 +29,22 @@ extension ControlPlane {
         return try await one(statement, isRepeatable: false) { row throws(PostgresError) in try KeyRecord(row: row) }
     }
 
-    package func key(_ id: String, in tenant: String) async throws(ControlPlaneError) -> KeyRecord? {
+    package func key(_ id: String, in tenant: String) async throws(ControlError) -> KeyRecord? {
         let statement = Statement(
             "SELECT \(Self.keyColumns) FROM agentshield.api_keys k WHERE k.tenant_id = $1 AND k.id = $2", [SQLValue(tenant), SQLValue(id)])
         return try await all(statement, isRepeatable: true) { row throws(PostgresError) in try KeyRecord(row: row) }.first
     }
 
-    /// In the order of their ids, at most `maxPage`.
-    package func keys(of tenant: String, after id: String = "") async throws(ControlPlaneError) -> [KeyRecord] {
+    package func keys(of tenant: String, after id: String) async throws(ControlError) -> [KeyRecord] {
         let statement = Statement(
             """
             SELECT \(Self.keyColumns) FROM agentshield.api_keys k WHERE k.tenant_id = $1 AND k.id > $2
-            ORDER BY k.id LIMIT \(Self.maxPage)
+            ORDER BY k.id LIMIT \(ControlLimits.maxPage)
             """, [SQLValue(tenant), SQLValue(id)])
         return try await all(statement, isRepeatable: true) { row throws(PostgresError) in try KeyRecord(row: row) }
     }
 
-    /// Ends a key for good, with all of its hashes. A revoked one stays as it is. `nil`: the tenant has no such key.
-    package func revokeKey(_ id: String, in tenant: String) async throws(ControlPlaneError) -> KeyRecord? {
+    package func revokeKey(_ id: String, in tenant: String) async throws(ControlError) -> KeyRecord? {
         let statement = Statement(
             """
             UPDATE agentshield.api_keys k
@@ -56,12 +54,9 @@ extension ControlPlane {
         return try await all(statement, isRepeatable: true) { row throws(PostgresError) in try KeyRecord(row: row) }.first
     }
 
-    /// Gives a key another secret. The ones before it are good for `overlapSeconds` more, or until they would have ended anyway.
-    ///
-    /// - Returns: `nil`: the tenant has no such key, or it is revoked.
     package func rotateKey(
         _ id: String, in tenant: String, hash: KeyHash, overlapSeconds: Int64
-    ) async throws(ControlPlaneError) -> KeyRecord? {
+    ) async throws(ControlError) -> KeyRecord? {
         // The lock first, so that of two rotations at once the later one sees what the earlier one left; and the new hash in a statement of
         // its own, for it may stand only when the old one is no longer the current one.
         let transaction = Transaction([
@@ -73,7 +68,7 @@ extension ControlPlane {
                 SET expires_at = least(h.expires_at, now() + greatest($3::bigint, 0) * interval '1 second')
                 FROM agentshield.api_keys k
                 WHERE k.tenant_id = $1 AND k.id = $2 AND k.revoked_at IS NULL AND h.tenant_id = k.tenant_id AND h.key_id = k.id
-                """, [SQLValue(tenant), SQLValue(id), SQLValue(overlapSeconds)]),
+                """, [SQLValue(tenant), SQLValue(id), SQLValue(min(overlapSeconds, 10 * 366 * 86_400))]),
             Statement(
                 """
                 WITH k AS (
@@ -90,14 +85,14 @@ extension ControlPlane {
             guard let row = results.last?.rows.first else { return nil }
             return try KeyRecord(row: row)
         } catch {
-            throw ControlPlaneError(error)
+            throw ControlError(error)
         }
     }
 
     /// Gives a key other permissions and another expiry. `nil`: the tenant has no such key.
     package func changeKey(
         _ id: String, in tenant: String, permissions: KeyPermissions, expiresAtUnixSeconds: Int64?
-    ) async throws(ControlPlaneError) -> KeyRecord? {
+    ) async throws(ControlError) -> KeyRecord? {
         let statement = Statement(
             """
             UPDATE agentshield.api_keys k
@@ -109,45 +104,72 @@ extension ControlPlane {
     }
 
     /// Deletes hashes whose overlap is over. Returns how many.
-    package func deleteEndedHashes() async throws(ControlPlaneError) -> Int {
+    package func deleteEndedHashes() async throws(ControlError) -> Int {
         do throws(PostgresError) {
             let statement = Statement("DELETE FROM agentshield.api_key_hashes WHERE expires_at < now()")
             return try await driver.query(statement, timeout: timeout, isRepeatable: true).affectedRows
         } catch {
-            throw ControlPlaneError(error)
+            throw ControlError(error)
         }
     }
 
-    /// Finds what a presented key stands for, revoked and ended ones too. `nil`: nothing.
-    package func lookUp(_ hash: KeyHash) async throws(ControlPlaneError) -> KeyLookUp? {
-        let statement = Self.lookUpStatement(hash)
-        return try await all(statement, isRepeatable: true) { row throws(PostgresError) in try KeyLookUp(row: row) }.first
-    }
-
-    /// The same for an event loop: calls back once, on the driver's thread.
-    package func lookUp(_ hash: KeyHash, completion: @escaping @Sendable (Result<KeyLookUp?, ControlPlaneError>) -> Void) {
-        driver.submit(SingleStatement(Self.lookUpStatement(hash)), timeout: timeout, isRepeatable: true) { result in
-            do throws(PostgresError) {
-                guard let row = try result.get().rows.first else { return completion(.success(nil)) }
-                completion(.success(try KeyLookUp(row: row)))
-            } catch {
-                completion(.failure(ControlPlaneError(error)))
-            }
-        }
-    }
-
-    private static func lookUpStatement(_ hash: KeyHash) -> Statement {
-        Statement(
+    package func lookUp(_ hashes: [KeyHash]) async throws(ControlError) -> KeyAnswer {
+        guard let first = hashes.first else { throw .invalid(constraint: nil) }
+        let second = hashes.dropFirst().first ?? first
+        let statement = Statement(
             """
-            SELECT \(keyColumns), t.id, t.name, t.region, floor(extract(epoch FROM t.suspended_at))::bigint,
-                floor(extract(epoch FROM least(k.expires_at, h.expires_at)))::bigint,
-                k.revoked_at IS NULL AND t.suspended_at IS NULL AND coalesce(least(k.expires_at, h.expires_at) > now(), true)
-            FROM agentshield.api_key_hashes h
-            JOIN agentshield.api_keys k ON k.tenant_id = h.tenant_id AND k.id = h.key_id
-            JOIN agentshield.tenants t ON t.id = k.tenant_id
-            WHERE h.pepper_id = $1 AND h.hash = $2::bytea
-            """, [SQLValue(hash.pepperID), .bytes(hash.digest.bytes)])
+            SELECT s.revision, f.*
+            FROM agentshield.control_state s LEFT JOIN LATERAL (
+                SELECT \(Self.keyColumns), t.id, t.name, t.region, floor(extract(epoch FROM t.paused_at))::bigint,
+                    floor(extract(epoch FROM t.stopped_at))::bigint, floor(extract(epoch FROM least(k.expires_at, h.expires_at)))::bigint,
+                    k.revoked_at IS NULL AND coalesce(least(k.expires_at, h.expires_at) > now(), true)
+                FROM agentshield.api_key_hashes h
+                JOIN agentshield.api_keys k ON k.tenant_id = h.tenant_id AND k.id = h.key_id
+                JOIN agentshield.tenants t ON t.id = k.tenant_id
+                WHERE (h.pepper_id = $1 AND h.hash = $2::bytea) OR (h.pepper_id = $3 AND h.hash = $4::bytea)
+                LIMIT 1
+            ) f ON true
+            """,
+            [
+                SQLValue(first.pepperID), .bytes(first.digest.bytes), SQLValue(second.pepperID), .bytes(second.digest.bytes),
+            ])
+        return try await one(statement, isRepeatable: true) { row throws(PostgresError) in
+            KeyAnswer(revision: try row.integer(0), found: try row.optionalText(1) == nil ? nil : try KeyLookUp(row: row, from: 1))
+        }
     }
+
+    package func changes(after revision: Int64?) async throws(ControlError) -> ControlChanges {
+        // One statement, so that it is one view of both tables.
+        let statement = Statement(
+            """
+            SELECT s.revision, s.stopped_at IS NOT NULL, c.revision IS NOT NULL, c.tenant_id, c.key_id
+            FROM agentshield.control_state s LEFT JOIN agentshield.control_changes c ON c.revision > $1::bigint
+            ORDER BY c.revision LIMIT \(ControlLimits.maxChanges + 1)
+            """, [SQLValue(revision)])
+        let told = try await all(statement, isRepeatable: true) { row throws(PostgresError) in
+            ToldChange(
+                last: try row.integer(0), isStopped: try row.flag(1), isThere: try row.flag(2), tenant: try row.optionalText(3),
+                key: try row.optionalText(4))
+        }
+        guard let state = told.first else { throw .broken("PostgreSQL has no control state") }
+        let changes = told.filter(\.isThere)
+        guard let revision, revision <= state.last, Int64(changes.count) == state.last - revision else {
+            return ControlChanges(revision: state.last, changes: nil, isStopped: state.isStopped)
+        }
+        let named = changes.compactMap { change in
+            change.tenant.map { tenant in change.key.map { .key(tenant: tenant, id: $0) } ?? ControlChange.tenant(tenant) }
+        }
+        return ControlChanges(revision: state.last, changes: named, isStopped: state.isStopped)
+    }
+}
+
+/// A row of what changed, or of the state alone.
+private struct ToldChange {
+    var last: Int64
+    var isStopped: Bool
+    var isThere: Bool
+    var tenant: String?
+    var key: String?
 }
 
 extension KeyPermissions {
@@ -160,27 +182,23 @@ extension KeyPermissions {
 }
 
 extension KeyRecord {
-    fileprivate init(row: Row) throws(PostgresError) {
-        tenant = try row.text(0)
-        id = try row.text(1)
-        department = try row.optionalText(2)
-        user = try row.optionalText(3)
-        permissions = KeyPermissions(
-            allowedModels: try row.optionalArray(4), requestsPerMinute: try row.optionalInteger(5),
-            tokensPerMinute: try row.optionalInteger(6), concurrentStreams: try row.optionalInteger(7),
-            scrubPolicy: try row.optionalText(8))
-        createdAtUnixSeconds = try row.integer(9)
-        expiresAtUnixSeconds = try row.optionalInteger(10)
-        revokedAtUnixSeconds = try row.optionalInteger(11)
-        epoch = try row.integer(12)
+    fileprivate init(row: Row, from column: Int = 0) throws(PostgresError) {
+        self.init(
+            tenant: try row.text(column), id: try row.text(column + 1), department: try row.optionalText(column + 2),
+            user: try row.optionalText(column + 3),
+            permissions: KeyPermissions(
+                allowedModels: try row.optionalArray(column + 4), requestsPerMinute: try row.optionalInteger(column + 5),
+                tokensPerMinute: try row.optionalInteger(column + 6), concurrentStreams: try row.optionalInteger(column + 7),
+                scrubPolicy: try row.optionalText(column + 8)),
+            createdAtUnixSeconds: try row.integer(column + 9), expiresAtUnixSeconds: try row.optionalInteger(column + 10),
+            revokedAtUnixSeconds: try row.optionalInteger(column + 11), epoch: try row.integer(column + 12))
     }
 }
 
 extension KeyLookUp {
-    fileprivate init(row: Row) throws(PostgresError) {
-        key = try KeyRecord(row: row)
-        tenant = try Tenant(row: row, from: 13)
-        endsAtUnixSeconds = try row.optionalInteger(17)
-        isValid = try row.flag(18)
+    fileprivate init(row: Row, from column: Int) throws(PostgresError) {
+        self.init(
+            key: try KeyRecord(row: row, from: column), tenant: try Tenant(row: row, from: column + 13),
+            endsAtUnixSeconds: try row.optionalInteger(column + 18), isValid: try row.flag(column + 19))
     }
 }

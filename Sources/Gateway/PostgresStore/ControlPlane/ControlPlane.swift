@@ -1,72 +1,94 @@
+package import GatewayCore
+
 /// Tenants, departments and users in PostgreSQL; keys are beside.
-///
-/// Everything but the tenants themselves is reached through a tenant's id alone: whoever presents another tenant's ids finds nothing.
-package struct ControlPlane: Sendable {
+package struct ControlPlane: ControlStore {
     let driver: PostgresDriver
     /// For one operation, with waiting and connecting.
     let timeout: Duration
-    /// Rows of a listing; more is asked for with `after`.
-    package static let maxPage = 500
 
     package init(_ driver: PostgresDriver, timeout: Duration = .seconds(10)) {
         self.driver = driver
         self.timeout = timeout
     }
 
-    private static let tenantColumns = "id, name, region, floor(extract(epoch FROM suspended_at))::bigint"
+    private static let tenantColumns = """
+        id, name, region, floor(extract(epoch FROM paused_at))::bigint, floor(extract(epoch FROM stopped_at))::bigint
+        """
 
-    package func createTenant(_ id: String, name: String, region: String? = nil) async throws(ControlPlaneError) -> Tenant {
+    package func createTenant(_ id: String, name: String, region: String?) async throws(ControlError) -> Tenant {
         let statement = Statement(
             "INSERT INTO agentshield.tenants (id, name, region) VALUES ($1, $2, $3) RETURNING \(Self.tenantColumns)",
             [SQLValue(id), SQLValue(name), SQLValue(region)])
         return try await one(statement, isRepeatable: false, Tenant.init(row:))
     }
 
-    package func tenant(_ id: String) async throws(ControlPlaneError) -> Tenant? {
+    package func tenant(_ id: String) async throws(ControlError) -> Tenant? {
         let statement = Statement("SELECT \(Self.tenantColumns) FROM agentshield.tenants WHERE id = $1", [SQLValue(id)])
         return try await all(statement, isRepeatable: true, Tenant.init(row:)).first
     }
 
-    /// In the order of their ids, at most `maxPage`.
-    package func tenants(after id: String = "") async throws(ControlPlaneError) -> [Tenant] {
+    package func tenants(after id: String) async throws(ControlError) -> [Tenant] {
         let statement = Statement(
-            "SELECT \(Self.tenantColumns) FROM agentshield.tenants WHERE id > $1 ORDER BY id LIMIT \(Self.maxPage)", [SQLValue(id)])
+            "SELECT \(Self.tenantColumns) FROM agentshield.tenants WHERE id > $1 ORDER BY id LIMIT \(ControlLimits.maxPage)", [SQLValue(id)]
+        )
         return try await all(statement, isRepeatable: true, Tenant.init(row:))
     }
 
-    /// Suspends a tenant or lets it go on; all of its keys get a new epoch. `nil`: there is no such tenant.
-    package func setSuspended(_ isSuspended: Bool, tenant id: String) async throws(ControlPlaneError) -> Tenant? {
+    package func tenants(named ids: [String]) async throws(ControlError) -> [Tenant] {
         let statement = Statement(
-            """
-            WITH keys AS (
-                UPDATE agentshield.api_keys k SET epoch = k.epoch + 1 FROM agentshield.tenants t
-                WHERE t.id = $1 AND k.tenant_id = t.id AND (t.suspended_at IS NOT NULL) <> $2::boolean
-            )
-            UPDATE agentshield.tenants SET suspended_at = CASE WHEN $2::boolean THEN coalesce(suspended_at, now()) END
-            WHERE id = $1 RETURNING \(Self.tenantColumns)
-            """, [SQLValue(id), SQLValue(isSuspended)])
+            "SELECT \(Self.tenantColumns) FROM agentshield.tenants WHERE id = ANY ($1::text[]) ORDER BY id LIMIT \(ControlLimits.maxPage)",
+            [.array(ids)])
+        return try await all(statement, isRepeatable: true, Tenant.init(row:))
+    }
+
+    package func setPaused(_ isPaused: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
+        try await changeTenant(id, "paused_at = CASE WHEN $2::boolean THEN coalesce(paused_at, now()) END", SQLValue(isPaused))
+    }
+
+    package func setRegion(_ region: String?, tenant id: String) async throws(ControlError) -> Tenant? {
+        try await changeTenant(id, "region = $2", SQLValue(region))
+    }
+
+    package func setStopped(_ isStopped: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
+        try await changeTenant(id, "stopped_at = CASE WHEN $2::boolean THEN coalesce(stopped_at, now()) END", SQLValue(isStopped))
+    }
+
+    private func changeTenant(_ id: String, _ change: String, _ value: SQLValue) async throws(ControlError) -> Tenant? {
+        let statement = Statement(
+            "UPDATE agentshield.tenants SET \(change) WHERE id = $1 RETURNING \(Self.tenantColumns)", [SQLValue(id), value])
         return try await all(statement, isRepeatable: true, Tenant.init(row:)).first
     }
 
-    package func createDepartment(_ id: String, name: String, in tenant: String) async throws(ControlPlaneError) -> Department {
+    package func setStopped(_ isStopped: Bool) async throws(ControlError) {
+        let statement = Statement(
+            "UPDATE agentshield.control_state SET stopped_at = CASE WHEN $1::boolean THEN coalesce(stopped_at, now()) END RETURNING 1",
+            [SQLValue(isStopped)])
+        _ = try await one(statement, isRepeatable: true) { row throws(PostgresError) in try row.integer(0) }
+    }
+
+    package func close() async {
+        driver.close()
+    }
+
+    package func createDepartment(_ id: String, name: String, in tenant: String) async throws(ControlError) -> Department {
         let statement = Statement(
             "INSERT INTO agentshield.departments (tenant_id, id, name) VALUES ($1, $2, $3) RETURNING tenant_id, id, name",
             [SQLValue(tenant), SQLValue(id), SQLValue(name)])
         return try await one(statement, isRepeatable: false, Department.init(row:))
     }
 
-    package func departments(of tenant: String, after id: String = "") async throws(ControlPlaneError) -> [Department] {
+    package func departments(of tenant: String, after id: String) async throws(ControlError) -> [Department] {
         let statement = Statement(
             """
             SELECT tenant_id, id, name FROM agentshield.departments WHERE tenant_id = $1 AND id > $2
-            ORDER BY id LIMIT \(Self.maxPage)
+            ORDER BY id LIMIT \(ControlLimits.maxPage)
             """, [SQLValue(tenant), SQLValue(id)])
         return try await all(statement, isRepeatable: true, Department.init(row:))
     }
 
     package func createUser(
         _ id: String, name: String, department: String? = nil, in tenant: String
-    ) async throws(ControlPlaneError) -> User {
+    ) async throws(ControlError) -> User {
         let statement = Statement(
             """
             INSERT INTO agentshield.users (tenant_id, id, department_id, name) VALUES ($1, $2, $3, $4)
@@ -75,33 +97,33 @@ package struct ControlPlane: Sendable {
         return try await one(statement, isRepeatable: false, User.init(row:))
     }
 
-    package func users(of tenant: String, after id: String = "") async throws(ControlPlaneError) -> [User] {
+    package func users(of tenant: String, after id: String) async throws(ControlError) -> [User] {
         let statement = Statement(
             """
             SELECT tenant_id, id, department_id, name FROM agentshield.users WHERE tenant_id = $1 AND id > $2
-            ORDER BY id LIMIT \(Self.maxPage)
+            ORDER BY id LIMIT \(ControlLimits.maxPage)
             """, [SQLValue(tenant), SQLValue(id)])
         return try await all(statement, isRepeatable: true, User.init(row:))
     }
 
     func all<Record>(
         _ statement: Statement, isRepeatable: Bool, _ read: (Row) throws(PostgresError) -> Record
-    ) async throws(ControlPlaneError) -> [Record] {
+    ) async throws(ControlError) -> [Record] {
         do throws(PostgresError) {
             let result = try await driver.query(statement, timeout: timeout, isRepeatable: isRepeatable)
             var records: [Record] = []
             for row in result.rows { records.append(try read(row)) }
             return records
         } catch {
-            throw ControlPlaneError(error)
+            throw ControlError(error)
         }
     }
 
     func one<Record>(
         _ statement: Statement, isRepeatable: Bool, _ read: (Row) throws(PostgresError) -> Record
-    ) async throws(ControlPlaneError) -> Record {
+    ) async throws(ControlError) -> Record {
         guard let record = try await all(statement, isRepeatable: isRepeatable, read).first else {
-            throw .store(.malformed("no row came back"))
+            throw .broken("PostgreSQL gave no row")
         }
         return record
     }
@@ -113,26 +135,33 @@ extension Tenant {
     }
 
     init(row: Row, from column: Int) throws(PostgresError) {
-        id = try row.text(column)
-        name = try row.text(column + 1)
-        region = try row.optionalText(column + 2)
-        suspendedAtUnixSeconds = try row.optionalInteger(column + 3)
+        self.init(
+            id: try row.text(column), name: try row.text(column + 1), region: try row.optionalText(column + 2),
+            pausedAtUnixSeconds: try row.optionalInteger(column + 3), stoppedAtUnixSeconds: try row.optionalInteger(column + 4))
     }
 }
 
 extension Department {
     fileprivate init(row: Row) throws(PostgresError) {
-        tenant = try row.text(0)
-        id = try row.text(1)
-        name = try row.text(2)
+        self.init(tenant: try row.text(0), id: try row.text(1), name: try row.text(2))
     }
 }
 
 extension User {
     fileprivate init(row: Row) throws(PostgresError) {
-        tenant = try row.text(0)
-        id = try row.text(1)
-        department = try row.optionalText(2)
-        name = try row.text(3)
+        self.init(tenant: try row.text(0), id: try row.text(1), department: try row.optionalText(2), name: try row.text(3))
+    }
+}
+
+extension ControlError {
+    init(_ error: PostgresError) {
+        switch (error.sqlState, error.kind) {
+        case (.uniqueViolation?, _): self = .alreadyExists
+        case (.foreignKeyViolation?, _): self = .unknownReference
+        case (let state?, _) where state.blamesValues: self = .invalid(constraint: error.constraint)
+        case (let state?, _) where state.retry == .later: self = .unavailable("\(error)")
+        case (.some, _), (nil, .malformed), (nil, .resultTooLarge): self = .broken("\(error)")
+        case (nil, _): self = .unavailable("\(error)")
+        }
     }
 }

@@ -21,5 +21,6 @@ package struct Migration: Sendable, Equatable {
     package static let all = [
         Migration(version: 1, name: "0001_control_plane", sql: PackageResources._001_control_plane_sql),
         Migration(version: 2, name: "0002_dead_letters", sql: PackageResources._002_dead_letters_sql),
+        Migration(version: 3, name: "0003_revisions", sql: PackageResources._003_revisions_sql),
     ]
 }

@@ -1,36 +1,28 @@
-import Foundation
-import GatewayCrypto
-import PostgresStore
-import ProcessSupport
-import Testing
+package import Foundation
 
 /// A PostgreSQL server of the tests' own, with TLS, on a free port, its data in a temporary folder.
-struct PostgresCluster: Sendable {
-    static let user = "gateway"
-    static let password = "correct-horse-battery"
+package struct PostgresCluster: Sendable {
+    package static let user = "gateway"
+    package static let password = "correct-horse-battery"
 
-    @TaskLocal static var current: PostgresCluster?
+    @TaskLocal package static var current: PostgresCluster?
 
-    let port: Int
+    package let port: Int
     /// With `ca.pem`, which signed the server's certificate for `localhost`, and `data`.
-    let directory: URL
-    let process: ProductProcess
+    package let directory: URL
+    package let process: ProductProcess
 
     /// Where a database of it is. The password is the right one unless another is given.
-    func location(
+    package func url(
         _ database: String, host: String = "127.0.0.1", port: Int? = nil, password: String = Self.password, options: String = ""
-    ) throws -> PostgresLocation {
-        try PostgresLocation(Secret(url(database, host: host, port: port, password: password, options: options)))
-    }
-
-    func url(_ database: String, host: String = "127.0.0.1", port: Int? = nil, password: String = Self.password, options: String = "")
+    )
         -> String
     {
         "postgresql://\(Self.user):\(password)@\(host):\(port ?? self.port)/\(database)\(options)"
     }
 
     /// Runs the body with the cluster whose folder has been prepared.
-    static func run<Result>(in directory: URL, port: Int, body: (PostgresCluster) async throws -> Result) async throws -> Result {
+    package static func run<Result>(in directory: URL, port: Int, body: (PostgresCluster) async throws -> Result) async throws -> Result {
         let settings = [
             "listen_addresses=127.0.0.1", "port=\(port)", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "ssl=on",
             "ssl_cert_file=\(directory.path)/server.pem", "ssl_key_file=\(directory.path)/server.key", "shared_buffers=32MB",
@@ -54,15 +46,30 @@ struct PostgresCluster: Sendable {
         }
     }
 
+    /// To the server and to all that serve connections, each of which is a process of its own.
+    package func signalAll(_ signal: Int32) {
+        for entry in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+            guard let child = Int32(entry), Self.parent(of: child) == process.processIdentifier else { continue }
+            Foundation.kill(child, signal)
+        }
+        process.kill(signal)
+    }
+
+    private static func parent(of child: Int32) -> Int32? {
+        guard let status = try? String(contentsOfFile: "/proc/\(child)/status", encoding: .utf8) else { return nil }
+        let line = status.split(separator: "\n").first { $0.hasPrefix("PPid:") }
+        return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int32($0) }
+    }
+
     /// At once, whoever is connected.
-    func stop() async {
+    package func stop() async {
         process.kill(SIGCONT)
         process.kill(SIGQUIT)
         _ = await process.waitForExit()
     }
 
     /// An empty folder becomes one with certificates and an initialised cluster.
-    static func prepare(_ directory: URL) async throws {
+    package static func prepare(_ directory: URL) async throws {
         try Unprivileged.own(directory)
         try await createCertificates(in: directory)
         let passwordFile = directory.appendingPathComponent("password")
@@ -97,15 +104,15 @@ struct PostgresCluster: Sendable {
 }
 
 /// Programs that are no products of this package; `Scripts/install-dependencies --test` brings them.
-enum Programs {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+package enum Programs {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
-    static var openssl: String { get throws { try find("openssl", in: []) } }
-    static var pgbouncer: String { get throws { try find("pgbouncer", in: ["/usr/sbin"]) } }
+    package static var openssl: String { get throws { try find("openssl", in: []) } }
+    package static var pgbouncer: String { get throws { try find("pgbouncer", in: ["/usr/sbin"]) } }
 
-    static func postgres(_ name: String) throws -> String {
+    package static func postgres(_ name: String) throws -> String {
         let root = "/usr/lib/postgresql"
         let versions = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).sorted {
             $0.count == $1.count ? $0 > $1 : $0.count > $1.count
@@ -122,7 +129,7 @@ enum Programs {
         return found
     }
 
-    static func run(_ program: String, _ arguments: [String]) async throws {
+    package static func run(_ program: String, _ arguments: [String]) async throws {
         let command = program.hasSuffix("openssl") ? (path: program, arguments: arguments) : try Unprivileged.command(program, arguments)
         let end = try await ProductProcess.runToEnd(
             command.path, arguments: command.arguments, directory: FileManager.default.temporaryDirectory)
@@ -133,37 +140,16 @@ enum Programs {
 }
 
 /// PostgreSQL and PgBouncer refuse to run as root: then they run as `nobody`.
-enum Unprivileged {
+package enum Unprivileged {
     private static let nobody = 65_534
 
-    static func command(_ program: String, _ arguments: [String]) throws -> (path: String, arguments: [String]) {
+    package static func command(_ program: String, _ arguments: [String]) throws -> (path: String, arguments: [String]) {
         guard geteuid() == 0 else { return (program, arguments) }
         return ("/usr/bin/setpriv", ["--reuid=\(nobody)", "--regid=\(nobody)", "--clear-groups", program] + arguments)
     }
 
-    static func own(_ file: URL) throws {
+    package static func own(_ file: URL) throws {
         guard geteuid() == 0 else { return }
         try FileManager.default.setAttributes([.ownerAccountID: nobody, .groupOwnerAccountID: nobody], ofItemAtPath: file.path)
     }
 }
-
-/// Runs a suite with one cluster for all of its tests, which have databases of their own in it.
-struct ClusterTrait: SuiteTrait, TestScoping {
-    func provideScope(for test: Test, testCase: Test.Case?, performing body: @Sendable () async throws -> Void) async throws {
-        try await withTemporaryDirectory { directory in
-            try await PostgresCluster.prepare(directory)
-            try await PostgresCluster.run(in: directory, port: FreePort.find()) { cluster in
-                try await cluster.createTemplate()
-                try await PostgresCluster.$current.withValue(cluster) { try await body() }
-            }
-        }
-    }
-}
-
-extension Trait where Self == ClusterTrait {
-    static var cluster: ClusterTrait { ClusterTrait() }
-}
-
-/// Everything that needs a server.
-@Suite("With a real PostgreSQL", .cluster)
-enum ServerTests {}

@@ -1,19 +1,20 @@
-package import GatewayCrypto
-
-/// Identifiers are 1 to 64 letters, digits, `.`, `_` and `-`; those of users up to 128, also with `@` and `+`. The database checks them.
+/// Identifiers are 1 to 64 letters, digits, `.`, `_` and `-`; those of users up to 128, also with `@` and `+`. The store checks them.
 package struct Tenant: Sendable, Equatable {
     package let id: String
     package let name: String
     /// Where its requests may be served; `nil`: anywhere.
     package let region: String?
     /// `nil`: it is not.
-    package let suspendedAtUnixSeconds: Int64?
+    package let pausedAtUnixSeconds: Int64?
+    /// Since when a panic stops its traffic; `nil`: none does.
+    package let stoppedAtUnixSeconds: Int64?
 
-    package init(id: String, name: String, region: String?, suspendedAtUnixSeconds: Int64?) {
+    package init(id: String, name: String, region: String?, pausedAtUnixSeconds: Int64?, stoppedAtUnixSeconds: Int64? = nil) {
         self.id = id
         self.name = name
         self.region = region
-        self.suspendedAtUnixSeconds = suspendedAtUnixSeconds
+        self.pausedAtUnixSeconds = pausedAtUnixSeconds
+        self.stoppedAtUnixSeconds = stoppedAtUnixSeconds
     }
 }
 
@@ -21,6 +22,12 @@ package struct Department: Sendable, Equatable {
     package let tenant: String
     package let id: String
     package let name: String
+
+    package init(tenant: String, id: String, name: String) {
+        self.tenant = tenant
+        self.id = id
+        self.name = name
+    }
 }
 
 package struct User: Sendable, Equatable {
@@ -28,6 +35,13 @@ package struct User: Sendable, Equatable {
     package let id: String
     package let department: String?
     package let name: String
+
+    package init(tenant: String, id: String, department: String?, name: String) {
+        self.tenant = tenant
+        self.id = id
+        self.department = department
+        self.name = name
+    }
 }
 
 /// What a key may do. `nil`: no limit of the key's own.
@@ -38,7 +52,7 @@ package struct KeyPermissions: Sendable, Equatable {
     package var requestsPerMinute: Int64?
     package var tokensPerMinute: Int64?
     package var concurrentStreams: Int64?
-    /// `nil`: the tenant's.
+    /// Of the configuration file's policies; `nil`: `default`.
     package var scrubPolicy: String?
 
     package init(
@@ -56,9 +70,9 @@ package struct KeyPermissions: Sendable, Equatable {
 /// What is kept in a key's place: its hash, and which pepper the hash was made with.
 package struct KeyHash: Sendable, Equatable {
     package let pepperID: String
-    package let digest: Digest
+    package let digest: CredentialDigest
 
-    package init(pepperID: String, digest: Digest) {
+    package init(pepperID: String, digest: CredentialDigest) {
         self.pepperID = pepperID
         self.digest = digest
     }
@@ -77,6 +91,21 @@ package struct KeyRecord: Sendable, Equatable {
     package let revokedAtUnixSeconds: Int64?
     /// Grows with every change of the key.
     package let epoch: Int64
+
+    package init(
+        tenant: String, id: String, department: String?, user: String?, permissions: KeyPermissions, createdAtUnixSeconds: Int64,
+        expiresAtUnixSeconds: Int64?, revokedAtUnixSeconds: Int64?, epoch: Int64
+    ) {
+        self.tenant = tenant
+        self.id = id
+        self.department = department
+        self.user = user
+        self.permissions = permissions
+        self.createdAtUnixSeconds = createdAtUnixSeconds
+        self.expiresAtUnixSeconds = expiresAtUnixSeconds
+        self.revokedAtUnixSeconds = revokedAtUnixSeconds
+        self.epoch = epoch
+    }
 }
 
 /// What the gateway finds for a presented key.
@@ -85,7 +114,7 @@ package struct KeyLookUp: Sendable, Equatable {
     package let tenant: Tenant
     /// When the presented secret ends, by the key's expiry or by a rotation, whichever comes first; `nil`: never.
     package let endsAtUnixSeconds: Int64?
-    /// By the database's clock: neither revoked nor ended, and the tenant not suspended.
+    /// By the store's clock: neither revoked nor ended. Says nothing about the tenant.
     package let isValid: Bool
 
     package init(key: KeyRecord, tenant: Tenant, endsAtUnixSeconds: Int64?, isValid: Bool) {
@@ -93,25 +122,5 @@ package struct KeyLookUp: Sendable, Equatable {
         self.tenant = tenant
         self.endsAtUnixSeconds = endsAtUnixSeconds
         self.isValid = isValid
-    }
-}
-
-/// Why the control plane did not do what it was asked.
-package enum ControlPlaneError: Error, Sendable, Equatable {
-    /// The identifier, or the hash, is taken.
-    case alreadyExists
-    /// The tenant, department or user that was named is not there, or is another tenant's.
-    case unknownReference
-    /// A value that the schema refuses, by the name of its check.
-    case invalid(constraint: String?)
-    case store(PostgresError)
-
-    init(_ error: PostgresError) {
-        switch error.sqlState {
-        case .uniqueViolation?: self = .alreadyExists
-        case .foreignKeyViolation?: self = .unknownReference
-        case let state? where state.blamesValues: self = .invalid(constraint: error.constraint)
-        default: self = .store(error)
-        }
     }
 }

@@ -1,0 +1,126 @@
+import GatewayCore
+import GatewayPipeline
+import Logging
+
+/// Asks the store again and again what has changed, and tells every event loop, so that a key that is revoked by any process is refused here within a
+/// second.
+///
+/// One question is under way at a time; each is given up in two seconds, whatever the store does. Only changes of state are logged.
+actor ControlFollower {
+    static let interval = Duration.milliseconds(250)
+    static let questionTimeout = Duration.seconds(2)
+
+    private enum State {
+        case unknown, reachable, unreachable, stale
+    }
+
+    /// `nil`: there is none, and only the expiry of the file's keys is watched.
+    private let store: (any KeyDirectory)?
+    private let loops: LoopDirectory
+    private let staleMax: Duration
+    private let logger: Logger
+    /// Of the file's keys.
+    private var fileTenants: Set<String>
+    private var areFileTenantsNew = true
+    private var revision: Int64?
+    private var askedAt: ContinuousClock.Instant?
+    /// When the last question that was answered was asked.
+    private var heardAt: ContinuousClock.Instant?
+    private var state = State.unknown
+    /// The loops know whether the store is there.
+    private var isTold = false
+
+    init(store: (any KeyDirectory)?, loops: LoopDirectory, fileTenants: Set<String>, staleMax: Duration, logger: Logger) {
+        self.store = store
+        self.loops = loops
+        self.fileTenants = fileTenants
+        self.staleMax = staleMax
+        self.logger = logger
+    }
+
+    /// Goes on until the task is cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            await tick()
+            let pause: Duration = store == nil ? .seconds(1) : state == .unknown ? .milliseconds(5) : Self.interval
+            try? await Task.sleep(for: pause)
+        }
+    }
+
+    /// Waits for the first answer, or for the time in which one is due.
+    func waitForStore() async {
+        let end = ContinuousClock.now + Self.questionTimeout
+        while store != nil, !isTold, ContinuousClock.now < end, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// A reload has brought other keys in.
+    func follow(fileTenants: Set<String>) {
+        self.fileTenants = fileTenants
+        areFileTenantsNew = true
+    }
+
+    private func tick() async {
+        if let askedAt {
+            if ContinuousClock.now - askedAt > Self.questionTimeout { move(to: .unreachable, "no answer in \(Self.questionTimeout)") }
+        } else if let store {
+            askedAt = .now
+            Task { await ask(store) }
+        }
+        await tell()
+    }
+
+    private func ask(_ store: any KeyDirectory) async {
+        let began = ContinuousClock.now
+        do throws(ControlError) {
+            let news = try await store.changes(after: revision)
+            if news.revision != revision || areFileTenantsNew {
+                areFileTenantsNew = false
+                let update = AuthorityUpdate(
+                    revision: news.revision, changes: news.changes.map { Set($0) }, isStopped: news.isStopped,
+                    fileTenants: try await tenants(of: store))
+                try? await loops.forEach { $0.gateway.apply(update) }
+                revision = news.revision
+            }
+            heardAt = began
+            move(to: .reachable, "")
+        } catch {
+            areFileTenantsNew = true
+            move(to: .unreachable, error.description)
+        }
+        askedAt = nil
+    }
+
+    private func tenants(of store: any KeyDirectory) async throws(ControlError) -> [String: Tenant] {
+        var found: [String: Tenant] = [:]
+        var rest = fileTenants.sorted()[...]
+        while !rest.isEmpty {
+            for tenant in try await store.tenants(named: Array(rest.prefix(ControlLimits.maxPage))) { found[tenant.id] = tenant }
+            rest = rest.dropFirst(ControlLimits.maxPage)
+        }
+        return found
+    }
+
+    private func tell() async {
+        let isStale = heardAt.map { ContinuousClock.now - $0 > staleMax } ?? true
+        if isStale, state == .unreachable { move(to: .stale, "") }
+        let (isKnown, isReachable) = (state != .unknown, state == .reachable)
+        try? await loops.forEach { $0.gateway.storeHeard(isReachable: isReachable, isStale: isStale) }
+        isTold = isTold || isKnown
+    }
+
+    private func move(to next: State, _ detail: String) {
+        // What is stale is out of reach too.
+        guard next != state, !(next == .unreachable && state == .stale) else { return }
+        let previous = state
+        state = next
+        switch next {
+        case .unknown: break
+        case .reachable: logger.notice("the store of keys is there", metadata: ["revision": "\(revision ?? 0)"])
+        case .unreachable: logger.error("the store of keys cannot be reached", metadata: ["reason": "\(detail)"])
+        case .stale where previous == .unreachable: logger.error("keys of the store are refused until it can be reached")
+        case .stale: break
+        }
+    }
+}

@@ -1,0 +1,125 @@
+/// What replicas ask of the store of tenants and keys.
+///
+/// Each change has a revision, one more than the change before it and visible together with it, so that replicas learn of it by asking for one number.
+package protocol KeyDirectory: Sendable {
+    /// What a presented key stands for, revoked and ended ones too, by whichever of its hashes is known.
+    ///
+    /// - Parameter hashes: of the one key, under each pepper in use; one or two.
+    func lookUp(_ hashes: [KeyHash]) async throws(ControlError) -> KeyAnswer
+
+    /// What changed after a revision.
+    ///
+    /// - Parameter revision: `nil`: everything is new to the caller.
+    func changes(after revision: Int64?) async throws(ControlError) -> ControlChanges
+
+    /// Those of these tenants that there are. At most ``ControlLimits/maxPage`` may be asked for at a time.
+    func tenants(named ids: [String]) async throws(ControlError) -> [Tenant]
+}
+
+/// Where tenants and keys are kept: a SQLite file, or PostgreSQL.
+///
+/// Everything but the tenants themselves is reached through a tenant's id alone: whoever presents another tenant's ids finds nothing.
+package protocol ControlStore: KeyDirectory {
+    // MARK: tenants. Listings are in the order of ids and hold at most ``ControlLimits/maxPage``.
+
+    func createTenant(_ id: String, name: String, region: String?) async throws(ControlError) -> Tenant
+    func tenant(_ id: String) async throws(ControlError) -> Tenant?
+    func tenants(after id: String) async throws(ControlError) -> [Tenant]
+    /// `nil`, here and below: there is no such tenant.
+    func setPaused(_ isPaused: Bool, tenant id: String) async throws(ControlError) -> Tenant?
+    func setRegion(_ region: String?, tenant id: String) async throws(ControlError) -> Tenant?
+    func setStopped(_ isStopped: Bool, tenant id: String) async throws(ControlError) -> Tenant?
+    /// Stops everybody's traffic, or lets it go on.
+    func setStopped(_ isStopped: Bool) async throws(ControlError)
+
+    // MARK: departments and users
+
+    func createDepartment(_ id: String, name: String, in tenant: String) async throws(ControlError) -> Department
+    func departments(of tenant: String, after id: String) async throws(ControlError) -> [Department]
+    func createUser(_ id: String, name: String, department: String?, in tenant: String) async throws(ControlError) -> User
+    func users(of tenant: String, after id: String) async throws(ControlError) -> [User]
+
+    // MARK: keys. Their secrets never come here: only keyed hashes do.
+
+    func createKey(
+        _ id: String, in tenant: String, hash: KeyHash, department: String?, user: String?, permissions: KeyPermissions,
+        expiresAtUnixSeconds: Int64?
+    ) async throws(ControlError) -> KeyRecord
+    func key(_ id: String, in tenant: String) async throws(ControlError) -> KeyRecord?
+    func keys(of tenant: String, after id: String) async throws(ControlError) -> [KeyRecord]
+    /// Ends a key for good, with all of its hashes. A revoked one stays as it is. `nil`: the tenant has no such key.
+    func revokeKey(_ id: String, in tenant: String) async throws(ControlError) -> KeyRecord?
+    /// Gives a key another secret. The ones before it are good for `overlapSeconds` more, or until they would have ended anyway. `nil`: the tenant has no
+    /// such key, or it is revoked.
+    func rotateKey(_ id: String, in tenant: String, hash: KeyHash, overlapSeconds: Int64) async throws(ControlError) -> KeyRecord?
+
+    /// Gives connections and threads back.
+    func close() async
+}
+
+package enum ControlLimits {
+    /// Rows of a listing; more is asked for with `after`.
+    package static let maxPage = 500
+    /// Changes that are told one by one, and that are kept to be told.
+    package static let maxChanges = 1_000
+}
+
+/// The answer to a look-up.
+package struct KeyAnswer: Sendable, Equatable {
+    /// The last change that the answer knows of.
+    package let revision: Int64
+    package let found: KeyLookUp?
+
+    package init(revision: Int64, found: KeyLookUp?) {
+        self.revision = revision
+        self.found = found
+    }
+}
+
+/// What replicas must look at anew.
+package enum ControlChange: Sendable, Hashable {
+    case key(tenant: String, id: String)
+    /// The tenant itself, with it all of its keys.
+    case tenant(String)
+}
+
+package struct ControlChanges: Sendable, Equatable {
+    /// The last change of all.
+    package let revision: Int64
+    /// `nil`: too many or unknown ones; everything may have changed.
+    package let changes: [ControlChange]?
+    /// Everybody's traffic is to stop.
+    package let isStopped: Bool
+
+    package init(revision: Int64, changes: [ControlChange]?, isStopped: Bool) {
+        self.revision = revision
+        self.changes = changes
+        self.isStopped = isStopped
+    }
+}
+
+/// Why a store did not do what it was asked. Holds no key and no hash.
+package enum ControlError: Error, Sendable, Equatable {
+    /// The identifier, or the hash, is taken.
+    case alreadyExists
+    /// The tenant, department or user that was named is not there, or is another tenant's.
+    case unknownReference
+    /// A value that the schema refuses, by the name of its check.
+    case invalid(constraint: String?)
+    /// The store is out of reach, too slow or too busy. Safe to show.
+    case unavailable(String)
+    /// The store answers, and not as it should: its schema is missing, it denies access. Safe to show.
+    case broken(String)
+}
+
+extension ControlError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .alreadyExists: "the id is taken"
+        case .unknownReference: "there is no such tenant, department or user"
+        case .invalid(let constraint): "a value is not allowed" + (constraint.map { " (\($0))" } ?? "")
+        case .unavailable(let detail): "the store cannot be reached: \(detail)"
+        case .broken(let detail): "the store refuses: \(detail)"
+        }
+    }
+}

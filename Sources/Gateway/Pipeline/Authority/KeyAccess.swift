@@ -1,0 +1,46 @@
+package import GatewayCore
+package import GatewayCrypto
+
+/// The secret under which credentials are hashed, and what hashes call it.
+package struct Pepper: Sendable {
+    package let id: String
+    package let secret: Secret
+
+    package init(id: String, secret: Secret) {
+        self.id = id
+        self.secret = secret
+    }
+}
+
+/// Where keys that are not in the configuration file are found.
+package struct KeyAccess: Sendable {
+    /// `nil`: nowhere.
+    package let store: (any KeyDirectory)?
+    package let pepper: Pepper
+    /// The pepper before it, while keys that were hashed with it are in use.
+    package let previous: Pepper?
+
+    package init(store: (any KeyDirectory)? = nil, pepper: Pepper, previous: Pepper? = nil) {
+        self.store = store
+        self.pepper = pepper
+        self.previous = previous
+    }
+}
+
+/// News from the store, the same for every event loop.
+package struct AuthorityUpdate: Sendable {
+    package let revision: Int64
+    /// `nil`: everything may have changed.
+    package let changes: Set<ControlChange>?
+    /// Everybody's traffic is to stop.
+    package let isStopped: Bool
+    /// Of the tenants that the configuration file's keys name, those that the store knows too.
+    package let fileTenants: [String: Tenant]
+
+    package init(revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, fileTenants: [String: Tenant]) {
+        self.revision = revision
+        self.changes = changes
+        self.isStopped = isStopped
+        self.fileTenants = fileTenants
+    }
+}
