@@ -42,6 +42,15 @@ struct DetectionTests {
         #expect(scanner.values(in: text).isEmpty)
     }
 
+    @Test("a number is found behind any number of others that it goes on from")
+    func findsBehindManyNumbers() {
+        var scanner = Scanner()
+        for count in 0...140 {
+            let row = String(repeating: "77/", count: count)
+            #expect(scanner.values(in: row + "4111 1111 1111 1111, 77") == ["CARD:4111 1111 1111 1111"])
+        }
+    }
+
     @Test("any bytes at all are scanned, scrubbed, streamed and restored without harm")
     func survivesAnything() {
         var generator = TextGenerator(seed: 30)

@@ -35,6 +35,21 @@ struct StreamScrubberTests {
         }
     }
 
+    @Test(
+        "a code that starts with a digit is found behind single digits, in every split",
+        arguments: ["4d4e.5c42.1c0c", "12.ABC.345/01DE-35"])
+    func findsCodesAmongSingleDigits(code: String) throws {
+        let policy = try ScrubPolicy(everyKind: .redact)
+        let bytes = Array("9 0 0 6 8 \(code), and more text than the end of a buffer, which is looked at less closely".utf8)
+        var whole = RequestScrubber(policy: policy)
+        let expected = whole.scrubbed(bytes)
+        #expect(!String(decoding: expected, as: UTF8.self).contains(code))
+        for split in 0...bytes.count {
+            var stream = StreamScrubber(policy: policy)
+            #expect(stream.scrubbed([bytes[..<split], bytes[split...]]) == expected, "split at \(split)")
+        }
+    }
+
     @Test("prose is held back for a word at most")
     func holdsAWord() {
         var stream = StreamScrubber(policy: ScrubPolicy())
