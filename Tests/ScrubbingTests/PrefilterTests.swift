@@ -17,20 +17,35 @@ struct PrefilterTests {
         }
     }
 
-    @Test("the plausibility rules drop nothing that a recogniser would find")
-    func rulesDropNothing() throws {
+    @Test(
+        "a text that goes on has the triggers of all its continuations, wherever it is cut",
+        arguments: InstructionSet.allCases.filter(\.isAvailable))
+    func openTextsForeseeTheirEnds(set: InstructionSet) throws {
         var generator = TextGenerator(seed: 41)
-        var scanner = Scanner(minimumScore: 0)
-        for round in 0..<400 {
-            let bytes = round % 8 == 0 ? generator.noise(count: 300) : generator.text(pieces: 40)
-            var strict: [Finding] = []
-            var loose: [Finding] = []
-            bytes.withUnsafeBytes { _ = scanner.collect($0, isFinal: true, looseTail: 0, into: &strict) }
-            bytes.withUnsafeBytes { _ = scanner.collect($0, isFinal: true, looseTail: bytes.count, into: &loose) }
-            Finding.resolveOverlaps(&strict)
-            Finding.resolveOverlaps(&loose)
-            try #require(strict == loose, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
+        for round in 0..<60 {
+            let bytes = round % 4 == 0 ? generator.noise(count: 300) : generator.text(pieces: 12)
+            let whole = triggers(bytes, set)
+            for end in 0...bytes.count {
+                let start = max(0, end - Int.random(in: 0...150, using: &generator.random))
+                let foreseen = triggers(bytes[..<end], from: start, goesOn: true, set)
+                for trigger in whole where (start..<end).contains(trigger.position) {
+                    let rules = foreseen.first { $0.position == trigger.position }?.rules ?? 0
+                    try #require(rules & trigger.rules == trigger.rules, "\(trigger) of \(bytes) at \(end)")
+                }
+                #expect(foreseen == triggers(bytes[..<end], from: start, goesOn: true, .portable))
+            }
         }
+    }
+
+    @Test("at the end of prose that goes on, hardly any word but the last may yet be something")
+    func openProseIsQuiet() {
+        let prose = Array("It was a bright cold day in April, and the clocks were striking thirteen (or so they said) everywhere".utf8)
+        let ends = (1...prose.count).filter { prose[$0 - 1] == UInt8(ascii: " ") }
+        let loud = ends.filter { end in
+            let last = prose[..<end].split(separator: UInt8(ascii: " ")).last?.startIndex ?? 0
+            return triggers(prose[..<end], goesOn: true, .best).contains { $0.position < last }
+        }
+        #expect(ends.count > 15 && loud.count <= 3)
     }
 
     @Test("an entity is found at every offset from the edges of blocks and tiles")
@@ -55,15 +70,22 @@ struct PrefilterTests {
         #expect(triggers(Array(prose.utf8), .best).count == 0)
     }
 
-    private func triggers(_ bytes: [UInt8], _ set: InstructionSet) -> [[UInt16]] {
-        var found: [[UInt16]] = []
+    private struct Trigger: Equatable {
+        var position: Int
+        var rules: UInt16
+    }
+
+    private func triggers(
+        _ bytes: some Collection<UInt8>, from start: Int = 0, goesOn: Bool = false, _ set: InstructionSet
+    ) -> [Trigger] {
+        var found: [Trigger] = []
         var buffer = [agentshield_trigger](repeating: agentshield_trigger(), count: 4096)
-        bytes.withUnsafeBufferPointer { bytes in
+        Array(bytes).withUnsafeBufferPointer { bytes in
             guard let base = bytes.baseAddress else { return }
-            for from in stride(from: 0, to: bytes.count, by: 4096) {
+            for from in stride(from: start, to: bytes.count, by: 4096) {
                 let to = min(from + 4096, bytes.count)
-                let count = agentshield_find_triggers(set.set, base, bytes.count, from, to, Int.max, &buffer)
-                found += buffer[..<count].map { [UInt16(from / 4096), $0.position, $0.rules] }
+                let count = agentshield_find_triggers(set.set, base, bytes.count, from, to, goesOn, &buffer)
+                found += buffer[..<count].map { Trigger(position: from + Int($0.position), rules: $0.rules) }
             }
         }
         return found

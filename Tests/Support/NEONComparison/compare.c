@@ -59,11 +59,11 @@ static int agree(void (*fill)(uint8_t *, size_t), int rounds) {
         uint8_t *bytes = malloc(count + 1);
         if (bytes == NULL) return 0;
         fill(bytes, count);
-        size_t loose_from = round % 4 == 0 && count > 64 ? count - 64 : SIZE_MAX / 2;
+        bool goes_on = round % 2 == 0;
         for (size_t from = 0; from < count; from += AGENTSHIELD_TILE) {
             size_t to = from + AGENTSHIELD_TILE < count ? from + AGENTSHIELD_TILE : count;
-            size_t n = agentshield_find_triggers(AGENTSHIELD_PORTABLE, bytes, count, from, to, loose_from, expected);
-            size_t m = agentshield_find_triggers(AGENTSHIELD_NEON, bytes, count, from, to, loose_from, found);
+            size_t n = agentshield_find_triggers(AGENTSHIELD_PORTABLE, bytes, count, from, to, goes_on, expected);
+            size_t m = agentshield_find_triggers(AGENTSHIELD_NEON, bytes, count, from, to, goes_on, found);
             total += n;
             if (n != m || memcmp(expected, found, n * sizeof *expected) != 0) {
                 free(bytes);

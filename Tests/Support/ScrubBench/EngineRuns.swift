@@ -32,25 +32,35 @@ struct EngineRuns {
         }
     }
 
-    /// Per delta; deltas have one to seven bytes, four in the middle.
+    /// Per delta.
     func timeStream(_ bytes: [UInt8], seed: UInt64) -> Timing {
-        var random = SeededRandom(seed: seed)
-        var ends: [Int] = []
-        while (ends.last ?? 0) < bytes.count { ends.append(min(bytes.count, (ends.last ?? 0) + random.number(1...7))) }
+        let ends = Self.deltas(bytes, seed: seed)
         var scrubber = StreamScrubber(policy: ScrubPolicy())
         var output: [UInt8] = []
         let timing = bytes.withUnsafeBytes { bytes in
             stopwatch.time {
-                var start = 0
                 output.removeAll(keepingCapacity: true)
-                for end in ends {
-                    _ = scrubber.feed(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), into: &output)
-                    start = end
-                }
-                _ = scrubber.finish(into: &output)
+                Self.feed(bytes, ends, to: &scrubber, into: &output)
             }
         }
         return Timing(median: timing.median / Double(ends.count), least: timing.least / Double(ends.count))
+    }
+
+    /// Where the deltas of a text end; they have one to seven bytes, four in the middle.
+    static func deltas(_ bytes: [UInt8], seed: UInt64) -> [Int] {
+        var random = SeededRandom(seed: seed)
+        var ends: [Int] = []
+        while (ends.last ?? 0) < bytes.count { ends.append(min(bytes.count, (ends.last ?? 0) + random.number(1...7))) }
+        return ends
+    }
+
+    static func feed(_ bytes: UnsafeRawBufferPointer, _ ends: [Int], to scrubber: inout StreamScrubber, into output: inout [UInt8]) {
+        var start = 0
+        for end in ends {
+            _ = scrubber.feed(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), into: &output)
+            start = end
+        }
+        _ = scrubber.finish(into: &output)
     }
 
     static func findings(_ bytes: [UInt8]) -> Int {

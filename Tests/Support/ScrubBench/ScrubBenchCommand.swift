@@ -6,7 +6,8 @@ import Scrubbing
 struct ScrubBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scrub-bench", abstract: "Measures the scrubbing engine and checks what only an optimised build shows.",
-        subcommands: [RunCommand.self, AllocationsCommand.self, WorkCommand.self, RepeatCommand.self], defaultSubcommand: RunCommand.self)
+        subcommands: [RunCommand.self, AllocationsCommand.self, WorkCommand.self, StreamsCommand.self, RepeatCommand.self],
+        defaultSubcommand: RunCommand.self)
 }
 
 struct RunCommand: ParsableCommand {
@@ -67,6 +68,18 @@ struct WorkCommand: ParsableCommand {
 
     func run() {
         if names { HostileFamily.all.forEach { print($0.name) } } else { LinearityCheck.run() }
+    }
+}
+
+struct StreamsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "streams", abstract: "Scrubs texts whole and as streams, for Scripts/check-engine to count instructions.")
+
+    @Flag(name: .long, help: "Print each text's name, deltas, bytes, and the mean number of bytes held back, and do nothing else.")
+    var texts = false
+
+    func run() {
+        if texts { StreamCheck.lines().forEach { print($0) } } else { StreamCheck.run() }
     }
 }
 

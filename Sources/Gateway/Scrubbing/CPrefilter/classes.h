@@ -20,6 +20,29 @@ typedef struct {
     mask word;    ///< `w` behind `ss`; 0xB1, the second byte of `ñ`, behind `e`
 } classes;
 
+/// What fired in the blocks of a tile, a mask per rule.
+typedef struct {
+    mask number, code, token, colon, dashes, literal;
+    mask others;  ///< any of these
+    mask assign;
+    mask any;
+} fired;
+
+/// What several rules are made of.
+typedef struct {
+    mask alnum;
+    mask other;   ///< no letter and no digit
+    mask start;   ///< of a run of letters and digits
+    mask token;   ///< letters, digits, `_` and `-`
+    mask two;     ///< a digit with another one behind it
+    mask number;  ///< digits, and separators that stand between two of them
+    mask tokens, alnums, hexes;  ///< a run of four
+    mask capitals;        ///< two capitals
+    mask dashes;          ///< two dashes
+    mask pair;            ///< a colon with another one at most five bytes behind it
+    mask chain;           ///< such a pair with nothing but hexadecimal digits between
+} shapes;
+
 #define INLINE static inline __attribute__((always_inline))
 
 /// Keeps a mask in a general register: compilers would turn masks that lie side by side into vectors, one lane at a time.

@@ -3,6 +3,9 @@
 #include "classes.h"
 #include "classify_neon.h"
 #include "classify_x86.h"
+#define WIDTH 8
+#include "rules.h"
+#define WIDTH 1
 #include "rules.h"
 
 /// Classifies a block at `p`; `p[-2]` and `p[-1]` are looked at too.
@@ -137,10 +140,20 @@ static __attribute__((noinline)) const uint8_t *padded(const uint8_t *bytes, siz
     return room + 2;
 }
 
+/// Which bytes of the block at `start` have not come yet.
+INLINE uint64_t unknown_bytes(size_t count, size_t start) {
+    return start >= count ? ~0ull : count - start >= 64 ? 0 : ~0ull << (count - start);
+}
+
+/// Puts unknown bytes into every class: what fires then is all that can, whatever they will be.
+INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
+    for (size_t k = 0; k < sizeof *c / sizeof(mask); k++) ((mask *)c)[k][block] |= unknown;
+}
+
 /// A tile with one classifier: first the classes of all blocks, then the rules, then what fired.
 #define TILE(name, classify, attributes)                                                                                        \
     static attributes size_t name(                                                                                              \
-        const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from, agentshield_trigger *triggers) {         \
+        const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on, agentshield_trigger *triggers) {              \
         classes c;                                                                                                              \
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
@@ -150,13 +163,14 @@ static __attribute__((noinline)) const uint8_t *padded(const uint8_t *bytes, siz
             ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                              \
             int inside = start >= 2 && (size_t)start + 64 <= count;                                                             \
             classify(inside ? bytes + start : padded(bytes, count, start, room), &c, block);                                    \
+            if (goes_on && block > 0) classify_unknown(&c, block, unknown_bytes(count, (size_t)start));                         \
         }                                                                                                                       \
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++)                                                                    \
             memset(&((mask *)&c)[k][blocks + 3], 0, LANES * sizeof(uint64_t));                                                  \
-        size_t exact = loose_from >= to ? blocks : loose_from <= from ? 0 : (loose_from - from) / 64;                           \
-        find_shapes(&c, &s, blocks + 1);                                                                                        \
-        fire(&c, &s, &f, exact);                                                                                                \
-        fire_loosely(&c, &s, &f, exact + 1, blocks);                                                                            \
+        find_shapes_8(&c, &s, blocks + 1);                                                                                      \
+        if (goes_on)                                                                                                            \
+            for (size_t block = 1; block <= blocks + 1; block++) s.other[block] |= unknown_bytes(count, from + 64 * block - 64); \
+        fire_8(&c, &s, &f, blocks);                                                                                             \
         for (size_t block = 1; block <= blocks; block++) {                                                                      \
             size_t start = from + 64 * (block - 1);                                                                             \
             uint64_t mine = to - start < 64 ? (1ull << (to - start)) - 1 : ~0ull;                                               \
@@ -165,14 +179,43 @@ static __attribute__((noinline)) const uint8_t *padded(const uint8_t *bytes, siz
         return written;                                                                                                         \
     }
 
-TILE(tile_portable, classify_portable, )
+/// At the end of a text that goes on, so many bytes have all that the rules look at in one block: names of credentials look furthest to the
+/// left, at 4 signs, 4 digits, 12 letters and what stands before them. A text that ends in more, up to TAIL, needs the block before too.
+enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
+
+/// The tile of a text that goes on, with no more than TAIL bytes from `from` on: its last block, behind which nothing is known.
+#define TAIL_TILE(name, classify, attributes)                                                                                   \
+    static attributes size_t name(                                                                                              \
+        const uint8_t *bytes, size_t count, size_t from, size_t to, agentshield_trigger *triggers) {                            \
+        classes c;                                                                                                              \
+        shapes s;                                                                                                               \
+        fired f;                                                                                                                \
+        size_t start = count - 64;                                                                                              \
+        for (size_t k = 0; k < sizeof c / sizeof(mask); k++) {                                                                  \
+            uint64_t *m = ((mask *)&c)[k];                                                                                      \
+            m[0] = 0, m[2] = m[3] = ~0ull;                                                                                      \
+        }                                                                                                                       \
+        if (count - from > NEAR_TAIL) classify(bytes + start - 64, &c, 0);                                                      \
+        classify(bytes + start, &c, 1);                                                                                         \
+        find_shapes_1(&c, &s, 2);                                                                                               \
+        s.other[2] = ~0ull;                                                                                                     \
+        fire_1(&c, &s, &f, 1);                                                                                                  \
+        uint64_t mine = ~0ull << (from - start) & (to < count ? (1ull << (to - start)) - 1 : ~0ull);                            \
+        return (f.any[1] & mine) == 0 ? 0 : collect(&c, &f, 1, mine, bytes, start, from, triggers, 0);                          \
+    }
+
+#define TILES(set, attributes)                   \
+    TILE(tile_##set, classify_##set, attributes) \
+    TAIL_TILE(tail_##set, classify_##set, attributes)
+
+TILES(portable, )
 #ifdef __x86_64__
-TILE(tile_sse2, classify_sse2, __attribute__((target("sse2"))))
-TILE(tile_avx2, classify_avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
-TILE(tile_avx512, classify_avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
+TILES(sse2, __attribute__((target("sse2"))))
+TILES(avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
+TILES(avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
-TILE(tile_neon, classify_neon, )
+TILES(neon, )
 #endif
 
 int agentshield_has_instruction_set(agentshield_instruction_set set) {
@@ -198,17 +241,22 @@ agentshield_instruction_set agentshield_best_instruction_set(void) {
 }
 
 size_t agentshield_find_triggers(
-    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from,
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on,
     agentshield_trigger *triggers) {
+    if (from >= to) return 0;
+    // Two blocks, and the two bytes that a classifier looks at before them.
+    bool is_tail = goes_on && count >= 2 * 64 + 2 && count - from <= TAIL;
+#define FIND(set) (is_tail ? tail_##set(bytes, count, from, to, triggers) : tile_##set(bytes, count, from, to, goes_on, triggers))
     switch (set) {
 #ifdef __x86_64__
-    case AGENTSHIELD_SSE2: return tile_sse2(bytes, count, from, to, loose_from, triggers);
-    case AGENTSHIELD_AVX2: return tile_avx2(bytes, count, from, to, loose_from, triggers);
-    case AGENTSHIELD_AVX512: return tile_avx512(bytes, count, from, to, loose_from, triggers);
+    case AGENTSHIELD_SSE2: return FIND(sse2);
+    case AGENTSHIELD_AVX2: return FIND(avx2);
+    case AGENTSHIELD_AVX512: return FIND(avx512);
 #endif
 #ifdef __aarch64__
-    case AGENTSHIELD_NEON: return tile_neon(bytes, count, from, to, loose_from, triggers);
+    case AGENTSHIELD_NEON: return FIND(neon);
 #endif
-    default: return tile_portable(bytes, count, from, to, loose_from, triggers);
+    default: return FIND(portable);
     }
+#undef FIND
 }

@@ -1,34 +1,20 @@
 // The trigger rules, on masks: 64 positions at a time in a mask, and several masks at a time in a vector. Nothing here branches on the
 // text: on prose, a branch that is taken in every third block costs more than all of the rules together.
-#ifndef AGENTSHIELD_RULES_H
-#define AGENTSHIELD_RULES_H
-
+//
+// Included once for each WIDTH, the number of masks in a vector: find_shapes_WIDTH and fire_WIDTH are what it gives.
 #include "classes.h"
 
-/// What fired in the blocks of a tile, a mask per rule.
-typedef struct {
-    mask number, code, token, colon, dashes, literal;
-    mask others;  ///< any of these
-    mask assign;
-    mask any;
-} fired;
+#define PASTE(name, width) name##_##width
+#define OF_WIDTH(name, width) PASTE(name, width)
+#define lanes OF_WIDTH(lanes, WIDTH)
+#define find_shapes OF_WIDTH(find_shapes, WIDTH)
+#define find_numbers OF_WIDTH(find_numbers, WIDTH)
+#define find_codes OF_WIDTH(find_codes, WIDTH)
+#define find_colons OF_WIDTH(find_colons, WIDTH)
+#define fire OF_WIDTH(fire, WIDTH)
 
-/// What several rules are made of.
-typedef struct {
-    mask alnum;
-    mask start;   ///< of a run of letters and digits
-    mask token;   ///< letters, digits, `_` and `-`
-    mask two;     ///< a digit with another one behind it
-    mask number;  ///< digits, and separators that stand between two of them
-    mask tokens, alnums, hexes;  ///< a run of four
-    mask capitals;        ///< two capitals
-    mask dashes;          ///< two dashes
-    mask pair;            ///< a colon with another one at most five bytes behind it
-    mask chain;           ///< such a pair with nothing but hexadecimal digits between
-} shapes;
-
-/// Eight blocks at a time; compilers make of it as many instructions as the set needs.
-typedef uint64_t lanes __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
+/// So many blocks at a time; compilers make of it as many instructions as the set needs.
+typedef uint64_t lanes __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
 #define AT(m, i) (*(const lanes *)&(m)[i])
 #define HERE(m) AT(m, i)
 #define SET(m) (*(lanes *)&(m)[i])
@@ -38,7 +24,7 @@ typedef uint64_t lanes __attribute__((vector_size(8 * LANES), aligned(8), may_al
 #define BEFORE(m) BEHIND(m, 1)
 /// What a loop reads of neighbouring blocks, an earlier loop wrote. The last round may go beyond `count`: there is room, and nobody asks
 /// for what it finds there.
-#define EACH_BLOCK(count) for (size_t i = 1; i <= (count); i += LANES)
+#define EACH_BLOCK(count) for (size_t i = 1; i <= (count); i += WIDTH)
 
 INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
     s->alnum[0] = c->letter[0] | c->digit[0];
@@ -55,6 +41,7 @@ INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
     }
     EACH_BLOCK(count) {
         SET(s->start) = HERE(s->alnum) & ~BEFORE(s->alnum);
+        SET(s->other) = ~HERE(s->alnum);
         SET(s->tokens) = HERE(s->token) & AHEAD(s->token, 1) & AHEAD(s->token, 2) & AHEAD(s->token, 3);
         SET(s->alnums) = HERE(s->alnum) & AHEAD(s->alnum, 1) & AHEAD(s->alnum, 2) & AHEAD(s->alnum, 3);
         SET(s->hexes) = HERE(c->hex) & AHEAD(c->hex, 1) & AHEAD(c->hex, 2) & AHEAD(c->hex, 3);
@@ -74,7 +61,7 @@ INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t cou
         // … `1 (`, `1(`
         lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
         lanes four = HERE(s->two) & AHEAD(s->two, 2);
-        lanes year = BEFORE(c->separator) & four & ~AHEAD(s->alnum, 4);
+        lanes year = BEFORE(c->separator) & four & AHEAD(s->other, 4);
         lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);
         SET(f->number) = (start & (seven | opening | year | corsican)) | (sign & signs);
     }
@@ -103,7 +90,7 @@ INLINE void find_codes(const classes *c, const shapes *s, fired *f, size_t count
         // `AB.12C.D34/0001-56`: a Brazilian company; or fourteen letters and digits that end in two digits, the same without separators.
         code |= start & AHEAD(c->separator, 2) & AHEAD(c->separator, 6) & AHEAD(c->separator, 10) & AHEAD(c->separator, 15)
             & AHEAD(c->digit, 17);
-        code |= start & HERE(s->alnums) & AHEAD(s->alnums, 4) & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & ~AHEAD(s->alnum, 14);
+        code |= start & HERE(s->alnums) & AHEAD(s->alnums, 4) & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & AHEAD(s->other, 14);
         // `00aa.bb11.2c3d`: a hardware address.
         lanes groups = start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(c->separator, 9);
         SET(f->code) = code | (groups & AHEAD(s->hexes, 10));
@@ -119,7 +106,7 @@ INLINE void find_colons(const classes *c, shapes *s, fired *f, size_t count) {
     }
     // So few texts have any that this branch is worth it.
     uint64_t some = 0;
-    for (size_t lane = 0; lane < LANES; lane++) some |= pairs[lane];
+    for (size_t lane = 0; lane < WIDTH; lane++) some |= pairs[lane];
     if (some == 0) return;
 #define GAP(target)                                                                                                     \
     lanes gap = AHEAD(c->hex, 1), next = AHEAD(target, 1) | (gap & AHEAD(target, 2));                                 \
@@ -154,23 +141,6 @@ INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
     }
 }
 
-INLINE uint64_t before(const uint64_t *m, size_t i) { return m[i] << 1 | m[i - 1] >> 63; }
-
-/// Every place where a rule may yet fire when more bytes come, in blocks `first` to `count`. What looks at nothing behind it stays exact.
-INLINE void fire_loosely(const classes *c, const shapes *s, fired *f, size_t first, size_t count) {
-    for (size_t i = first; i <= count; i++) {
-        f->token[i] = s->token[i] & ~before(s->token, i);
-        f->code[i] = s->start[i] & c->letter[i];
-        f->number[i] = (s->start[i] & c->digit[i]) | c->sign[i];
-        f->literal[i] = c->underscore[i];
-        f->colon[i] = c->colon[i];
-        f->dashes[i] = c->dash[i] & ~before(c->dash, i);
-        f->assign[i] = c->assign[i];
-        f->others[i] = f->number[i] | f->code[i] | f->token[i] | f->colon[i] | f->dashes[i] | f->literal[i];
-        f->any[i] = f->others[i] | f->assign[i] | c->at[i] | c->word[i];
-    }
-}
-
 #undef AT
 #undef HERE
 #undef SET
@@ -178,4 +148,12 @@ INLINE void fire_loosely(const classes *c, const shapes *s, fired *f, size_t fir
 #undef BEHIND
 #undef BEFORE
 #undef EACH_BLOCK
-#endif
+#undef PASTE
+#undef OF_WIDTH
+#undef lanes
+#undef find_shapes
+#undef find_numbers
+#undef find_codes
+#undef find_colons
+#undef fire
+#undef WIDTH

@@ -18,6 +18,8 @@ enum Limits {
     static let privateKey = 16 * 1024
     /// The longest domain (RFC 5321, 4.5.3.1.2).
     static let emailDomain = 255
+    /// The longest date in words: six of at most eleven bytes, with two between.
+    static let dateInWords = 78
     /// The longest number with its separators.
     static let numberPhrase = 48
     /// The longest credential that is one token; what follows is other text.

@@ -1,6 +1,7 @@
 #ifndef AGENTSHIELD_CPREFILTER_H
 #define AGENTSHIELD_CPREFILTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,10 +45,10 @@ enum { AGENTSHIELD_TILE = 4096 };
 /// `bytes[0..<count]`. At most AGENTSHIELD_TILE bytes at a time (`to - from`); `triggers` has room for as many entries.
 /// Returns how many were written.
 ///
-/// From `loose_from` on, rules do not ask for bytes to the right that would make the trigger plausible: every word, number and run is
-/// one. This is for the end of a stream's buffer, where those bytes have not come yet: recognisers then tell what they are waiting for.
+/// `goes_on`: more bytes follow `bytes[count - 1]` that have not come yet. Rules then fire wherever they may, whatever those bytes are: all
+/// triggers that the whole text has here are among those that are written.
 size_t agentshield_find_triggers(
-    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, size_t loose_from,
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on,
     agentshield_trigger *triggers);
 
 #endif

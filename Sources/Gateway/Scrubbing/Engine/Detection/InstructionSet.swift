@@ -20,6 +20,14 @@ public enum InstructionSet: CaseIterable, Sendable {
         agentshield_has_instruction_set(set) != 0
     }
 
+    /// What the prefilter finds in a range of `text`, a tile at most; how many triggers it wrote.
+    @inline(__always)
+    func findTriggers(_ text: Text, _ range: Range<Int>, goesOn: Bool, into triggers: UnsafeMutableBufferPointer<agentshield_trigger>)
+        -> Int
+    {
+        agentshield_find_triggers(set, text.base, text.count, range.lowerBound, range.upperBound, goesOn, triggers.baseAddress)
+    }
+
     var set: agentshield_instruction_set {
         switch self {
         case .portable: AGENTSHIELD_PORTABLE

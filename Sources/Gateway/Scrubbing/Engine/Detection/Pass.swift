@@ -14,7 +14,7 @@ struct Pass {
     private var isDeferring = false
     /// The one of them that ends last.
     private var deferredCover: Finding?
-    /// The earliest start of a candidate that is not decided because the text ended.
+    /// The earliest start of a candidate that is not decided because the text goes on.
     var hold: Int
 
     init(
@@ -33,16 +33,12 @@ struct Pass {
 
     /// `rules` as in CPrefilter.h.
     mutating func look(at position: Int, rules: UInt32, _ findings: inout [Finding]) {
-        // What starts at its trigger starts in text that was decided earlier.
-        let rules = position < decided ? rules & Self.rulesThatLookBack : rules
-        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0 {
-            if !text.isInsideNumber(position) {
-                lookAtNumber(position, &findings)
-            } else if !isFinal, rules & UInt32(AGENTSHIELD_RULE_CODE) == 0 {
-                // At the end of a stream's buffer this rule stands for codes that start with a digit.
-                lookAtCodeOfDigits(position, &findings)
-            }
-        }
+        var rules = rules
+        // What starts at its trigger or before starts in text that was decided earlier, …
+        if position < decided { rules &= Self.rulesThatLookAhead }
+        // … and what starts there or behind is not decided before the hold has moved: one look at each trigger is enough then.
+        if position >= hold { rules &= Self.rulesThatLookBack }
+        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position) { lookAtNumber(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0 { lookAtToken(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_AT) != 0 { lookAtAt(position, &findings) }
@@ -67,18 +63,44 @@ struct Pass {
         }
     }
 
-    private static let rulesThatLookBack = UInt32(
-        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_LITERAL
-            | AGENTSHIELD_RULE_WORD)
+    static func looksAhead(_ trigger: agentshield_trigger) -> Bool { UInt32(trigger.rules) & rulesThatLookAhead != 0 }
 
-    /// Starts with what an earlier pass found last.
+    /// The rules whose findings start behind their triggers.
+    private static let rulesThatLookAhead = UInt32(AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_WORD)
+    /// The rules whose findings may start before their triggers; of a number's, a date.
+    private static let rulesThatLookBack = UInt32(
+        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER)
+
+    /// Looks at what the prefilter finds in a range of the text. `found`: how many triggers of the first tile are in `triggers` already.
+    mutating func look(
+        _ range: Range<Int>, _ instructionSet: InstructionSet, _ triggers: UnsafeMutableBufferPointer<agentshield_trigger>,
+        found: Int? = nil, _ findings: inout [Finding]
+    ) {
+        var from = range.lowerBound
+        var known = found
+        var word = max(from, decided, Self.looksAtEveryWord(kinds) ? 0 : hold - Limits.dateInWords)
+        while from < range.upperBound {
+            let to = min(from + Int(AGENTSHIELD_TILE), range.upperBound)
+            let count = known ?? instructionSet.findTriggers(text, from..<to, goesOn: !isFinal, into: triggers)
+            known = nil
+            for index in 0..<count {
+                let position = from + Int(triggers[index].position)
+                if looksAtWords { lookAtWords(&word, upTo: position, &findings) }
+                look(at: position, rules: UInt32(triggers[index].rules), &findings)
+            }
+            if looksAtWords { lookAtWords(&word, upTo: to, &findings) }
+            from = to
+        }
+    }
+
+    /// Goes on behind what an earlier pass found last.
     mutating func resume(behind finding: Finding, _ findings: inout [Finding]) {
-        text.cover(finding)
         let end = finding.range.upperBound
         if finding.kind == .privateKey, end >= decided, end < text.count { lookAtToken(end, &findings) }
     }
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
+        guard position < hold else { return lookAtYear(position, &findings) }
         // What a number can be is judged in the same context, whichever of its readings is found first.
         isDeferring = true
         matchNumber(position, &findings)
@@ -89,11 +111,15 @@ struct Pass {
         }
     }
 
+    /// The end of a date in words.
+    private mutating func lookAtYear(_ position: Int, _ findings: inout [Finding]) {
+        guard kinds.contains(.dateOfBirth) else { return }
+        let (start, finding) = BirthDate.matchWords(&text, at: position)
+        keep(finding, start: start, &findings)
+    }
+
     private mutating func matchNumber(_ position: Int, _ findings: inout [Finding]) {
-        if kinds.contains(.dateOfBirth) {
-            let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: !isFinal)
-            keep(finding, start: start, &findings)
-        }
+        lookAtYear(position, &findings)
         let phrase = numbers.phrase(&text, at: position)
         noteReach(position)
         if phrase.isCutOff, phrase.groupCount == 1 {
@@ -134,17 +160,26 @@ struct Pass {
     }
 
     /// An opt-in kind is looked for, which the prefilter knows nothing of.
-    var looksAtWords: Bool { kinds.contains(.person) || kinds.contains(.address) }
+    static func looksAtEveryWord(_ kinds: EntityKindSet) -> Bool { kinds.contains(.person) || kinds.contains(.address) }
 
-    /// Looks for names and addresses at each word that starts in `word..<end`, with a capital or a digit or as kinds of streets do.
-    mutating func lookAtWords(_ word: inout Int, upTo end: Int, _ findings: inout [Finding]) {
+    private var looksAtWords: Bool { Self.looksAtEveryWord(kinds) || !isFinal && kinds.contains(.dateOfBirth) }
+
+    /// Looks for names and addresses at each word that starts in `word..<end`, with a capital or a digit or as kinds of streets do; and in a
+    /// text that goes on for dates that are not over, since a date in words is found at its year.
+    private mutating func lookAtWords(_ word: inout Int, upTo end: Int, _ findings: inout [Finding]) {
         while word < end {
             let position = word
             word += 1
             let byte = text.base[position]
-            guard position >= decided, byte.isAlphanumeric || byte == 0xC3, !text.before(position).isWordByte,
-                text.before(position) & 0x80 == 0
-            else { continue }
+            guard position < hold, byte.isAlphanumeric || byte == 0xC3, !text.before(position).isWordByte else {
+                continue
+            }
+            if !isFinal, kinds.contains(.dateOfBirth), BirthDate.mayStart(text, position), BirthDate.crosses(hold, &text, from: position),
+                BirthDate.isInContext(position, text)
+            {
+                hold = position
+            }
+            guard text.before(position) & 0x80 == 0 else { continue }
             let isCapital = byte &- 0x41 < 26 || byte == 0xC3
             if kinds.contains(.person), isCapital {
                 let finding = PersonName.match(&text, at: position)
@@ -193,10 +228,6 @@ struct Pass {
     private mutating func lookAtCode(_ position: Int, _ findings: inout [Finding]) {
         if text.base[position].isDigit { return lookAtCodeOfDigits(position, &findings) }
         lookAtWideCode(position, &findings)
-        if !isFinal, kinds.contains(.dateOfBirth) {
-            let (start, finding) = BirthDate.matchWords(&text, at: position, isLoose: true)
-            keep(finding, start: start, &findings)
-        }
         if kinds.contains(.iban) {
             let finding = IBAN.match(&text, at: position)
             keep(finding, start: position, &findings)
@@ -212,38 +243,34 @@ struct Pass {
     }
 
     private mutating func lookAtToken(_ position: Int, _ findings: inout [Finding]) {
+        // Credentials that are known by what stands before the run start there.
+        let before = text.before(position)
+        let looksBack = ASCIISet.tokenSign.contains(before) || before == UInt8(ascii: ":")
+        guard position < hold || looksBack else { return }
+        matchToken(position, &findings)
+        if text.reachedEnd { noteReach(looksBack ? text.tokenStart(before: position) : position) }
+    }
+
+    private mutating func matchToken(_ position: Int, _ findings: inout [Finding]) {
         var end = position
         while end - position < 16, text.byte(end).isTokenByte { end += 1 }
-        noteReach(position)
         guard end - position == 16 else { return }
         if kinds.contains(.privateKey), text.base[position] == UInt8(ascii: "P"), text.base[position + 1] == UInt8(ascii: "u") {
-            let finding = PrivateKey.matchPuTTY(&text, at: position)
-            keep(finding, start: position, &findings)
+            keep(PrivateKey.matchPuTTY(&text, at: position), &findings)
         }
-        if kinds.contains(.secret) {
-            let finding = Credential.match(&text, at: position)
-            keep(finding, start: position, &findings)
-        }
-        if kinds.contains(.password) {
-            let finding = Assignment.matchBehindWord(&text, token: position)
-            keep(finding, start: position, &findings)
-        }
-        if kinds.contains(.jwt) {
-            let finding = Credential.matchJWT(&text, at: position)
-            keep(finding, start: position, &findings)
-        }
+        if kinds.contains(.secret) { keep(Credential.match(&text, at: position), &findings) }
+        if kinds.contains(.password) { keep(Assignment.matchBehindWord(&text, token: position), &findings) }
+        if kinds.contains(.jwt) { keep(Credential.matchJWT(&text, at: position), &findings) }
         if kinds.contains(.mac), text.byte(position + 2) == UInt8(ascii: "-") {
-            let finding = IPAddress.matchMAC(&text, at: position)
-            keep(finding, start: position, &findings)
+            keep(IPAddress.matchMAC(&text, at: position), &findings)
         }
-        let address = CryptoAddress.match(&text, at: position, kinds)
-        keep(address, start: position, &findings)
+        keep(CryptoAddress.match(&text, at: position, kinds), &findings)
     }
 
     private mutating func lookAtAt(_ position: Int, _ findings: inout [Finding]) {
         if kinds.contains(.urlCredentials) {
             let finding = URLCredentials.match(&text, at: position)
-            keep(finding, start: text.reachedEnd ? tokenStart(before: position) : position, &findings)
+            keep(finding, start: text.reachedEnd ? text.tokenStart(before: position) : position, &findings)
             if finding != nil { return }
         }
         if kinds.contains(.email) {
@@ -268,10 +295,15 @@ struct Pass {
     @inline(__always)
     private mutating func keep(_ finding: Finding?, start: Int, _ findings: inout [Finding]) {
         noteReach(start)
-        if let finding { keep(finding, &findings) }
+        keep(finding, &findings)
     }
 
-    private mutating func keep(_ finding: Finding, _ findings: inout [Finding]) {
+    @inline(__always)
+    private mutating func keep(_ finding: Finding?, _ findings: inout [Finding]) {
+        if let finding { add(finding, &findings) }
+    }
+
+    private mutating func add(_ finding: Finding, _ findings: inout [Finding]) {
         guard finding.range.lowerBound >= decided else { return }
         if finding.kind != .literal {
             guard kinds.contains(finding.kind), filter.admits(finding, text) else { return }
@@ -287,18 +319,6 @@ struct Pass {
     private mutating func noteReach(_ start: Int) {
         guard text.reachedEnd else { return }
         text.reachedEnd = false
-        hold = min(hold, start)
-    }
-
-    /// The start of the unbroken token at the end, as far back as an `@` behind it could make it part of an address or of a URL's user.
-    func trailingTokenStart() -> Int {
-        tokenStart(before: text.count)
-    }
-
-    private func tokenStart(before end: Int) -> Int {
-        let limit = max(0, end - Limits.userInfo)
-        var index = end
-        while index > limit, text.base[index - 1] > 0x20 { index -= 1 }
-        return index
+        if !isFinal { hold = min(hold, start) }
     }
 }

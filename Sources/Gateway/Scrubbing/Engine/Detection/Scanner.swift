@@ -63,11 +63,14 @@ public struct Scanner: Sendable {
         }
         if progress.scanned == 0 { findings.removeAll(keepingCapacity: true) }
         let end = min(progress.scanned + ScanProgress.slice, bytes.count)
-        let instructionSet = instructionSet
-        run(bytes, isFinal: true, decided: 0, coveredEnd: progress.coveredEnd, raisedKind: progress.raisedKind) { pass, triggers in
-            Self.look(progress.scanned..<end, looseFrom: .max, instructionSet, &pass, triggers, &findings)
-            progress.coveredEnd = pass.text.coveredEnd
-            progress.raisedKind = pass.text.raisedKind
+        if let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress {
+            var text = Text(base, count: bytes.count)
+            (text.coveredEnd, text.raisedKind) = (progress.coveredEnd, progress.raisedKind)
+            let instructionSet = instructionSet
+            run(text, isFinal: true, decided: 0) { pass, triggers in
+                pass.look(progress.scanned..<end, instructionSet, triggers, &findings)
+                (progress.coveredEnd, progress.raisedKind) = (pass.text.coveredEnd, pass.text.raisedKind)
+            }
         }
         progress.scanned = end
         guard end == bytes.count else { return false }
@@ -82,20 +85,17 @@ public struct Scanner: Sendable {
     ///
     /// Returns the hold: all candidates that start before it are there and will stay as they are whatever follows `bytes`. The hold of a
     /// final text is its end.
-    ///
-    /// `looseTail`: how many bytes at the end are looked at without the prefilter's plausibility rules. Results do not depend on it, as
-    /// long as it is at least 64 in a text that is not final.
     mutating func collect(
-        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int = 0, covered: Finding? = nil, looseTail: Int? = nil,
+        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int = 0, covered: Finding? = nil,
         into findings: inout [Finding]
     ) -> Int {
         guard foldsLookalikes else {
-            return collectPlain(bytes, isFinal: isFinal, decided: decided, covered: covered, looseTail: looseTail, into: &findings)
+            return collectPlain(bytes, isFinal: isFinal, decided: decided, covered: covered, into: &findings)
         }
         let end = isFinal ? bytes.count : FoldedText.wholeEnd(bytes)
         let text = UnsafeRawBufferPointer(rebasing: bytes[..<end])
         guard reading.read(text) else {
-            return collectPlain(text, isFinal: isFinal, decided: decided, covered: covered, looseTail: looseTail, into: &findings)
+            return collectPlain(text, isFinal: isFinal, decided: decided, covered: covered, into: &findings)
         }
         var reading = FoldedText()
         swap(&reading, &self.reading)
@@ -107,7 +107,7 @@ public struct Scanner: Sendable {
         }
         let hold = reading.bytes.withUnsafeBytes {
             collectPlain(
-                $0, isFinal: isFinal, decided: reading.index(of: decided), covered: folded, looseTail: looseTail, into: &findings)
+                $0, isFinal: isFinal, decided: reading.index(of: decided), covered: folded, into: &findings)
         }
         for index in first..<findings.count { findings[index].range = reading.original(findings[index].range, text) }
         swap(&reading, &self.reading)
@@ -120,40 +120,85 @@ public struct Scanner: Sendable {
     }
 
     private mutating func collectPlain(
-        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int, covered: Finding?, looseTail: Int?, into findings: inout [Finding]
+        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int, covered: Finding?, into findings: inout [Finding]
     ) -> Int {
-        var hold = bytes.count
-        let instructionSet = instructionSet
-        run(bytes, isFinal: isFinal, decided: decided, coveredEnd: 0, raisedKind: nil) { pass, triggers in
-            if let covered { pass.resume(behind: covered, &findings) }
-            let looseFrom = max(0, bytes.count - (looseTail ?? (isFinal ? 0 : 64)))
-            Self.look(
-                max(0, decided - Limits.triggerLead)..<bytes.count, looseFrom: looseFrom < bytes.count ? looseFrom : .max, instructionSet,
-                &pass, triggers, &findings)
-            if !isFinal { hold = min(pass.hold, pass.trailingTokenStart()) }
+        guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return 0 }
+        var text = Text(base, count: bytes.count)
+        if let covered { text.cover(covered) }
+        let start = max(0, decided - Limits.triggerLead)
+        var hold = text.count
+        if isFinal {
+            let instructionSet = instructionSet
+            run(text, isFinal: true, decided: decided) { pass, triggers in
+                if let covered { pass.resume(behind: covered, &findings) }
+                pass.look(start..<pass.text.count, instructionSet, triggers, &findings)
+            }
+        } else {
+            hold = collectOpen(text, from: start, decided: decided, covered: covered, into: &findings)
         }
         guard let patterns else { return hold }
         return min(hold, patterns.collect(bytes, isFinal: isFinal, decided: decided, kinds: kinds, filter: filter, into: &findings))
     }
 
-    /// Makes a pass over `bytes` with this scanner's memory; its triggers are written where the second argument says.
+    /// In a text that goes on. Most of the time, in prose, nothing has begun that could become something, but for the token at the end: then
+    /// there is nothing to look at.
+    private mutating func collectOpen(
+        _ text: Text, from start: Int, decided: Int, covered: Finding?, into findings: inout [Finding]
+    ) -> Int {
+        var hold = text.tokenStart(before: text.count)
+        // What a trigger in the token at the end finds does not start before that token, unless it is longer than rules look back.
+        let end = text.count - hold < Limits.userInfo ? hold : text.count
+        let tile = min(start, end)..<min(start + Int(AGENTSHIELD_TILE), end)
+        let instructionSet = instructionSet
+        let count = triggers.withUnsafeMutableBufferPointer { triggers in
+            let count = instructionSet.findTriggers(text, tile, goesOn: true, into: triggers)
+            // Before what is undecided, most of them find nothing any more.
+            return triggers[..<count].contains { start + Int($0.position) >= decided || Pass.looksAhead($0) } ? count : 0
+        }
+        let isWhole = tile.upperBound == end && covered?.kind != .privateKey
+        if count == 0, isWhole, !Pass.looksAtEveryWord(kinds) {
+            // What comes to light behind a date's start only would be behind the hold then.
+            let dates = max(decided, hold - Limits.dateInWords)..<hold
+            if !kinds.contains(.dateOfBirth) || !hasOpenDate(text, dates) { return hold }
+        }
+        run(text, isFinal: false, decided: decided) { pass, triggers in
+            pass.hold = hold
+            if let covered { pass.resume(behind: covered, &findings) }
+            pass.look(tile.lowerBound..<end, instructionSet, triggers, found: count, &findings)
+            hold = pass.hold
+        }
+        return hold
+    }
+
+    /// A date in words that starts in the range crosses its end, or may do so.
+    private func hasOpenDate(_ text: Text, _ range: Range<Int>) -> Bool {
+        var text = text
+        var isInWord = text.before(range.lowerBound).isWordByte
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let isWord = text.base[position].isWordByte
+            if isWord, !isInWord, BirthDate.mayStart(text, position), BirthDate.crosses(range.upperBound, &text, from: position) {
+                return true
+            }
+            isInWord = isWord
+            position &+= 1
+        }
+        return false
+    }
+
+    /// Makes a pass over `text` with this scanner's memory; its triggers are written where the second argument says.
     @inline(__always)
     private mutating func run(
-        _ bytes: UnsafeRawBufferPointer, isFinal: Bool, decided: Int, coveredEnd: Int, raisedKind: EntityKind?,
-        _ body: (inout Pass, UnsafeMutablePointer<agentshield_trigger>) -> Void
+        _ text: Text, isFinal: Bool, decided: Int, _ body: (inout Pass, UnsafeMutableBufferPointer<agentshield_trigger>) -> Void
     ) {
-        guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return }
         triggers.withUnsafeMutableBufferPointer { triggers in
             contextWords.withUnsafeMutableBufferPointer { words in
                 withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberRun.scratchSize) { scratch in
-                    guard let triggers = triggers.baseAddress, let words = words.baseAddress, let scratch = scratch.baseAddress else {
-                        return
-                    }
+                    guard let words = words.baseAddress, let scratch = scratch.baseAddress else { return }
                     var context = ContextView(words)
                     withUnsafeMutablePointer(to: &context) { context in
-                        var text = Text(base, count: bytes.count, context: context)
-                        text.coveredEnd = coveredEnd
-                        text.raisedKind = raisedKind
+                        var text = text
+                        text.context = context
                         var pass = Pass(
                             text: text, isFinal: isFinal, kinds: kinds, filter: filter, literalNames: literalNames,
                             decided: decided, scratch: scratch)
@@ -161,27 +206,6 @@ public struct Scanner: Sendable {
                     }
                 }
             }
-        }
-    }
-
-    /// Shows the pass what the prefilter finds in a range of its text.
-    private static func look(
-        _ range: Range<Int>, looseFrom: Int, _ instructionSet: InstructionSet, _ pass: inout Pass,
-        _ triggers: UnsafeMutablePointer<agentshield_trigger>, _ findings: inout [Finding]
-    ) {
-        var from = range.lowerBound
-        while from < range.upperBound {
-            let to = min(from + Int(AGENTSHIELD_TILE), range.upperBound)
-            let count = agentshield_find_triggers(
-                instructionSet.set, pass.text.base, pass.text.count, from, to, looseFrom, triggers)
-            var word = from
-            for index in 0..<count {
-                let position = from + Int(triggers[index].position)
-                if pass.looksAtWords { pass.lookAtWords(&word, upTo: position, &findings) }
-                pass.look(at: position, rules: UInt32(triggers[index].rules), &findings)
-            }
-            if pass.looksAtWords { pass.lookAtWords(&word, upTo: to, &findings) }
-            from = to
         }
     }
 }

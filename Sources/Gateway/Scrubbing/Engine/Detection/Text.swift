@@ -15,12 +15,11 @@ struct Text {
     /// The signs of tokens that were looked at last.
     var tokenSigns = 0..<0
     /// The context words so far; nil where no recogniser asks for them.
-    let context: UnsafeMutablePointer<ContextView>?
+    var context: UnsafeMutablePointer<ContextView>?
 
-    init(_ base: UnsafePointer<UInt8>, count: Int, context: UnsafeMutablePointer<ContextView>? = nil) {
+    init(_ base: UnsafePointer<UInt8>, count: Int) {
         self.base = base
         self.count = count
-        self.context = context
     }
 
     /// The byte at `index` (not negative), or 0 past the end.
@@ -99,6 +98,15 @@ struct Text {
     @inline(__always)
     func before(_ index: Int) -> UInt8 {
         index > 0 && index != coveredEnd ? base[index - 1] : 0
+    }
+
+    /// The start of the unbroken token before `end`, as far back as something behind it could make it part of an entity: of an address, of a
+    /// URL's user.
+    func tokenStart(before end: Int) -> Int {
+        let limit = max(0, end - Limits.userInfo)
+        var index = end
+        while index > limit, base[index - 1] > 0x20 { index -= 1 }
+        return index
     }
 }
 

@@ -30,23 +30,23 @@ enum BirthDate {
     }
 
     /// `12 de mayo de 1985`, `May 12, 1985`, `12-May-1985`, found by the year at `position`; and where the date may start.
-    ///
-    /// `isLoose`: `position` may also be where a date starts that is not over yet, so that a stream holds it from there.
     @inline(__always)
-    static func matchWords(_ text: inout Text, at position: Int, isLoose: Bool) -> (start: Int, finding: Finding?) {
-        guard isLoose || mayBeYear(text, position) else { return (position, nil) }
-        return matchDate(&text, at: position, isLoose: isLoose)
+    static func matchWords(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
+        guard mayBeYear(text, position) else { return (position, nil) }
+        return matchDate(&text, endingWithYearAt: position)
     }
 
-    private static func matchDate(_ text: inout Text, at position: Int, isLoose: Bool) -> (start: Int, finding: Finding?) {
-        if mayBeYear(text, position), let start = startOfDate(text, endingWithYearAt: position) {
-            return (start, finding(&text, from: start))
-        }
-        // Only notes whether the date may still go on: it is found at its year, in the context that it has there.
-        if isLoose, !text.before(position).isWordByte, mayStart(text, position), isInContext(position, text) {
-            _ = finding(&text, from: position)
-        }
-        return (position, nil)
+    private static func matchDate(_ text: inout Text, endingWithYearAt position: Int) -> (start: Int, finding: Finding?) {
+        guard let start = startOfDate(text, endingWithYearAt: position) else { return (position, nil) }
+        return (start, finding(&text, from: start))
+    }
+
+    /// A date that starts at `start` goes on behind `hold`, or may do so behind the text's end.
+    @inline(never)
+    static func crosses(_ hold: Int, _ text: inout Text, from start: Int) -> Bool {
+        let end = end(&text, from: start)
+        defer { text.reachedEnd = false }
+        return text.reachedEnd || end ?? 0 > hold
     }
 
     private static func finding(_ text: inout Text, from start: Int) -> Finding? {
@@ -54,7 +54,7 @@ enum BirthDate {
         return Finding(kind: .dateOfBirth, range: start..<end, score: 0.85, raisedByContext: true)
     }
 
-    private static func isInContext(_ start: Int, _ text: Text) -> Bool {
+    static func isInContext(_ start: Int, _ text: Text) -> Bool {
         ContextWords.birth.isContext(of: .dateOfBirth, at: start, in: text)
     }
 
@@ -156,18 +156,30 @@ enum BirthDate {
         return particles.contains { isEqual(text, range, $0, length: $0.utf8CodeUnitCount) }
     }
 
-    /// The name of a month, or its first three or four letters.
-    /// A digit, or letters that are the name of a month as far as they have come.
-    private static func mayStart(_ text: Text, _ position: Int) -> Bool {
+    /// A digit, or what the name of a month begins with. The bytes of a word that has begun at the end may be its beginning.
+    @inline(__always)
+    static func mayStart(_ text: Text, _ position: Int) -> Bool {
         if text.base[position].isDigit { return true }
-        var end = position
-        while end < text.count, end - position < 11, text.base[end].isLetter { end += 1 }
-        let isOpen = end == text.count
-        return isOpen ? months.contains { isEqual(text, position..<end, $0, length: end - position) } : isMonth(text, position..<end)
+        guard text.base[position].isLetter else { return false }
+        guard position + 2 < text.count else { return true }
+        let (second, third) = (text.base[position + 1], text.base[position + 2])
+        guard second.isLetter, third.isLetter else { return false }
+        return beginnings[Int(text.base[position] & 31) << 5 | Int(second & 31)] >> UInt32(third & 31) & 1 != 0
     }
 
+    /// A bit for each third letter of the names of months, by their first two.
+    private static let beginnings: [UInt32] = {
+        var table = [UInt32](repeating: 0, count: 1024)
+        for month in months {
+            let letters = month.utf8Start
+            table[Int(letters[0] & 31) << 5 | Int(letters[1] & 31)] |= 1 << UInt32(letters[2] & 31)
+        }
+        return table
+    }()
+
+    /// The name of a month, or its first three or four letters.
     private static func isMonth(_ text: Text, _ range: Range<Int>) -> Bool {
-        guard range.count >= 3 else { return false }
+        guard range.count >= 3, mayStart(text, range.lowerBound) else { return false }
         return months.contains { month in
             (range.count == month.utf8CodeUnitCount || range.count <= 4 && range.count < month.utf8CodeUnitCount)
                 && isEqual(text, range, month, length: range.count)

@@ -49,7 +49,7 @@ enum Email {
 
     private static func quotedStart(_ text: Text, closing: Int, limit: Int) -> Int? {
         var index = closing - 1
-        while index >= limit, !text.base[index].isSpace {
+        while index >= limit, text.base[index] > 0x20 {
             if text.base[index] == UInt8(ascii: "\""), text.before(index) != UInt8(ascii: "\\") { return index < closing - 1 ? index : nil }
             index -= 1
         }

@@ -20,6 +20,8 @@ public struct StreamScrubber: Sendable {
     private var buffer: [UInt8] = []
     /// Where undecided text starts in `buffer`.
     private var decided = 0
+    /// Where the unbroken token at the end of `buffer` starts, as far as it is in there.
+    private var token = 0
     /// How much of `buffer` the last scan saw.
     private var scanned = 0
     private var blockedKinds: [EntityKind] = []
@@ -36,9 +38,6 @@ public struct StreamScrubber: Sendable {
     /// Findings by kind so far.
     public private(set) var counts = EntityCounts()
 
-    /// When more than this is held back, it is looked at again only after as many bytes, or after an eighth of what is held: else a long
-    /// token or key, fed byte by byte, would cost the square of its length.
-    private static let patience = 160
     /// The last candidate that was decided, in `buffer`: a pass over the whole text would have this one in mind here.
     private var covered: Finding?
 
@@ -71,11 +70,19 @@ public struct StreamScrubber: Sendable {
     /// Takes a chunk; appends to `output` what no further chunk can change.
     public mutating func feed(_ chunk: UnsafeRawBufferPointer, into output: inout [UInt8]) -> StreamOutcome {
         guard blockedKinds.isEmpty else { return .blocked(blockedKinds) }
-        buffer.append(contentsOf: chunk)
+        let end = buffer.count
+        buffer.append(contentsOf: chunk.assumingMemoryBound(to: UInt8.self))
+        if let blank = chunk.lastIndex(where: { $0 <= 0x20 }) { token = end + blank + 1 }
         // Only one unbroken token is held back and goes on: it stays held.
-        if heldBack < Limits.userInfo, !buffer[decided...].contains(where: { $0 <= 0x20 }) { return .passed }
-        if heldBack > Self.patience, buffer.count - scanned < max(Self.patience, heldBack / 8) { return .passed }
+        if token <= decided, heldBack < Limits.userInfo { return .passed }
+        guard buffer.count - scanned >= Self.patience(heldBack) else { return .passed }
         return process(isFinal: false, into: &output)
+    }
+
+    /// How many bytes must have come before what is held back is looked at again: else a long token or key, fed byte by byte, would cost the
+    /// square of its length, and a row of numbers many times what it costs at once. A few words in prose are looked at with every chunk.
+    private static func patience(_ heldBack: Int) -> Int {
+        heldBack < 32 ? 0 : max(min(heldBack / 4, 160), heldBack / 8)
     }
 
     /// Ends the text: decides and appends the rest. The scrubber is then ready for another text, with its counts kept.
@@ -85,6 +92,7 @@ public struct StreamScrubber: Sendable {
         buffer.removeAll(keepingCapacity: true)
         decided = 0
         covered = nil
+        token = 0
         scanned = 0
         forgotten = 0
         return outcome
@@ -92,7 +100,7 @@ public struct StreamScrubber: Sendable {
 
     private mutating func process(isFinal: Bool, into output: inout [UInt8]) -> StreamOutcome {
         let origin = max(0, decided - scanner.lookBehind)
-        candidates.removeAll(keepingCapacity: true)
+        if !candidates.isEmpty { candidates.removeAll(keepingCapacity: true) }
         var hold = buffer.withUnsafeBytes {
             origin
                 + scanner.collect(
@@ -130,7 +138,7 @@ public struct StreamScrubber: Sendable {
     /// Puts out text in which nothing was found.
     private mutating func passOn(upTo hold: Int, into output: inout [UInt8]) {
         guard hold > decided else { return }
-        output.append(contentsOf: buffer[decided..<hold])
+        buffer.withUnsafeBufferPointer { output.append(contentsOf: UnsafeBufferPointer(rebasing: $0[decided..<hold])) }
         decided = hold
         forget()
     }
@@ -194,5 +202,6 @@ public struct StreamScrubber: Sendable {
         decided -= dropped
         covered = covered?.moved(by: -dropped)
         scanned -= dropped
+        token = max(0, token - dropped)
     }
 }
