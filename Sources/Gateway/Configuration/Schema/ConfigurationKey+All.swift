@@ -5,7 +5,6 @@ extension ConfigurationKey {
     package static let all: [ConfigurationKey] =
         listen + edge + auth + tokens + control + limits + providers + models + scrub + rest
 
-
     private static let listen: [ConfigurationKey] = [
         ConfigurationKey(
             "listen", .section, .means("the defaults below"), "Where the gateway listens. One of `tls` and `http` must be on."),
