@@ -135,8 +135,8 @@ final class RequestHandler: ChannelInboundHandler {
         let verdict: Result<Bool, Fault>
         var unknown: Credential?
         do throws(Fault) {
-            // The way through the edge, route, credential, then the rest of the head, so that a caller without the proof or without a key learns
-            // nothing but that. A probe of `/healthz` needs neither.
+            // The way through the edge, route, credential, then the rest of the head, so that a caller without the proof or without a key
+            // learns nothing but that. A probe of `/healthz` needs neither.
             let route = routes.resolve(head.method, uri: head.uri)
             let address = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
             let operation = try operation(route, &request)
@@ -146,7 +146,8 @@ final class RequestHandler: ChannelInboundHandler {
                 request.plan = try plan(operation, principal, headers, framing.length, address, since: now)
             case .caller(.refused(let fault)): throw fault
             case .caller(.unknown(let credential)):
-                request.unplanned = Unplanned(operation: operation, headers: headers, declaredLength: framing.length, clientAddress: address, since: now)
+                request.unplanned = Unplanned(
+                    operation: operation, headers: headers, declaredLength: framing.length, clientAddress: address, since: now)
                 unknown = credential
             }
             verdict = .success(operation.takesBody)

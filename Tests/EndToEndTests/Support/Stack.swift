@@ -43,17 +43,20 @@ struct Stack: Sendable {
     ///   - configure: changes the configuration.
     static func run<Result>(
         drainDeadline: String = "20s", slowRequestTimeout: String = "20s", environment: [String: String] = [:],
-        listen: String = "", staleMax: String = "60s", extra: String = "", configure: (String, URL) throws -> String = { text, _ in text }, _ body: (Stack) async throws -> Result
+        listen: String = "", staleMax: String = "60s", extra: String = "", configure: (String, URL) throws -> String = { text, _ in text },
+        _ body: (Stack) async throws -> Result
     ) async throws -> Result {
         let keys = try await Keys.shared
         return try await withTemporaryDirectory { directory in
             try await ProductProcess.run("scripted-provider", readyPrefix: "listening on ") { _, line in
                 let provider = try ProviderControl(address: line)
                 let file = directory.appendingPathComponent("gateway.yaml")
-                let text = try configure(
-                    GatewayFile(
-                        providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
-                    ).text.replacing("auth:\n", with: listen + "auth:\n  stale_max: \(staleMax)\n", maxReplacements: 1), directory) + extra
+                let text =
+                    try configure(
+                        GatewayFile(
+                            providerURL: provider.url, keys: keys, drainDeadline: drainDeadline, slowRequestTimeout: slowRequestTimeout
+                        ).text.replacing("auth:\n", with: listen + "auth:\n  stale_max: \(staleMax)\n", maxReplacements: 1), directory)
+                    + extra
                 try Data(text.utf8).write(to: file)
                 return try await ProductProcess.run(
                     "agentshield", arguments: ["serve", "--config", file.path], environment: Keys.environment.merging(environment) { $1 },
@@ -84,7 +87,7 @@ struct Stack: Sendable {
         tlsPort = try port("tls")
         httpPort = try port("http")
         adminPort = try port("admin")
-        controlPort = try? port("control")
+        controlPort = fields["control"].flatMap { $0.split(separator: ":").last }.flatMap { Int($0) }
         authority = try #require(fields["ca_file"].map(String.init))
         configurationFile = file
         configuration = text
