@@ -25,7 +25,16 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let driver = try Self.driver()
-        defer { driver.close() }
+        do {
+            try await migrate(driver)
+        } catch {
+            await driver.closeAndWait()
+            throw error
+        }
+        await driver.closeAndWait()
+    }
+
+    private func migrate(_ driver: PostgresDriver) async throws {
         let migrator = Migrator(driver, timeout: .seconds(timeout))
         do throws(Migrator.Failure) {
             if dryRun {

@@ -67,7 +67,7 @@ package struct ControlPlane: ControlStore {
     }
 
     package func close() async {
-        driver.close()
+        await driver.closeAndWait()
     }
 
     package func createDepartment(_ id: String, name: String, in tenant: String) async throws(ControlError) -> Department {

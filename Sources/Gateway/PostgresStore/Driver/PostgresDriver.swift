@@ -1,3 +1,4 @@
+internal import COpenSSL
 import Synchronization
 
 /// PostgreSQL for the control plane and the ledger: a few connections that one thread drives.
@@ -21,6 +22,7 @@ package final class PostgresDriver: Sendable {
     package let location: PostgresLocation
     private let mailbox: Mailbox
     private let nextID = Atomic<UInt64>(1)
+    private let threadEnd = ThreadEnd()
 
     /// Connects when there is something to do, not before.
     ///
@@ -37,8 +39,11 @@ package final class PostgresDriver: Sendable {
         machine.connections = min(max(1, settings.connections), 16)
         machine.connectTimeout = settings.connectTimeout
         let machineSettings = machine
-        let isStarted = DetachedThread.start {
+        let isStarted = DetachedThread.start { [threadEnd] in
             DriverThread(location: location, settings: machineSettings, mailbox: mailbox, lookUp: lookUp).run()
+            // What libcrypto keeps for the thread goes now, not while the process may be ending.
+            OPENSSL_thread_stop()
+            threadEnd.tell()
         }
         guard isStarted else { throw PostgresError(.unreachable, retry: .later, detail: "the system gives no thread") }
     }
@@ -50,6 +55,12 @@ package final class PostgresDriver: Sendable {
     /// Ends the thread and its connections. What is not done is answered with `closed`.
     package func close() {
         mailbox.end()
+    }
+
+    /// The same, and waits until the thread is done: a process that ends while it frees connections may crash in libcrypto's own clean-up.
+    package func closeAndWait() async {
+        close()
+        await threadEnd.wait()
     }
 
     /// Holds a conversation and calls back, once.
@@ -104,5 +115,29 @@ package final class PostgresDriver: Sendable {
     ) {
         let operation = Operation(id: id, conversation, timeout: timeout, isRepeatable: isRepeatable, completion: completion)
         if let refusal = mailbox.submit(operation) { operation.complete(refusal) }
+    }
+}
+
+/// Tells those who wait for a thread that it is done.
+private final class ThreadEnd: Sendable {
+    private let state = Mutex((isOver: false, waiters: [CheckedContinuation<Void, Never>]()))
+
+    func tell() {
+        let waiters = state.withLock { state in
+            state.isOver = true
+            defer { state.waiters.removeAll() }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOver = state.withLock { state in
+                if !state.isOver { state.waiters.append(continuation) }
+                return state.isOver
+            }
+            if isOver { continuation.resume() }
+        }
     }
 }
