@@ -1,29 +1,33 @@
 /// A keyed hash of a credential: what is stored and compared in its place.
 package struct CredentialDigest: Sendable, Hashable {
-    private var words: SIMD4<UInt64>
+    // Not a vector of four words: those are aligned to 32 bytes, more than async functions' frames are, which then overwrite memory.
+    private let first: UInt64
+    private let second: UInt64
+    private let third: UInt64
+    private let fourth: UInt64
 
     /// - Parameter bytes: exactly 32 bytes; `nil` otherwise.
     package init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == 32 else { return nil }
-        words = .zero
-        for (position, byte) in bytes.enumerated() {
-            words[position / 8] = words[position / 8] << 8 | UInt64(byte)
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        for byte in bytes {
+            words = (words.0 << 8 | words.1 >> 56, words.1 << 8 | words.2 >> 56, words.2 << 8 | words.3 >> 56, words.3 << 8 | UInt64(byte))
         }
+        (first, second, third, fourth) = words
     }
 
     /// The 32 bytes, for a store.
     package var bytes: [UInt8] {
-        (0..<32).map { position in UInt8(truncatingIfNeeded: words[position / 8] >> UInt64(56 - 8 * (position % 8))) }
+        [first, second, third, fourth].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) } }
     }
 
     /// Looks at every word, so that the time taken says nothing about where two digests differ.
     package static func == (left: Self, right: Self) -> Bool {
-        let difference = left.words ^ right.words
-        return difference[0] | difference[1] | difference[2] | difference[3] == 0
+        (left.first ^ right.first) | (left.second ^ right.second) | (left.third ^ right.third) | (left.fourth ^ right.fourth) == 0
     }
 
     package func hash(into hasher: inout Hasher) {
-        hasher.combine(words[0])
+        hasher.combine(first)
     }
 }
 

@@ -21,9 +21,14 @@ package enum Phase: Int, CaseIterable, Sendable {
 /// `call` is the time that the provider had the request, `answer` the gateway's own work on what came back; both run side by side on a stream.
 /// A coalesced request's wait counts as `call`.
 package struct PhaseTimings: Sendable, Equatable {
-    private var nanoseconds = SIMD8<Int64>.zero
+    // Not a vector: its alignment is more than that of async functions' frames, which then overwrite memory.
+    private var nanoseconds = [8 of Int64](repeating: 0)
 
     package init() {}
+
+    package static func == (left: Self, right: Self) -> Bool {
+        Phase.allCases.allSatisfy { left[$0] == right[$0] }
+    }
 
     package subscript(phase: Phase) -> Int64 {
         get { nanoseconds[phase.rawValue] }

@@ -1,6 +1,6 @@
-/// A set of kinds in four words, so that asking costs no hashing.
+/// A set of kinds, a bit for each, so that asking costs no hashing.
 public struct EntityKindSet: Hashable, Sendable, ExpressibleByArrayLiteral {
-    private var words = SIMD4<UInt64>()
+    private var bits = Bits256()
 
     public init() {}
 
@@ -14,16 +14,16 @@ public struct EntityKindSet: Hashable, Sendable, ExpressibleByArrayLiteral {
 
     @inline(__always)
     public func contains(_ kind: EntityKind) -> Bool {
-        words[Int(kind.rawValue >> 6)] & (1 << UInt64(kind.rawValue & 63)) != 0
+        bits[kind.rawValue]
     }
 
     public mutating func insert(_ kind: EntityKind) {
-        words[Int(kind.rawValue >> 6)] |= 1 << UInt64(kind.rawValue & 63)
+        bits[kind.rawValue] = true
     }
 
     public mutating func remove(_ kind: EntityKind) {
-        words[Int(kind.rawValue >> 6)] &= ~(1 << UInt64(kind.rawValue & 63))
+        bits[kind.rawValue] = false
     }
 
-    public var isEmpty: Bool { words == SIMD4() }
+    public var isEmpty: Bool { bits.isEmpty }
 }

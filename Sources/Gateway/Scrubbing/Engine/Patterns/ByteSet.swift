@@ -1,6 +1,6 @@
 /// A set of bytes.
 struct ByteSet: Hashable {
-    private var words = SIMD4<UInt64>()
+    private var bits = Bits256()
 
     init() {}
 
@@ -13,14 +13,14 @@ struct ByteSet: Hashable {
     }
 
     func contains(_ byte: UInt8) -> Bool {
-        words[Int(byte >> 6)] & (1 << UInt64(byte & 63)) != 0
+        bits[byte]
     }
 
     mutating func insert(_ byte: UInt8) {
-        words[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
+        bits[byte] = true
     }
 
     mutating func formUnion(_ other: ByteSet) {
-        words |= other.words
+        bits.formUnion(other.bits)
     }
 }
