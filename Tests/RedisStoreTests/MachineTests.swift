@@ -142,9 +142,12 @@ struct MachineTests {
         var settings = RedisBreaker.Settings()
         settings.maxSlow = 3
         var breaker = RedisBreaker(settings)
-        for _ in 0..<2 { breaker.replied(after: .milliseconds(251), now: at(0)) }
-        breaker.replied(after: .milliseconds(250), now: at(0))
-        for _ in 0..<3 { breaker.replied(after: .milliseconds(251), now: at(0)) }
+        for time: Int64 in [-1_000, -700] { breaker.replied(after: .milliseconds(251), now: at(time)) }
+        breaker.replied(after: .milliseconds(250), now: at(-600))
+        // A burst counts once.
+        for time: Int64 in [-500, -500, -499, -251] { breaker.replied(after: .milliseconds(251), now: at(time)) }
+        #expect(breaker.state == .closed(failures: 0, slow: 1))
+        for time: Int64 in [-250, 0] { breaker.replied(after: .milliseconds(251), now: at(time)) }
         #expect(breaker.state == .open(until: at(1_000)))
         #expect(breaker.admits(now: at(1_000)) == true)
         #expect(breaker.admits(now: at(1_500)) == false)

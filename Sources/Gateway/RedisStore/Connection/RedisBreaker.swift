@@ -7,7 +7,8 @@ package struct RedisBreaker: Sendable, Equatable {
         package var maxFailures = 5
         /// A reply that takes longer is slow.
         package var slowAfter = TimeAmount.milliseconds(250)
-        /// Slow replies in a row that open it.
+        /// Slow replies in a row that open it. Those that come within ``slowAfter`` of one that was counted are the same slowness: a burst of
+        /// commands that waited together for a stalled event loop says nothing of the node.
         package var maxSlow = 16
         /// How long it stays open before one command may try.
         package var openFor = TimeAmount.seconds(1)
@@ -24,6 +25,8 @@ package struct RedisBreaker: Sendable, Equatable {
 
     private let settings: Settings
     package private(set) var state = State.closed(failures: 0, slow: 0)
+    /// When the last slow reply was counted.
+    private var countedAt: NIODeadline?
 
     package init(_ settings: Settings) {
         self.settings = settings
@@ -45,6 +48,11 @@ package struct RedisBreaker: Sendable, Equatable {
             state = .closed(failures: 0, slow: 0)
             return
         }
+        if case .closed(_, let slow) = state, slow > 0, let countedAt, now < countedAt + settings.slowAfter {
+            state = .closed(failures: 0, slow: slow)
+            return
+        }
+        countedAt = now
         switch state {
         case .closed(_, let slow) where slow + 1 < settings.maxSlow: state = .closed(failures: 0, slow: slow + 1)
         case .closed, .halfOpen: state = .open(until: now + settings.openFor)
