@@ -195,6 +195,10 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
             uint64_t *m = ((mask *)&c)[k];                                                                                      \
             m[0] = 0, m[2] = m[3] = ~0ull;                                                                                      \
         }                                                                                                                       \
+        for (size_t k = 0; k < sizeof s / sizeof(mask); k++) {                                                                  \
+            uint64_t *m = ((mask *)&s)[k];                                                                                      \
+            m[0] = 0, m[3] = ~0ull;                                                                                             \
+        }                                                                                                                       \
         if (count - from > NEAR_TAIL) classify(bytes + start - 64, &c, 0);                                                      \
         classify(bytes + start, &c, 1);                                                                                         \
         find_shapes_1(&c, &s, 2);                                                                                               \
