@@ -62,6 +62,7 @@ struct ContactsTests {
         "dates of birth",
         arguments: [
             "born [12/08/1986]", "DOB: [1986-08-12]", "My DoB: [12/8/1986]", "date of birth: [12.08.1986]", "born on [May 12, 1985]",
+            "born [May 12,1985]",
             "birthday [12 May 1985]",
             "nacido el [12 de mayo de 1985]", "fecha de nacimiento: [3 enero 1990]", "born on the [22nd May 1994]",
             "Birth date: [Sept. 3, 1971]", "born [12-Jan-1980]", "nací el [1 de Diciembre del 2001],",

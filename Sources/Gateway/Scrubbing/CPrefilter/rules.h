@@ -61,7 +61,7 @@ INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t cou
         // … `1 (`, `1(`
         lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
         lanes four = HERE(s->two) & AHEAD(s->two, 2);
-        lanes year = BEFORE(c->separator) & four & AHEAD(s->other, 4);
+        lanes year = four & AHEAD(s->other, 4);
         lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);
         SET(f->number) = (start & (seven | opening | year | corsican)) | (sign & signs);
     }
