@@ -90,10 +90,12 @@ package final class TokenAuthority {
                     return (issuer, try issuer.mapping.identity(claims))
                 })
             let (issuer, identity) = token.value
-            let principal = principal(identity, of: issuer, expiresAt: token.expiresAt)
+            // Requests end when their principal does: a token that is accepted within the skew is good until its end.
+            let end = token.expiresAt + issuer.rules.clockSkewSeconds
+            let principal = principal(identity, of: issuer, expiresAt: end)
             if let digest {
                 let entry = Remembered(value: principal, issuer: issuer.rules.issuer, thumbprint: token.thumbprint)
-                principals.insert(entry, for: digest, cost: 1, expiresAt: token.expiresAt + issuer.rules.clockSkewSeconds)
+                principals.insert(entry, for: digest, cost: 1, expiresAt: end)
             }
             return .principal(principal)
         } catch {
