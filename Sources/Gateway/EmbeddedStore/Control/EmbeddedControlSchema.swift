@@ -19,6 +19,9 @@ enum EmbeddedControlSchema {
         return found
     }
 
+    /// Seconds since 1970. Not `unixepoch()`, which SQLite has from 3.38 on: the tables need 3.37.
+    static let now = "CAST(strftime('%s', 'now') AS INTEGER)"
+
     private static func identifier(_ column: String, _ name: String) -> String {
         "CONSTRAINT \(name) CHECK (length(\(column)) BETWEEN 1 AND 64 AND \(column) NOT GLOB '*[^A-Za-z0-9._-]*')"
     }
@@ -28,7 +31,7 @@ enum EmbeddedControlSchema {
             id TEXT NOT NULL PRIMARY KEY \(identifier("id", "tenants_id_check")),
             name TEXT NOT NULL CONSTRAINT tenants_name_check CHECK (length(name) <= 256),
             region TEXT \(identifier("region", "tenants_region_check")),
-            created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+            created_at INTEGER NOT NULL DEFAULT (\(now)),
             paused_at INTEGER,
             stopped_at INTEGER
         ) STRICT;
@@ -37,7 +40,7 @@ enum EmbeddedControlSchema {
             tenant_id TEXT NOT NULL REFERENCES tenants (id),
             id TEXT NOT NULL \(identifier("id", "departments_id_check")),
             name TEXT NOT NULL CONSTRAINT departments_name_check CHECK (length(name) <= 256),
-            created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+            created_at INTEGER NOT NULL DEFAULT (\(now)),
             PRIMARY KEY (tenant_id, id)
         ) STRICT;
 
@@ -46,7 +49,7 @@ enum EmbeddedControlSchema {
             id TEXT NOT NULL CONSTRAINT users_id_check CHECK (length(id) BETWEEN 1 AND 128 AND id NOT GLOB '*[^A-Za-z0-9._@+-]*'),
             department_id TEXT,
             name TEXT NOT NULL CONSTRAINT users_name_check CHECK (length(name) <= 256),
-            created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+            created_at INTEGER NOT NULL DEFAULT (\(now)),
             PRIMARY KEY (tenant_id, id),
             FOREIGN KEY (tenant_id, department_id) REFERENCES departments (tenant_id, id)
         ) STRICT;
@@ -62,7 +65,7 @@ enum EmbeddedControlSchema {
             tokens_per_minute INTEGER CONSTRAINT api_keys_tokens_per_minute_check CHECK (tokens_per_minute > 0),
             concurrent_streams INTEGER CONSTRAINT api_keys_concurrent_streams_check CHECK (concurrent_streams > 0),
             scrub_policy TEXT \(identifier("scrub_policy", "api_keys_scrub_policy_check")),
-            created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+            created_at INTEGER NOT NULL DEFAULT (\(now)),
             expires_at INTEGER,
             revoked_at INTEGER,
             epoch INTEGER NOT NULL DEFAULT 1,
@@ -76,7 +79,7 @@ enum EmbeddedControlSchema {
             hash BLOB NOT NULL CONSTRAINT api_key_hashes_hash_check CHECK (length(hash) = 32),
             tenant_id TEXT NOT NULL,
             key_id TEXT NOT NULL,
-            created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+            created_at INTEGER NOT NULL DEFAULT (\(now)),
             -- NULL: the current one.
             expires_at INTEGER,
             PRIMARY KEY (pepper_id, hash),
@@ -99,7 +102,7 @@ enum EmbeddedControlSchema {
             revision INTEGER NOT NULL PRIMARY KEY,
             tenant_id TEXT,
             key_id TEXT,
-            changed_at INTEGER NOT NULL DEFAULT (unixepoch())
+            changed_at INTEGER NOT NULL DEFAULT (\(now))
         ) STRICT;
 
         """

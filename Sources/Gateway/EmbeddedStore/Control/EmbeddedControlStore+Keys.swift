@@ -52,7 +52,7 @@ extension EmbeddedControlStore {
         try await perform { connection throws(SQLiteError) in
             try connection.run(
                 """
-                UPDATE api_keys SET epoch = epoch + (revoked_at IS NULL), revoked_at = coalesce(revoked_at, unixepoch())
+                UPDATE api_keys SET epoch = epoch + (revoked_at IS NULL), revoked_at = coalesce(revoked_at, \(EmbeddedControlSchema.now))
                 WHERE tenant_id = ?1 AND id = ?2 RETURNING \(Self.keyColumns)
                 """, [.text(tenant), .text(id)]
             ).each { row throws(SQLiteError) in try KeyRecord(row, from: 0) }.first
@@ -72,7 +72,7 @@ extension EmbeddedControlStore {
                     """, [.text(tenant), .text(id)]
                 ).each { row throws(SQLiteError) in try KeyRecord(row, from: 0) }
                 guard let key = changed.first else { return nil }
-                let end = "unixepoch() + ?3"
+                let end = "\(EmbeddedControlSchema.now) + ?3"
                 try connection.run(
                     """
                     UPDATE api_key_hashes SET expires_at = min(coalesce(expires_at, \(end)), \(end)) WHERE tenant_id = ?1 AND key_id = ?2
@@ -122,7 +122,7 @@ extension EmbeddedControlStore {
     /// One row in any case, for the revision. `min` of two is NULL where one is.
     private static let lookUpStatement = """
         SELECT s.revision, \(keyNames.map { "f.\($0)" }.joined(separator: ", ")), f.t_id, f.t_name, f.t_region, f.t_paused, f.t_stopped,
-            f.ends_at, f.revoked_at IS NULL AND coalesce(f.ends_at > unixepoch(), 1)
+            f.ends_at, f.revoked_at IS NULL AND coalesce(f.ends_at > \(EmbeddedControlSchema.now), 1)
         FROM control_state s LEFT JOIN (
             SELECT k.*, t.id AS t_id, t.name AS t_name, t.region AS t_region, t.paused_at AS t_paused, t.stopped_at AS t_stopped,
                 min(coalesce(k.expires_at, h.expires_at), coalesce(h.expires_at, k.expires_at)) AS ends_at

@@ -91,7 +91,8 @@ package final class EmbeddedControlStore: ControlStore {
     }
 
     package func setPaused(_ isPaused: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(id, "paused_at = CASE WHEN ?2 THEN coalesce(paused_at, unixepoch()) END", .integer(isPaused ? 1 : 0))
+        try await changeTenant(
+            id, "paused_at = CASE WHEN ?2 THEN coalesce(paused_at, \(EmbeddedControlSchema.now)) END", .integer(isPaused ? 1 : 0))
     }
 
     package func setRegion(_ region: String?, tenant id: String) async throws(ControlError) -> Tenant? {
@@ -99,7 +100,8 @@ package final class EmbeddedControlStore: ControlStore {
     }
 
     package func setStopped(_ isStopped: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(id, "stopped_at = CASE WHEN ?2 THEN coalesce(stopped_at, unixepoch()) END", .integer(isStopped ? 1 : 0))
+        try await changeTenant(
+            id, "stopped_at = CASE WHEN ?2 THEN coalesce(stopped_at, \(EmbeddedControlSchema.now)) END", .integer(isStopped ? 1 : 0))
     }
 
     private func changeTenant(_ id: String, _ change: String, _ value: SQLiteValue) async throws(ControlError) -> Tenant? {
@@ -113,7 +115,7 @@ package final class EmbeddedControlStore: ControlStore {
     package func setStopped(_ isStopped: Bool) async throws(ControlError) {
         try await perform { connection throws(SQLiteError) in
             try connection.run(
-                "UPDATE control_state SET stopped_at = CASE WHEN ?1 THEN coalesce(stopped_at, unixepoch()) END",
+                "UPDATE control_state SET stopped_at = CASE WHEN ?1 THEN coalesce(stopped_at, \(EmbeddedControlSchema.now)) END",
                 [.integer(isStopped ? 1 : 0)])
             return
         }
