@@ -78,7 +78,8 @@ let gatewayTargets: [Target] = [
     gateway("GatewayCore", folder: "Core", ["GatewayJSON", "Scrubbing", nioCore, deque]),
     gateway("GatewayAuthentication", folder: "Authentication", ["GatewayCore", "GatewayCrypto", "GatewayJSON"]),
     gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", yams]),
-    gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", "CSQLite", nioCore, nioPosix, nioConcurrency, deque]),
+    gateway(
+        "EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", "GatewayCrypto", "CSQLite", nioCore, nioPosix, nioConcurrency, deque]),
     .target(
         name: "PostgresStore", dependencies: ["GatewayCore", "GatewayCrypto", "CPQ", "COpenSSL", deque],
         path: "Sources/Gateway/PostgresStore",
@@ -162,15 +163,20 @@ let tests: [Target] = [
     test(
         "AuthenticationTests",
         ["GatewayAuthentication", "TokenForge", "SeededRandomness", "GatewayCore", "GatewayCrypto", "GatewayJSON", "Scrubbing"]),
-    test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", nioCore]),
+    test("CoreTests", ["GatewayCore", "GatewayJSON", "Scrubbing", "SeededRandomness", nioCore]),
     test(
         "ConfigurationTests",
         ["GatewayConfiguration", "GatewayAuthentication", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
-    test("EmbeddedStoreTests", ["EmbeddedStore", "ProcessSupport", "GatewayCore", "GatewayCrypto", "Scrubbing", nioCore, nioEmbedded]),
+    test(
+        "EmbeddedStoreTests",
+        [
+            "EmbeddedStore", "ProcessSupport", "GatewayCore", "GatewayCrypto", "Scrubbing", nioCore, nioPosix, nioConcurrency, nioEmbedded,
+        ]),
     test(
         "PipelineTests",
         [
-            "GatewayPipeline", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, logging,
+            "GatewayPipeline", "ProcessSupport", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore,
+            nioPosix, logging,
         ]),
     test(
         "PostgresStoreTests",
