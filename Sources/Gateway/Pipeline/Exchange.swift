@@ -35,6 +35,8 @@ package final class Exchange {
     let snapshot: GatewaySnapshot
     var state = State.new
     private var receiver: (any AnswerReceiver)?
+    /// The request is over, and its record is being written.
+    var ending: Ending?
     private(set) var isPaused = false
 
     // What the phases find out.
@@ -101,7 +103,7 @@ package final class Exchange {
 
     /// The caller has left. The provider's request is closed at once, what was produced is booked, and the receiver hears nothing more.
     package func cancel() {
-        guard !isOver else { return }
+        guard !isOver else { return leaveEnding() }
         receiver = nil
         close(.cancelled, fault: nil)
     }
@@ -127,6 +129,7 @@ package final class Exchange {
         armDeadline()
         do {
             try loop.checkAuthority(of: request.principal)
+            try loop.journal.checkRoom()
             try admit()
             try refuseKnown()
             try prepare()
@@ -136,7 +139,7 @@ package final class Exchange {
         }
     }
 
-    private var timeout: TimeAmount { min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout) }
+    var timeout: TimeAmount { min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout) }
 
     private func armDeadline() {
         let deadline = request.receivedAt + timeout
@@ -237,26 +240,22 @@ package final class Exchange {
     func end() {
         guard !isOver else { return }
         if let rewriter, !rewriter.counts.isEmpty { tellCounts(of: rewriter.counts) }
-        let receiver = self.receiver
         close(.answered, fault: nil)
-        receiver?.answerEnded(summary)
     }
 
     func fail(_ fault: Fault) {
         guard !isOver else { return }
-        let receiver = self.receiver
         close(.failed, fault: fault)
-        receiver?.answerFailed(fault, summary: summary)
     }
 
     // MARK: record
 
-    /// The request is over: gives back what it holds, books it and writes it down.
+    /// The request is over: gives back what it holds, books it and writes it down. Its place it keeps until the caller has heard of the end.
     private func close(_ outcome: Outcome, fault: Fault?) {
         let waiting: (CacheKey, FlightWaiterID)? = if case .waiting(let key, let waiter) = state { (key, waiter) } else { nil }
         state = .over
-        loop.exchangeEnded(self)
-        receiver = nil
+        let receiver = self.receiver
+        self.receiver = nil
         deadlineTimer?.cancel()
         deadlineTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
@@ -270,16 +269,15 @@ package final class Exchange {
         if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
         if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
-        if holdsPlace { loop.budget.closeRequest() }
         body = ByteBuffer()
         summary.timings[.record] += (NIODeadline.now() - began).nanoseconds
         let record = LedgerRecord(
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
             requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,
             receivedUnixMilliseconds: request.id.unixMilliseconds)
-        loop.stores.ledger.append(record)
         loop.metrics.record(record)
         loop.logger.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
+        write(record, telling: receiver, fault)
     }
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.
@@ -304,7 +302,7 @@ package final class Exchange {
 }
 
 extension Fault {
-    fileprivate static func deadlinePassed(_ timeout: TimeAmount) -> Fault {
+    static func deadlinePassed(_ timeout: TimeAmount) -> Fault {
         Fault(
             .deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed.")
     }

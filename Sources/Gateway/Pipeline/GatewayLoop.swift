@@ -12,12 +12,18 @@ import Scrubbing
 package struct GatewayStores: Sendable {
     package let limiter: EmbeddedLimiter
     package let cache: EmbeddedResponseCache
-    package let ledger: EmbeddedLedger
+    /// Records of which there is no durable ledger here.
+    package let recent: RecentRecords
+    /// The ledger of this process alone.
+    package let file: LedgerFile?
+    /// Where finished requests can be read; `nil`: only among the recent ones.
+    package var archive: (any LedgerArchive)? { file }
 
-    package init(limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, ledger: EmbeddedLedger) {
+    package init(limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, recent: RecentRecords, file: LedgerFile? = nil) {
         self.limiter = limiter
         self.cache = cache
-        self.ledger = ledger
+        self.recent = recent
+        self.file = file
     }
 }
 
@@ -32,6 +38,7 @@ package final class GatewayLoop {
     let metrics: PipelineMetrics
     let limitMetrics = LimitMetrics()
     let limits: LoopLimits
+    let journal: LoopJournal
     let clock: WallClock
     var budget: InFlightBudget
     var workspace = RequestWorkspace()
@@ -74,6 +81,7 @@ package final class GatewayLoop {
         limits = LoopLimits(
             limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, metrics: limitMetrics)
         limits.redis?.connect()
+        journal = LoopJournal(stores: stores)
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
         credentialHash = try KeyedHash(key: access.pepper.secret)
@@ -165,11 +173,6 @@ package final class GatewayLoop {
         snapshot.models.names(for: principal).map { name, plan in
             ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
         }
-    }
-
-    /// A finished request of the principal's tenant; `nil` for one that never was, is forgotten or is another tenant's.
-    package func receipt(_ id: RequestID, for principal: Principal) -> LedgerRecord? {
-        stores.ledger.record(id, tenant: principal.tenant)
     }
 
     // MARK: what doors hold for requests that are still arriving

@@ -21,6 +21,8 @@ struct PipelineRig: Sendable {
         var firstByteTimeout = TimeAmount.seconds(30)
         /// What provider `two` says to each request at once, so that what follows depends on the gateway's clock alone.
         var replyOfTwo: String?
+        /// The ledger; `nil`: in memory.
+        var file: LedgerFile?
     }
 
     let gateway: NIOLoopBound<GatewayLoop>
@@ -49,7 +51,7 @@ struct PipelineRig: Sendable {
         let (one, two) = (try await ScriptedUpstream(loop: providers), try await ScriptedUpstream(loop: providers, reply: setup.replyOfTwo))
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(), cache: EmbeddedResponseCache(maxBytes: 1 << 20, maxEntryBytes: 1 << 20, maxWaitersPerFlight: 8),
-            ledger: EmbeddedLedger(capacity: 1000))
+            recent: RecentRecords(capacity: 1000), file: setup.file)
         let snapshot = try Self.snapshot(setup, one: one.port, two: two.port)
         var logger = Logger(label: "pipeline tests")
         logger.logLevel = .critical
@@ -107,10 +109,10 @@ struct PipelineRig: Sendable {
     }
 
     /// Records written so far.
-    var records: Int { stores.ledger.count }
+    var records: Int { stores.recent.count }
 
     func record(_ request: PipelineRequest) -> LedgerRecord? {
-        stores.ledger.record(request.id, tenant: "acme")
+        stores.recent.record(request.id, tenant: "acme")
     }
 
     /// Begins a request; `prepare` is called between `begin` and `start`.

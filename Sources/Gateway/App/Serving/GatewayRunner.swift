@@ -36,8 +36,8 @@ struct GatewayRunner {
     /// Called when every socket is open.
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
-    /// The bound of the ledger that is kept in memory, in records.
-    private static let ledgerCapacity = 10_000
+    /// The bound of records in memory.
+    private static let recentCapacity = 10_000
 
     func run() async throws {
         let settings = configuration.log
@@ -51,11 +51,12 @@ struct GatewayRunner {
         let state = try RedisState.of(configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
+        let ledger = try openLedger(logger)
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(),
             cache: EmbeddedResponseCache(
                 maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
-            ledger: EmbeddedLedger(capacity: Self.ledgerCapacity))
+            recent: RecentRecords(capacity: Self.recentCapacity), file: ledger)
         let store = try openStore()
         let access = keyAccess(store)
         let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
@@ -73,6 +74,7 @@ struct GatewayRunner {
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
+        await ledger?.close()
         await store?.close()
         try await group.shutdownGracefully()
     }
@@ -82,6 +84,22 @@ struct GatewayRunner {
             return try configuration.control.open(timeout: ControlFollower.questionTimeout)
         } catch {
             FileHandle.standardError.write(Data("agentshield serve: \(error)\n".utf8))
+            throw ExitCode(69)
+        }
+    }
+
+    private func openLedger(_ logger: Logger) throws -> LedgerFile? {
+        let settings = configuration.ledger
+        guard let path = settings.file else {
+            logger.warning("no ledger.file: the records of requests are kept in memory and lost with the process")
+            return nil
+        }
+        do throws(LedgerError) {
+            return try LedgerFile(
+                path: path, chainSecret: settings.chainSecret, settings: .init(mark: settings.maxWaiting),
+                report: LedgerHealth(logger: logger).report)
+        } catch {
+            FileHandle.standardError.write(Data("agentshield serve: ledger.file: \(error)\n".utf8))
             throw ExitCode(69)
         }
     }

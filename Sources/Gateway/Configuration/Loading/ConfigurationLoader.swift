@@ -106,7 +106,8 @@ package enum ConfigurationLoader {
                 level: log.choice("level"), format: log.choice("format"), hasClientAddress: log.flag("client_address")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")), replicas: replicas,
-            control: control)
+            control: control,
+            ledger: ledger(root.section("ledger"), pepper: auth.pepper, control: control, replicas: replicas))
     }
 
     private static func limits(_ section: Section) -> Configuration.Limits {

@@ -3,7 +3,7 @@ internal import Scrubbing
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] =
-        listen + edge + auth + tokens + control + limits + tenants + providers + models + scrub + redis + rest
+        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + models + scrub + redis + rest
 
     private static let listen: [ConfigurationKey] = [
         ConfigurationKey(
