@@ -11,5 +11,16 @@ extension Configuration {
         package var timeout: Duration
         /// Records that may wait for the disk.
         package var maxWaiting: Int
+        package var withoutStore: WithoutStore
+        /// The folder for records that Redis cannot take.
+        package var spool: String?
+        package var maxSpoolBytes: Int
+        /// Entries in one stream of Redis.
+        package var maxStreamLength: Int
+    }
+
+    /// What happens to records while Redis is away.
+    package enum WithoutStore: String, Sendable, CaseIterable {
+        case refuse, spool
     }
 }

@@ -1,6 +1,7 @@
 import EmbeddedStore
 import GatewayCore
 import NIOCore
+import RedisStore
 
 /// The last phase, `record`: the caller hears the end of an answer when its record is durable, not before.
 extension Exchange {
@@ -15,19 +16,24 @@ extension Exchange {
     }
 
     /// Hands the record on, and tells the caller how the request ended: when the record is durable, or at once where nobody was asked for anything.
-    func write(_ record: LedgerRecord, telling receiver: (any AnswerReceiver)?, _ fault: Fault?) {
+    ///
+    /// - Parameter settlement: of limits in Redis.
+    func write(_ record: LedgerRecord, settling settlement: RedisSettlement, telling receiver: (any AnswerReceiver)?, _ fault: Fault?) {
         let began = loop.eventLoop.now
         ending = Ending(receiver: receiver, fault: fault, began: began)
         // A request that was refused for the ledger's sake is not what fills it.
         let isShed = fault?.kind == .ledgerUnavailable && calls == 0
-        guard !isShed else { return finish(with: fault) }
+        guard !isShed else {
+            loop.journal.settle(settlement)
+            return finish(with: fault)
+        }
         guard receiver != nil, fault == nil || calls > 0 else {
-            _ = loop.journal.append(record, waiter: nil)
+            _ = loop.journal.append(record, settling: settlement, waiter: nil)
             return finish(with: fault)
         }
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let waiter = DurabilityWaiter(eventLoop: loop.eventLoop) { if $0 { bound.value.recordIsDurable() } }
-        let isDurable = loop.journal.append(record, waiter: waiter)
+        let isDurable = loop.journal.append(record, settling: settlement, waiter: waiter)
         if isDurable { return finish(with: fault) }
         let latest = min(request.receivedAt + timeout, began + snapshot.pipeline.ledgerTimeout)
         ending?.timer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: latest) { [self] in waitedTooLong() }

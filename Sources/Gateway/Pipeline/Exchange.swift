@@ -3,6 +3,7 @@ package import GatewayCore
 import GatewayJSON
 import NIOCore
 import Providers
+import RedisStore
 import Scrubbing
 
 /// One request under way: carries out what the phases decide. Confined to its event loop.
@@ -129,7 +130,7 @@ package final class Exchange {
         armDeadline()
         do {
             try loop.checkAuthority(of: request.principal)
-            try loop.journal.checkRoom()
+            try loop.journal.checkRoom(tenant: request.principal.tenant)
             try admit()
             try refuseKnown()
             try prepare()
@@ -265,7 +266,7 @@ package final class Exchange {
         call = nil
         let began = NIODeadline.now()
         settle(wasWithProvider: wasWithProvider)
-        settleLimits()
+        let settlement = settleLimits()
         if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
         if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
@@ -277,7 +278,7 @@ package final class Exchange {
             receivedUnixMilliseconds: request.id.unixMilliseconds)
         loop.metrics.record(record)
         loop.logger.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
-        write(record, telling: receiver, fault)
+        write(record, settling: settlement, telling: receiver, fault)
     }
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.

@@ -12,18 +12,22 @@ import Scrubbing
 package struct GatewayStores: Sendable {
     package let limiter: EmbeddedLimiter
     package let cache: EmbeddedResponseCache
-    /// Records of which there is no durable ledger here.
+    /// Records of which there is no durable ledger here, or which are on their way to it.
     package let recent: RecentRecords
     /// The ledger of this process alone.
     package let file: LedgerFile?
     /// Where finished requests can be read; `nil`: only among the recent ones.
-    package var archive: (any LedgerArchive)? { file }
+    package let archive: (any LedgerArchive)?
 
-    package init(limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, recent: RecentRecords, file: LedgerFile? = nil) {
+    package init(
+        limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, recent: RecentRecords, file: LedgerFile? = nil,
+        archive: (any LedgerArchive)? = nil
+    ) {
         self.limiter = limiter
         self.cache = cache
         self.recent = recent
         self.file = file
+        self.archive = archive ?? file
     }
 }
 
@@ -67,9 +71,10 @@ package final class GatewayLoop {
     ///   - cacheSecret: the secret under which cache keys are hashed.
     ///   - share: how many event loops share the process' in-flight budget.
     ///   - redis: where limits are shared with other replicas; `nil`: they are this process' own.
+    ///   - redisJournal: how records are journalled there; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
-        redis: RedisLimitSettings? = nil, logger: Logger, clock: WallClock = .system
+        redis: RedisLimitSettings? = nil, redisJournal: RedisJournalSettings? = nil, logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
@@ -81,7 +86,12 @@ package final class GatewayLoop {
         limits = LoopLimits(
             limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, metrics: limitMetrics)
         limits.redis?.connect()
-        journal = LoopJournal(stores: stores)
+        let line = limits.redis
+        journal = LoopJournal(
+            stores: stores, limits: limits,
+            redis: line.flatMap { line in
+                redisJournal.map { RedisJournal(line: line, settings: $0, eventLoop: eventLoop) }
+            })
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
         credentialHash = try KeyedHash(key: access.pepper.secret)
@@ -149,7 +159,12 @@ package final class GatewayLoop {
     /// Closes the connections to providers and to Redis, when what was sent there has been done. No request may be under way.
     package func shutdown() -> EventLoopFuture<Void> {
         pool.shutDown()
-        return limits.redis?.close() ?? eventLoop.makeSucceededVoidFuture()
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return (journal.close() ?? eventLoop.makeSucceededFuture(0)).flatMap { lost in
+            let gateway = bound.value
+            if lost > 0 { gateway.logger.critical("records could not be journalled before the end", metadata: ["count": "\(lost)"]) }
+            return gateway.limits.redis?.close() ?? gateway.eventLoop.makeSucceededVoidFuture()
+        }
     }
 
     package func makeRequestID() -> RequestID {

@@ -1,17 +1,38 @@
 import ArgumentParser
 import EmbeddedStore
 import Foundation
+import GatewayConfiguration
 import GatewayCore
+import GatewayCrypto
+import PostgresStore
 
 /// Where a command finds the ledger.
 struct LedgerOptions: ParsableArguments {
-    @Option(name: .long, help: "The SQLite file that `ledger.file` names.")
-    var file: String
+    @Option(
+        name: .long,
+        help:
+            "The SQLite file that `ledger.file` names. Without it: the database that DATABASE_URL, or the file in DATABASE_URL_FILE, names."
+    )
+    var file: String?
+
+    private func open() throws -> any LedgerArchive {
+        if let file { return try LedgerFileReader(path: file) }
+        guard Vault.process.holds("DATABASE_URL") else {
+            throw ValidationError("there is no ledger: give --file FILE, or set DATABASE_URL")
+        }
+        let location = try EnvironmentSecret.read("DATABASE_URL", minimumCount: 1)
+        do throws(PostgresError) {
+            let driver = try PostgresDriver(PostgresLocation(location))
+            return PostgresLedger(driver, timeout: .seconds(30))
+        } catch {
+            throw LedgerError.broken("DATABASE_URL: \(error.detail)")
+        }
+    }
 
     /// Runs the body with the ledger; what goes wrong is told on standard error, with a status of sysexits.h.
     func with(_ body: (any LedgerArchive) async throws -> Void) async throws {
         do {
-            let archive = try LedgerFileReader(path: file)
+            let archive = try open()
             do {
                 try await body(archive)
                 await archive.close()

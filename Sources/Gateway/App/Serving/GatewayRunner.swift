@@ -51,21 +51,23 @@ struct GatewayRunner {
         let state = try RedisState.of(configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
-        let ledger = try openLedger(logger)
+        let ledger = try await LedgerState.open(configuration, redis: state, on: group.next(), logger: logger)
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(),
             cache: EmbeddedResponseCache(
                 maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
-            recent: RecentRecords(capacity: Self.recentCapacity), file: ledger)
+            recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive)
         let store = try openStore()
         let access = keyAccess(store)
         let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
         try await state?.check(on: group.next(), logger: logger).orExit()
         let redis = state.map { RedisLimitSettings(options: $0.options, timeout: $0.timeout, health: LimitHealth(logger: logger)) }
         let loops = try await LoopDirectory.make(
-            on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis, logger: logger)
+            on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
+            redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
             store: store, loops: loops, fileTenants: snapshot.keys.tenants, staleMax: configuration.auth.staleMax, logger: logger)
+        let moving = ledger.start()
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
             announcement: announcement)
@@ -74,7 +76,8 @@ struct GatewayRunner {
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
-        await ledger?.close()
+        moving.forEach { $0.cancel() }
+        await ledger.close()
         await store?.close()
         try await group.shutdownGracefully()
     }
@@ -84,22 +87,6 @@ struct GatewayRunner {
             return try configuration.control.open(timeout: ControlFollower.questionTimeout)
         } catch {
             FileHandle.standardError.write(Data("agentshield serve: \(error)\n".utf8))
-            throw ExitCode(69)
-        }
-    }
-
-    private func openLedger(_ logger: Logger) throws -> LedgerFile? {
-        let settings = configuration.ledger
-        guard let path = settings.file else {
-            logger.warning("no ledger.file: the records of requests are kept in memory and lost with the process")
-            return nil
-        }
-        do throws(LedgerError) {
-            return try LedgerFile(
-                path: path, chainSecret: settings.chainSecret, settings: .init(mark: settings.maxWaiting),
-                report: LedgerHealth(logger: logger).report)
-        } catch {
-            FileHandle.standardError.write(Data("agentshield serve: ledger.file: \(error)\n".utf8))
             throw ExitCode(69)
         }
     }

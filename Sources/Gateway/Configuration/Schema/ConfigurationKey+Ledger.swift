@@ -18,5 +18,20 @@ extension ConfigurationKey {
             "ledger.max_waiting", .integer(100...1_000_000), .defaultText("10000"),
             "Records that may wait for the disk. From then on new requests are refused, before anything is done for them: `ledger_unavailable` (503)."
         ),
+        ConfigurationKey(
+            "ledger.without_store", .choice(Configuration.WithoutStore.allCases.map(\.rawValue)), .defaultText("refuse"),
+            """
+            While Redis cannot take records on their way to PostgreSQL. `refuse`: new requests are refused, and answers under way end with an error. \
+            `spool`: records are kept in `spool` until it can.
+            """),
+        ConfigurationKey(
+            "ledger.spool", .path, .means("none"),
+            "A folder on a disk of this machine that outlives the process, for `without_store: spool`. Each process has its own."),
+        ConfigurationKey(
+            "ledger.max_spool_bytes", .size(1 << 20...64 << 30), .defaultText("256MiB"),
+            "Of records that are spooled. From then on new requests are refused."),
+        ConfigurationKey(
+            "ledger.max_stream_length", .integer(100...100_000_000), .defaultText("100000"),
+            "Records in one of the 256 streams in Redis that wait for PostgreSQL. From then on requests of its tenants are refused."),
     ]
 }

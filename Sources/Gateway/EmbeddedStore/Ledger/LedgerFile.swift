@@ -7,7 +7,7 @@ import NIOPosix
 /// The ledger in a SQLite file of this machine: entries are durable when their waiters are told, many in one commit.
 ///
 /// One thread writes and another reads; nothing here blocks a caller. Other processes may read and append at the same time.
-package final class LedgerFile: LedgerArchive {
+package final class LedgerFile: LedgerArchive, LedgerSink {
     package struct Settings: Sendable {
         /// Entries that wait for the disk, from which on nothing new should begin.
         package var mark: Int
@@ -78,6 +78,19 @@ package final class LedgerFile: LedgerArchive {
     /// - Parameter waiter: told when the entry is durable.
     package func append(_ entry: LedgerEntry, waiter: DurabilityWaiter?) {
         writer.append(entry, waiter: waiter)
+    }
+
+    package func append(_ entries: [LedgerEntry]) async throws(LedgerError) -> LedgerMove {
+        guard let last = entries.last else { return LedgerMove() }
+        for entry in entries.dropLast() { writer.append(entry, waiter: nil) }
+        // In their order: when the last is durable, all are.
+        let isDurable = await withCheckedContinuation { continuation in
+            writer.append(last, waiter: DurabilityWaiter(eventLoop: nil) { continuation.resume(returning: $0) })
+        }
+        guard isDurable else { throw .unavailable("the process ends") }
+        var move = LedgerMove()
+        move.appended = entries.count
+        return move
     }
 
     package func close() async {
