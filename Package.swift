@@ -136,6 +136,13 @@ let support: [Target] = [
         path: "Tests/Support/ScrubBench",
         swiftSettings: settings),
     .target(name: "EngineProbe", path: "Tests/Support/EngineProbe"),
+    .executableTarget(
+        name: "Chaos",
+        dependencies: [
+            "AgentShield", "ProcessSupport", "SeededRandomness", "EmbeddedStore", "PostgresStore", "GatewayCore", "GatewayCrypto", nioCore,
+            nioPosix, nioHTTP1, argumentParser,
+        ],
+        path: "Tests/Support/Chaos", swiftSettings: settings),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     .executableTarget(
@@ -223,6 +230,7 @@ let package = Package(
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
         .executable(name: "scrub-bench", targets: ["ScrubBench"]),
         .executable(name: "agentshield-demo", targets: ["Demo"]),
+        .executable(name: "chaos", targets: ["Chaos"]),
         .executable(name: "scrub-findings", targets: ["ScrubFindings"]),
     ],
     dependencies: [

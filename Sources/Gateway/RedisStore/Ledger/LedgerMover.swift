@@ -70,12 +70,14 @@ package final class LedgerMover: Sendable {
         var due: Set<UInt8> = []
         var next: UInt8 = 0
         var isFailing = false
+        // All of them at the start: what an earlier life left waits for nobody else.
+        var visits = LedgerStreams.buckets
         // What this replica was given in an earlier life, or could not move: asked for again.
         var unfinished = Set(0...255 as ClosedRange<UInt8>)
         while !Task.isCancelled {
             due.formUnion(streams.takeWritten())
             var visited: Set<UInt8> = []
-            for _ in 0..<settings.visits {
+            for _ in 0..<visits {
                 visited.insert(next)
                 next &+= 1
             }
@@ -95,6 +97,7 @@ package final class LedgerMover: Sendable {
                 }
                 if isFailing { report(.recovered) }
                 isFailing = false
+                visits = settings.visits
             } catch {
                 if !isFailing, !Task.isCancelled { report(.failing(error.description)) }
                 isFailing = true
