@@ -203,6 +203,34 @@ struct LedgerFileTests {
         }
     }
 
+    @Test("the spool keeps records in their order until they are taken away, over a restart, and refuses beyond its bound")
+    func spool() async throws {
+        try await withTemporaryDirectory { directory in
+            func open() throws -> LedgerSpool {
+                try LedgerSpool(folder: directory.path, maxBytes: 1_000, mark: 100, report: { _ in })
+            }
+            func add(_ number: UInt64, to spool: LedgerSpool) async {
+                await withCheckedContinuation { continuation in
+                    spool.append(Self.entry(number), waiter: DurabilityWaiter(eventLoop: nil) { _ in continuation.resume() })
+                }
+            }
+            let first = try open()
+            #expect(first.isAccepting && first.bytes == 0)
+            for number in 1...3 as ClosedRange<UInt64> { await add(number, to: first) }
+            #expect(!first.isAccepting)
+            await first.close()
+
+            let second = try open()
+            #expect(second.bytes > 0)
+            let waiting = try await second.first(2)
+            #expect(try waiting.map { try LedgerEntry(decoding: $0.bytes) } == [Self.entry(1), Self.entry(2)])
+            await second.remove(through: waiting[1].position)
+            #expect(try await second.first(9).map { try LedgerEntry(decoding: $0.bytes) } == [Self.entry(3)])
+            #expect(second.isAccepting && second.bytes < 300)
+            await second.close()
+        }
+    }
+
     @Test("a file that is something else, or was begun with another key, is refused; a reader makes none")
     func otherFiles() async throws {
         try await Self.with { _, path, _ in

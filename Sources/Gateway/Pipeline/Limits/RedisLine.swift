@@ -58,6 +58,8 @@ final class RedisLine: RedisReceiver {
     private static let renewalInterval = TimeAmount.seconds(5)
     private static let probeInterval = TimeAmount.milliseconds(1_050)
     private static let maxHoldersPerRenewal = 512
+    /// For a record: an answer's end can wait longer for Redis' disk than its beginning for limits.
+    private static let recordPatience = TimeAmount.seconds(1)
     /// For what nobody waits for.
     private static let patience = TimeAmount.seconds(5)
 
@@ -117,7 +119,7 @@ final class RedisLine: RedisReceiver {
     ///
     /// - Parameter completion: called once, on the loop, perhaps from inside, with the length of the record's stream.
     func settle(_ settlement: RedisSettlement, completion: @escaping (Result<Int, RedisFailure>) -> Void) {
-        send(settlement, completion, timeout: settings.timeout)
+        send(settlement, completion, timeout: max(settings.timeout, Self.recordPatience))
     }
 
     private func send(_ settlement: RedisSettlement, _ completion: ((Result<Int, RedisFailure>) -> Void)?, timeout: TimeAmount) {
