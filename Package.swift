@@ -170,7 +170,8 @@ let tests: [Target] = [
     test(
         "PipelineTests",
         [
-            "GatewayPipeline", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, logging,
+            "GatewayPipeline", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded,
+            logging,
         ]),
     test(
         "PostgresStoreTests",
@@ -201,7 +202,8 @@ let tests: [Target] = [
     test(
         "ReplicaTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "RedisStore", "GatewayCore", nioCore, nioPosix, nioHTTP1,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "RedisStore", "GatewayCore", nioCore, nioPosix, nioConcurrency,
+            nioHTTP1,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

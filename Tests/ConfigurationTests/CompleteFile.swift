@@ -9,6 +9,7 @@ enum CompleteFile {
 
     static let environment = Fixture.environment.merging([
         "OTHER_KEY_FILE": "/run/secrets/other", "REDIS_STATE": "rediss://gateway:hunter2@redis.internal/1",
+        "REDIS_CACHE": "redis://cache.internal",
         "OLD_PEPPER": "fedcba9876543210fedcba9876543210", "CONTROL_CREDENTIAL": "0123456789abcdef0123456789abcdef",
     ]) { $1 }
 
@@ -65,6 +66,7 @@ enum CompleteFile {
           previous_pepper_env: OLD_PEPPER
           previous_pepper_id: p1
           stale_max: 30s
+          without_store: refuse
           keys:
             - id: k1
               hash: "\(Fixture.zeroHash)"
@@ -114,6 +116,7 @@ enum CompleteFile {
             without_redis: local
         redis:
           state: {url_env: REDIS_STATE, ca_file: tls/ca.pem, timeout: 250ms}
+          cache: {url_env: REDIS_CACHE, ca_file: tls/ca.pem}
         providers:
           main: {dialect: openai, base_url: "https://api.example.com/v1", api_key_env: MAIN_KEY}
           other:

@@ -95,6 +95,7 @@ extension AnswerSummary {
         attempts = Int(end.attempts)
         requestLimit = end.limits.first { $0.measure == .requests }.map { LimitStatus($0) }
         tokenLimit = end.limits.first { $0.measure == .tokens }.map { LimitStatus($0) }
+        concurrencyLimit = end.limits.first { $0.measure == .concurrentRequests }.map { LimitStatus($0) }
     }
 }
 

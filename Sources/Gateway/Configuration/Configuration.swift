@@ -14,8 +14,7 @@ package struct Configuration: Sendable {
     package var limits: Limits
     /// Limits of tenants, and how all limits are counted; keys have their own.
     package var sharedLimits: LimitSettings
-    /// `nil`: nothing is shared with other replicas.
-    package var redis: Redis?
+    package var redis: Redis
     /// By name.
     package var providers: [String: Provider]
     /// Models with an exact name, and models given as a pattern, longest pattern first: the order in which a request's model is looked for.
@@ -74,6 +73,7 @@ extension Configuration {
         package var previousPepper: PreviousPepper?
         /// How long keys of the store are good without the store.
         package var staleMax: Duration
+        package var withoutStore: WithoutStore
         package var keys: [Key]
         package var issuers: [Issuer]
         /// By name.
@@ -84,6 +84,9 @@ extension Configuration {
         package var id: String
         package var secret: Secret
     }
+
+    /// What those get whom the file lets in, before the store was heard for the first time.
+    package enum WithoutStore: String, Sendable, CaseIterable { case serve, refuse }
 
     /// Where tenants and keys are kept that are not in the file.
     package enum Control: Sendable, Equatable {
@@ -125,12 +128,20 @@ extension Configuration {
 
     package enum WithoutRedis: String, Sendable, CaseIterable { case local, refuse }
 
+    /// Deployments of Redis by what they are for. Both may be one.
     package struct Redis: Sendable {
+        /// `nil`: nothing is shared with other replicas.
+        package var state: RedisServer?
+        /// For a question on a request's way.
+        package var stateTimeout: Duration
+        /// `nil`: none is named.
+        package var cache: RedisServer?
+    }
+
+    package struct RedisServer: Sendable {
         /// Holds a password, perhaps.
         package var url: Secret
         package var trustRoots: [UInt8]?
-        /// For a question on a request's way.
-        package var timeout: Duration
     }
 
     package struct Limits: Sendable, Equatable {

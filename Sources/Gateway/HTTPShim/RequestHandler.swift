@@ -156,7 +156,7 @@ final class RequestHandler: ChannelInboundHandler {
         }
         self.request = request
         perform(machine.headReceived(verdict, framing: framing, settings: backend.settings, now: now))
-        if let unknown { lookUp(unknown, for: request.id) }
+        if let unknown { lookUp(unknown, for: request.id, timeout: (try? headers.controls())?.timeout) }
     }
 
     private func operation(_ route: Result<Operation, RouteRefusal>, _ request: inout Request) throws(Fault) -> Operation {
@@ -192,8 +192,9 @@ final class RequestHandler: ChannelInboundHandler {
             authenticationNanoseconds: (authenticated - since).nanoseconds, clientAddress: clientAddress)
     }
 
-    private func lookUp(_ credential: Credential, for id: RequestID) {
-        backend.lookUp(credential) { [weak self] answer in
+    /// - Parameter timeout: the request's own, if it has a good one.
+    private func lookUp(_ credential: Credential, for id: RequestID, timeout: TimeAmount?) {
+        backend.lookUp(credential, timeout: timeout) { [weak self] answer in
             guard let self, let unplanned = request?.unplanned, request?.id == id, let now = context?.eventLoop.now else { return }
             request?.unplanned = nil
             do throws(Fault) {

@@ -86,6 +86,10 @@ extension HTTPHeaders {
             add(name: "x-ratelimit-remaining-tokens", value: String(tokens.remaining))
             add(name: "x-ratelimit-reset-tokens", value: HeaderText.duration(milliseconds: tokens.resetMilliseconds))
         }
+        if let places = limits?.places {
+            add(name: "x-ratelimit-limit-concurrent-requests", value: String(places.limit))
+            add(name: "x-ratelimit-remaining-concurrent-requests", value: String(places.remaining))
+        }
     }
 
     /// How SDKs are to go on after an error.

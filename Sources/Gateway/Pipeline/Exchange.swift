@@ -304,7 +304,7 @@ package final class Exchange {
 }
 
 extension Fault {
-    fileprivate static func deadlinePassed(_ timeout: TimeAmount) -> Fault {
+    static func deadlinePassed(_ timeout: TimeAmount) -> Fault {
         Fault(
             .deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed.")
     }

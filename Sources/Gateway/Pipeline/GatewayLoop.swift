@@ -46,8 +46,10 @@ package final class GatewayLoop {
     let tokens: TokenAuthority
     /// An operator has stopped everybody's traffic.
     var isStopped = false
-    /// What the store says of the tenants of the file's keys.
-    var fileTenants: [String: Tenant] = [:]
+    /// The store has not been heard yet, and nobody is to be served before.
+    var awaitsStore: Bool
+    /// What the store says of the tenants whose callers the configuration lets in.
+    var configuredTenants: [String: Tenant] = [:]
     /// Credentials of requests under way that may not be good any more. Bound: the requests under way.
     var unconfirmed: Set<Credential> = []
     var confirmations = 0
@@ -76,6 +78,7 @@ package final class GatewayLoop {
         limits.redis?.connect()
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
+        awaitsStore = access.store != nil && !access.servesUnheard
         credentialHash = try KeyedHash(key: access.pepper.secret)
         previousHash = if let previous = access.previous { try KeyedHash(key: previous.secret) } else { nil }
         // The rules are those of the time of judging, which a reload changes.

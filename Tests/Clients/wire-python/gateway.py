@@ -45,10 +45,10 @@ async def first_match(stream, pattern):
 
 
 class Gateway:
-    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`."""
+    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; `entry` more of the key's."""
 
-    def __init__(self, programs, limits="", drain="20s"):
-        self.programs, self.limits, self.drain = programs, limits, drain
+    def __init__(self, programs, limits="", drain="20s", entry=""):
+        self.programs, self.limits, self.drain, self.entry = programs, limits, drain, entry
         self.environment = {**os.environ, "AGENTSHIELD_PEPPER": PEPPER}
         self.log = collections.deque(maxlen=200)
         self.process = self.provider = self.reading = None
@@ -75,7 +75,7 @@ class Gateway:
         printed = (await made.communicate())[0].decode()
         self.key = re.search(r"ask_\w+", printed).group(0)
         hashed = re.search(r"hmac-sha256:[0-9a-f]{64}", printed).group(0)
-        entry = f'    - id: wire\n      hash: "{hashed}"\n      tenant: checks'
+        entry = f'    - id: wire\n      hash: "{hashed}"\n      tenant: checks{self.entry}'
         path = os.path.join(self.folder.name, "gateway.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(entry=entry, provider=self.provider_url, patterns=PATTERNS, limits=self.limits, drain=self.drain))

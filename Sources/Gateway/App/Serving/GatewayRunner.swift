@@ -48,7 +48,8 @@ struct GatewayRunner {
         }
         let logger = Logger(label: "agentshield")
         let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()
-        let state = try RedisState.of(configuration).orExit()
+        let state = try RedisDeployment.state(of: configuration).orExit()
+        let sharedCache = try RedisDeployment.cache(of: configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
         let stores = GatewayStores(
@@ -59,12 +60,17 @@ struct GatewayRunner {
         let store = try openStore()
         let access = keyAccess(store)
         let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
-        try await state?.check(on: group.next(), logger: logger).orExit()
-        let redis = state.map { RedisLimitSettings(options: $0.options, timeout: $0.timeout, health: LimitHealth(logger: logger)) }
+        for deployment in [state, sharedCache].compactMap({ $0 }) {
+            try await deployment.check(on: group.next(), logger: logger).orExit()
+        }
+        let redis = state.map {
+            RedisLimitSettings(
+                options: $0.options, timeout: TimeAmount(configuration.redis.stateTimeout), health: LimitHealth(logger: logger))
+        }
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis, logger: logger)
         let follower = ControlFollower(
-            store: store, loops: loops, fileTenants: snapshot.keys.tenants, staleMax: configuration.auth.staleMax, logger: logger)
+            store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
             announcement: announcement)
@@ -90,7 +96,7 @@ struct GatewayRunner {
         let auth = configuration.auth
         return KeyAccess(
             store: store, pepper: Pepper(id: auth.pepperID, secret: auth.pepper),
-            previous: auth.previousPepper.map { Pepper(id: $0.id, secret: $0.secret) })
+            previous: auth.previousPepper.map { Pepper(id: $0.id, secret: $0.secret) }, servesUnheard: auth.withoutStore == .serve)
     }
 }
 
@@ -202,7 +208,7 @@ struct GatewayService: Service {
         case .success(let (configuration, snapshot)):
             try? await loops.forEach { $0.gateway.update(snapshot) }
             issuerKeys.use(configuration.publishedKeys)
-            await follower.follow(fileTenants: snapshot.keys.tenants)
+            await follower.follow(configuredTenants: snapshot.tenants)
             logger.notice("configuration reloaded")
         case .failure(let faults):
             logger.error("configuration kept: the new one is refused", metadata: ["faults": "\(faults.rendered)"])

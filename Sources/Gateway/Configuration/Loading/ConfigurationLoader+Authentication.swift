@@ -30,7 +30,7 @@ extension ConfigurationLoader {
         }
         return Configuration.Authentication(
             pepper: pepper, pepperID: pepperID, previousPepper: previousPepper(section, pepperID: pepperID),
-            staleMax: section.duration("stale_max"), keys: keys, issuers: [], profiles: [:])
+            staleMax: section.duration("stale_max"), withoutStore: section.choice("without_store"), keys: keys, issuers: [], profiles: [:])
     }
 
     private static func pepper(_ section: Section, _ key: String) -> Secret? {

@@ -79,6 +79,12 @@ extension ConfigurationKey {
             "auth.stale_max", .duration(.seconds(1)...(.seconds(3600))), .defaultText("60s"),
             "How long what the store of keys said counts when it is out of reach. Then: `authority_unavailable` (503)."),
         ConfigurationKey(
+            "auth.without_store", .choice(Configuration.WithoutStore.allCases.map(\.rawValue)), .defaultText("serve"),
+            """
+            What the file's keys and tokens get as long as the store has not answered once since the start, so that nobody knows of panics, paused \
+            tenants and regions. `refuse`: `authority_unavailable` (503).
+            """),
+        ConfigurationKey(
             "auth.keys", .sections, .means("none; then there must be a store"),
             "API keys that need no store; make one with `agentshield keys create`."),
         ConfigurationKey("auth.keys[].id", .identifier, .required, "What logs and ledger call the key. Unique."),
