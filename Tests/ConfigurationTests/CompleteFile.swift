@@ -26,8 +26,9 @@ enum CompleteFile {
 
     static let yaml = """
         listen:
-          tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key, client_ca: tls/ca.pem, edge_proof: true}
-          http: {address: "[::1]:8081", edge_proof: true}
+          tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key, client_ca: tls/ca.pem, edge_proof: true,
+            proxy_protocol: {from: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7]}}
+          http: {address: "[::1]:8081", edge_proof: true, proxy_protocol: {from: ["::1"]}}
           admin: {enabled: false, address: "localhost:9091"}
           control: {address: "10.0.0.1:9092", credential_env: CONTROL_CREDENTIAL, hosts: [control.internal], allow_plaintext: true}
         edge:

@@ -131,7 +131,7 @@ extension AgentShieldError.Code {
     private static let clientNames: [Self: String] = [
         .unreachable: "unreachable", .connectionLost: "connection_lost", .tooManyPending: "too_many_pending",
         .clientShutDown: "client_shut_down", .invalidConfiguration: "invalid_configuration",
-        .credentialUnavailable: "credential_unavailable",
+        .credentialUnavailable: "credential_unavailable", .upgradeRefused: "upgrade_refused",
     ]
 
     /// The registry's name, or the number.

@@ -35,10 +35,20 @@ package struct Configuration: Sendable {
 extension Configuration {
     package struct Listeners: Sendable {
         package var tls: TLSListener?
-        package var http: ListenAddress?
-        package var httpNeedsEdgeProof: Bool
+        package var http: HTTPListener?
         package var admin: ListenAddress?
         package var control: ControlListener?
+    }
+
+    package struct HTTPListener: Sendable {
+        package var address: ListenAddress
+        package var needsEdgeProof: Bool
+        package var balancers: Balancers
+    }
+
+    /// Who opens connections for others, and says for whom by the PROXY protocol. Empty: nobody.
+    package struct Balancers: Sendable, Equatable {
+        package var networks: [NetworkRange]
     }
 
     /// Where tenants and keys are administered over HTTP.
@@ -57,6 +67,7 @@ extension Configuration {
         /// PEM. `nil`: nobody is asked for a certificate.
         package var clientAuthorities: [UInt8]?
         package var needsEdgeProof: Bool
+        package var balancers: Balancers
     }
 
     /// A certificate chain and its key, both PEM, as read from their files.

@@ -4,9 +4,17 @@ import NIOCore
 import NIOHTTP1
 
 /// Carries out what ``RequestMachine`` decides, on an HTTP/1.1 connection or an HTTP/2 stream.
-final class RequestHandler: ChannelInboundHandler {
+final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
+
+    /// What the handler's requests come on.
+    enum Kind {
+        /// An HTTP/1.1 connection: one request after the other, one of which may ask for another protocol.
+        case connection(ProtocolSwitch)
+        /// A stream of an HTTP/2 connection, which shares the account of unread answers with the others.
+        case stream(UnreadAnswers)
+    }
 
     /// The request under way, from its head to its answer.
     struct Request {
@@ -25,6 +33,8 @@ final class RequestHandler: ChannelInboundHandler {
         var lateHead: AnswerHead?
         /// The one header that belongs to a refusal alone.
         var allow: String?
+        /// The request's own head, if it asks for a WebSocket.
+        var upgrade: HTTPRequestHead?
     }
 
     /// What an accepted request asks.
@@ -54,6 +64,7 @@ final class RequestHandler: ChannelInboundHandler {
     private let isMultiplexed: Bool
     /// `nil`: the connection has one answer at a time.
     let unread: UnreadAnswers?
+    private let protocolSwitch: ProtocolSwitch?
     private let edge: EdgeGate
     var machine: RequestMachine
     var request: Request?
@@ -64,16 +75,21 @@ final class RequestHandler: ChannelInboundHandler {
     var pendingEvents = ByteBuffer()
     var isFlushScheduled = false
 
-    /// - Parameters:
-    ///   - unread: what the streams of an HTTP/2 connection share; `nil` for HTTP/1.1.
-    ///   - edge: how the connection's requests may have come here.
-    init(backend: any ShimBackend, routes: RouteTable, unread: UnreadAnswers?, edge: EdgeGate) {
+    /// - Parameter edge: how the connection's requests may have come here.
+    init(backend: any ShimBackend, routes: RouteTable, kind: Kind, edge: EdgeGate) {
         self.edge = edge
         self.backend = backend
         self.routes = routes
-        self.unread = unread
+        switch kind {
+        case .connection(let protocolSwitch):
+            self.protocolSwitch = protocolSwitch
+            unread = nil
+        case .stream(let unread):
+            protocolSwitch = nil
+            self.unread = unread
+        }
         isMultiplexed = unread != nil
-        machine = RequestMachine(isMultiplexed: unread != nil, settings: backend.settings)
+        machine = RequestMachine(isMultiplexed: isMultiplexed, settings: backend.settings)
     }
 
     // MARK: Channel events
@@ -140,6 +156,10 @@ final class RequestHandler: ChannelInboundHandler {
             let route = routes.resolve(head.method, uri: head.uri)
             let address = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
             let operation = try operation(route, &request)
+            if operation == .webSocket {
+                try WebSocketUpgrade.check(head, framing, isMultiplexed: isMultiplexed)
+                request.upgrade = head
+            }
             switch try recognise(headers, for: operation) {
             case .nobody: request.plan = try plan(operation, nil, headers, framing.length, address, since: now)
             case .caller(.known(let principal)):
@@ -150,7 +170,7 @@ final class RequestHandler: ChannelInboundHandler {
                     operation: operation, headers: headers, declaredLength: framing.length, clientAddress: address, since: now)
                 unknown = credential
             }
-            verdict = .success(operation.takesBody)
+            verdict = .success(operation.waitsForEnd)
         } catch {
             verdict = .failure(error)
         }
@@ -245,6 +265,10 @@ final class RequestHandler: ChannelInboundHandler {
     private func dispatch() {
         request?.unplanned?.isDispatchDue = true
         guard let context, let plan = request?.plan else { return }
+        if let head = request?.upgrade, let protocolSwitch {
+            _ = takeRequest()
+            return protocolSwitch.upgrade(head, clientAddress: plan.clientAddress, last: self, context)
+        }
         if plan.operation == .chatCompletion, let principal = plan.principal { return begin(plan, principal, context) }
         switch listing(plan) {
         case .success(let body): respond(body, closing: machine.answered(now: context.eventLoop.now))
@@ -282,7 +306,8 @@ final class RequestHandler: ChannelInboundHandler {
             guard let id = RequestID(text), let record = backend.receipt(id, for: principal) else { return .failure(.unknownReceipt) }
             return .success(record.receiptObject)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
-        case (.chatCompletion, _), (.listModels, nil), (.showModel, nil), (.showReceipt, nil): return .failure(.misrouted)
+        case (.chatCompletion, _), (.listModels, nil), (.showModel, nil), (.showReceipt, nil), (.webSocket, _):
+            return .failure(.misrouted)
         }
     }
 

@@ -64,6 +64,8 @@ enum ShimLimits {
     static let maxHeaderFieldBytes = 16 * 1024
     static let maxHeaderBytes = 64 * 1024
     static let maxHeaders = 128
+    /// Bytes that an HTTP/1.1 client may send behind a request that asks for an upgrade, before it is answered. More: the connection is closed.
+    static let maxBytesBehindUpgrade = 64 * 1024
     /// How many bytes an HTTP/2 client may send ahead, in one stream and in all of them together.
     static let streamWindowBytes = 256 * 1024
     static let connectionWindowBytes = 1024 * 1024

@@ -147,13 +147,13 @@ struct GatewayService: Service {
         var front: [any Channel] = []
         if let tls = configuration.listen.tls {
             let server = try ServerTLS(tls)
-            let channel = try await listeners.openTLS(tls, server.context)
+            let channel = try await listeners.openTLS(tls, server.context, logsAddresses: configuration.log.hasClientAddress)
             addresses.tls = channel.localAddress
             addresses.authorityFile = server.authorityFile
             front.append(channel)
         }
         if let http = configuration.listen.http {
-            let channel = try await listeners.openHTTP(http, needsEdgeProof: configuration.listen.httpNeedsEdgeProof)
+            let channel = try await listeners.openHTTP(http, logsAddresses: configuration.log.hasClientAddress)
             addresses.http = channel.localAddress
             front.append(channel)
         }

@@ -12,7 +12,7 @@ extension ConfigurationLoader {
                 "keys", "is missing, and there is no store of keys: nobody could call",
                 remedy: "add a list `keys:`, or name a store with `control.file` or DATABASE_URL")
         }
-        let exposed = [listen.tls?.address, listen.http].compactMap { $0 }.first { !$0.isLoopback }
+        let exposed = [listen.tls?.address, listen.http?.address].compactMap { $0 }.first { !$0.isLoopback }
         var ids: Set<String> = []
         var hashes: Set<Digest> = []
         let keys: [Configuration.Key] = section.sections("keys").compactMap { entry in
