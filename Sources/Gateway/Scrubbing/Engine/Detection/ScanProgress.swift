@@ -27,5 +27,6 @@ public struct ScanProgress: Sendable {
     var replaced = 0
     var copied = 0
 
+    /// The beginning of a text.
     public init() {}
 }

@@ -19,6 +19,7 @@ public struct RequestScrubber: Sendable {
     /// Findings by kind over all texts, those that were only logged or blocked included.
     public private(set) var counts = EntityCounts()
 
+    /// A scrubber for requests under `policy`. Making one allocates some 100 KiB: keep it, and ``reset()`` it between requests.
     public init(policy: ScrubPolicy) {
         self.init(policy: policy, instructionSet: .best)
     }
