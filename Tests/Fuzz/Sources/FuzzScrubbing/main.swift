@@ -30,7 +30,7 @@ func restored(_ chunks: some Sequence<ArraySlice<UInt8>>, _ map: PlaceholderMap,
     return output
 }
 
-func streamScrubbed(_ chunks: some Sequence<ArraySlice<UInt8>>, _ policy: ScrubPolicy = ScrubPolicy()) -> [UInt8] {
+func streamScrubbed(_ chunks: some Sequence<ArraySlice<UInt8>>, _ policy: ScrubPolicy) -> [UInt8] {
     var scrubber = StreamScrubber(policy: policy)
     var output: [UInt8] = []
     for chunk in chunks { _ = chunk.withUnsafeBytes { scrubber.feed($0, into: &output) } }
@@ -95,9 +95,9 @@ fuzz { bytes in
 
     var redactor = RequestScrubber(policy: redacting)
     let whole = scrubbed(text, by: &redactor)
-    precondition(streamScrubbed([text[...]]) == whole, "a stream of one chunk is not the whole text")
-    precondition(streamScrubbed(Chunks(text, seed: seed)) == whole, "a chunking changed what was scrubbed")
-    precondition(streamScrubbed((0..<text.count).map { text[$0..<$0 + 1] }) == whole, "single bytes changed what was scrubbed")
+    precondition(streamScrubbed([text[...]], redacting) == whole, "a stream of one chunk is not the whole text")
+    precondition(streamScrubbed(Chunks(text, seed: seed), redacting) == whole, "a chunking changed what was scrubbed")
+    precondition(streamScrubbed((0..<text.count).map { text[$0..<$0 + 1] }, redacting) == whole, "single bytes changed what was scrubbed")
 
     if seed % 4 == 1 {
         var folder = RequestScrubber(policy: folding)
