@@ -35,6 +35,7 @@ package final class GatewayLoop {
     let clock: WallClock
     var budget: InFlightBudget
     var workspace = RequestWorkspace()
+    let sliceLane: SliceLane
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
@@ -72,6 +73,7 @@ package final class GatewayLoop {
         self.logger = logger
         self.clock = clock
         pool = UpstreamPool(eventLoop: eventLoop)
+        sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
         limits = LoopLimits(
             limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, metrics: limitMetrics)
