@@ -73,7 +73,8 @@ enum IdentityCode {
     private static func ninoEnd(_ text: inout Text, _ word: Word) -> Int? {
         let first = word[0]
         let second = word[1]
-        guard word.count == 9 || word.count == 2 || word.count == 4, first.isLetter, second.isLetter, !isExcluded(first), !isExcluded(second),
+        guard word.count == 9 || word.count == 2 || word.count == 4, first.isLetter, second.isLetter, !isExcluded(first),
+            !isExcluded(second),
             second != UInt8(ascii: "O")
         else { return nil }
         switch (first, second) {
