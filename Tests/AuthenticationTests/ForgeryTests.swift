@@ -48,7 +48,9 @@ struct ForgeryTests {
         return good[..<(try #require(good.lastIndex(of: ".")))] + "." + base64url(signature)
     }
 
-    @Test("within a second no more are verified than the budget has room for; the others are told to come again, and the next second is whole")
+    @Test(
+        "within a second no more are verified than the budget has room for; the others are told to come again, and the next second is whole"
+    )
     func budget() throws {
         let known = try key.token(id: "k1", payload: Tokens.payload())
         #expect(isAccepted(known))

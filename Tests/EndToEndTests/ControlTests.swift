@@ -146,7 +146,9 @@ extension EndToEndTests {
                 func token(_ issuer: String, _ tenant: String) throws -> String {
                     let now = Int(Date().timeIntervalSince1970)
                     return try signing.token(
-                        id: nil, payload: #"{"iss":"https://\#(issuer).example/","aud":"shield","sub":"ana","org":"\#(tenant)","exp":\#(now + 3600)}"#)
+                        id: nil,
+                        payload:
+                            #"{"iss":"https://\#(issuer).example/","aud":"shield","sub":"ana","org":"\#(tenant)","exp":\#(now + 3600)}"#)
                 }
                 let (one, many) = (try token("one", "-"), try token("many", "hooli"))
                 // Tenants that the store does not know are nobody's business.
@@ -199,7 +201,8 @@ extension EndToEndTests {
                 #expect(none.status == .exited(64) && none.errorOutput.contains("at least 1"))
                 let id = try await store.run("keys", "create", "--id", "no spaces", "--tenant", "hooli")
                 #expect(id.status == .exited(65) && id.errorOutput.contains("1 to 64 letters"))
-                let made = try JSON(try await store.must("keys", "create", "--id", "j", "--tenant", "hooli", "--json", "--models", "echo, say:*"))
+                let made = try JSON(
+                    try await store.must("keys", "create", "--id", "j", "--tenant", "hooli", "--json", "--models", "echo, say:*"))
                 let secret = try #require(made.string("key"))
                 try await Self.all(replicas, key: secret, answer: nil, "a key that was told in JSON")
                 let next = try JSON(try await store.must("keys", "rotate", "--id", "j", "--tenant", "hooli", "--json")).string("key")

@@ -119,7 +119,9 @@ extension ReplicaTests {
                     // Nobody has noticed yet: whoever asks first waits, but never longer than it says.
                     let began = ContinuousClock.now
                     let hasty = try await replicas.calling(with: strangers[0]).chat(deadlineMilliseconds: 300)
-                    print("gateways, PostgreSQL \(trouble), an unknown key, deadline 300 ms: \(hasty.status) after \(ContinuousClock.now - began)")
+                    print(
+                        "gateways, PostgreSQL \(trouble), an unknown key, deadline 300 ms: \(hasty.status) after \(ContinuousClock.now - began)"
+                    )
                     #expect([503, 504].contains(hasty.status))
                     let patient = try await replicas.calling(with: strangers[1]).chat()
                     #expect(patient.status == 503 && patient.headers.first(name: "retry-after") == "1", "\(patient)")
@@ -151,10 +153,14 @@ extension ReplicaTests {
             try await PostgresCluster.run(in: cluster.directory, port: cluster.port) { _ in try await body() }
         }
 
-        @Test("Redis and PostgreSQL gone at once: each rule holds as if it were alone, and both are found again", arguments: ["local", "refuse"])
+        @Test(
+            "Redis and PostgreSQL gone at once: each rule holds as if it were alone, and both are found again",
+            arguments: ["local", "refuse"])
         func bothGone(rule: String) async throws {
             try await Self.with { cluster, store in
-                let (known, unknown) = (try await store.createKey("known", of: "initech"), try await store.createKey("unknown", of: "initech"))
+                let (known, unknown) = (
+                    try await store.createKey("known", of: "initech"), try await store.createKey("unknown", of: "initech")
+                )
                 try await RedisProcess.run { redis in
                     let setup = Replicas.Setup(
                         sections: "limits: {without_redis: \(rule)}", redis: redis.url, redisTimeout: "3s", store: store)
@@ -182,7 +188,9 @@ extension ReplicaTests {
                                 }
                             }
                         }
-                        let lines = gateway.errorOutput.split(separator: "\n").filter { $0.contains("store of keys") || $0.contains("redis.state") }
+                        let lines = gateway.errorOutput.split(separator: "\n").filter {
+                            $0.contains("store of keys") || $0.contains("redis.state")
+                        }
                         #expect(lines.count <= 8, "\(lines.joined(separator: "\n"))")
                     }
                 }

@@ -73,7 +73,9 @@ extension ReplicaTests {
             }
         }
 
-        @Test("a gateway reaches its stores over TLS with the server's name checked: Redis as an ACL user in another database, PostgreSQL by verify-full")
+        @Test(
+            "a gateway reaches its stores over TLS with the server's name checked: Redis as an ACL user in another database, PostgreSQL by verify-full"
+        )
         func secured() async throws {
             try await withTemporaryDirectory { directory in
                 let folder = try await PostgresCluster.prepare(inside: directory)
@@ -87,7 +89,8 @@ extension ReplicaTests {
                     }
                     let port = try FreePort.find()
                     let certificates = [
-                        "--tls-port", String(port), "--tls-cert-file", "\(folder.path)/server.pem", "--tls-key-file", "\(folder.path)/server.key",
+                        "--tls-port", String(port), "--tls-cert-file", "\(folder.path)/server.pem", "--tls-key-file",
+                        "\(folder.path)/server.key",
                         "--tls-ca-cert-file", "\(folder.path)/ca.pem", "--tls-auth-clients", "no",
                     ]
                     let user = ["--user", "gateway", "on", ">for-the-gateway-alone"] + (try Self.documentedRights())

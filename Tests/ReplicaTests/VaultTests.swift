@@ -22,7 +22,9 @@ extension ReplicaTests {
             var data: Data
         }
 
-        @Test("no store, dump, log or command line has a provider's key, a key of ours, a pepper or a password", arguments: StoreKind.allCases)
+        @Test(
+            "no store, dump, log or command line has a provider's key, a key of ours, a pepper or a password", arguments: StoreKind.allCases
+        )
         func search(kind: StoreKind) async throws {
             try await withTemporaryDirectory { directory in
                 try await kind.with(in: directory, environment: ["AGENTSHIELD_PEPPER": Replicas.pepper]) { store in

@@ -158,7 +158,8 @@ struct PermissionOptions: ParsableArguments {
         let names = models?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
         if names?.isEmpty == true { throw ValidationError("--models names none; leave it out for all of them") }
         for (option, limit) in [
-            ("--requests-per-minute", requestsPerMinute), ("--tokens-per-minute", tokensPerMinute), ("--concurrent-streams", concurrentStreams),
+            ("--requests-per-minute", requestsPerMinute), ("--tokens-per-minute", tokensPerMinute),
+            ("--concurrent-streams", concurrentStreams),
         ] {
             if let limit, limit < 1 { throw ValidationError("\(option) is at least 1; leave it out for no limit of the key's own") }
         }

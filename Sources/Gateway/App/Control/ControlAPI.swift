@@ -88,7 +88,8 @@ struct ControlAPI: Sendable {
             return try await listing(try await store.departments(of: tenant, after: request.after), of: tenant) { JSONObject($0) }
         case ("users", "GET"):
             return try await listing(try await store.users(of: tenant, after: request.after), of: tenant) { JSONObject($0) }
-        case ("keys", "GET"): return try await listing(try await store.keys(of: tenant, after: request.after), of: tenant) { JSONObject($0) }
+        case ("keys", "GET"):
+            return try await listing(try await store.keys(of: tenant, after: request.after), of: tenant) { JSONObject($0) }
         case ("departments", "POST"):
             var fields = try ControlFields(request.body)
             let id = try fields.present(try fields.text("id"), "id")

@@ -130,6 +130,8 @@ struct Confirmation: ParsableArguments {
     func ask(_ question: String) throws {
         guard !yes, isatty(STDIN_FILENO) == 1 else { return }
         FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
-        guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else { throw Refused("nothing was done", status: 75).told }
+        guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+            throw Refused("nothing was done", status: 75).told
+        }
     }
 }
