@@ -14,6 +14,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
@@ -58,14 +59,15 @@ let systemLibraries: [Target] = [
 
 let wire: [Target] = [
     .target(name: "Wire", dependencies: ["CLZ4", nioCore, deque], path: "Sources/Wire/Protocol", swiftSettings: settings),
-    .target(name: "WireTransport", dependencies: ["Wire", nioCore], path: "Sources/Wire/Transport", swiftSettings: settings),
+    .target(name: "WireTransport", dependencies: ["Wire", nioCore, nioWebSocket], path: "Sources/Wire/Transport", swiftSettings: settings),
 ]
 
 let client: [Target] = [
     .target(
         name: "AgentShield",
         dependencies: [
-            "Wire", "WireTransport", nioCore, nioPosix, nioTLS, nioConcurrency, nioSSL, logging, tracing, lifecycle, deque,
+            "Wire", "WireTransport", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioTLS, nioConcurrency, nioSSL, logging, tracing,
+            lifecycle, deque,
         ],
         path: "Sources/ClientSDK", swiftSettings: settings)
 ]
@@ -101,7 +103,10 @@ let gatewayTargets: [Target] = [
         ["GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", nioCore, nioSSL, logging, deque]),
     gateway(
         "HTTPShim", folder: "HTTPShim",
-        ["GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", nioCore, nioHTTP1, nioHTTP2, logging, deque]),
+        [
+            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", nioCore, nioHTTP1, nioHTTP2, nioWebSocket, logging,
+            deque,
+        ]),
     .executableTarget(
         name: "AgentShieldGateway",
         dependencies: [
@@ -155,7 +160,7 @@ let support: [Target] = [
 let tests: [Target] = [
     test("WireTests", ["Wire", "SeededRandomness", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", "SeededRandomness", nioCore]),
-    test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded]),
+    test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioWebSocket]),
     test("WireServerTests", ["WireServer", "Wire", "GatewayCore", "GatewayJSON", nioCore]),
     test(
         "ClientSDKTests",
@@ -183,7 +188,7 @@ let tests: [Target] = [
         "PipelineTests",
         [
             "GatewayPipeline", "ProcessSupport", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore,
-            nioPosix, logging,
+            nioPosix, nioEmbedded, logging,
         ]),
     test(
         "PostgresStoreTests",
@@ -209,12 +214,13 @@ let tests: [Target] = [
         [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "GatewayCrypto", "TokenForge", "Wire",
             "WireTransport",
-            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS,
+            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket,
         ]),
     test(
         "ReplicaTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "RedisStore", "GatewayCore", nioCore, nioPosix, nioHTTP1,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "RedisStore", "GatewayCore", nioCore, nioPosix, nioConcurrency,
+            nioHTTP1,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

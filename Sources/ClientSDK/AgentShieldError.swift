@@ -93,4 +93,6 @@ extension AgentShieldError.Code {
     public static let invalidConfiguration = Self(rawValue: 9004)
     /// The credential could not be had.
     public static let credentialUnavailable = Self(rawValue: 9005)
+    /// What stands at the address did not make a WebSocket of the connection; the message has its HTTP status, and what can be done.
+    public static let upgradeRefused = Self(rawValue: 9006)
 }

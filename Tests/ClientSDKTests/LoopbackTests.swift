@@ -45,6 +45,7 @@ struct LoopbackTests {
             #expect(answer.summary.costNanoUSD == 1_500)
             #expect(answer.costUSD == 0.0000015)
             #expect(answer.summary.tokenLimit == AgentShield.LimitStatus(limit: 100, remaining: 40, reset: .milliseconds(1_500)))
+            #expect(answer.summary.concurrencyLimit == AgentShield.LimitStatus(limit: 8, remaining: 7, reset: .zero))
             #expect(answer.summary.requestLimit == nil)
             #expect(answer.summary.scrubbed == [AgentShield.ScrubCount(kind: "EMAIL", count: 2)])
             #expect(answer.summary.timings == [AgentShield.PhaseTiming(phase: "scrub", microseconds: 42)])

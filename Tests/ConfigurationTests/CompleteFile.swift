@@ -9,6 +9,7 @@ enum CompleteFile {
 
     static let environment = Fixture.environment.merging([
         "OTHER_KEY_FILE": "/run/secrets/other", "REDIS_STATE": "rediss://gateway:hunter2@redis.internal/1",
+        "REDIS_CACHE": "redis://cache.internal",
         "OLD_PEPPER": "fedcba9876543210fedcba9876543210", "CONTROL_CREDENTIAL": "0123456789abcdef0123456789abcdef",
     ]) { $1 }
 
@@ -25,8 +26,9 @@ enum CompleteFile {
 
     static let yaml = """
         listen:
-          tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key, client_ca: tls/ca.pem, edge_proof: true}
-          http: {address: "[::1]:8081", edge_proof: true}
+          tls: {enabled: true, address: 0.0.0.0:443, certificate: server.pem, private_key: /keys/server.key, client_ca: tls/ca.pem, edge_proof: true,
+            proxy_protocol: {from: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7]}}
+          http: {address: "[::1]:8081", edge_proof: true, proxy_protocol: {from: ["::1"]}}
           admin: {enabled: false, address: "localhost:9091"}
           control: {address: "10.0.0.1:9092", credential_env: CONTROL_CREDENTIAL, hosts: [control.internal], allow_plaintext: true}
         edge:
@@ -65,6 +67,7 @@ enum CompleteFile {
           previous_pepper_env: OLD_PEPPER
           previous_pepper_id: p1
           stale_max: 30s
+          without_store: refuse
           keys:
             - id: k1
               hash: "\(Fixture.zeroHash)"
@@ -116,6 +119,7 @@ enum CompleteFile {
             without_redis: local
         redis:
           state: {url_env: REDIS_STATE, ca_file: tls/ca.pem, timeout: 250ms}
+          cache: {url_env: REDIS_CACHE, ca_file: tls/ca.pem}
         providers:
           main: {dialect: openai, base_url: "https://api.example.com/v1", api_key_env: MAIN_KEY}
           other:

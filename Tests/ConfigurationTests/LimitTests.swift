@@ -66,14 +66,31 @@ struct LimitTests {
 
     @Test("Redis is used when its variable is there; one that the file names must be there")
     func redis() throws {
-        #expect(try Fixture.load(Fixture.minimal).get().redis == nil)
+        let none = try Fixture.load(Fixture.minimal).get().redis
+        #expect(none.state == nil && none.cache == nil && none.stateTimeout == .milliseconds(100))
         let url = Fixture.environment.merging(["REDIS_URL": "redis://:hunter2@h"]) { $1 }
-        let redis = try #require(try Fixture.load(Fixture.minimal, environment: url).get().redis)
-        #expect(redis.url == Secret("redis://:hunter2@h") && redis.timeout == .milliseconds(100) && redis.trustRoots == nil)
+        let redis = try Fixture.load(Fixture.minimal, environment: url).get().redis
+        let state = try #require(redis.state)
+        #expect(state.url == Secret("redis://:hunter2@h") && state.trustRoots == nil && redis.cache == nil)
         #expect("\(redis)".contains("hunter2") == false)
         let named = Fixture.minimal + "\nredis: {state: {url_env: OTHER}}"
         #expect(Fixture.faults(named, environment: url).map(\.key) == ["redis.state.url_env"])
         let file = Fixture.environment.merging(["OTHER_FILE": "/run/redis"]) { $1 }
-        #expect(try Fixture.load(named, environment: file, files: ["/run/redis": "rediss://h\n"]).get().redis?.url == Secret("rediss://h"))
+        let read = try Fixture.load(named, environment: file, files: ["/run/redis": "rediss://h\n"]).get().redis
+        #expect(read.state?.url == Secret("rediss://h"))
+    }
+
+    @Test("a server for the cache is named by itself: neither role stands in for the other")
+    func redisCache() throws {
+        let both = Fixture.environment.merging(["REDIS_URL": "redis://h", "REDIS_CACHE_URL": "redis://h"]) { $1 }
+        let shared = try Fixture.load(Fixture.minimal, environment: both).get().redis
+        #expect(shared.state?.url == Secret("redis://h") && shared.cache?.url == Secret("redis://h"))
+        let alone = Fixture.environment.merging(["REDIS_CACHE_URL": "redis://c"]) { $1 }
+        let redis = try Fixture.load(Fixture.minimal, environment: alone).get().redis
+        #expect(redis.state == nil && redis.cache?.url == Secret("redis://c"))
+        let named = Fixture.minimal + "\nredis: {cache: {url_env: OTHER}}"
+        #expect(Fixture.faults(named, environment: both).map(\.key) == ["redis.cache.url_env"])
+        let empty = Fixture.environment.merging(["REDIS_CACHE_URL": ""]) { $1 }
+        #expect(Fixture.faults(Fixture.minimal, environment: empty).map(\.key) == ["redis.cache.url_env"])
     }
 }

@@ -44,7 +44,11 @@ struct LoadingTests {
         ).get()
         #expect(loaded.listen.tls?.address.description == "0.0.0.0:443")
         #expect(loaded.listen.tls?.identity?.certificateChain == CompleteFile.identity.certificate)
-        #expect(loaded.listen.http?.description == "[::1]:8081")
+        #expect(loaded.listen.http?.address.description == "[::1]:8081")
+        let balancers = try #require(loaded.listen.tls?.balancers.networks)
+        #expect(balancers.map { $0.contains([10, 255, 0, 1]) } == [true, false, false])
+        #expect(balancers.map { $0.contains([192, 0, 2, 7]) } == [false, false, true])
+        #expect(loaded.listen.http?.balancers.networks.count == 1)
         #expect(loaded.listen.admin == nil)
         let key = try #require(loaded.auth.keys.first)
         #expect(key.models == ["smart", "oai-*"])
@@ -144,10 +148,10 @@ struct LoadingTests {
         environment["PORT"] = "3000"
         #expect(try Fixture.load(Fixture.minimal, environment: environment).get().listen.http == nil)
         #expect(
-            try Fixture.load(Fixture.minimal + "\nlisten: {http: {}}", environment: environment).get().listen.http?.description
+            try Fixture.load(Fixture.minimal + "\nlisten: {http: {}}", environment: environment).get().listen.http?.address.description
                 == "127.0.0.1:3000")
         let open = Fixture.minimal + "\nlisten: {http: {address: 0.0.0.0:8080}}"
-        #expect(try Fixture.load(open, environment: environment).get().listen.http?.description == "0.0.0.0:3000")
+        #expect(try Fixture.load(open, environment: environment).get().listen.http?.address.description == "0.0.0.0:3000")
         environment["PORT"] = "http"
         let fault = try #require(Fixture.faults(open, environment: environment).first)
         #expect(fault.key == "listen.http.address")

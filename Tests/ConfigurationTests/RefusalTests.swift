@@ -237,6 +237,15 @@ private let listeners = [
     Refusal(
         name: "two listeners on one address", text: "listen: {http: {address: 127.0.0.1:9090}} # HERE", key: "listen.admin.address",
         problem: "is the address of `listen.http` too"),
+    Refusal(
+        name: "balancers that are nowhere", text: "listen: {tls: {proxy_protocol: {}}} # HERE", key: "listen.tls.proxy_protocol.from",
+        problem: "is missing"),
+    Refusal(
+        name: "a balancer without an address", text: "listen: {tls: {proxy_protocol: {from: [balancer.internal]}}} # HERE",
+        key: "listen.tls.proxy_protocol.from[0]", problem: "is no network", remedy: "10.0.0.0/8"),
+    Refusal(
+        name: "a network with bits behind its length", text: "listen: {http: {proxy_protocol: {from: [10.0.0.1/8]}}} # HERE",
+        key: "listen.http.proxy_protocol.from[0]", problem: "has bits set behind it", remedy: "set them to zero"),
     Refusal(name: "no listener at all", text: "listen: {tls: {enabled: false}} # HERE", key: "listen.tls", problem: "no plain HTTP either"),
 ]
 

@@ -20,6 +20,17 @@ struct ValueTests {
     }
 
     @Test(
+        "what is no network is refused",
+        arguments: [
+            "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/8/8", "10.0/8", "10.0.0.256", "::/129", "[::1]", "1::2::3",
+            "fe80::1%eth0",
+            "10.0.0.1/31", "2001:db8::1/32", "10.0.0.0/ 8",
+        ])
+    func noNetworks(text: String) {
+        #expect(throws: ValueProblem.self) { try NetworkText.parse(text) }
+    }
+
+    @Test(
         "sizes are read, and written in the largest unit that fits",
         arguments: [("1B", 1), ("64KiB", 65_536), ("4MiB", 4_194_304), ("2GiB", 2_147_483_648), ("1025B", 1025)])
     func sizes(text: String, bytes: Int) throws {

@@ -65,7 +65,12 @@ struct LimitDecisionTests {
         for remaining in [5, 2, 9] as [UInt64] {
             report.add(.requests, RateLimitStatus(limit: 10, remaining: remaining, resetMilliseconds: 0))
         }
-        #expect(report.requests?.remaining == 2 && report.tokens == nil)
+        #expect(report.requests?.remaining == 2 && report.tokens == nil && report.places == nil)
+        for (limit, taken) in [(5, 1), (3, 2), (9, 1)] { report.add(placesOf: limit, taken: taken) }
+        #expect(report.places == RateLimitStatus(limit: 3, remaining: 1, resetMilliseconds: 0))
+        // More than the cap are under way where its replicas were without Redis for a while.
+        report.add(placesOf: 2, taken: 7)
+        #expect(report.places?.remaining == 0)
     }
 
     @Test("what no limit holds any more is forgotten, and what one holds is not")

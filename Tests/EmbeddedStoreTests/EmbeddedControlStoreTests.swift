@@ -73,13 +73,17 @@ struct EmbeddedControlStoreTests {
             #expect(try await store.lookUp([Self.hash(1)]).found?.isValid == false)
             #expect(try await store.lookUp([Self.hash(2)]).found?.isValid == false)
             #expect(try await store.lookUp([Self.hash(3)]).found?.isValid == true)
+            // The next one takes those away that have ended.
+            _ = try await store.rotateKey("k", in: "acme", hash: Self.hash(4), overlapSeconds: 60)
+            for gone in [1, 2] as [UInt8] { #expect(try await store.lookUp([Self.hash(gone)]).found == nil) }
+            #expect(try await store.lookUp([Self.hash(3)]).found?.isValid == true)
             // A hash that is taken leaves everything as it was.
             await #expect(throws: ControlError.alreadyExists) {
                 try await store.rotateKey("k", in: "acme", hash: Self.hash(3), overlapSeconds: 0)
             }
-            #expect(try await store.lookUp([Self.hash(3)]).found?.key.epoch == 3)
-            _ = try await Self.createKey("past", 4, store, expires: 1_000)
-            #expect(try await store.lookUp([Self.hash(4)]).found?.isValid == false)
+            #expect(try await store.lookUp([Self.hash(3)]).found?.key.epoch == 4)
+            _ = try await Self.createKey("past", 5, store, expires: 1_000)
+            #expect(try await store.lookUp([Self.hash(5)]).found?.isValid == false)
         }
     }
 

@@ -54,10 +54,7 @@ extension EndToEndTests {
         @Test("PostgreSQL that was restarted is used again, and a gateway that starts without it serves the file's keys")
         func restarted() async throws {
             try await withTemporaryDirectory { directory in
-                let folder = directory.appendingPathComponent("postgres")
-                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-                try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: directory.path)
-                try await PostgresCluster.prepare(folder)
+                let folder = try await PostgresCluster.prepare(inside: directory)
                 let port = try FreePort.find()
                 let url = try await PostgresCluster.run(in: folder, port: port) { $0.url("postgres") }
                 let environment = Keys.environment.merging(["DATABASE_URL": url]) { $1 }

@@ -129,6 +129,8 @@ extension EndToEndTests {
                 #expect(
                     try await admin.code("POST", "/v1/tenants/hooli/keys", #"{"id": "x", "requests_per_minute": 0}"#) == "422 invalid_value"
                 )
+                #expect(try await admin.code("POST", "/v1/tenants/hooli/keys", #"{"id": "x", "expires_at": 1000}"#) == "422 invalid_value")
+                #expect(try await admin.code("GET", "/v1/tenants/nobody/keys") == "404 not_found")
                 #expect(try await admin.send("GET", "/v1/tenants/hooli/keys").json.list("data").isEmpty)
                 #expect(try await admin.send("GET", "/v1/tenants?after=hooli").json.list("data").map { $0.string("id") } == ["initech"])
             }

@@ -1,6 +1,8 @@
 import Foundation
+import GatewayCrypto
 import ProcessSupport
 import Testing
+import TokenForge
 
 extension EndToEndTests {
     @Suite("tenants and keys of a store", .timeLimit(.minutes(5)))
@@ -121,6 +123,52 @@ extension EndToEndTests {
             }
         }
 
+        @Test("a tenant whose callers bring tokens alone is paused, stopped and bound as any other", arguments: StoreKind.allCases)
+        func stopsTokens(kind: StoreKind) async throws {
+            let signing = try SigningKey(.es256)
+            let publicKey = try signing.publicPEM
+            let issuers = """
+                auth:
+                  profiles: {staff: {models: ["*"], limits: {requests_per_minute: 600000, burst: 600000}}}
+                  issuers:
+                    - {id: one, issuer: "https://one.example/", audiences: [shield], algorithm: ES256, public_key_file: one.pem, tenant: initech, profile: staff}
+                    - {id: many, issuer: "https://many.example/", audiences: [shield], algorithm: ES256, public_key_file: one.pem, tenant_claim: org, tenants: [hooli, acme], profile: staff}
+
+                """
+            try await Replicas.run(
+                1, over: kind, extra: { _ in "replica: {region: eu}\n" },
+                configure: { text, folder in
+                    try Data(publicKey.utf8).write(to: folder.appendingPathComponent("one.pem"))
+                    return text.replacing("auth:\n", with: issuers, maxReplacements: 1)
+                }
+            ) { replicas in
+                let store = replicas.store
+                func token(_ issuer: String, _ tenant: String) throws -> String {
+                    let now = Int(Date().timeIntervalSince1970)
+                    return try signing.token(
+                        id: nil,
+                        payload:
+                            #"{"iss":"https://\#(issuer).example/","aud":"shield","sub":"ana","org":"\#(tenant)","exp":\#(now + 3600)}"#)
+                }
+                let (one, many) = (try token("one", "-"), try token("many", "hooli"))
+                // Tenants that the store does not know are nobody's business.
+                for token in [one, many] { try await Self.all(replicas, key: token, answer: nil, "a token of an unknown tenant") }
+                try await store.must("tenants", "create", "initech", "--region", "us")
+                try await Self.all(replicas, key: one, answer: .wrongRegion, "a token of another region's tenant")
+                try await store.must("tenants", "region", "initech", "--region", "eu")
+                try await Self.all(replicas, key: one, answer: nil, "a token of this region's tenant")
+                try await Self.streams(replicas, key: one, endWith: .tenantPaused) { try await store.must("tenants", "pause", "initech") }
+                try await Self.all(replicas, key: one, answer: .tenantPaused, "a token of a paused tenant")
+                try await Self.all(replicas, key: many, answer: nil, "a token of another tenant")
+                try await store.must("tenants", "create", "hooli")
+                try await Self.streams(replicas, key: many, endWith: .trafficStopped) { try await store.must("panic", "on", "hooli") }
+                try await Self.all(replicas, key: many, answer: .trafficStopped, "a token of a stopped tenant")
+                try await store.must("panic", "off", "hooli")
+                try await store.must("tenants", "resume", "initech")
+                for token in [one, many] { try await Self.all(replicas, key: token, answer: nil, "a token again") }
+            }
+        }
+
         @Test("commands tell what is wrong, and no file or log has a key in it", arguments: StoreKind.allCases)
         func tellsNothing(kind: StoreKind) async throws {
             try await Replicas.run(1, over: kind) { replicas in
@@ -144,15 +192,39 @@ extension EndToEndTests {
                 #expect(try await store.run("keys", "create", "--id", "k", "--tenant", "initech").status == .exited(65))
                 #expect(try await store.run("tenants", "create", "no spaces").status == .exited(65))
                 #expect(try await store.run("tenants", "pause", "nobody").status == .exited(66))
-                #expect(try await store.must("keys", "list", "--tenant", "hooli").isEmpty)
+                for what in ["keys", "users", "departments"] {
+                    #expect(try await store.run(what, "list", "--tenant", "nobody").status == .exited(66))
+                }
+                let over = try await store.run("keys", "create", "--id", "x", "--tenant", "hooli", "--expires", "2020-01-01T00:00:00Z")
+                #expect(over.status == .exited(64) && over.errorOutput.contains("would never be good"))
+                let none = try await store.run("keys", "create", "--id", "x", "--tenant", "hooli", "--requests-per-minute", "0")
+                #expect(none.status == .exited(64) && none.errorOutput.contains("at least 1"))
+                let id = try await store.run("keys", "create", "--id", "no spaces", "--tenant", "hooli")
+                #expect(id.status == .exited(65) && id.errorOutput.contains("1 to 64 letters"))
+                let made = try JSON(
+                    try await store.must("keys", "create", "--id", "j", "--tenant", "hooli", "--json", "--models", "echo, say:*"))
+                let secret = try #require(made.string("key"))
+                try await Self.all(replicas, key: secret, answer: nil, "a key that was told in JSON")
+                let next = try JSON(try await store.must("keys", "rotate", "--id", "j", "--tenant", "hooli", "--json")).string("key")
+                #expect(next != nil && next != secret)
+                // Nobody is there to be asked whether the key is to end.
+                try await store.must("keys", "revoke", "--id", "j", "--tenant", "hooli")
+                #expect(try JSON(try await store.must("panic", "status")).has("stopped"))
+                #expect(try JSON(try await store.must("panic", "status", "hooli")).string("id") == "hooli")
+                if kind == .sqlite {
+                    let mistyped = store.folder.appendingPathComponent("mistyped.sqlite").path
+                    let lost = try await ProductProcess.runToEnd("agentshield", arguments: ["tenants", "list", "--store", mistyped])
+                    #expect(lost.status == .exited(66) && !FileManager.default.fileExists(atPath: mistyped))
+                }
+                #expect(try JSON(try await store.must("keys", "list", "--tenant", "hooli")).has("revoked_at"))
                 let listed = try JSON(try await store.must("keys", "list", "--tenant", "initech"))
                 #expect(listed.string("id") == "k" && listed.string("user") == "ann" && listed.int("requests_per_minute") == 1_000)
                 try await Self.all(replicas, key: key, answer: nil, "the key after all that")
 
-                let secret = Data(key.utf8)
+                let keyBytes = Data(key.utf8)
                 for file in try FileManager.default.subpathsOfDirectory(atPath: store.folder.path) {
                     let data = FileManager.default.contents(atPath: store.folder.appendingPathComponent(file).path)
-                    #expect(data?.range(of: secret) == nil, "\(file)")
+                    #expect(data?.range(of: keyBytes) == nil, "\(file)")
                 }
                 for stack in replicas.stacks { #expect(!stack.gateway.errorOutput.contains(key)) }
             }

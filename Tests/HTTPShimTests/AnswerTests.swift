@@ -14,7 +14,8 @@ import Testing
         let json = "{ \"id\" : \"x\",\n \"unknown\":null, \"é\":1.50 }\n"
         let limit = LimitReport(
             requests: RateLimitStatus(limit: 10, remaining: 9, resetMilliseconds: 6_000),
-            tokens: RateLimitStatus(limit: 5_000, remaining: 400, resetMilliseconds: 61_000))
+            tokens: RateLimitStatus(limit: 5_000, remaining: 400, resetMilliseconds: 61_000),
+            places: RateLimitStatus(limit: 8, remaining: 7, resetMilliseconds: 0))
         try connection.exchange.answer(
             json,
             connection.exchange.head(scrubbed: [ScrubCount(kind: "EMAIL", count: 2), ScrubCount(kind: "IBAN", count: 1)], rateLimit: limit))
@@ -36,6 +37,8 @@ import Testing
         #expect(response["x-ratelimit-limit-tokens"] == "5000")
         #expect(response["x-ratelimit-remaining-tokens"] == "400")
         #expect(response["x-ratelimit-reset-tokens"] == "1m1s")
+        #expect(response["x-ratelimit-limit-concurrent-requests"] == "8")
+        #expect(response["x-ratelimit-remaining-concurrent-requests"] == "7")
         #expect(response["connection"] == nil)
     }
 

@@ -10,12 +10,18 @@ import Testing
 final class HTTP1Connection {
     let channel: EmbeddedChannel
     let backend: ScriptedBackend
+    /// Where the door's connection goes when it becomes a WebSocket.
+    let afterUpgrade = BytesAfterUpgrade()
     private(set) var isClosed = false
 
     init(_ backend: ScriptedBackend = ScriptedBackend(), needsEdgeProof: Bool = false) throws {
         self.backend = backend
         channel = EmbeddedChannel()
-        try configureHTTP1(channel, backend: backend, needsEdgeProof: needsEdgeProof)
+        let bytes = afterUpgrade
+        try configureHTTP1(channel, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: "192.0.2.1") { channel, address in
+            bytes.clientAddress = address
+            try channel.pipeline.syncOperations.addHandler(bytes)
+        }
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.isClosed = true }
     }
@@ -161,5 +167,20 @@ struct ErrorObject: Equatable {
                 try error.member("param")?.string, try #require(try error.member("code")?.string)
             )
         }
+    }
+}
+
+/// Keeps what a connection brings once it is no longer HTTP.
+final class BytesAfterUpgrade: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private(set) var isReached = false
+    private(set) var text = ""
+    var clientAddress: String?
+
+    func handlerAdded(context: ChannelHandlerContext) { isReached = true }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        text += String(buffer: unwrapInboundIn(data))
     }
 }

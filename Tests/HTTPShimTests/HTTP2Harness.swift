@@ -15,7 +15,7 @@ final class HTTP2Connection {
 
     init(_ backend: ScriptedBackend = ScriptedBackend(), clientWindow: Int = 65_535, needsEdgeProof: Bool = false) throws {
         self.backend = backend
-        try configureHTTP2(server, backend: backend, needsEdgeProof: needsEdgeProof)
+        try configureHTTP2(server, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: nil)
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings.append(HTTP2Setting(parameter: .initialWindowSize, value: clientWindow))
         // So that the client can lie about a body's length.

@@ -295,7 +295,7 @@ import Testing
     func refusesGarbage(text: String) throws {
         let backend = ScriptedBackend()
         let server = EmbeddedChannel()
-        try configureHTTP2(server, backend: backend, needsEdgeProof: false)
+        try configureHTTP2(server, backend: backend, needsEdgeProof: false, clientAddress: nil)
         server.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
         _ = try? server.writeInbound(ByteBuffer(string: text))
         server.embeddedEventLoop.run()

@@ -20,7 +20,11 @@ import Testing
             channel = try await ServerBootstrap(group: group)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture { try configureHTTP1(channel, backend: backend.value, needsEdgeProof: false) }
+                    channel.eventLoop.makeCompletedFuture {
+                        try configureHTTP1(channel, backend: backend.value, needsEdgeProof: false, clientAddress: nil) { channel, _ in
+                            channel.close(promise: nil)
+                        }
+                    }
                 }
                 .bind(host: "127.0.0.1", port: 0).get()
         }

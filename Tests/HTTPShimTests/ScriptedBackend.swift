@@ -56,7 +56,7 @@ final class ScriptedBackend: ShimBackend {
         return .refused(Fault(.unauthenticated, origin: .downstream, message: "The API key is unknown."))
     }
 
-    func lookUp(_ credential: Credential, completion: @escaping (Result<Principal, Fault>) -> Void) {
+    func lookUp(_ credential: Credential, timeout: TimeAmount?, completion: @escaping (Result<Principal, Fault>) -> Void) {
         lookUps.append(completion)
     }
 

@@ -74,6 +74,7 @@ struct LimitTests {
                 let refused = try await rig.begin(TestChat("one"), as: Callers.single).end()
                 #expect(refused.fault?.kind == .rateLimited && refused.fault?.message == "This key may have 1 requests under way at once.")
                 #expect(refused.fault?.retryAfterMilliseconds == 1_000)
+                #expect(refused.summary?.rateLimit?.places == RateLimitStatus(limit: 1, remaining: 0, resetMilliseconds: 0))
                 switch end {
                 case "answer": try await call.answer()
                 case "failure": try await call.fail(500)

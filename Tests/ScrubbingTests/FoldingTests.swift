@@ -22,10 +22,42 @@ struct FoldingTests {
         #expect(folding.values(in: text) == [expected])
     }
 
-    @Test("without folding these are other texts")
-    func isAnOption() {
+    @Test(
+        "without folding these are other texts",
+        arguments: [
+            "4111\u{200B}1111\u{200B}1111\u{200B}1111", "４１１１ １１１１ １１１１ １１１１", "anа@exаmple．com", "АKIAIOSFODNN7EXAMPLE",
+            "ES91\u{2060}2100 0418 4502 0005 1332",
+        ])
+    func isAnOption(text: String) {
         var plain = Scanner()
-        #expect(plain.values(in: "4111\u{200B}1111\u{200B}1111\u{200B}1111").isEmpty)
+        #expect(plain.values(in: text).isEmpty)
+    }
+
+    @Test("eight signs without a width in a row are passed over, more are a boundary")
+    func countsSignsWithoutWidth() {
+        var folding = Scanner(foldsLookalikes: true)
+        func card(_ signs: Int) -> String { "41111111" + String(repeating: "\u{200B}", count: signs) + "11111111" }
+        #expect(folding.values(in: card(8)) == ["CARD:" + card(8)])
+        #expect(folding.values(in: card(9)).isEmpty)
+        // Between any two digits.
+        let spread = "4111111111111111".map { "\($0)" }.joined(separator: String(repeating: "\u{FEFF}", count: 8))
+        #expect(folding.values(in: "x " + spread) == ["CARD:" + spread])
+    }
+
+    @Test(
+        "surrogates in UTF-8, overlong forms and bytes that begin nothing are no letters and hide nothing beside them",
+        arguments: [false, true])
+    func readsBrokenBytes(folds: Bool) {
+        var scanner = Scanner(foldsLookalikes: folds)
+        let broken: [[UInt8]] = [
+            [0xED, 0xA0, 0x80], [0xED, 0xB0, 0x80], [0xC0, 0xAF], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xFE], [0x80], [0xE2, 0x80],
+            [0xF4, 0x90, 0x80, 0x80],
+        ]
+        for bytes in broken {
+            let text = bytes + Array(" 4111 1111 1111 1111 ".utf8) + bytes + Array(" ana@example.com ".utf8) + bytes
+            #expect(scanner.findings(in: text).map(\.kind) == [.card, .email], "\(bytes)")
+            #expect(scanner.findings(in: Array("4111111111111111".utf8) + bytes).map(\.kind) == [.card], "\(bytes)")
+        }
     }
 
     @Test("invalid UTF-8 stays as it is and ends nothing but words")

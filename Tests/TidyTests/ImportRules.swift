@@ -13,11 +13,12 @@ enum ImportRules {
 
     static let modules: [Module] = [
         Module(name: "Wire", folder: "Sources/Wire/Protocol", imports: ["CLZ4", "NIOCore", "DequeModule"]),
-        Module(name: "WireTransport", folder: "Sources/Wire/Transport", imports: ["Wire", "NIOCore"]),
+        Module(name: "WireTransport", folder: "Sources/Wire/Transport", imports: ["Wire", "NIOCore", "NIOWebSocket"]),
         Module(
             name: "AgentShield", folder: "Sources/ClientSDK",
             imports: [
-                "Wire", "WireTransport", "NIOCore", "NIOPosix", "NIOTLS", "NIOConcurrencyHelpers", "NIOSSL", "Logging", "Tracing",
+                "Wire", "WireTransport", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "NIOTLS", "NIOConcurrencyHelpers", "NIOSSL",
+                "Logging", "Tracing",
                 "ServiceLifecycle",
                 "DequeModule",
             ]),
@@ -59,8 +60,8 @@ enum ImportRules {
         Module(
             name: "HTTPShim", folder: "Sources/Gateway/HTTPShim",
             imports: [
-                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "NIOCore", "NIOHTTP1", "NIOHTTP2", "Logging",
-                "DequeModule",
+                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "NIOCore", "NIOHTTP1", "NIOHTTP2", "NIOWebSocket",
+                "Logging", "DequeModule",
             ]),
         Module(
             name: "AgentShieldGateway", folder: "Sources/Gateway/App",

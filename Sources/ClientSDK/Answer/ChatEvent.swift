@@ -106,6 +106,8 @@ public struct AnswerSummary: Sendable, Hashable {
     public var requestLimit: LimitStatus?
     /// The same of model tokens, this request counted as it was estimated.
     public var tokenLimit: LimitStatus?
+    /// Places for requests under way. Nobody knows when one is free: its `reset` is zero.
+    public var concurrencyLimit: LimitStatus?
 
     public init() {}
 

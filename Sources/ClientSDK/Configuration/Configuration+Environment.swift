@@ -11,9 +11,11 @@ extension AgentShieldClient.Configuration {
     ///
     /// | variable | meaning |
     /// |---|---|
-    /// | `AGENTSHIELD_ADDRESS` | `host:port` of the gateways, separated by commas; required |
+    /// | `AGENTSHIELD_ADDRESS` | `host:port` of the gateways, or `wss://host/path` through what passes HTTP only, separated by commas; required |
     /// | `AGENTSHIELD_API_KEY` | the API key |
     /// | `AGENTSHIELD_API_KEY_FILE` | or the path of a file that holds it, read for every new connection |
+    /// | `AGENTSHIELD_UPGRADE_HEADERS` | headers for what stands in front of a `wss://` address, a line `Name: value` for each |
+    /// | `AGENTSHIELD_UPGRADE_HEADERS_FILE` | or the path of a file that holds them |
     /// | `AGENTSHIELD_CA_FILE` | a PEM file with the only certificates to trust; without it, the system's |
     ///
     /// - Parameter environment: `nil`: this process's.
@@ -24,11 +26,12 @@ extension AgentShieldClient.Configuration {
             return value.flatMap { $0.isEmpty ? nil : $0 }
         }
         guard let list = value("AGENTSHIELD_ADDRESS") else {
-            throw AgentShieldError(.invalidConfiguration, "AGENTSHIELD_ADDRESS is not set: the gateway's host:port")
+            throw AgentShieldError(.invalidConfiguration, "AGENTSHIELD_ADDRESS is not set: the gateway's host:port, or wss://host")
         }
         let addresses = try list.split(separator: ",").map { text in
             guard let address = Address(text.trimmed) else {
-                throw AgentShieldError(.invalidConfiguration, "AGENTSHIELD_ADDRESS holds something that is no host:port")
+                throw AgentShieldError(
+                    .invalidConfiguration, "AGENTSHIELD_ADDRESS holds something that is neither host:port nor wss://host")
             }
             return address
         }
@@ -43,6 +46,17 @@ extension AgentShieldClient.Configuration {
         }
         self.init(addresses: addresses, credential: credential)
         if let path = value("AGENTSHIELD_CA_FILE") { trust = .file(path) }
+        let headers: String?
+        switch (value("AGENTSHIELD_UPGRADE_HEADERS"), value("AGENTSHIELD_UPGRADE_HEADERS_FILE")) {
+        case (let text, nil): headers = text
+        case (nil, let path?): headers = try SmallFile.text(at: path)
+        case (_?, _?):
+            throw AgentShieldError(.invalidConfiguration, "AGENTSHIELD_UPGRADE_HEADERS and AGENTSHIELD_UPGRADE_HEADERS_FILE are both set")
+        }
+        guard let list = UpgradeHeader.list(headers ?? "") else {
+            throw AgentShieldError(.invalidConfiguration, "AGENTSHIELD_UPGRADE_HEADERS has a line that does not read Name: value")
+        }
+        upgradeHeaders = list
     }
 
     func validate() throws {
@@ -51,6 +65,22 @@ extension AgentShieldClient.Configuration {
         }
         try require(!addresses.isEmpty && addresses.count <= 256, "addresses must be 1 to 256")
         try require(addresses.allSatisfy { !$0.host.isEmpty && (1...65_535).contains($0.port) }, "an address has no host, or no valid port")
+        for case .webSocket(let path, _) in addresses.map(\.way) {
+            try require(!path.isEmpty && Address.isPath(path), "a WebSocket's path must begin with / and hold visible ASCII but ? and #")
+        }
+        try require(
+            addresses.allSatisfy { $0.isLoopback || !$0.isPlain },
+            "ws:// would send the credential unencrypted, so it is for this machine only: use wss://")
+        try require(
+            upgradeHeaders.count <= UpgradeHeader.maxCount
+                && upgradeHeaders.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count } <= UpgradeHeader.maxBytes,
+            "upgradeHeaders are more than \(UpgradeHeader.maxCount), or longer than \(UpgradeHeader.maxBytes) bytes")
+        if let header = upgradeHeaders.first(where: { !$0.isValid }) {
+            throw AgentShieldError(
+                .invalidConfiguration,
+                "the upgrade header `\(header.name.prefix(64))` has no valid name, is one that the client writes itself, or its value is not visible ASCII"
+            )
+        }
         try require((1...64).contains(maxConnections), "maxConnections must be 1 to 64")
         try require(maxPendingCalls >= 1, "maxPendingCalls must be at least 1")
         try require((262_144...16_777_216).contains(streamBufferBytes), "streamBufferBytes must be 256 KiB to 16 MiB")

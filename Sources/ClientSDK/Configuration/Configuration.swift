@@ -7,11 +7,13 @@ extension AgentShieldClient {
         public var trust = TLSTrust.systemRoots
         /// Needed where the gateway takes clients with a certificate only; it stands beside the credential, not in its place.
         public var clientCertificate: ClientCertificate?
-        /// The name that the gateway's certificate must have; `nil`: each address's host.
+        /// The name that the gateway's certificate must have; `nil`: each address's host. It is a WebSocket's `Host` too.
         public var serverName: String?
+        /// For WebSockets only: sent with the request that begins one, and never shown. At most 32, together 8 KiB.
+        public var upgradeHeaders: [UpgradeHeader] = []
         /// How long a call may take that does not say so itself, retries and waiting included. At most 49 days.
         public var deadline: Duration = .seconds(120)
-        /// How long credential, TCP and TLS of a new connection may take together.
+        /// How long credential, TCP, TLS and a WebSocket's upgrade of a new connection may take together.
         public var connectTimeout: Duration = .seconds(10)
         /// LZ4 in both directions, for what gets shorter by it.
         public var isCompressionEnabled = true
@@ -57,41 +59,6 @@ extension AgentShieldClient {
         public var maxConnectAttempts = 6
 
         public init() {}
-    }
-}
-
-/// Where a gateway listens.
-public struct Address: Sendable, Hashable {
-    /// A name or an IP address, without brackets.
-    public var host: String
-    public var port: Int
-
-    public init(host: String, port: Int = 8443) {
-        self.host = host
-        self.port = port
-    }
-
-    /// Reads `host`, `host:port` or `[ipv6]:port`; without a port it is 8443. `nil`: it is none of them.
-    public init?(_ text: some StringProtocol) {
-        var host = Substring(text)
-        var port = "8443"[...]
-        if host.first == "[" {
-            guard let end = host.firstIndex(of: "]") else { return nil }
-            let rest = host[host.index(after: end)...]
-            host = host[host.index(after: host.startIndex)..<end]
-            if !rest.isEmpty {
-                guard rest.first == ":" else { return nil }
-                port = rest.dropFirst()
-            }
-        } else if let colon = host.lastIndex(of: ":") {
-            port = host[host.index(after: colon)...]
-            host = host[..<colon]
-            guard !host.contains(":") else { return nil }
-        }
-        guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || $0 == "/" }), let number = UInt16(port), number > 0 else {
-            return nil
-        }
-        self.init(host: String(host), port: Int(number))
     }
 }
 

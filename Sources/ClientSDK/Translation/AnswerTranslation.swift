@@ -95,6 +95,7 @@ extension AnswerSummary {
         attempts = Int(end.attempts)
         requestLimit = end.limits.first { $0.measure == .requests }.map { LimitStatus($0) }
         tokenLimit = end.limits.first { $0.measure == .tokens }.map { LimitStatus($0) }
+        concurrencyLimit = end.limits.first { $0.measure == .concurrentRequests }.map { LimitStatus($0) }
     }
 }
 
@@ -130,7 +131,7 @@ extension AgentShieldError.Code {
     private static let clientNames: [Self: String] = [
         .unreachable: "unreachable", .connectionLost: "connection_lost", .tooManyPending: "too_many_pending",
         .clientShutDown: "client_shut_down", .invalidConfiguration: "invalid_configuration",
-        .credentialUnavailable: "credential_unavailable",
+        .credentialUnavailable: "credential_unavailable", .upgradeRefused: "upgrade_refused",
     ]
 
     /// The registry's name, or the number.

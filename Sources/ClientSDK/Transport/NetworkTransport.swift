@@ -2,6 +2,7 @@ import DequeModule
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import Wire
@@ -20,6 +21,8 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
     private let configuration: AgentShieldClient.Configuration
     private let loop: any EventLoop
     private let tls: NIOSSLContext
+    /// For WebSockets, through what speaks HTTP.
+    private let webTLS: NIOSSLContext
     private let logger: Logger
     private let callNumbers = NIOLockedValueBox<UInt64>(0)
 
@@ -41,7 +44,8 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
         self.configuration = configuration
         self.logger = logger
         loop = (group ?? MultiThreadedEventLoopGroup.singleton).next()
-        tls = try NIOSSLContext(configuration: configuration.tlsConfiguration)
+        tls = try NIOSSLContext(configuration: configuration.tlsConfiguration(Self.applicationProtocol, minimum: .tlsv13))
+        webTLS = try NIOSSLContext(configuration: configuration.tlsConfiguration(UpgradeGate.applicationProtocol, minimum: .tlsv12))
         compressor = configuration.isCompressionEnabled ? LZ4Compressor() : nil
         pool = ConnectionPool(settings: configuration.poolSettings, random: &random)
     }
@@ -247,16 +251,39 @@ extension NetworkTransport {
     private func secure(_ channel: any Channel, _ connection: ClientChannel, _ credential: String) {
         guard !connection.hasEnded else { return channel.close(promise: nil) }
         connection.channel = channel
-        let name = configuration.serverName ?? connection.address.host
-        // TLS has no server name for an IP address; the certificate is then compared with the address itself.
-        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
         do {
-            let handler = try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : name)
-            let gate = HandshakeGate(connection, transport: self, credential: credential)
-            try channel.pipeline.syncOperations.addHandlers([handler, gate])
+            switch connection.address.way {
+            case .tls:
+                let gate = HandshakeGate(connection, transport: self, credential: credential)
+                try channel.pipeline.syncOperations.addHandlers([try tlsHandler(tls, connection.address), gate])
+            case .webSocket(let path, let isSecure):
+                try UpgradeGate.add(
+                    to: channel, tls: isSecure ? try tlsHandler(webTLS, connection.address) : nil, connection, transport: self,
+                    credential: credential, head: upgradeRequest(to: connection.address, path: path))
+            }
         } catch {
             connectionFailed(connection, AgentShieldError(.unreachable, "TLS cannot begin: \(error)", isRetryable: true))
         }
+    }
+
+    private func tlsHandler(_ context: NIOSSLContext, _ address: Address) throws -> NIOSSLClientHandler {
+        let name = configuration.serverName ?? address.host
+        // TLS has no server name for an IP address; the certificate is then compared with the address itself.
+        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
+        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name)
+    }
+
+    private func upgradeRequest(to address: Address, path: String) -> HTTPRequestHead {
+        let named = Address(host: configuration.serverName ?? address.host, port: address.port)
+        let isUsualPort = address.port == (address.isPlain ? 80 : 443)
+        var headers = HTTPHeaders([
+            ("host", isUsualPort ? named.bracketedHost : named.hostAndPort), ("sec-websocket-protocol", UpgradeGate.subprotocol),
+        ])
+        let agent = UpgradeHeader("user-agent", configuration.agent)
+        for header in [agent] + configuration.upgradeHeaders where header.isValid {
+            headers.replaceOrAdd(name: header.name, value: header.value)
+        }
+        return HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: headers)
     }
 
     func makeHandler(for connection: ClientChannel, credential: String) -> WireClientHandler {
@@ -293,22 +320,19 @@ extension ClientCertificate {
 }
 
 extension AgentShieldClient.Configuration {
-    fileprivate var tlsConfiguration: TLSConfiguration {
-        get throws {
-            var tls = try trust.tlsConfiguration
-            try clientCertificate?.present(in: &tls)
-            return tls
-        }
+    fileprivate func tlsConfiguration(_ applicationProtocol: String, minimum: TLSVersion) throws -> TLSConfiguration {
+        var tls = try trust.tlsConfiguration
+        tls.minimumTLSVersion = minimum
+        tls.applicationProtocols = [applicationProtocol]
+        try clientCertificate?.present(in: &tls)
+        return tls
     }
 }
 
 extension TLSTrust {
-    /// TLS 1.3 or nothing, for our protocol alone.
     fileprivate var tlsConfiguration: TLSConfiguration {
         get throws {
             var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.minimumTLSVersion = .tlsv13
-            configuration.applicationProtocols = [NetworkTransport.applicationProtocol]
             do {
                 switch self {
                 case .systemRoots: break

@@ -18,6 +18,16 @@ package struct TokenSettings: Sendable {
         let rules = issuers.values.map(\.rules) + [edge?.access].compactMap { $0 }
         return Set(rules.compactMap { if case .published(let source) = $0.keys { source } else { nil } })
     }
+
+    /// All for which an issuer may speak.
+    package var tenants: Set<String> {
+        issuers.values.reduce(into: []) { tenants, issuer in
+            switch issuer.mapping.tenant {
+            case .fixed(let name): tenants.insert(name)
+            case .claim(_, let allowed): tenants.formUnion(allowed)
+            }
+        }
+    }
 }
 
 /// What a credential says by itself.
@@ -46,6 +56,9 @@ package final class TokenAuthority {
     private var verifier = TokenVerifier()
     private var principals = RecencyCache<CredentialDigest, Remembered<Principal>>(maxCost: maxRemembered)
     private var edgeTokens = RecencyCache<CredentialDigest, Remembered<Bool>>(maxCost: maxRemembered)
+    /// Apart for credentials and for the edge: what is nothing as the one may be good as the other.
+    private var forgeries = ForgeryGuard()
+    private var edgeForgeries = ForgeryGuard()
     private let hash: KeyedHash
     /// Called with a source whose keys should be fetched; the receiver sees to it that this is not done too often.
     package var keysWanted: (_ source: String) -> Void = { _ in }
@@ -63,6 +76,8 @@ package final class TokenAuthority {
         self.settings = settings
         principals.removeAll()
         edgeTokens.removeAll()
+        forgeries.forget()
+        edgeForgeries.forget()
         let sources = settings.sources
         published = published.filter { sources.contains($0.key) }
     }
@@ -72,6 +87,8 @@ package final class TokenAuthority {
         // One that a reload has taken away may still have been on its way.
         guard settings.sources.contains(keys.source) else { return }
         published[keys.source] = keys
+        forgeries.forget()
+        edgeForgeries.forget()
     }
 
     // MARK: credentials
@@ -81,10 +98,19 @@ package final class TokenAuthority {
         guard !settings.issuers.isEmpty, TokenVerifier.looksLikeToken(credential) else { return .needsLookUp }
         guard credential.count <= TokenVerifier.maxBytes else { return refuse(.tooLarge) }
         let digest = digest(of: credential)
-        if let digest, let known = decide(remembered: digest, now: now) { return known }
+        if let digest {
+            if let known = decide(remembered: digest, now: now) { return known }
+            if let refusal = forgeries.refusal(of: digest, now: now) { return refuse(refusal) }
+        }
+        var cost = 0
         do {
             let token = try verifier.verify(
                 credential, now: now, rules: { settings.issuers[$0]?.rules }, published: { published[$0] },
+                mayVerify: { key in
+                    guard forgeries.hasRoom(now: now) else { return false }
+                    cost = key.verificationMicroseconds
+                    return true
+                },
                 read: { (claims, rules) throws(TokenRefusal) in
                     guard let issuer = settings.issuers[rules.issuer] else { throw .unknownIssuer }
                     return (issuer, try issuer.mapping.identity(claims))
@@ -99,6 +125,7 @@ package final class TokenAuthority {
             }
             return .principal(principal)
         } catch {
+            if cost > 0 { forgeries.spent(cost, on: digest, error, now: now) }
             return refuse(error)
         }
     }
@@ -160,10 +187,20 @@ package final class TokenAuthority {
     private func assertionFault(_ assertion: UnsafeRawBufferPointer, _ rules: TokenRules, now: Int64) -> Fault? {
         guard assertion.count <= TokenVerifier.maxBytes else { return .notThroughEdge }
         let digest = digest(of: assertion)
-        if let digest, let known = edgeTokens.value(for: digest, now: now), isGood(known.thumbprint, under: rules, now: now) { return nil }
+        if let digest {
+            if let known = edgeTokens.value(for: digest, now: now), isGood(known.thumbprint, under: rules, now: now) { return nil }
+            if let refusal = edgeForgeries.refusal(of: digest, now: now) { return edgeFault(refusal) }
+        }
+        var cost = 0
         do {
             let token = try verifier.verify(
-                assertion, now: now, rules: { $0 == rules.issuer ? rules : nil }, published: { published[$0] }, read: { _, _ in true })
+                assertion, now: now, rules: { $0 == rules.issuer ? rules : nil }, published: { published[$0] },
+                mayVerify: { key in
+                    guard edgeForgeries.hasRoom(now: now) else { return false }
+                    cost = key.verificationMicroseconds
+                    return true
+                },
+                read: { _, _ in true })
             if let digest {
                 edgeTokens.insert(
                     Remembered(value: true, issuer: rules.issuer, thumbprint: token.thumbprint), for: digest, cost: 1,
@@ -171,9 +208,14 @@ package final class TokenAuthority {
             }
             return nil
         } catch {
-            report(error)
-            if case .unauthenticated = error.fault.kind { return .notThroughEdge }
-            return error.fault
+            if cost > 0 { edgeForgeries.spent(cost, on: digest, error, now: now) }
+            return edgeFault(error)
         }
+    }
+
+    private func edgeFault(_ refusal: TokenRefusal) -> Fault {
+        report(refusal)
+        if case .unauthenticated = refusal.fault.kind { return .notThroughEdge }
+        return refusal.fault
     }
 }

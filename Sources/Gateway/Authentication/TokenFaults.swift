@@ -5,6 +5,7 @@ extension TokenRefusal {
     package var fault: Fault {
         switch self {
         case .keyNotYetKnown, .keysUnavailable: .issuerKeysUnavailable
+        case .tooManyForged: .tooManyForgedTokens
         case .wrongAudience: .badToken("It was issued for another audience.")
         case .expired: .badToken("It has expired: get a new one from its issuer.")
         case .notYetValid: .badToken("It is not valid yet: compare the clocks of its issuer and this gateway.")
@@ -25,6 +26,7 @@ extension TokenRefusal {
         case .unknownKey: "unknown_key"
         case .keyNotYetKnown: "key_not_yet_known"
         case .keysUnavailable: "keys_unavailable"
+        case .tooManyForged: "too_many_forged"
         case .badSignature: "bad_signature"
         case .wrongAudience: "wrong_audience"
         case .expired: "expired"
@@ -43,6 +45,11 @@ extension Fault {
     fileprivate static let issuerKeysUnavailable = Fault(
         .authorityUnavailable, origin: .gateway,
         message: "The issuer's keys that would verify the token are not at hand; they are being fetched. Try again shortly.",
+        retryAfterMilliseconds: 1000)
+
+    fileprivate static let tooManyForgedTokens = Fault(
+        .authorityUnavailable, origin: .gateway,
+        message: "Many tokens with bad signatures are arriving, and this one could not be verified among them. Try again shortly.",
         retryAfterMilliseconds: 1000)
 
     package static let notThroughEdge = Fault(

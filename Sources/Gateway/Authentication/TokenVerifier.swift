@@ -17,6 +17,8 @@ package enum TokenRefusal: Error, Sendable, Equatable {
     case keyNotYetKnown(source: String)
     /// There are no keys of the issuer's, or they are too old.
     case keysUnavailable(source: String)
+    /// So much has gone into signatures that were not good that this one is not verified now.
+    case tooManyForged
     case badSignature
     // From here on the signature was good.
     case wrongAudience
@@ -62,9 +64,11 @@ package struct TokenVerifier: ~Copyable {
     ///   - now: in seconds since 1970.
     ///   - rules: the rules for an issuer; `nil`: it is none of ours.
     ///   - published: the last good keys of a source.
+    ///   - mayVerify: asked once the key is known, before the one dear step; no: ``TokenRefusal/tooManyForged``.
     ///   - read: what is wanted of the verified payload.
     package mutating func verify<Value: Sendable>(
         _ token: UnsafeRawBufferPointer, now: Int64, rules: (String) -> TokenRules?, published: (String) -> PublishedKeys?,
+        mayVerify: (VerificationKey) -> Bool = { _ in true },
         read: (JSONValue, TokenRules) throws(TokenRefusal) -> Value
     ) throws(TokenRefusal) -> VerifiedToken<Value> {
         let signedCount = try split(token)
@@ -76,6 +80,7 @@ package struct TokenVerifier: ~Copyable {
                 guard let issuer = claims.text("iss"), let rules = rules(issuer) else { throw .unknownIssuer }
                 guard algorithm == rules.algorithm.rawValue else { throw .wrongAlgorithm }
                 let key = try Self.key(keyID, of: rules, now: now, published: published)
+                guard mayVerify(key) else { throw .tooManyForged }
                 let signed = UnsafeRawBufferPointer(rebasing: token[..<signedCount])
                 guard signature.withUnsafeBytes({ key.verify($0, of: signed) }) else { throw .badSignature }
                 let expiresAt = try Self.checkClaims(claims, rules: rules, now: now)

@@ -11,7 +11,7 @@ extension Configuration {
         package var timeout: Duration
         /// Records that may wait for the disk.
         package var maxWaiting: Int
-        package var withoutStore: WithoutStore
+        package var withoutStore: LedgerFallback
         /// The folder for records that Redis cannot take.
         package var spool: String?
         package var maxSpoolBytes: Int
@@ -20,7 +20,7 @@ extension Configuration {
     }
 
     /// What happens to records while Redis is away.
-    package enum WithoutStore: String, Sendable, CaseIterable {
+    package enum LedgerFallback: String, Sendable, CaseIterable {
         case refuse, spool
     }
 }

@@ -14,8 +14,7 @@ package struct Configuration: Sendable {
     package var limits: Limits
     /// Limits of tenants, and how all limits are counted; keys have their own.
     package var sharedLimits: LimitSettings
-    /// `nil`: nothing is shared with other replicas.
-    package var redis: Redis?
+    package var redis: Redis
     /// By name.
     package var providers: [String: Provider]
     /// Models with an exact name, and models given as a pattern, longest pattern first: the order in which a request's model is looked for.
@@ -37,10 +36,20 @@ package struct Configuration: Sendable {
 extension Configuration {
     package struct Listeners: Sendable {
         package var tls: TLSListener?
-        package var http: ListenAddress?
-        package var httpNeedsEdgeProof: Bool
+        package var http: HTTPListener?
         package var admin: ListenAddress?
         package var control: ControlListener?
+    }
+
+    package struct HTTPListener: Sendable {
+        package var address: ListenAddress
+        package var needsEdgeProof: Bool
+        package var balancers: Balancers
+    }
+
+    /// Who opens connections for others, and says for whom by the PROXY protocol. Empty: nobody.
+    package struct Balancers: Sendable, Equatable {
+        package var networks: [NetworkRange]
     }
 
     /// Where tenants and keys are administered over HTTP.
@@ -59,6 +68,7 @@ extension Configuration {
         /// PEM. `nil`: nobody is asked for a certificate.
         package var clientAuthorities: [UInt8]?
         package var needsEdgeProof: Bool
+        package var balancers: Balancers
     }
 
     /// A certificate chain and its key, both PEM, as read from their files.
@@ -75,6 +85,7 @@ extension Configuration {
         package var previousPepper: PreviousPepper?
         /// How long keys of the store are good without the store.
         package var staleMax: Duration
+        package var withoutStore: WithoutStore
         package var keys: [Key]
         package var issuers: [Issuer]
         /// By name.
@@ -85,6 +96,9 @@ extension Configuration {
         package var id: String
         package var secret: Secret
     }
+
+    /// What those get whom the file lets in, before the store was heard for the first time.
+    package enum WithoutStore: String, Sendable, CaseIterable { case serve, refuse }
 
     /// Where tenants and keys are kept that are not in the file.
     package enum Control: Sendable, Equatable {
@@ -126,12 +140,20 @@ extension Configuration {
 
     package enum WithoutRedis: String, Sendable, CaseIterable { case local, refuse }
 
+    /// Deployments of Redis by what they are for. Both may be one.
     package struct Redis: Sendable {
+        /// `nil`: nothing is shared with other replicas.
+        package var state: RedisServer?
+        /// For a question on a request's way.
+        package var stateTimeout: Duration
+        /// `nil`: none is named.
+        package var cache: RedisServer?
+    }
+
+    package struct RedisServer: Sendable {
         /// Holds a password, perhaps.
         package var url: Secret
         package var trustRoots: [UInt8]?
-        /// For a question on a request's way.
-        package var timeout: Duration
     }
 
     package struct Limits: Sendable, Equatable {

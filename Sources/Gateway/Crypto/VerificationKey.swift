@@ -26,6 +26,8 @@ package final class VerificationKey: @unchecked Sendable {
     package let algorithm: SignatureAlgorithm
     /// The same for the same algorithm and key; says nothing of a shared secret.
     package let thumbprint: Digest
+    /// About what one verification takes of a core, in microseconds: what budgets count with.
+    package let verificationMicroseconds: Int
 
     private enum Material {
         case shared(Secret)
@@ -45,6 +47,7 @@ package final class VerificationKey: @unchecked Sendable {
         guard let hash = try? KeyedHash(key: secret) else { throw .unreadable }
         algorithm = .hs256
         material = .shared(secret)
+        verificationMicroseconds = 2
         thumbprint = hash.hash("agentshield thumbprint of a shared key 1")
     }
 
@@ -90,6 +93,7 @@ package final class VerificationKey: @unchecked Sendable {
         defer { CRYPTO_free(encoded, #file, #line) }
         self.algorithm = algorithm
         material = .published(key)
+        verificationMicroseconds = Self.microseconds(of: key, for: algorithm)
         thumbprint = Digest.sha256(UnsafeRawBufferPointer(start: encoded, count: Int(count)))
     }
 
@@ -105,6 +109,12 @@ package final class VerificationKey: @unchecked Sendable {
             return (2...33).contains(copenssl_rsa_exponent_bits(key)) ? nil : .unsuitable
         case .es256: return copenssl_is_p256(key) == 1 ? nil : .unsuitable
         }
+    }
+
+    private static func microseconds(of key: OpaquePointer, for algorithm: SignatureAlgorithm) -> Int {
+        guard algorithm == .rs256 else { return 105 }
+        let bits = Int(EVP_PKEY_get_bits(key))
+        return 35 * bits * bits / (2048 * 2048)
     }
 
     deinit {

@@ -5,27 +5,40 @@ import NIOHTTP2
 
 /// Makes a connection speak HTTP/1.1. To be called on its event loop, when TLS, if any, has been settled in front.
 ///
-/// - Parameter needsEdgeProof: whether requests must prove that they came through the edge.
+/// - Parameters:
+///   - needsEdgeProof: whether requests must prove that they came through the edge.
+///   - clientAddress: of who opened the connection.
+///   - webSocket: what takes the connection over when a request asks for the wire protocol in a WebSocket.
 ///
 /// A `ChannelShouldQuiesceEvent` fired into the pipeline drains the connection: what is under way is answered with `connection: close`, and
 /// what is not over shortly after the drain deadline is cut.
-package func configureHTTP1(_ channel: any Channel, backend: any ShimBackend, needsEdgeProof: Bool) throws {
+package func configureHTTP1(
+    _ channel: any Channel, backend: any ShimBackend, needsEdgeProof: Bool, clientAddress: String?, webSocket: @escaping WebSocketDoor
+) throws {
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderFieldSize = ShimLimits.maxHeaderFieldBytes
     limits.maxHeaderListSize = ShimLimits.maxHeaderBytes
     limits.maxHeaderFieldCount = ShimLimits.maxHeaders
-    let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+    // The decoder stops behind a request that asks for an upgrade, and keeps what follows: within a bound, since it may be a while until it is let go.
+    let decoder = ByteToMessageHandler(
+        HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits),
+        maximumBufferSize: ShimLimits.maxBytesBehindUpgrade)
+    let encoder = HTTPResponseEncoder()
+    let connectionGuard = ConnectionGuard(backend: backend, now: channel.eventLoop.now)
+    let order = HTTPServerPipelineHandler()
+    let edge = EdgeGate(needsProof: needsEdgeProof, socketAddress: clientAddress)
+    let protocolSwitch = ProtocolSwitch(webSocket, decoder: decoder, handlers: [encoder, connectionGuard, order])
     let pipeline = channel.pipeline.syncOperations
-    let edge = EdgeGate(needsProof: needsEdgeProof, socketAddress: channel.remoteAddress?.ipAddress)
-    try pipeline.addHandler(HTTPResponseEncoder())
-    try pipeline.addHandler(ByteToMessageHandler(decoder))
-    try pipeline.addHandler(ConnectionGuard(backend: backend, now: channel.eventLoop.now))
-    try pipeline.addHandler(HTTPServerPipelineHandler())
-    try pipeline.addHandler(RequestHandler(backend: backend, routes: RouteTable(), unread: nil, edge: edge))
+    try pipeline.addHandler(encoder)
+    try pipeline.addHandler(decoder)
+    try pipeline.addHandler(connectionGuard)
+    try pipeline.addHandler(order)
+    try pipeline.addHandler(
+        RequestHandler(backend: backend, routes: RouteTable(), kind: .connection(protocolSwitch), edge: edge))
 }
 
-/// Makes a connection speak HTTP/2. As for ``configureHTTP1(_:backend:)``; a `ChannelShouldQuiesceEvent` sends GOAWAY.
-package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend, needsEdgeProof: Bool) throws {
+/// Makes a connection speak HTTP/2. As for HTTP/1.1, without WebSockets; a `ChannelShouldQuiesceEvent` sends GOAWAY.
+package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend, needsEdgeProof: Bool, clientAddress: String?) throws {
     let settings = backend.settings
     let management = NIOHTTP2ServerConnectionManagementHandler(
         eventLoop: channel.eventLoop, configuration: .init(maxIdleTime: nil, maxAge: nil, maxGraceTime: nil, keepalive: nil))
@@ -43,7 +56,7 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend, ne
     stream.outboundBufferSizeHighWatermark = 64 * 1024
     stream.outboundBufferSizeLowWatermark = 32 * 1024
     let routes = RouteTable()
-    let edge = EdgeGate(needsProof: needsEdgeProof, socketAddress: channel.remoteAddress?.ipAddress)
+    let edge = EdgeGate(needsProof: needsEdgeProof, socketAddress: clientAddress)
     let bound = NIOLoopBound((backend, routes, UnreadAnswers(backend: backend)), eventLoop: channel.eventLoop)
     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
         mode: .server, connectionConfiguration: connection, streamConfiguration: stream, streamDelegate: watch
@@ -51,7 +64,8 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend, ne
         stream.eventLoop.makeCompletedFuture {
             let (backend, routes, unread) = bound.value
             try stream.pipeline.syncOperations.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
-            try stream.pipeline.syncOperations.addHandler(RequestHandler(backend: backend, routes: routes, unread: unread, edge: edge))
+            try stream.pipeline.syncOperations.addHandler(
+                RequestHandler(backend: backend, routes: routes, kind: .stream(unread), edge: edge))
         }
     }
     try channel.pipeline.syncOperations.addHandler(connectionGuard)

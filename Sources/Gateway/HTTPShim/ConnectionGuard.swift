@@ -5,7 +5,7 @@ import NIOHTTP1
 
 /// What an HTTP/1.1 connection is bound to as a whole: how long it may be idle, how long a request's head may take, how many requests
 /// may wait. Stands between the codec and the pipelining handler, where parts pass as they arrive and answers as they leave.
-final class ConnectionGuard: ChannelDuplexHandler {
+final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart

@@ -6,7 +6,7 @@ import NIOCore
 struct EdgeGate: Sendable {
     /// Whether each must prove that it came through the edge.
     var needsProof: Bool
-    /// Of the connection's other end: a client, or the edge.
+    /// Of the connection's other end, a client or the edge; behind a balancer, as the balancer tells it.
     var socketAddress: String?
 
     /// Where a request came from, of one that may be answered. Only a proven edge is believed what it says of its client; whoever else sends the

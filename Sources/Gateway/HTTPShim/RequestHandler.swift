@@ -4,9 +4,17 @@ import NIOCore
 import NIOHTTP1
 
 /// Carries out what ``RequestMachine`` decides, on an HTTP/1.1 connection or an HTTP/2 stream.
-final class RequestHandler: ChannelInboundHandler {
+final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
+
+    /// What the handler's requests come on.
+    enum Kind {
+        /// An HTTP/1.1 connection: one request after the other, one of which may ask for another protocol.
+        case connection(ProtocolSwitch)
+        /// A stream of an HTTP/2 connection, which shares the account of unread answers with the others.
+        case stream(UnreadAnswers)
+    }
 
     /// The request under way, from its head to its answer.
     struct Request {
@@ -25,6 +33,8 @@ final class RequestHandler: ChannelInboundHandler {
         var lateHead: AnswerHead?
         /// The one header that belongs to a refusal alone.
         var allow: String?
+        /// The request's own head, if it asks for a WebSocket.
+        var upgrade: HTTPRequestHead?
     }
 
     /// What an accepted request asks.
@@ -54,6 +64,7 @@ final class RequestHandler: ChannelInboundHandler {
     private let isMultiplexed: Bool
     /// `nil`: the connection has one answer at a time.
     let unread: UnreadAnswers?
+    private let protocolSwitch: ProtocolSwitch?
     private let edge: EdgeGate
     var machine: RequestMachine
     var request: Request?
@@ -64,16 +75,21 @@ final class RequestHandler: ChannelInboundHandler {
     var pendingEvents = ByteBuffer()
     var isFlushScheduled = false
 
-    /// - Parameters:
-    ///   - unread: what the streams of an HTTP/2 connection share; `nil` for HTTP/1.1.
-    ///   - edge: how the connection's requests may have come here.
-    init(backend: any ShimBackend, routes: RouteTable, unread: UnreadAnswers?, edge: EdgeGate) {
+    /// - Parameter edge: how the connection's requests may have come here.
+    init(backend: any ShimBackend, routes: RouteTable, kind: Kind, edge: EdgeGate) {
         self.edge = edge
         self.backend = backend
         self.routes = routes
-        self.unread = unread
+        switch kind {
+        case .connection(let protocolSwitch):
+            self.protocolSwitch = protocolSwitch
+            unread = nil
+        case .stream(let unread):
+            protocolSwitch = nil
+            self.unread = unread
+        }
         isMultiplexed = unread != nil
-        machine = RequestMachine(isMultiplexed: unread != nil, settings: backend.settings)
+        machine = RequestMachine(isMultiplexed: isMultiplexed, settings: backend.settings)
     }
 
     // MARK: Channel events
@@ -140,6 +156,10 @@ final class RequestHandler: ChannelInboundHandler {
             let route = routes.resolve(head.method, uri: head.uri)
             let address = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
             let operation = try operation(route, &request)
+            if operation == .webSocket {
+                try WebSocketUpgrade.check(head, framing, isMultiplexed: isMultiplexed)
+                request.upgrade = head
+            }
             switch try recognise(headers, for: operation) {
             case .nobody: request.plan = try plan(operation, nil, headers, framing.length, address, since: now)
             case .caller(.known(let principal)):
@@ -150,13 +170,13 @@ final class RequestHandler: ChannelInboundHandler {
                     operation: operation, headers: headers, declaredLength: framing.length, clientAddress: address, since: now)
                 unknown = credential
             }
-            verdict = .success(operation.takesBody)
+            verdict = .success(operation.waitsForEnd)
         } catch {
             verdict = .failure(error)
         }
         self.request = request
         perform(machine.headReceived(verdict, framing: framing, settings: backend.settings, now: now))
-        if let unknown { lookUp(unknown, for: request.id) }
+        if let unknown { lookUp(unknown, for: request.id, timeout: (try? headers.controls())?.timeout) }
     }
 
     private func operation(_ route: Result<Operation, RouteRefusal>, _ request: inout Request) throws(Fault) -> Operation {
@@ -192,8 +212,9 @@ final class RequestHandler: ChannelInboundHandler {
             authenticationNanoseconds: (authenticated - since).nanoseconds, clientAddress: clientAddress)
     }
 
-    private func lookUp(_ credential: Credential, for id: RequestID) {
-        backend.lookUp(credential) { [weak self] answer in
+    /// - Parameter timeout: the request's own, if it has a good one.
+    private func lookUp(_ credential: Credential, for id: RequestID, timeout: TimeAmount?) {
+        backend.lookUp(credential, timeout: timeout) { [weak self] answer in
             guard let self, let unplanned = request?.unplanned, request?.id == id, let now = context?.eventLoop.now else { return }
             request?.unplanned = nil
             do throws(Fault) {
@@ -244,6 +265,10 @@ final class RequestHandler: ChannelInboundHandler {
     private func dispatch() {
         request?.unplanned?.isDispatchDue = true
         guard let context, let plan = request?.plan else { return }
+        if let head = request?.upgrade, let protocolSwitch {
+            _ = takeRequest()
+            return protocolSwitch.upgrade(head, clientAddress: plan.clientAddress, last: self, context)
+        }
         switch (plan.operation, plan.principal) {
         case (.chatCompletion, let principal?): begin(plan, principal, context)
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
@@ -296,7 +321,8 @@ final class RequestHandler: ChannelInboundHandler {
             guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
             return .success(model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
-        case (.chatCompletion, _), (.showReceipt, _), (.listModels, nil), (.showModel, nil): return .failure(.misrouted)
+        case (.chatCompletion, _), (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.webSocket, _):
+            return .failure(.misrouted)
         }
     }
 

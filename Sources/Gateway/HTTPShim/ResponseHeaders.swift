@@ -86,11 +86,20 @@ extension HTTPHeaders {
             add(name: "x-ratelimit-remaining-tokens", value: String(tokens.remaining))
             add(name: "x-ratelimit-reset-tokens", value: HeaderText.duration(milliseconds: tokens.resetMilliseconds))
         }
+        if let places = limits?.places {
+            add(name: "x-ratelimit-limit-concurrent-requests", value: String(places.limit))
+            add(name: "x-ratelimit-remaining-concurrent-requests", value: String(places.remaining))
+        }
     }
 
     /// How SDKs are to go on after an error.
     mutating func add(_ fault: Fault) {
         if fault.kind.presentation.retry == .never { add(name: "x-should-retry", value: "false") }
+        if fault.httpStatus == 426 {
+            add(name: "connection", value: "upgrade")
+            add(name: "upgrade", value: "websocket")
+            add(name: "sec-websocket-version", value: "13")
+        }
         if fault.httpStatus == 401 { add(name: "www-authenticate", value: "Bearer") }
         let mustAdvise = fault.httpStatus == 429 || fault.httpStatus == 503
         guard let wait = fault.retryAfterMilliseconds ?? (mustAdvise ? 1_000 : nil) else { return }

@@ -8,10 +8,15 @@ enum Operation: Equatable {
     case showModel(String)
     case showReceipt(String)
     case health
+    /// The wire protocol in a WebSocket.
+    case webSocket
 
     /// Whether the request's body is read; another operation's body is dropped.
     var takesBody: Bool { self == .chatCompletion }
-    var needsCredential: Bool { self != .health }
+    /// Whether the operation begins with the request's end, not with its head.
+    var waitsForEnd: Bool { takesBody || self == .webSocket }
+    /// Whether the request itself presents one; in a WebSocket HELLO does.
+    var needsCredential: Bool { self != .health && self != .webSocket }
 }
 
 /// Which paths the door serves. A new surface is a new row.
@@ -36,6 +41,7 @@ struct RouteTable {
             Route(method: .GET, path: "/models/", takesRest: true) { .showModel($0) },
             Route(method: .GET, path: "/receipts/", takesRest: true) { .showReceipt($0) },
             Route(method: .GET, path: "/healthz", isVersioned: false) { _ in .health },
+            Route(method: .GET, path: WebSocketUpgrade.path, isVersioned: false) { _ in .webSocket },
         ]
     }
 

@@ -1,7 +1,7 @@
 package import GatewayAuthentication
 package import GatewayCore
 package import GatewayPipeline
-import NIOCore
+package import NIOCore
 
 /// What stands behind the HTTP door on one event loop: the gateway, or a script in tests.
 ///
@@ -15,7 +15,7 @@ package protocol ShimBackend: AnyObject {
     /// Finds who presents a credential: one keyed hash and a table look-up, called as soon as a request's head is there.
     func authenticate(_ credential: UnsafeRawBufferPointer) -> Recognition
     /// Asks the store about a credential that is unknown here; the answer comes once, on the event loop, perhaps from inside.
-    func lookUp(_ credential: Credential, completion: @escaping (Result<Principal, Fault>) -> Void)
+    func lookUp(_ credential: Credential, timeout: TimeAmount?, completion: @escaping (Result<Principal, Fault>) -> Void)
     /// Why a request that must have come through the edge did not; `nil`: it did.
     func edgeFault(_ evidence: EdgeEvidence) -> Fault?
     /// Takes a chat request in; its exchange must be started.
@@ -65,6 +65,8 @@ enum ShimLimits {
     static let maxHeaderFieldBytes = 16 * 1024
     static let maxHeaderBytes = 64 * 1024
     static let maxHeaders = 128
+    /// Bytes that an HTTP/1.1 client may send behind a request that asks for an upgrade, before it is answered. More: the connection is closed.
+    static let maxBytesBehindUpgrade = 64 * 1024
     /// How many bytes an HTTP/2 client may send ahead, in one stream and in all of them together.
     static let streamWindowBytes = 256 * 1024
     static let connectionWindowBytes = 1024 * 1024

@@ -4,6 +4,15 @@ extension JSONValue {
     /// order. Tell them apart by ``kind``.
     package var leaves: JSONLeaves { JSONLeaves(value: self, position: node, end: Int(record.next)) }
 
+    /// Whether this value itself is one of its ``leaves``.
+    package var isLeaf: Bool {
+        switch kind {
+        case .string, .key: true
+        case .number: hasEightDigits
+        case .object, .array, .boolean, .null: false
+        }
+    }
+
     /// Whether a number has eight digits or more before its exponent.
     package var hasEightDigits: Bool { record.flags.contains(.hasEightDigits) }
 
@@ -66,11 +75,7 @@ package struct JSONLeaves: Sequence, IteratorProtocol {
         while position < end {
             let candidate = JSONValue(nodes: value.nodes, bytes: value.bytes, node: position)
             position += 1
-            switch candidate.kind {
-            case .string, .key: return candidate
-            case .number where candidate.hasEightDigits: return candidate
-            default: continue
-            }
+            if candidate.isLeaf { return candidate }
         }
         return nil
     }

@@ -8,6 +8,17 @@ package struct JSONValue {
 
     var record: JSONNode { nodes[node] }
 
+    /// The value's place in its index: what ``value(at:)`` takes, when the document is read again.
+    package var place: Int { node }
+
+    /// The place behind this value and everything in it.
+    package var endPlace: Int { Int(record.next) }
+
+    /// The value or key at a place inside of this value, itself included; `nil` for any other place.
+    package func value(at place: Int) -> JSONValue? {
+        place >= node && place < endPlace ? JSONValue(nodes: nodes, bytes: bytes, node: place) : nil
+    }
+
     package var kind: JSONKind { record.kind }
 
     /// Where the value stands in the document, a string with its quotes, a container with its brackets.

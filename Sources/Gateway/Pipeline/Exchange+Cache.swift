@@ -3,6 +3,7 @@ import GatewayCore
 import GatewayJSON
 import NIOCore
 import Providers
+import Scrubbing
 
 /// The phase `cache`: who fetches the answer, and how a stored one is told again.
 extension Exchange {
@@ -73,22 +74,31 @@ extension Exchange {
 
     func continueReplay() {
         let began = NIODeadline.now()
-        while !isPaused, case .replaying = state, let raw = replay.popLast() {
+        var rest = ScanProgress.slice
+        while !isPaused, !isRewriting, case .replaying = state, let raw = replay.popLast() {
             do {
                 rewrite(try AnswerReader.chunk(raw, isWhole: !envelope.isStreamed, index: &loop.answerIndex))
             } catch {
                 return fail(error)
             }
+            rest -= raw.readableBytes
+            if rest <= 0, !isRewriting, !replay.isEmpty { return loop.sliceLane.add(self) }
         }
-        guard case .replaying = state, replay.isEmpty, !isPaused else { return }
+        guard case .replaying = state, replay.isEmpty, !isPaused, !isRewriting else { return }
         guard finishRewriting() else { return }
         summary.timings[.answer] += (NIODeadline.now() - began).nanoseconds
         end()
     }
 
-    /// Takes a chunk to the caller, scrubbed and restored. Ends the request where the policy blocks what is in it.
+    /// Takes a chunk to the caller, scrubbed and restored. Ends the request where the policy blocks what is in it. A long chunk goes through the
+    /// loop's ``SliceLane``: until it is delivered, ``isRewriting`` is true and no other one may come.
     func rewrite(_ chunk: AnswerChunk) {
         guard !isOver else { return }
+        guard rewriter?.isLong(chunk) != true else {
+            rewriter?.begin(chunk, isWhole: !envelope.isStreamed)
+            call?.pauseReading()
+            return loop.sliceLane.add(self)
+        }
         do {
             if envelope.isStreamed {
                 try rewriter?.rewrite(chunk) { deliver($0) }
@@ -97,6 +107,30 @@ extension Exchange {
             }
         } catch {
             refuse(error)
+        }
+    }
+
+    /// A long chunk is not delivered yet.
+    var isRewriting: Bool { rewriter?.isInChunk == true }
+
+    /// Takes a slice of a long chunk, if there is one. True when it is delivered, or the request has ended.
+    func takeAnswerSlice() -> Bool {
+        let began = NIODeadline.now()
+        defer { summary.timings[.answer] += (NIODeadline.now() - began).nanoseconds }
+        do {
+            return try rewriter?.rewriteSlice { deliver($0) } ?? true
+        } catch {
+            refuse(error)
+            return true
+        }
+    }
+
+    /// Goes on behind the last slice of a long chunk.
+    func answerSlicesEnded() {
+        switch state {
+        case .calling: continueReading()
+        case .replaying: continueReplay()
+        default: break
         }
     }
 

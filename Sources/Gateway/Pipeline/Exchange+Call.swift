@@ -25,6 +25,7 @@ extension Exchange: UpstreamReceiver {
         usage = nil
         outputBytes = 0
         calls += 1
+        wasRead = false
         rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
         stored = cachePlan.stores ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
         var headers = binding.headers
@@ -53,13 +54,12 @@ extension Exchange: UpstreamReceiver {
         case .call(let next):
             loop.logger.logFallback(request.id, from: target, to: next, fault: fault)
             summary.routeReason = sequence?.reason ?? summary.routeReason
-            do {
-                try rewriteBody(for: next)
-            } catch {
-                return fail(error)
-            }
             summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
-            call(next)
+            do {
+                try call(behindFailure: next)
+            } catch {
+                fail(error)
+            }
         }
     }
 
@@ -123,7 +123,16 @@ extension Exchange: UpstreamReceiver {
         } catch {
             return attemptFailed(hasBegun ? .broken(error, target) : error.naming(target))
         }
+        answerWasRead()
+    }
+
+    /// Every chunk of a provider's answer has been taken, the last one perhaps not yet delivered.
+    private func answerWasRead() {
         guard !isOver else { return }
+        guard !isRewriting else {
+            wasRead = true
+            return
+        }
         guard !summary.finishes.isEmpty else {
             let fault = Fault.badAnswer(target, "it ended before the answer did")
             return attemptFailed(hasBegun ? .broken(fault, target) : fault)
@@ -140,7 +149,7 @@ extension Exchange: UpstreamReceiver {
     // MARK: chunks
 
     private func drainReader() throws(Fault) {
-        while case .calling = state, let event = try reader?.next(index: &loop.answerIndex) {
+        while case .calling = state, !isRewriting, let event = try reader?.next(index: &loop.answerIndex) {
             switch event {
             case .chunk(let chunk): chunkReceived(chunk)
             case .done:
@@ -169,6 +178,17 @@ extension Exchange: UpstreamReceiver {
             heldChunks.removeAll()
         }
         rewrite(chunk)
+    }
+
+    /// Goes on with what came while a long chunk was being rewritten; what comes later is held by the call, which is paused.
+    func continueReading() {
+        do {
+            try drainReader()
+        } catch {
+            return attemptFailed(hasBegun ? .broken(error, target) : error.naming(target))
+        }
+        guard !isRewriting else { return }
+        if wasRead { answerWasRead() } else if !isPaused { call?.resumeReading() }
     }
 
     private func answerIsWhole() {

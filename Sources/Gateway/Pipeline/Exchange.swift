@@ -16,6 +16,8 @@ import Scrubbing
 package final class Exchange {
     enum State {
         case new
+        /// A large body waits for its next slice, or for its first one.
+        case scrubbing(AfterScrub)
         /// Redis is asked for the limits.
         case asking
         /// An equal request is under way.
@@ -47,10 +49,11 @@ package final class Exchange {
     var target: UpstreamTarget?
     var summary: AnswerSummary
     /// The scrubbing rules for the present target.
-    private(set) var rules: ScrubRules
+    var rules: ScrubRules
     var placeholders = PlaceholderMap()
     /// Findings in the request.
-    private var requestCounts = EntityCounts()
+    var requestCounts = EntityCounts()
+    var slicedScrub: SlicedScrub?
     var reservedBytes = 0
     var holdsPlace = false
 
@@ -80,6 +83,8 @@ package final class Exchange {
     var hasBegun = false
     var usage: TokenUsage?
     var outputBytes = 0
+    /// The provider's whole answer was taken while a long chunk of it was being rewritten.
+    var wasRead = false
     private var deadlineTimer: Scheduled<Void>?
     /// When the caller last heard something of the answer, or, before it did, when the request came. Kept only where ``CallerRequest/silenceTimeout``
     /// is there.
@@ -119,6 +124,7 @@ package final class Exchange {
     package func resume() {
         guard !isOver, isPaused else { return }
         isPaused = false
+        if isRewriting { return }
         if case .replaying = state { continueReplay() } else { call?.resumeReading() }
     }
 
@@ -134,7 +140,6 @@ package final class Exchange {
             try admit()
             try refuseKnown()
             try prepare()
-            try limit()
         } catch {
             fail(error)
         }
@@ -166,56 +171,6 @@ package final class Exchange {
         let bytes = 3 * request.body.readableBytes + 4096
         guard loop.budget.reserve(bytes) else { throw .overloaded }
         reservedBytes = bytes
-    }
-
-    /// Reads the request, resolves its model, scrubs it and writes it as the provider will see it.
-    private func prepare() throws(Fault) {
-        let began = NIODeadline.now()
-        envelope = try loop.workspace.read(request.body)
-        let plan = try snapshot.models.resolve(envelope.model, for: request.principal).get()
-        var sequence = AttemptSequence(plan: plan)
-        guard case .call(let target) = sequence.start() else {
-            throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
-        }
-        self.sequence = sequence
-        self.target = target
-        summary.routeReason = sequence.reason
-        summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
-        try scrub(for: target)
-    }
-
-    /// Scrubs the body that the workspace has just read, by the rules for `target`, and writes it for that target.
-    private func scrub(for target: UpstreamTarget) throws(Fault) {
-        let began = NIODeadline.now()
-        defer { summary.timings[.scrub] += (NIODeadline.now() - began).nanoseconds }
-        rules = target.settings.scrub ?? request.principal.scrub
-        try loop.withScrubber(rules) { scrubber throws(Fault) in
-            defer {
-                placeholders = scrubber.placeholders
-                requestCounts = scrubber.counts
-                tellCounts(of: EntityCounts())
-                loop.metrics.mediaSkipped(loop.workspace.skippedMedia)
-            }
-            try loop.workspace.scrub(request.body, with: &scrubber)
-        }
-        body = loop.workspace.render(request.body, upstreamModel: target.upstreamModel, asksForUsage: envelope.isStreamed)
-    }
-
-    /// Writes the body for another target: as it is but for the model's name, or scrubbed anew where other rules are kept there.
-    func rewriteBody(for next: UpstreamTarget) throws(Fault) {
-        guard next.settings.scrub ?? request.principal.scrub !== rules else {
-            body = loop.workspace.rerender(body, upstreamModel: next.upstreamModel)
-            return
-        }
-        _ = try loop.workspace.read(request.body)
-        try scrub(for: next)
-    }
-
-    /// Puts the findings in the request and `answer`'s together.
-    func tellCounts(of answer: EntityCounts) {
-        var counts = requestCounts
-        counts.add(answer)
-        summary.scrubbed = counts.map { ScrubCount(kind: rules.policy.name(of: $0.kind), count: $0.count) }
     }
 
     // MARK: telling the caller
@@ -255,6 +210,8 @@ package final class Exchange {
     private func close(_ outcome: Outcome, fault: Fault?) {
         let waiting: (CacheKey, FlightWaiterID)? = if case .waiting(let key, let waiter) = state { (key, waiter) } else { nil }
         state = .over
+        loop.sliceLane.remove(self)
+        slicedScrub = nil
         let receiver = self.receiver
         self.receiver = nil
         deadlineTimer?.cancel()

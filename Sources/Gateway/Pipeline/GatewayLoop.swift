@@ -46,6 +46,7 @@ package final class GatewayLoop {
     let clock: WallClock
     var budget: InFlightBudget
     var workspace = RequestWorkspace()
+    let sliceLane: SliceLane
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
@@ -57,8 +58,10 @@ package final class GatewayLoop {
     let tokens: TokenAuthority
     /// An operator has stopped everybody's traffic.
     var isStopped = false
-    /// What the store says of the tenants of the file's keys.
-    var fileTenants: [String: Tenant] = [:]
+    /// The store has not been heard yet, and nobody is to be served before.
+    var awaitsStore: Bool
+    /// What the store says of the tenants whose callers the configuration lets in.
+    var configuredTenants: [String: Tenant] = [:]
     /// Credentials of requests under way that may not be good any more. Bound: the requests under way.
     var unconfirmed: Set<Credential> = []
     var confirmations = 0
@@ -82,6 +85,7 @@ package final class GatewayLoop {
         self.logger = logger
         self.clock = clock
         pool = UpstreamPool(eventLoop: eventLoop)
+        sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
         limits = LoopLimits(
             limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, metrics: limitMetrics)
@@ -94,6 +98,7 @@ package final class GatewayLoop {
             })
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
+        awaitsStore = access.store != nil && !access.servesUnheard
         credentialHash = try KeyedHash(key: access.pepper.secret)
         previousHash = if let previous = access.previous { try KeyedHash(key: previous.secret) } else { nil }
         // The rules are those of the time of judging, which a reload changes.

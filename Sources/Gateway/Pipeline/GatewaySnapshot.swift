@@ -121,6 +121,9 @@ package final class GatewaySnapshot: Sendable {
     package let pipeline: PipelineSettings
     package let limits: LimitSettings
 
+    /// All whose callers the configuration itself lets in, by keys or by tokens. What the store says of them counts too. Bound: the configuration's size.
+    package var tenants: Set<String> { keys.tenants.union(tokens.tenants) }
+
     package init(
         keys: KeyTable, keyRules: KeyRules = KeyRules(), tokens: TokenSettings = TokenSettings(), models: ModelTable,
         providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings, limits: LimitSettings = LimitSettings()

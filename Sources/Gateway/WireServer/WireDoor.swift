@@ -15,7 +15,7 @@ package final class WireDoor: WireDelegate {
     /// Streams whose requests wait for the store's word on their credentials. Bound: the connection's open streams.
     private var unrecognised: Set<StreamID> = []
     /// Requests that came while the store was asked about HELLO's credential: WELCOME goes first. Bound: as above. `nil`: HELLO waits for nobody.
-    private var early: [(stream: StreamID, request: Request)]?
+    private var early: [(stream: StreamID, request: Request, receivedAt: NIODeadline)]?
     private var isClosed = false
     private var extraIndex = JSONIndex()
     private weak var handler: WireServerHandler?
@@ -116,7 +116,7 @@ package final class WireDoor: WireDelegate {
                     return
                 }
                 accept(hello, handler)
-                for (stream, request) in waiting { requestReceived(request, on: stream, handler) }
+                for (stream, request, receivedAt) in waiting { self.answer(request, receivedAt: receivedAt, on: stream, handler) }
             }
         }
     }
@@ -135,17 +135,23 @@ package final class WireDoor: WireDelegate {
     }
 
     private func requestReceived(_ request: Request, on stream: StreamID, _ handler: WireServerHandler) {
+        let receivedAt = NIODeadline.now()
         guard early == nil else {
-            early?.append((stream, request))
+            early?.append((stream, request, receivedAt))
             return
         }
-        let receivedAt = NIODeadline.now()
+        answer(request, receivedAt: receivedAt, on: stream, handler)
+    }
+
+    private func answer(_ request: Request, receivedAt: NIODeadline, on stream: StreamID, _ handler: WireServerHandler) {
         switch recognise(request) {
         case .known(let principal): answer(request, of: principal, receivedAt: receivedAt, on: stream, handler)
         case .refused(let fault): refuse(request, fault, on: stream, handler)
         case .unknown(let credential):
             unrecognised.insert(stream)
-            loop.lookUp(credential) { [weak self, weak handler] answer in
+            // What is left of the request's own time.
+            let timeout = request.deadlineMs > 0 ? receivedAt + .milliseconds(Int64(request.deadlineMs)) - NIODeadline.now() : nil
+            loop.lookUp(credential, timeout: timeout.map { max($0, .zero) }) { [weak self, weak handler] answer in
                 guard let self, let handler, unrecognised.remove(stream) != nil else { return }
                 switch answer {
                 case .success(let principal): self.answer(request, of: principal, receivedAt: receivedAt, on: stream, handler)

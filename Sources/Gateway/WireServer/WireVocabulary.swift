@@ -29,10 +29,11 @@ extension End {
     }
 
     private static func limits(_ report: LimitReport?) -> [LimitStatus] {
-        guard let report, report.requests != nil || report.tokens != nil else { return [] }
+        guard let report, report != LimitReport() else { return [] }
         var told: [LimitStatus] = []
-        told.reserveCapacity(2)
-        for (measure, status) in [(LimitStatus.Measure.requests, report.requests), (.tokens, report.tokens)] {
+        told.reserveCapacity(3)
+        let measures = [(LimitStatus.Measure.requests, report.requests), (.tokens, report.tokens), (.concurrentRequests, report.places)]
+        for (measure, status) in measures {
             guard let status else { continue }
             told.append(
                 LimitStatus(

@@ -205,5 +205,9 @@ extension End {
     static let sample = End(
         finishes: [Finish(reason: .stop, providerReason: "stop")], usage: Usage(input: 5, cacheRead: 1, output: 3), costNanoUSD: 1_500,
         scrubbed: [ScrubCount(kind: "EMAIL", count: 2)], timings: [PhaseTiming(phase: "scrub", microseconds: 42)], receiptID: "rc-1",
-        attempts: 1, limits: [Wire.LimitStatus(measure: .tokens, limit: 100, remaining: 40, resetMs: 1_500)])
+        attempts: 1,
+        limits: [
+            Wire.LimitStatus(measure: .tokens, limit: 100, remaining: 40, resetMs: 1_500),
+            Wire.LimitStatus(measure: .concurrentRequests, limit: 8, remaining: 7),
+        ])
 }

@@ -10,11 +10,15 @@ from wire import (BEGIN, CANCEL, COMPRESSED, CREDIT, DELTA, END, END_STREAM, ERR
                   WELCOME, Client, Connection, Violation, body_of, chat, compress, credit, frame, hello, request)
 
 CHECKS, PATIENT = [], []
+# Those of CHECKS that are not about TLS.
+ON_ANY_TRANSPORT = []
 
 
-def check(name, into=CHECKS):
+def check(name, into=CHECKS, is_about_tls=False):
     def register(function):
         into.append((name, function))
+        if into is CHECKS and not is_about_tls:
+            ON_ANY_TRANSPORT.append((name, function))
         return function
     return register
 
@@ -54,7 +58,7 @@ async def tls(gateway, alpn):
     return selected
 
 
-@check("ALPN decides: ours, HTTP/2, or a handshake that fails")
+@check("ALPN decides: ours, HTTP/2, or a handshake that fails", is_about_tls=True)
 async def _(gateway):
     assert await tls(gateway, ["h2", "agentshield/1"]) in ("agentshield/1", "h2")
     assert await tls(gateway, ["agentshield/1"]) == "agentshield/1"
@@ -65,7 +69,7 @@ async def _(gateway):
         pass
 
 
-@check("over TLS 1.2 the connection is closed without a word")
+@check("over TLS 1.2 the connection is closed without a word", is_about_tls=True)
 async def _(gateway):
     context = ssl.create_default_context(cafile=gateway.ca_file)
     context.set_alpn_protocols(["agentshield/1"])
@@ -79,7 +83,7 @@ async def _(gateway):
         pass
 
 
-@check("the certificate is for localhost and nothing else")
+@check("the certificate is for localhost and nothing else", is_about_tls=True)
 async def _(gateway):
     context = ssl.create_default_context(cafile=gateway.ca_file)
     context.set_alpn_protocols(["agentshield/1"])

@@ -11,11 +11,12 @@ import sys
 import time
 import traceback
 
+import check_doors
 import check_frames
 import check_load
 import check_streams
 import check_vectors
-from gateway import Gateway
+from gateway import Gateway, WebSocketWay
 
 
 class Report:
@@ -56,12 +57,25 @@ async def main(programs, names):
         for name, check, arguments in check_vectors.on(gateway, {}):
             await report.run(name, check, *arguments)
         await patient
+        web = WebSocketWay(gateway)
+        for name, check in check_frames.ON_ANY_TRANSPORT + check_streams.CHECKS:
+            await report.run("in a WebSocket: " + name, check, web)
+        for name, check, arguments in check_vectors.on(web, {}):
+            await report.run("in a WebSocket: " + name, check, *arguments)
+        for name, check in check_doors.CHECKS:
+            await report.run(name, check, gateway)
         for name, check in check_load.CHECKS:
             await report.run(name, check, gateway)
     for limits, settings in check_vectors.OTHER_SETTINGS:
         async with Gateway(programs, limits) as gateway:
             for name, check, arguments in check_vectors.on(gateway, settings):
                 await report.run(name, check, *arguments)
+    for name, check in check_doors.ENDINGS:
+        async with Gateway(programs) as gateway:
+            await report.run(name, check, gateway)
+    async with Gateway(programs, listen=", proxy_protocol: {from: [127.0.0.1]}") as gateway:
+        for name, check in check_doors.BALANCERS:
+            await report.run(name, check, gateway)
     for name, check, drain in check_load.ENDINGS:
         async with Gateway(programs, drain=drain) as gateway:
             await report.run(name, check, gateway)

@@ -9,7 +9,10 @@ import tempfile
 
 PEPPER = "a-pepper-for-the-wire-checks"
 CONFIGURATION = """
-listen: {{tls: {{address: "127.0.0.1:0"}}, admin: {{enabled: false}}}}
+listen:
+  tls: {{address: "127.0.0.1:0"{listen}}}
+  http: {{address: "127.0.0.1:0"{listen}}}
+  admin: {{enabled: false}}
 auth:
   keys:
 {entry}
@@ -24,7 +27,7 @@ scrub: {{policies: {{default: {{kinds: {{PHONE: ignore, PASSWORD: ignore}}}}}}}}
 limits: {{requests_per_minute: 6000000, burst: 6000000, slow_request_timeout: 2s{limits}}}
 event_loops: 1
 drain_deadline: {drain}
-log: {{level: info, format: text}}
+log: {{level: info, format: text, client_address: true}}
 """
 
 
@@ -44,11 +47,27 @@ async def first_match(stream, pattern):
     raise RuntimeError(f"no line matches {pattern}: {''.join(seen)[-2000:]}")
 
 
-class Gateway:
-    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`."""
+class WebSocketWay:
+    """The same gateway, reached by WebSocket."""
 
-    def __init__(self, programs, limits="", drain="20s"):
+    over_web_socket = True
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+
+    def __getattr__(self, name):
+        return getattr(self.gateway, name)
+
+
+class Gateway:
+    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, and `listen`, of both listeners'."""
+
+    # Whether `wire.Connection.open` takes the way by WebSocket.
+    over_web_socket = False
+
+    def __init__(self, programs, limits="", drain="20s", entry="", listen=""):
         self.programs, self.limits, self.drain = programs, limits, drain
+        self.entry, self.listen = entry, listen
         self.environment = {**os.environ, "AGENTSHIELD_PEPPER": PEPPER}
         self.log = collections.deque(maxlen=200)
         self.process = self.provider = self.reading = None
@@ -75,17 +94,18 @@ class Gateway:
         printed = (await made.communicate())[0].decode()
         self.key = re.search(r"ask_\w+", printed).group(0)
         hashed = re.search(r"hmac-sha256:[0-9a-f]{64}", printed).group(0)
-        entry = f'    - id: wire\n      hash: "{hashed}"\n      tenant: checks'
+        entry = f'    - id: wire\n      hash: "{hashed}"\n      tenant: checks{self.entry}'
         path = os.path.join(self.folder.name, "gateway.yaml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(CONFIGURATION.format(entry=entry, provider=self.provider_url, patterns=PATTERNS, limits=self.limits, drain=self.drain))
+            file.write(CONFIGURATION.format(entry=entry, provider=self.provider_url, patterns=PATTERNS, limits=self.limits, drain=self.drain,
+                                            listen=self.listen))
         self.process = await asyncio.create_subprocess_exec(self.program("agentshield"), "serve", "--config", path,
                                                             env=self.environment, **pipes)
         await self._await_address()
         self.reading = asyncio.create_task(self._read_log())
 
     async def _await_address(self):
-        self.ca_file = self.port = None
+        self.ca_file = self.port = self.http_port = None
         async with asyncio.timeout(30):
             while self.ca_file is None or self.port is None:
                 line = (await self.process.stdout.readline()).decode()
@@ -96,6 +116,8 @@ class Gateway:
                     self.ca_file = found.group(1)
                 if found := re.search(r"tls=\S*127\.0\.0\.1:(\d+)", line):
                     self.port = int(found.group(1))
+                if found := re.search(r"http=\S*127\.0\.0\.1:(\d+)", line):
+                    self.http_port = int(found.group(1))
 
     async def _read_log(self):
         while line := (await self.process.stdout.readline()).decode():

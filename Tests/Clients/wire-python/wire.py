@@ -9,6 +9,7 @@ from collections import namedtuple
 import lz4.block
 
 from schema import DecodingError, Schema, decode_varint, encode_varint
+from web_socket import WebSocket
 
 PROTOCOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "protocol")
 with open(os.path.join(PROTOCOL, "agentshield.proto"), encoding="utf-8") as file:
@@ -111,7 +112,7 @@ def check_header(length, kind, stream, longest):
 
 
 class Connection:
-    """Frames over TLS, without any rule about their order."""
+    """Frames over TLS, or in a WebSocket, without any rule about their order."""
 
     def __init__(self, reader, writer, max_frame_bytes=65_536):
         self.reader, self.writer, self.max_frame_bytes = reader, writer, max_frame_bytes
@@ -119,6 +120,9 @@ class Connection:
     @classmethod
     async def open(cls, gateway, alpn=("agentshield/1",), max_frame_bytes=65_536):
         context = ssl.create_default_context(cafile=gateway.ca_file)
+        if gateway.over_web_socket:
+            web = await WebSocket.open("localhost", gateway.port, context)
+            return cls(web, web, max_frame_bytes)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.set_alpn_protocols(list(alpn))
         reader, writer = await asyncio.open_connection("localhost", gateway.port, ssl=context, limit=1 << 20)

@@ -27,17 +27,19 @@ final class HTTPCaller: Caller {
     }
 
     static func connect(_ stack: Stack, key: String?) async throws -> HTTPCaller {
-        try await connect(port: stack.httpPort, tls: nil, key: key)
+        try await connect(port: stack.httpPort, tls: nil, key: key, preamble: stack.preamble)
     }
 
     /// Through the port for everything.
     static func connectTLS(_ stack: Stack, key: String?, protocols: [String] = ["http/1.1"], maximum: TLSVersion? = nil) async throws
         -> HTTPCaller
     {
-        try await connect(port: stack.tlsPort, tls: { try stack.tls(protocols, maximum: maximum) }, key: key)
+        try await connect(port: stack.tlsPort, tls: { try stack.tls(protocols, maximum: maximum) }, key: key, preamble: stack.preamble)
     }
 
-    static func connect(port: Int, tls: (@Sendable () throws -> NIOSSLClientHandler)?, key: String?) async throws -> HTTPCaller {
+    static func connect(
+        port: Int, tls: (@Sendable () throws -> NIOSSLClientHandler)?, key: String?, preamble: [UInt8] = []
+    ) async throws -> HTTPCaller {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let made = loop.makePromise(of: NIOLoopBound<HTTPResponses>.self)
         let channel = try await ClientBootstrap(group: loop)
@@ -48,6 +50,7 @@ final class HTTPCaller: Caller {
                 channel.eventLoop.makeCompletedFuture {
                     let responses = HTTPResponses()
                     let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(Preamble(preamble))
                     if let tls { try pipeline.addHandler(try tls()) }
                     try pipeline.addHTTPClientHandlers()
                     try pipeline.addHandler(responses)

@@ -37,6 +37,8 @@ struct Stack: Sendable {
 
     /// What this client shows of itself; `nil`: no certificate.
     var clientIdentity: (certificate: String, privateKey: String)?
+    /// What this client's connections begin with, before TLS too.
+    var preamble: [UInt8] = []
 
     /// - Parameters:
     ///   - environment: of the gateway, beside its pepper.

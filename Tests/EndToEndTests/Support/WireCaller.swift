@@ -40,6 +40,7 @@ final class WireCaller: Caller {
                         ClientConnection(credential: Text(key ?? ""), agent: "tests", compressor: LZ4Compressor(), now: .now()),
                         delegate: streams)
                     streams.handler = handler
+                    try channel.pipeline.syncOperations.addHandler(Preamble(stack.preamble))
                     try channel.pipeline.syncOperations.addHandler(try stack.tls(["agentshield/1"]))
                     try channel.pipeline.syncOperations.addHandler(handler)
                     let call = chat.map { streams.begin($0) }

@@ -21,6 +21,8 @@ struct PipelineRig: Sendable {
         var firstByteTimeout = TimeAmount.seconds(30)
         /// What provider `two` says to each request at once, so that what follows depends on the gateway's clock alone.
         var replyOfTwo: String?
+        /// The rules that are kept with the model `two`; `nil`: the caller's.
+        var rulesOfTwo: ScrubRules?
         /// The ledger; `nil`: in memory.
         var file: LedgerFile?
     }
@@ -69,15 +71,15 @@ struct PipelineRig: Sendable {
     /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections; `memo` is always cached;
     /// `either` and `rescue` are aliases.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
-        func settings(_ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30)) -> ModelSettings {
+        func settings(_ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil) -> ModelSettings {
             ModelSettings(
                 price: price, cache: CacheSettings(mode: mode, timeToLiveNanoseconds: 60_000_000_000),
-                firstByteTimeoutNanoseconds: firstByte.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000)
+                firstByteTimeoutNanoseconds: firstByte.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000, scrub: scrub)
         }
         let models = [
             UpstreamTarget(
                 model: "one", provider: "one", upstreamModel: "model-1", settings: settings(.off, firstByte: setup.firstByteTimeout)),
-            UpstreamTarget(model: "two", provider: "two", upstreamModel: "model-2", settings: settings(.off)),
+            UpstreamTarget(model: "two", provider: "two", upstreamModel: "model-2", settings: settings(.off, scrub: setup.rulesOfTwo)),
             UpstreamTarget(model: "memo", provider: "one", upstreamModel: "model-1", settings: settings(.always)),
             UpstreamTarget(model: "never", provider: "never", upstreamModel: "model-0", settings: settings(.off)),
         ]

@@ -48,12 +48,13 @@ final class Connection: Sendable {
         }
     }
 
-    /// A chat that is not streamed.
-    func chat(_ model: String = "echo", _ text: String = "Hello", maxTokens: Int? = nil, deadlineMilliseconds: Int? = nil) async throws
-        -> Answer
-    {
+    /// A chat, whole; one that is streamed is told with all its events.
+    func chat(
+        _ model: String = "echo", _ text: String = "Hello", streamed: Bool = false, maxTokens: Int? = nil,
+        deadlineMilliseconds: Int? = nil
+    ) async throws -> Answer {
         let cap = maxTokens.map { ",\"max_tokens\":\($0)" } ?? ""
-        let body = #"{"model":"\#(model)","messages":[{"role":"user","content":"\#(text)"}]\#(cap)}"#
+        let body = #"{"model":"\#(model)","messages":[{"role":"user","content":"\#(text)"}],"stream":\#(streamed)\#(cap)}"#
         var headers = HTTPHeaders([
             ("host", "localhost"), ("content-type", "application/json"), ("authorization", "Bearer \(key)"),
             ("content-length", String(body.utf8.count)),
@@ -62,8 +63,10 @@ final class Connection: Sendable {
         return try await send(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/v1/chat/completions", headers: headers), body)
     }
 
-    func get(_ path: String) async throws -> Answer {
-        try await send(HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: HTTPHeaders([("host", "localhost")])), "")
+    /// Any request, with the connection's key and without a body.
+    func get(_ path: String, host: String = "localhost") async throws -> Answer {
+        let headers = HTTPHeaders([("host", host)] + (key.isEmpty ? [] : [("authorization", "Bearer \(key)")]))
+        return try await send(HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: headers), "")
     }
 
     private func send(_ head: HTTPRequestHead, _ body: String) async throws -> Answer {

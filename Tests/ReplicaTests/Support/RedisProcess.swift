@@ -1,4 +1,5 @@
 import Foundation
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import ProcessSupport
@@ -62,6 +63,57 @@ struct RedisProcess: Sendable {
         for line in list.split(separator: "\n") where line.contains("name=agentshield") {
             guard let id = line.split(separator: " ").first(where: { $0.hasPrefix("id=") })?.dropFirst(3) else { continue }
             _ = try await send("CLIENT", "KILL", "ID", String(id))
+        }
+    }
+
+    /// Listens to every command that the server is given.
+    func monitor() async throws -> RedisMonitor { try await RedisMonitor.start(port: port, after: self) }
+}
+
+/// What `MONITOR` has told so far.
+final class RedisMonitor: Sendable {
+    private let channel: any Channel
+    private let collected: NIOLockedValueBox<String>
+
+    private init(channel: any Channel, collected: NIOLockedValueBox<String>) {
+        self.channel = channel
+        self.collected = collected
+    }
+
+    var text: String { collected.withLockedValue { $0 } }
+
+    fileprivate static func start(port: Int, after redis: RedisProcess) async throws -> RedisMonitor {
+        let collected = NIOLockedValueBox("")
+        let password = try await redis.send("CONFIG", "GET", "requirepass").elements.map { Array($0) }?.last?.string ?? ""
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Collector(collected))
+                }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+        let words = (password.isEmpty ? "" : "AUTH \(password)\r\n") + "MONITOR\r\n"
+        try await channel.writeAndFlush(ByteBuffer(string: words))
+        let monitor = RedisMonitor(channel: channel, collected: collected)
+        try await until("MONITOR") {
+            try await redis.send("ECHO", "the monitor listens")
+            return monitor.text.contains("the monitor listens")
+        }
+        return monitor
+    }
+
+    func stop() { channel.close(promise: nil) }
+
+    private final class Collector: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let collected: NIOLockedValueBox<String>
+
+        init(_ collected: NIOLockedValueBox<String>) { self.collected = collected }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let text = String(buffer: unwrapInboundIn(data))
+            collected.withLockedValue { $0 += text }
         }
     }
 }

@@ -15,16 +15,31 @@ struct Replicas: Sendable {
         var redis: String?
         /// As long as the slowest machine needs, where a test does not want Redis to be too slow.
         var redisTimeout = "20s"
+        /// Who signed Redis' certificate, where it has one.
+        var redisAuthority: String?
         var eventLoops = 1
+        /// Where tenants and keys are; `nil`: in the file alone.
+        var store: StoreCommands?
+        /// More lines of `auth`.
+        var authentication: [String] = []
+        /// More lines of `listen`.
+        var listen: [String] = []
+        /// More members of the provider.
+        var provider = ""
+        var logLevel = "notice"
+        /// Beside the pepper, and what Redis and the store need.
+        var environment: [String: String] = [:]
     }
 
     struct Replica: Sendable {
         let process: ProductProcess
         let port: Int
+        /// Where it is administered, if it listens there.
+        let controlPort: Int?
     }
 
     let members: [Replica]
-    let key: String
+    var key: String
     private let providerPort: Int
 
     static let pepper = "a-pepper-for-tests-of-thirty-two-bytes"
@@ -49,16 +64,19 @@ struct Replicas: Sendable {
         _ setup: Setup, file: URL, running: [Replica], _ body: ([Replica]) async throws -> Result
     ) async throws -> Result {
         guard running.count < setup.count else { return try await body(running) }
-        var environment = ["AGENTSHIELD_PEPPER": pepper]
+        var environment = ["AGENTSHIELD_PEPPER": pepper].merging(setup.environment) { $1 }
+        environment.merge(setup.store?.environment ?? [:]) { $1 }
         environment["REDIS_URL"] = setup.redis
         return try await ProductProcess.run(
             "agentshield", arguments: ["serve", "--config", file.path], environment: environment,
             ready: .errorOutput(containing: " listening "),
             startTimeout: .seconds(120)
         ) { process, line in
-            let address = line.split(separator: " ").first { $0.hasPrefix("http=") }
-            let port = try #require(address?.split(separator: ":").last.flatMap { Int($0) })
-            return try await start(setup, file: file, running: running + [Replica(process: process, port: port)], body)
+            func port(_ name: String) -> Int? {
+                line.split(separator: " ").first { $0.hasPrefix(name + "=") }?.split(separator: ":").last.flatMap { Int($0) }
+            }
+            let replica = Replica(process: process, port: try #require(port("http")), controlPort: port("control"))
+            return try await start(setup, file: file, running: running + [replica], body)
         }
     }
 
@@ -77,18 +95,28 @@ struct Replicas: Sendable {
           tls: {enabled: false}
           http: {address: "127.0.0.1:0"}
           admin: {enabled: false}
-        auth:
-          keys:
+        \(lines(setup.listen))auth:
+        \(lines(setup.authentication))  keys:
             \(entry.dropLast()), user: ana, limits: {\(setup.keyLimits)}}
-        log: {level: notice, format: text}
+        log: {level: \(setup.logLevel), format: text}
         event_loops: \(setup.eventLoops)
-        redis: {state: {timeout: \(setup.redisTimeout)}}
+        redis: {state: {timeout: \(setup.redisTimeout)\(setup.redisAuthority.map { ", ca_file: \($0)" } ?? "")}}
         providers:
-          scripted: {dialect: openai, base_url: "\(providerURL)/v1"}
+          scripted: {dialect: openai, base_url: "\(providerURL)/v1"\(setup.provider)}
         models:
           - {pattern: "*", provider: scripted, cache: {mode: "off"}}
         \(setup.sections)
-        """ + "\n"
+        """ + "\n" + (setup.store?.configuration ?? "")
+    }
+
+    /// Lines of a section, each with its end.
+    private static func lines(_ lines: [String]) -> String { lines.map { "  \($0)\n" }.joined() }
+
+    /// The same gateways, for callers with another key.
+    func calling(with key: String) -> Replicas {
+        var replicas = self
+        replicas.key = key
+        return replicas
     }
 
     func connect(_ index: Int) async throws -> Connection {
@@ -97,11 +125,13 @@ struct Replicas: Sendable {
 
     /// One request over a connection of its own.
     func chat(
-        _ index: Int = 0, _ model: String = "echo", _ text: String = "Hello", maxTokens: Int? = nil, deadlineMilliseconds: Int? = nil
+        _ index: Int = 0, _ model: String = "echo", _ text: String = "Hello", streamed: Bool = false, maxTokens: Int? = nil,
+        deadlineMilliseconds: Int? = nil
     ) async throws -> Answer {
         let connection = try await connect(index)
         defer { connection.close() }
-        return try await connection.chat(model, text, maxTokens: maxTokens, deadlineMilliseconds: deadlineMilliseconds)
+        return try await connection.chat(
+            model, text, streamed: streamed, maxTokens: maxTokens, deadlineMilliseconds: deadlineMilliseconds)
     }
 
     /// A figure of the provider's: `active`, `peak_active`, `requests`.

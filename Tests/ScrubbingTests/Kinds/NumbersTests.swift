@@ -54,7 +54,8 @@ struct NumbersTests {
     @Test(
         "US social security numbers",
         arguments: [
-            "my ssn is [078-05-1123]", "[536-90-4399]", "ssn [078 05 1123]", "SSN: [536904399]", "([219-09-9998])",
+            "my ssn is [078-05-1123]", "SSN: [078.05.1123]", "version 78 is 078.05.1123", "ssn 078.05-1123", "[536-90-4399]",
+            "ssn [078 05 1123]", "SSN: [536904399]", "([219-09-9998])",
             "social security number [219099998]",
             "0780511201", "078051120", "000-12-3456", "666-12-3456", "078-05-0000", "078-00-1123", "693-09.4444", "900-12-3456",
             "078-05-11234", "1078-05-1123",
@@ -73,7 +74,8 @@ struct NumbersTests {
     @Test(
         "UK numbers",
         arguments: [
-            "NINO:[AA 12 34 56 B]", "NINO:[hh 01 02 03 d]", "NINO:[tw987654a]", "NINO:nino [PR 123612C]", "NINO:([JG121316A])",
+            "NINO:[AA 12 34 56 B]", "NINO:[PA12 34 56A]", "NINO:[hh 01 02 03 d]", "NINO:[tw987654a]", "NINO:nino [PR 123612C]",
+            "NINO:([JG121316A])",
             "NHS:[401-023-2137]",
             "NHS:[221 395 1837]", "NHS:nhs no [0032698674]", "NHS:NHS [943 476 5919]",
             "NINO:AA 12 34 56 E", "NINO:FQ 00 00 00 C", "NINO:BG123612A", "NINO:nino: nt 99 88 77 a", "NHS:nhs 401 023 2138",

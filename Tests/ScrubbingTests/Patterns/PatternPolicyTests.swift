@@ -181,7 +181,7 @@ extension PatternSet {
                     var search = PatternSearch(
                         group, text: Text(base, count: bytes.count), isFinal: true, kinds: kinds, filter: FindingFilter(minimumScore: 0),
                         trace: trace, marks: marks)
-                    _ = search.run(from: 0, into: &findings)
+                    _ = search.run(0..<bytes.count, into: &findings)
                     return total + search.steps
                 }
             }

@@ -32,6 +32,13 @@ struct TextGenerator {
         "abc8Q~a8Fk20xPq17Zm4LwB9xK01Qza8Fk20xPq1", "https://hooks.slack.com/services/T0ABCDEFG/B0ABCDEFG/a8Fk20xPq17Zm4LwB9xK01Qz",
         "SG.a8Fk20xPq17Zm4LwB9xK01.a8Fk20xPq17Zm4LwB9xK01Qza8Fk20xPq17Zm4LwB9x", "1111111-G", "cnpj 12ABC34501DE35",
         "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0", "login: snoopy pass: brown", "var authToken: String = \"a8Fk20xPq17Zm4Lw\"",
+        "https://contoso.webhook.office.com/webhookb2/0a1b2c3d-aaaa-bbbb-cccc-0123456789ab"
+            + "@0a1b2c3d-dddd-eeee-ffff-0123456789ab/IncomingWebhook/a8Fk20xPq17Zm4Lw",
+        "123456789012345|a8Fk20xPq17Zm4LwB9xK01Qza8F", "- name: DB_PASSWORD\n  value: \"s3cr3t-9\"",
+        "{\"password\":{\"value\":\"s3cr3t9\"}}",
+        "define('db_password', 'hunter2!x')", "1//0a8Fk20xPq17Zm4LwB9xK01Qz-a8Fk20xPq17Zm4LwB9",
+        "AQ.Ab8RN6a8Fk20xPq17Zm4LwB9xK01Qza8Fk20xPq17",
+        "session_id=a8Fk20xPq17Zm4LwB9xK01", "ssn 078.05.1123",
     ]
 
     /// What the opt-in kinds find.

@@ -1389,6 +1389,9 @@ package nonisolated struct Agentshield_V1_LimitStatus: Sendable {
     case unspecified // = 0
     case requests // = 1
     case tokens // = 2
+
+    /// under way at once; reset_ms is 0
+    case concurrentRequests // = 3
     case UNRECOGNIZED(Int)
 
     package init() {
@@ -1400,6 +1403,7 @@ package nonisolated struct Agentshield_V1_LimitStatus: Sendable {
       case 0: self = .unspecified
       case 1: self = .requests
       case 2: self = .tokens
+      case 3: self = .concurrentRequests
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -1409,6 +1413,7 @@ package nonisolated struct Agentshield_V1_LimitStatus: Sendable {
       case .unspecified: return 0
       case .requests: return 1
       case .tokens: return 2
+      case .concurrentRequests: return 3
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -1418,6 +1423,7 @@ package nonisolated struct Agentshield_V1_LimitStatus: Sendable {
       .unspecified,
       .requests,
       .tokens,
+      .concurrentRequests,
     ]
 
   }
@@ -3469,7 +3475,7 @@ nonisolated extension Agentshield_V1_LimitStatus: SwiftProtobuf.Message, SwiftPr
 }
 
 nonisolated extension Agentshield_V1_LimitStatus.Measure: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MEASURE_UNSPECIFIED\0\u{1}REQUESTS\0\u{1}TOKENS\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MEASURE_UNSPECIFIED\0\u{1}REQUESTS\0\u{1}TOKENS\0\u{1}CONCURRENT_REQUESTS\0")
 }
 
 nonisolated extension Agentshield_V1_Finish: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -11,7 +11,8 @@ struct DevCommand: AsyncParsableCommand {
         discussion: """
             With OPENAI_API_KEY (or OPENAI_API_KEY_FILE) set, requests go to OpenAI. Without, they go to the program `scripted-provider` beside this \
             one, a fake that repeats what it is told: no account is needed anywhere. With REDIS_URL (or REDIS_URL_FILE) set, limits are counted in \
-            that Redis.
+            that Redis. With DATABASE_URL (or DATABASE_URL_FILE) set, tenants and keys of that PostgreSQL are good too; run `agentshield migrate` \
+            first, and set AGENTSHIELD_PEPPER to the pepper that its keys are hashed with.
             """)
 
     @Option(name: .long, help: "Port of the main listener (TLS). 0: any free one.")
@@ -31,18 +32,27 @@ struct DevCommand: AsyncParsableCommand {
         let provider = usesOpenAI ? nil : try ScriptedProviderProcess.start()
         defer { provider?.stop() }
 
-        let pepper = try secureRandom(32).map { String(format: "%02x", $0) }.joined()
-        guard let key = try NewKey.make(id: "dev", tenant: "dev", isDevelopment: true, pepper: Secret(pepper), random: secureRandom) else {
+        let vault = try Self.vaultWithPepper()
+        let pepper = try EnvironmentSecret.read(Self.pepperName, from: vault, minimumCount: Vault.minimumPepperCount)
+        guard let key = try NewKey.make(id: "dev", tenant: "dev", isDevelopment: true, pepper: pepper, random: secureRandom) else {
             throw ExitCode.failure
         }
         let text = DevConfiguration(
             port: port, httpPort: httpPort, adminPort: adminPort, keyEntry: key.entry, providerURL: provider?.address,
             ledgerFile: try RunFolder.make().appendingPathComponent("ledger.sqlite").path
         ).text
-        let source = ConfigurationSource.text(text, vault: .process.overlaid(with: ["AGENTSHIELD_PEPPER": pepper]))
+        let source = ConfigurationSource.text(text, vault: vault)
         let configuration = try source.load().orExit()
         let guide = DevGuide(key: key.key, model: usesOpenAI ? "gpt-4o-mini" : "echo", provider: provider?.address, isJSON: json)
         try await GatewayRunner(source: source, configuration: configuration) { addresses in guide.show(addresses) }.run()
+    }
+
+    private static let pepperName = "AGENTSHIELD_PEPPER"
+
+    /// The environment's pepper, which keys of a store are hashed with; without one, a pepper for this run.
+    private static func vaultWithPepper() throws -> Vault {
+        if Vault.process.holds(pepperName) { return .process }
+        return .process.overlaid(with: [pepperName: try secureRandom(32).map { String(format: "%02x", $0) }.joined()])
     }
 }
 

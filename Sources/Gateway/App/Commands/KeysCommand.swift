@@ -26,6 +26,9 @@ struct KeysCommand: AsyncParsableCommand {
         @Flag(name: .long, help: "A key for development: refused where the gateway listens to more than this machine. Not with a store.")
         var development = false
 
+        @Flag(name: .long, help: "Print one JSON object, the key in it.")
+        var json = false
+
         @OptionGroup(title: "In a store") var permissions: PermissionOptions
         @OptionGroup var store: StoreOptions
         @OptionGroup var pepper: PepperOptions
@@ -35,13 +38,13 @@ struct KeysCommand: AsyncParsableCommand {
             guard try store.isGiven() else { return try printEntry(secret) }
             guard !development else { throw ValidationError("--development marks keys of the configuration file alone") }
             let issued = try IssuedKey.make(pepper: secret, pepperID: pepper.pepperID)
+            let (granted, end) = (try permissions.value(), try permissions.expiry())
             let key = try await store.with { store in
                 try await store.createKey(
-                    id, in: tenant, hash: issued.hash, department: permissions.department, user: permissions.user,
-                    permissions: permissions.value, expiresAtUnixSeconds: try permissions.expiry())
+                    id, in: tenant, hash: issued.hash, department: permissions.department, user: permissions.user, permissions: granted,
+                    expiresAtUnixSeconds: end)
             }
-            print("key (shown once, kept nowhere):\n  \(issued.text)\n")
-            try Listing.show([JSONObject(key)])
+            try Listing.show(key, issued, isJSON: json)
         }
 
         private func printEntry(_ pepper: Secret) throws {
@@ -52,6 +55,7 @@ struct KeysCommand: AsyncParsableCommand {
             guard let key = try NewKey.make(id: id, tenant: tenant, isDevelopment: development, pepper: pepper, random: secureRandom) else {
                 throw ValidationError("--id and --tenant take 1 to 64 letters, digits, `.`, `_` and `-`")
             }
+            guard !json else { return try Listing.show([JSONObject(["key": key.key, "entry": key.entry])]) }
             print("key (shown once, kept nowhere):\n  \(key.key)\n\nentry for auth.keys of the configuration file:\n  \(key.entry)")
         }
     }
@@ -67,7 +71,7 @@ struct KeysCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await store.with { store in
-                try await Pages.each({ id in try await store.keys(of: tenant, after: id) }, \.id) {
+                try await Pages.each(of: tenant, in: store, { id in try await store.keys(of: tenant, after: id) }, \.id) {
                     try Listing.show($0.map { JSONObject($0) })
                 }
             }
@@ -85,8 +89,10 @@ struct KeysCommand: AsyncParsableCommand {
         var tenant: String
 
         @OptionGroup var store: StoreOptions
+        @OptionGroup var confirmation: Confirmation
 
         func run() async throws {
+            try confirmation.ask("End the key `\(id)` of the tenant `\(tenant)` for good?")
             let key = try await store.with { try await $0.revokeKey(id, in: tenant) }
             try Listing.show(key.map { JSONObject($0) }, orElse: "the tenant has no such key")
         }
@@ -106,6 +112,9 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(name: .long, help: "How long the secret before it is good: 30m, 24h, 7d; 0s: no longer.")
         var overlap = "24h"
 
+        @Flag(name: .long, help: "Print one JSON object, the key in it.")
+        var json = false
+
         @OptionGroup var store: StoreOptions
         @OptionGroup var pepper: PepperOptions
 
@@ -113,8 +122,8 @@ struct KeysCommand: AsyncParsableCommand {
             let seconds = try Given.duration(overlap, "--overlap").components.seconds
             let issued = try IssuedKey.make(pepper: try pepper.pepper(), pepperID: pepper.pepperID)
             let key = try await store.with { try await $0.rotateKey(id, in: tenant, hash: issued.hash, overlapSeconds: seconds) }
-            if key != nil { print("key (shown once, kept nowhere):\n  \(issued.text)\n") }
-            try Listing.show(key.map { JSONObject($0) }, orElse: "the tenant has no such key, or it is revoked")
+            guard let key else { throw Refused("the tenant has no such key, or it is revoked", status: 66).told }
+            try Listing.show(key, issued, isJSON: json)
         }
     }
 }
@@ -145,18 +154,33 @@ struct PermissionOptions: ParsableArguments {
     @Option(name: .long, help: "When the key ends: 2027-01-31T00:00:00Z, or in how long: 90d.")
     var expires: String?
 
-    var value: KeyPermissions {
-        KeyPermissions(
-            allowedModels: models?.split(separator: ",").map(String.init), requestsPerMinute: requestsPerMinute,
-            tokensPerMinute: tokensPerMinute, concurrentStreams: concurrentStreams, scrubPolicy: scrub)
+    func value() throws -> KeyPermissions {
+        let names = models?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        if names?.isEmpty == true { throw ValidationError("--models names none; leave it out for all of them") }
+        for (option, limit) in [
+            ("--requests-per-minute", requestsPerMinute), ("--tokens-per-minute", tokensPerMinute),
+            ("--concurrent-streams", concurrentStreams),
+        ] {
+            if let limit, limit < 1 { throw ValidationError("\(option) is at least 1; leave it out for no limit of the key's own") }
+        }
+        return KeyPermissions(
+            allowedModels: names, requestsPerMinute: requestsPerMinute, tokensPerMinute: tokensPerMinute,
+            concurrentStreams: concurrentStreams, scrubPolicy: scrub)
     }
 
-    var isGiven: Bool { value != KeyPermissions() || department != nil || user != nil || expires != nil }
+    var isGiven: Bool {
+        let texts = [models, scrub, department, user, expires]
+        return texts.contains { $0 != nil } || [requestsPerMinute, tokensPerMinute, concurrentStreams].contains { $0 != nil }
+    }
 
     func expiry() throws -> Int64? {
         guard let expires else { return nil }
-        if let instant = try? TimestampText.parse(expires) { return instant }
-        return Int64(Date().timeIntervalSince1970) + (try Given.duration(expires, "--expires")).components.seconds
+        let now = Int64(Date().timeIntervalSince1970)
+        if let instant = try? TimestampText.parse(expires) {
+            guard instant > now else { throw ValidationError("--expires is over: the key would never be good") }
+            return instant
+        }
+        return now + (try Given.duration(expires, "--expires")).components.seconds
     }
 }
 
@@ -173,6 +197,20 @@ enum Given {
 
 /// Listings page by page.
 enum Pages {
+    /// As below, of what belongs to a tenant, which must be there: an empty listing may be a mistyped name.
+    static func each<Record>(
+        of tenant: String, in store: any ControlStore, _ page: (_ after: String) async throws -> [Record], _ id: (Record) -> String,
+        _ body: ([Record]) throws -> Void
+    ) async throws {
+        var isEmpty = true
+        try await each(page, id) { records in
+            isEmpty = false
+            try body(records)
+        }
+        guard isEmpty, try await store.tenant(tenant) == nil else { return }
+        throw Refused("there is no such tenant", status: 66)
+    }
+
     static func each<Record>(
         _ page: (_ after: String) async throws -> [Record], _ id: (Record) -> String, _ body: ([Record]) throws -> Void
     ) async throws {

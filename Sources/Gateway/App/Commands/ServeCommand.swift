@@ -25,7 +25,8 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         let configuration = try ConfigurationSource.file(config).load().orExit()
         _ = try SnapshotBuilder(configuration).snapshot().orExit()
-        _ = try RedisState.of(configuration).orExit()
+        _ = try RedisDeployment.state(of: configuration).orExit()
+        _ = try RedisDeployment.cache(of: configuration).orExit()
         print(
             "\(config): good. \(configuration.models.count) models, \(configuration.providers.count) providers, \(configuration.auth.keys.count) keys."
         )

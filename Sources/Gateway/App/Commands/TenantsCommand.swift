@@ -21,7 +21,7 @@ struct TenantsCommand: AsyncParsableCommand {
         @OptionGroup var store: StoreOptions
 
         func run() async throws {
-            let tenant = try await store.with { try await $0.createTenant(id, name: name ?? id, region: region) }
+            let tenant = try await store.with(makesFile: true) { try await $0.createTenant(id, name: name ?? id, region: region) }
             try Listing.show([JSONObject(tenant)])
         }
     }
@@ -117,7 +117,7 @@ struct DepartmentsCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await store.with { store in
-                try await Pages.each({ id in try await store.departments(of: tenant, after: id) }, \.id) {
+                try await Pages.each(of: tenant, in: store, { id in try await store.departments(of: tenant, after: id) }, \.id) {
                     try Listing.show($0.map { JSONObject($0) })
                 }
             }
@@ -163,7 +163,7 @@ struct UsersCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await store.with { store in
-                try await Pages.each({ id in try await store.users(of: tenant, after: id) }, \.id) {
+                try await Pages.each(of: tenant, in: store, { id in try await store.users(of: tenant, after: id) }, \.id) {
                     try Listing.show($0.map { JSONObject($0) })
                 }
             }

@@ -85,9 +85,11 @@ struct ControlAPI: Sendable {
     private func collection(_ name: String, of tenant: String, _ request: Request) async throws -> Answer {
         switch (name, request.method) {
         case ("departments", "GET"):
-            return Self.listing(try await store.departments(of: tenant, after: request.after)) { JSONObject($0) }
-        case ("users", "GET"): return Self.listing(try await store.users(of: tenant, after: request.after)) { JSONObject($0) }
-        case ("keys", "GET"): return Self.listing(try await store.keys(of: tenant, after: request.after)) { JSONObject($0) }
+            return try await listing(try await store.departments(of: tenant, after: request.after), of: tenant) { JSONObject($0) }
+        case ("users", "GET"):
+            return try await listing(try await store.users(of: tenant, after: request.after), of: tenant) { JSONObject($0) }
+        case ("keys", "GET"):
+            return try await listing(try await store.keys(of: tenant, after: request.after), of: tenant) { JSONObject($0) }
         case ("departments", "POST"):
             var fields = try ControlFields(request.body)
             let id = try fields.present(try fields.text("id"), "id")
@@ -118,6 +120,9 @@ struct ControlAPI: Sendable {
             scrubPolicy: try fields.text("scrub"))
         let expiry = try fields.integer("expires_at")
         try fields.end()
+        if let expiry, expiry <= Int64(Date().timeIntervalSince1970) {
+            throw ControlRefusal(status: 422, code: "invalid_value", message: "`expires_at` is over: the key would never be good.")
+        }
         let issued = try IssuedKey.make(pepper: pepper, pepperID: pepperID)
         let key = try await store.createKey(
             id, in: tenant, hash: issued.hash, department: department, user: user, permissions: permissions, expiresAtUnixSeconds: expiry)
@@ -155,6 +160,12 @@ struct ControlAPI: Sendable {
     private static func found<Record>(_ record: Record?, _ write: (Record) -> JSONObject) throws -> Answer {
         guard let record else { throw ControlRefusal.notFound }
         return Answer(status: 200, body: write(record))
+    }
+
+    /// A tenant that is not there has no empty listing.
+    private func listing<Record>(_ records: [Record], of tenant: String, _ write: (Record) -> JSONObject) async throws -> Answer {
+        if records.isEmpty, try await store.tenant(tenant) == nil { throw ControlRefusal.notFound }
+        return Self.listing(records, write)
     }
 
     private static func listing<Record>(_ records: [Record], _ write: (Record) -> JSONObject) -> Answer {

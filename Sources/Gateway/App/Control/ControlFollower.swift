@@ -19,9 +19,9 @@ actor ControlFollower {
     private let loops: LoopDirectory
     private let staleMax: Duration
     private let logger: Logger
-    /// Of the file's keys.
-    private var fileTenants: Set<String>
-    private var areFileTenantsNew = true
+    /// Whose callers the configuration lets in.
+    private var configuredTenants: Set<String>
+    private var areTenantsNew = true
     private var revision: Int64?
     private var askedAt: ContinuousClock.Instant?
     /// When the last question that was answered was asked.
@@ -30,10 +30,10 @@ actor ControlFollower {
     /// The loops know whether the store is there.
     private var isTold = false
 
-    init(store: (any KeyDirectory)?, loops: LoopDirectory, fileTenants: Set<String>, staleMax: Duration, logger: Logger) {
+    init(store: (any KeyDirectory)?, loops: LoopDirectory, configuredTenants: Set<String>, staleMax: Duration, logger: Logger) {
         self.store = store
         self.loops = loops
-        self.fileTenants = fileTenants
+        self.configuredTenants = configuredTenants
         self.staleMax = staleMax
         self.logger = logger
     }
@@ -55,10 +55,10 @@ actor ControlFollower {
         }
     }
 
-    /// A reload has brought other keys in.
-    func follow(fileTenants: Set<String>) {
-        self.fileTenants = fileTenants
-        areFileTenantsNew = true
+    /// A reload has brought other keys or issuers in.
+    func follow(configuredTenants: Set<String>) {
+        self.configuredTenants = configuredTenants
+        areTenantsNew = true
     }
 
     private func tick() async {
@@ -75,18 +75,18 @@ actor ControlFollower {
         let began = ContinuousClock.now
         do throws(ControlError) {
             let news = try await store.changes(after: revision)
-            if news.revision != revision || areFileTenantsNew {
-                areFileTenantsNew = false
+            if news.revision != revision || areTenantsNew {
+                areTenantsNew = false
                 let update = AuthorityUpdate(
                     revision: news.revision, changes: news.changes.map { Set($0) }, isStopped: news.isStopped,
-                    fileTenants: try await tenants(of: store))
+                    configuredTenants: try await tenants(of: store))
                 try? await loops.forEach { $0.gateway.apply(update) }
                 revision = news.revision
             }
             heardAt = began
             move(to: .reachable, "")
         } catch {
-            areFileTenantsNew = true
+            areTenantsNew = true
             move(to: .unreachable, error.description)
         }
         askedAt = nil
@@ -94,7 +94,7 @@ actor ControlFollower {
 
     private func tenants(of store: any KeyDirectory) async throws(ControlError) -> [String: Tenant] {
         var found: [String: Tenant] = [:]
-        var rest = fileTenants.sorted()[...]
+        var rest = configuredTenants.sorted()[...]
         while !rest.isEmpty {
             for tenant in try await store.tenants(named: Array(rest.prefix(ControlLimits.maxPage))) { found[tenant.id] = tenant }
             rest = rest.dropFirst(ControlLimits.maxPage)

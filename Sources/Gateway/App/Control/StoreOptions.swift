@@ -26,8 +26,14 @@ struct StoreOptions: ParsableArguments {
     func isGiven() throws -> Bool { try location() != .none }
 
     /// Runs the body with the store; what goes wrong is told on standard error, with a status of sysexits.h.
-    func with<Result>(_ body: (any ControlStore) async throws -> Result) async throws -> Result {
+    ///
+    /// - Parameter makesFile: a SQLite file that is not there is made. Otherwise it is a mistyped name.
+    func with<Result>(makesFile: Bool = false, _ body: (any ControlStore) async throws -> Result) async throws -> Result {
         do {
+            if let store, !makesFile, !FileManager.default.fileExists(atPath: store) {
+                throw Refused(
+                    "there is no file \(store); the gateway makes it at its start, and so does `agentshield tenants create`", status: 66)
+            }
             guard let opened = try location().open(timeout: Self.timeout) else {
                 throw ValidationError("there is no store: give --store FILE, or set DATABASE_URL")
             }
@@ -40,8 +46,9 @@ struct StoreOptions: ParsableArguments {
                 throw error
             }
         } catch let error as ControlError {
-            FileHandle.standardError.write(Data("agentshield: \(error)\n".utf8))
-            throw ExitCode(Self.status(of: error))
+            throw Refused("\(error)", status: Self.status(of: error)).told
+        } catch let refused as Refused {
+            throw refused.told
         }
     }
 
@@ -56,9 +63,9 @@ struct StoreOptions: ParsableArguments {
 
 /// A secret of the environment, for commands.
 enum EnvironmentSecret {
-    static func read(_ name: String, minimumCount: Int) throws -> Secret {
+    static func read(_ name: String, from vault: Vault = .process, minimumCount: Int) throws -> Secret {
         do throws(ValueProblem) {
-            return try Vault.process.secret(named: name, minimumCount: minimumCount)
+            return try vault.secret(named: name, minimumCount: minimumCount)
         } catch {
             throw ValidationError("\(name) \(error.problem); \(error.remedy)")
         }
@@ -78,6 +85,23 @@ struct PepperOptions: ParsableArguments {
     }
 }
 
+/// Why a command did not do what it was asked, with a status of sysexits.h.
+struct Refused: Error {
+    let problem: String
+    let status: Int32
+
+    init(_ problem: String, status: Int32) {
+        self.problem = problem
+        self.status = status
+    }
+
+    /// On standard error; what is left is the status.
+    var told: ExitCode {
+        FileHandle.standardError.write(Data("agentshield: \(problem)\n".utf8))
+        return ExitCode(status)
+    }
+}
+
 /// Writes what commands found.
 enum Listing {
     /// One JSON object a line, its keys in order.
@@ -86,10 +110,28 @@ enum Listing {
     }
 
     static func show(_ object: JSONObject?, orElse missing: String) throws {
-        guard let object else {
-            FileHandle.standardError.write(Data("agentshield: \(missing)\n".utf8))
-            throw ExitCode(66)
-        }
+        guard let object else { throw Refused(missing, status: 66).told }
         try show([object])
+    }
+
+    /// A key's text, once, and the record that is kept; for programs both in one object.
+    static func show(_ key: KeyRecord, _ issued: IssuedKey, isJSON: Bool) throws {
+        var object = JSONObject(key)
+        if isJSON { object.set("key", issued.text) } else { print("key (shown once, kept nowhere):\n  \(issued.text)\n") }
+        try show([object])
+    }
+}
+
+/// What cannot be taken back is asked for, where somebody is there to be asked.
+struct Confirmation: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Do not ask. Nobody is asked where standard input is no terminal.")
+    var yes = false
+
+    func ask(_ question: String) throws {
+        guard !yes, isatty(STDIN_FILENO) == 1 else { return }
+        FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
+        guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+            throw Refused("nothing was done", status: 75).told
+        }
     }
 }

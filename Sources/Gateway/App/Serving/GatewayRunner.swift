@@ -48,7 +48,8 @@ struct GatewayRunner {
         }
         let logger = Logger(label: "agentshield")
         let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()
-        let state = try RedisState.of(configuration).orExit()
+        let state = try RedisDeployment.state(of: configuration).orExit()
+        let sharedCache = try RedisDeployment.cache(of: configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
         let ledger = try await LedgerState.open(configuration, redis: state, on: group.next(), logger: logger)
@@ -60,13 +61,18 @@ struct GatewayRunner {
         let store = try openStore()
         let access = keyAccess(store)
         let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
-        try await state?.check(on: group.next(), logger: logger).orExit()
-        let redis = state.map { RedisLimitSettings(options: $0.options, timeout: $0.timeout, health: LimitHealth(logger: logger)) }
+        for deployment in [state, sharedCache].compactMap({ $0 }) {
+            try await deployment.check(on: group.next(), logger: logger).orExit()
+        }
+        let redis = state.map {
+            RedisLimitSettings(
+                options: $0.options, timeout: TimeAmount(configuration.redis.stateTimeout), health: LimitHealth(logger: logger))
+        }
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
             redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
-            store: store, loops: loops, fileTenants: snapshot.keys.tenants, staleMax: configuration.auth.staleMax, logger: logger)
+            store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let moving = ledger.start()
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
@@ -95,7 +101,7 @@ struct GatewayRunner {
         let auth = configuration.auth
         return KeyAccess(
             store: store, pepper: Pepper(id: auth.pepperID, secret: auth.pepper),
-            previous: auth.previousPepper.map { Pepper(id: $0.id, secret: $0.secret) })
+            previous: auth.previousPepper.map { Pepper(id: $0.id, secret: $0.secret) }, servesUnheard: auth.withoutStore == .serve)
     }
 }
 
@@ -146,13 +152,13 @@ struct GatewayService: Service {
         var front: [any Channel] = []
         if let tls = configuration.listen.tls {
             let server = try ServerTLS(tls)
-            let channel = try await listeners.openTLS(tls, server.context)
+            let channel = try await listeners.openTLS(tls, server.context, logsAddresses: configuration.log.hasClientAddress)
             addresses.tls = channel.localAddress
             addresses.authorityFile = server.authorityFile
             front.append(channel)
         }
         if let http = configuration.listen.http {
-            let channel = try await listeners.openHTTP(http, needsEdgeProof: configuration.listen.httpNeedsEdgeProof)
+            let channel = try await listeners.openHTTP(http, logsAddresses: configuration.log.hasClientAddress)
             addresses.http = channel.localAddress
             front.append(channel)
         }
@@ -207,7 +213,7 @@ struct GatewayService: Service {
         case .success(let (configuration, snapshot)):
             try? await loops.forEach { $0.gateway.update(snapshot) }
             issuerKeys.use(configuration.publishedKeys)
-            await follower.follow(fileTenants: snapshot.keys.tenants)
+            await follower.follow(configuredTenants: snapshot.tenants)
             logger.notice("configuration reloaded")
         case .failure(let faults):
             logger.error("configuration kept: the new one is refused", metadata: ["faults": "\(faults.rendered)"])

@@ -29,31 +29,37 @@ struct Listeners: Sendable {
     }
 
     /// The main port: TLS, then wire, HTTP/2 or HTTP/1.1 as ALPN says; without ALPN HTTP/1.1.
-    func openTLS(_ listener: Configuration.TLSListener, _ context: NIOSSLContext) async throws -> any Channel {
+    func openTLS(_ listener: Configuration.TLSListener, _ context: NIOSSLContext, logsAddresses: Bool) async throws -> any Channel {
         let needsEdgeProof = listener.needsEdgeProof
+        let balancers = BalancerGate(listener.balancers, listener: "listen.tls", logsAddresses: logsAddresses, logger: logger)
         return try await open(listener.address, counting: callers) { [loops] channel, loop in
-            let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(NIOSSLServerHandler(context: context))
-            let timer = channel.eventLoop.scheduleTask(in: loop.gateway.settings.slowRequestTimeout) { channel.close(promise: nil) }
-            channel.closeFuture.whenComplete { _ in timer.cancel() }
-            try pipeline.addHandler(
-                ApplicationProtocolNegotiationHandler { result, channel in
-                    timer.cancel()
-                    let installed = channel.eventLoop.makeCompletedFuture {
-                        guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
-                        try Self.install(result, on: channel, loop, needsEdgeProof: needsEdgeProof)
-                    }
-                    installed.whenFailure { _ in channel.close(promise: nil) }
-                    return installed
-                })
+            try balancers.admit(channel, timeout: loop.gateway.settings.slowRequestTimeout) { channel, clientAddress in
+                let pipeline = channel.pipeline.syncOperations
+                try pipeline.addHandler(NIOSSLServerHandler(context: context))
+                let timer = channel.eventLoop.scheduleTask(in: loop.gateway.settings.slowRequestTimeout) { channel.close(promise: nil) }
+                channel.closeFuture.whenComplete { _ in timer.cancel() }
+                try pipeline.addHandler(
+                    ApplicationProtocolNegotiationHandler { result, channel in
+                        timer.cancel()
+                        let installed = channel.eventLoop.makeCompletedFuture {
+                            guard let loop = loops.context(of: channel.eventLoop) else { throw ChannelError.ioOnClosedChannel }
+                            try Self.install(result, on: channel, loop, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
+                        }
+                        installed.whenFailure { _ in channel.close(promise: nil) }
+                        return installed
+                    })
+            }
         }
     }
 
     /// The plain port, for use behind a proxy that ends TLS.
-    func openHTTP(_ address: ListenAddress, needsEdgeProof: Bool) async throws -> any Channel {
-        try await open(address, counting: callers) { channel, loop in
-            try configureHTTP1(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof)
-            loop.add(http: channel)
+    func openHTTP(_ listener: Configuration.HTTPListener, logsAddresses: Bool) async throws -> any Channel {
+        let needsEdgeProof = listener.needsEdgeProof
+        let balancers = BalancerGate(listener.balancers, listener: "listen.http", logsAddresses: logsAddresses, logger: logger)
+        return try await open(listener.address, counting: callers) { channel, loop in
+            try balancers.admit(channel, timeout: loop.gateway.settings.slowRequestTimeout) { channel, clientAddress in
+                try Self.installHTTP1(on: channel, loop, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
+            }
         }
     }
 
@@ -79,7 +85,7 @@ struct Listeners: Sendable {
     }
 
     private static func install(
-        _ result: ALPNResult, on channel: any Channel, _ loop: LoopContext, needsEdgeProof: Bool
+        _ result: ALPNResult, on channel: any Channel, _ loop: LoopContext, needsEdgeProof: Bool, clientAddress: String?
     ) throws {
         switch result {
         case .negotiated(ServerTLS.wire):
@@ -89,15 +95,23 @@ struct Listeners: Sendable {
             let refusal = needsEdgeProof && tls.peerCertificate == nil ? Fault.clientCertificateNeeded : nil
             let handler = WireDoor.makeHandler(
                 loop: loop.gateway, compressor: loop.compressor, connections: loop.connections,
-                clientAddress: channel.remoteAddress?.ipAddress, refusal: refusal)
+                clientAddress: clientAddress, refusal: refusal)
             try channel.pipeline.syncOperations.addHandler(handler)
         case .negotiated("h2"):
-            try configureHTTP2(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof)
+            try configureHTTP2(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
             loop.add(http: channel)
         case .negotiated, .fallback:
-            try configureHTTP1(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof)
-            loop.add(http: channel)
+            try installHTTP1(on: channel, loop, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
         }
+    }
+
+    private static func installHTTP1(on channel: any Channel, _ loop: LoopContext, needsEdgeProof: Bool, clientAddress: String?) throws {
+        try configureHTTP1(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress) {
+            channel, address in
+            try WireDoor.addWebSocket(
+                to: channel, loop: loop.gateway, compressor: loop.compressor, connections: loop.connections, clientAddress: address)
+        }
+        loop.add(http: channel)
     }
 
     private func open(

@@ -32,7 +32,7 @@ struct LedgerState: Sendable {
     ///
     /// - Parameter eventLoop: on which the mover talks to Redis.
     static func open(
-        _ configuration: Configuration, redis: RedisState?, on eventLoop: any EventLoop, logger: Logger
+        _ configuration: Configuration, redis: RedisDeployment?, on eventLoop: any EventLoop, logger: Logger
     ) async throws -> LedgerState {
         do {
             return try await LedgerState(configuration, redis: redis, on: eventLoop, logger: logger)
@@ -42,7 +42,7 @@ struct LedgerState: Sendable {
         }
     }
 
-    private init(_ configuration: Configuration, redis: RedisState?, on eventLoop: any EventLoop, logger: Logger) async throws {
+    private init(_ configuration: Configuration, redis: RedisDeployment?, on eventLoop: any EventLoop, logger: Logger) async throws {
         let settings = configuration.ledger
         let health = LedgerHealth(logger: logger)
         if let path = settings.file {
@@ -78,7 +78,7 @@ struct LedgerState: Sendable {
     }
 
     private mutating func journal(
-        _ redis: RedisState, to sink: any LedgerSink, fallback: RedisJournalSettings.Fallback, _ configuration: Configuration,
+        _ redis: RedisDeployment, to sink: any LedgerSink, fallback: RedisJournalSettings.Fallback, _ configuration: Configuration,
         on eventLoop: any EventLoop, _ health: LedgerHealth
     ) async throws {
         let streams = LedgerStreams()

@@ -12,7 +12,7 @@ extension ConfigurationLoader {
                 "keys", "is missing, and there is no store of keys: nobody could call",
                 remedy: "add a list `keys:`, or name a store with `control.file` or DATABASE_URL")
         }
-        let exposed = [listen.tls?.address, listen.http].compactMap { $0 }.first { !$0.isLoopback }
+        let exposed = [listen.tls?.address, listen.http?.address].compactMap { $0 }.first { !$0.isLoopback }
         var ids: Set<String> = []
         var hashes: Set<Digest> = []
         let keys: [Configuration.Key] = section.sections("keys").compactMap { entry in
@@ -30,7 +30,7 @@ extension ConfigurationLoader {
         }
         return Configuration.Authentication(
             pepper: pepper, pepperID: pepperID, previousPepper: previousPepper(section, pepperID: pepperID),
-            staleMax: section.duration("stale_max"), keys: keys, issuers: [], profiles: [:])
+            staleMax: section.duration("stale_max"), withoutStore: section.choice("without_store"), keys: keys, issuers: [], profiles: [:])
     }
 
     private static func pepper(_ section: Section, _ key: String) -> Secret? {

@@ -5,7 +5,7 @@ extension ConfigurationLoader {
     static func ledger(
         _ section: Section, pepper: Secret, control: Configuration.Control, redis: Configuration.Redis?, replicas: Configuration.Replicas
     ) -> Configuration.Ledger {
-        let withoutStore: Configuration.WithoutStore = section.choice("without_store")
+        let withoutStore: Configuration.LedgerFallback = section.choice("without_store")
         let spool = section.optionalText("spool").map { section.reading.resolved($0) }
         if withoutStore == .spool, spool == nil {
             section.refuse("spool", "is missing, and `without_store` is `spool`", remedy: "name a folder of this machine's disk")

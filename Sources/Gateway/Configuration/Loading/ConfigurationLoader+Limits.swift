@@ -79,16 +79,22 @@ extension ConfigurationLoader {
 
     // MARK: Redis
 
-    static func redis(_ section: Section) -> Configuration.Redis? {
+    static func redis(_ section: Section) -> Configuration.Redis {
         let state = section.section("state")
-        let timeout = state.duration("timeout")
-        let trustRoots = certificateFile(state, "ca_file")
-        let name = state.optionalText("url_env")
+        return Configuration.Redis(
+            state: server(state, usually: "REDIS_URL"), stateTimeout: state.duration("timeout"),
+            cache: server(section.section("cache"), usually: "REDIS_CACHE_URL"))
+    }
+
+    /// - Parameter variable: where the URL is unless the file says otherwise.
+    private static func server(_ section: Section, usually variable: String) -> Configuration.RedisServer? {
+        let trustRoots = certificateFile(section, "ca_file")
+        let name = section.optionalText("url_env")
         do {
-            guard let url = try state.reading.secret(named: name ?? "REDIS_URL", isOptional: name == nil) else { return nil }
-            return Configuration.Redis(url: url, trustRoots: trustRoots, timeout: timeout)
+            guard let url = try section.reading.secret(named: name ?? variable, isOptional: name == nil) else { return nil }
+            return Configuration.RedisServer(url: url, trustRoots: trustRoots)
         } catch {
-            state.refuse("url_env", at: state.position(of: "url_env"), error)
+            section.refuse("url_env", at: section.position(of: "url_env"), error)
             return nil
         }
     }

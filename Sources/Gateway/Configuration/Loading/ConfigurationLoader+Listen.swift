@@ -8,7 +8,7 @@ extension ConfigurationLoader {
         let adminSection = section.section("admin")
         let isTLSOn = tlsSection.flag("enabled")
         let tls = tlsListener(tlsSection)
-        let http = httpSection.flatMap { plainAddress($0) }
+        let http = httpSection.flatMap { httpListener($0) }
         let admin = adminSection.optionalAddress("address")
         let controlSection = section.optionalSection("control")
         if !isTLSOn, httpSection == nil {
@@ -16,11 +16,11 @@ extension ConfigurationLoader {
                 "tls", "is off, and there is no plain HTTP either", remedy: "add `http: {}` below `listen`, or remove `enabled: false`")
         }
         let listeners = Configuration.Listeners(
-            tls: isTLSOn ? tls : nil, http: http, httpNeedsEdgeProof: httpSection?.flag("edge_proof") ?? false,
-            admin: adminSection.flag("enabled") ? admin : nil, control: controlSection.flatMap { controlListener($0) })
+            tls: isTLSOn ? tls : nil, http: http, admin: adminSection.flag("enabled") ? admin : nil,
+            control: controlSection.flatMap { controlListener($0) })
         refuseWaysRoundTheEdge(tlsSection, httpSection, listeners, hasEdge: hasEdge)
         refuseCollisions([
-            ("tls", tlsSection, listeners.tls?.address), ("http", httpSection ?? section, listeners.http),
+            ("tls", tlsSection, listeners.tls?.address), ("http", httpSection ?? section, listeners.http?.address),
             ("admin", adminSection, listeners.admin), ("control", controlSection ?? section, listeners.control?.address),
         ])
         return listeners
@@ -31,9 +31,11 @@ extension ConfigurationLoader {
         let key = privateKeyFile(section)
         let clientAuthorities = certificateFile(section, "client_ca")
         let needsEdgeProof = section.flag("edge_proof")
+        let balancers = balancers(section)
         func listener(_ address: ListenAddress, _ identity: Configuration.TLSIdentity?) -> Configuration.TLSListener {
             Configuration.TLSListener(
-                address: address, identity: identity, clientAuthorities: clientAuthorities, needsEdgeProof: needsEdgeProof)
+                address: address, identity: identity, clientAuthorities: clientAuthorities, needsEdgeProof: needsEdgeProof,
+                balancers: balancers)
         }
         guard let address = section.optionalAddress("address") else { return nil }
         guard section.has("certificate") || section.has("private_key") else {
@@ -100,6 +102,19 @@ extension ConfigurationLoader {
         return bytes
     }
 
+    private static func httpListener(_ section: Section) -> Configuration.HTTPListener? {
+        let needsEdgeProof = section.flag("edge_proof")
+        let balancers = balancers(section)
+        return plainAddress(section).map {
+            Configuration.HTTPListener(address: $0, needsEdgeProof: needsEdgeProof, balancers: balancers)
+        }
+    }
+
+    private static func balancers(_ section: Section) -> Configuration.Balancers {
+        guard let proxies = section.optionalSection("proxy_protocol") else { return Configuration.Balancers(networks: []) }
+        return Configuration.Balancers(networks: proxies.texts("from").compactMap { try? NetworkText.parse($0.value) })
+    }
+
     private static func plainAddress(_ section: Section) -> ListenAddress? {
         var address = section.optionalAddress("address")
         if let text = section.reading.vault.setting(named: "PORT"), !text.isEmpty {
@@ -119,17 +134,18 @@ extension ConfigurationLoader {
         _ tls: Section, _ http: Section?, _ listeners: Configuration.Listeners, hasEdge: Bool
     ) {
         let tlsProves = listeners.tls?.needsEdgeProof ?? false
-        for (section, needsProof) in [(tls, tlsProves), (http ?? tls, listeners.httpNeedsEdgeProof)] where needsProof && !hasEdge {
+        let httpProves = listeners.http?.needsEdgeProof ?? false
+        for (section, needsProof) in [(tls, tlsProves), (http ?? tls, httpProves)] where needsProof && !hasEdge {
             section.refuse(
                 "edge_proof", "asks for a proof, and nothing says what proves it",
                 remedy: "add a section `edge` with `access`, `origin_secret` or both")
         }
-        if tlsProves, let http, listeners.http != nil, !listeners.httpNeedsEdgeProof {
+        if tlsProves, let http, listeners.http != nil, !httpProves {
             http.refuse(
                 "address", "is a way round the edge: `listen.tls` asks for its proof, and plain HTTP does not",
                 remedy: "add `edge_proof: true` to `listen.http`, or remove the section")
         }
-        if listeners.httpNeedsEdgeProof, let listener = listeners.tls, !tlsProves, listener.clientAuthorities == nil {
+        if httpProves, let listener = listeners.tls, !tlsProves, listener.clientAuthorities == nil {
             tls.refuse(
                 "address", "is a way round the edge: `listen.http` asks for its proof, and TLS for nothing",
                 remedy: "add `edge_proof: true` or `client_ca` to `listen.tls`, or `enabled: false`")

@@ -86,8 +86,9 @@ extension ConfigurationLoader {
 
     private static func setScores(of policy: inout ScrubPolicy, _ section: Section, _ version: inout String) {
         // The readers keep scores within their range.
-        try? policy.setMinimumScore(section.score("minimum_score"))
-        version += "\(section.score("minimum_score"));"
+        let minimum = section.score("minimum_score")
+        try? policy.setMinimumScore(minimum)
+        version += "\(minimum);"
         for (name, score) in section.scores("minimum_scores") {
             guard let kind = policy.kind(named: name) else {
                 let names = EntityKind.builtIn.map(\.name) + policy.customPatterns.map(\.name)

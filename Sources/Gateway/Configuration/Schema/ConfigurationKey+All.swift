@@ -5,12 +5,16 @@ extension ConfigurationKey {
     package static let all: [ConfigurationKey] =
         listen + edge + auth + tokens + control + ledger + limits + tenants + providers + models + scrub + redis + rest
 
+    private static let balancers = """
+        Where balancers connect from. Their connections must begin with the header of PROXY protocol version 2, all others are served without one.
+        """
+
     private static let listen: [ConfigurationKey] = [
         ConfigurationKey(
             "listen", .section, .means("the defaults below"), "Where the gateway listens. One of `tls` and `http` must be on."),
         ConfigurationKey(
             "listen.tls", .section, .means("the defaults below"),
-            "The port for everything: the wire protocol, HTTP/2 and HTTP/1.1, chosen by ALPN."),
+            "The port for everything: the wire protocol, HTTP/2 and HTTP/1.1, chosen by ALPN; the wire protocol in WebSockets too."),
         ConfigurationKey("listen.tls.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
         ConfigurationKey(
             "listen.tls.address", .address, .defaultText("127.0.0.1:8443"),
@@ -30,11 +34,15 @@ extension ConfigurationKey {
         ConfigurationKey(
             "listen.tls.edge_proof", .flag, .defaultText("false"),
             """
-            Whether HTTP requests must prove that they came through the edge, as `edge` says. The wire protocol is then offered to clients with a \
-            certificate alone, and without `client_ca` not at all.
+            Whether HTTP requests, and those that begin a WebSocket, must prove that they came through the edge, as `edge` says. The wire protocol \
+            by itself is then offered to clients with a certificate alone, and without `client_ca` not at all.
             """),
         ConfigurationKey(
-            "listen.http", .section, .means("no plain HTTP"), "Plain HTTP/1.1 and HTTP/2 for use behind a proxy that ends TLS."),
+            "listen.tls.proxy_protocol", .section, .means("nobody sends it"),
+            "TCP balancers that say who their clients are: [deployment.md](deployment.md)."),
+        ConfigurationKey("listen.tls.proxy_protocol.from", .list(.network), .required, balancers),
+        ConfigurationKey(
+            "listen.http", .section, .means("no plain HTTP"), "Plain HTTP/1.1, WebSockets too, for use behind a proxy that ends TLS."),
         ConfigurationKey(
             "listen.http.address", .address, .defaultText("127.0.0.1:8080"),
             "Where it binds. The environment variable `PORT`, if set, replaces the port, never the address."),
@@ -43,6 +51,8 @@ extension ConfigurationKey {
             """
             As for `tls`. If one listener asks for the proof, the other must too, or ask for client certificates: else it would be a way round.
             """),
+        ConfigurationKey("listen.http.proxy_protocol", .section, .means("nobody sends it"), "As for `tls`."),
+        ConfigurationKey("listen.http.proxy_protocol.from", .list(.network), .required, balancers),
         ConfigurationKey(
             "listen.admin", .section, .means("the defaults below"), "`/healthz` and `/readyz`, without authentication."),
         ConfigurationKey("listen.admin.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
@@ -78,6 +88,12 @@ extension ConfigurationKey {
         ConfigurationKey(
             "auth.stale_max", .duration(.seconds(1)...(.seconds(3600))), .defaultText("60s"),
             "How long what the store of keys said counts when it is out of reach. Then: `authority_unavailable` (503)."),
+        ConfigurationKey(
+            "auth.without_store", .choice(Configuration.WithoutStore.allCases.map(\.rawValue)), .defaultText("serve"),
+            """
+            What the file's keys and tokens get as long as the store has not answered once since the start, so that nobody knows of panics, paused \
+            tenants and regions. `refuse`: `authority_unavailable` (503).
+            """),
         ConfigurationKey(
             "auth.keys", .sections, .means("none; then there must be a store"),
             "API keys that need no store; make one with `agentshield keys create`."),

@@ -19,7 +19,7 @@ extension ConfigurationKey {
             "Records that may wait for the disk. From then on new requests are refused, before anything is done for them: `ledger_unavailable` (503)."
         ),
         ConfigurationKey(
-            "ledger.without_store", .choice(Configuration.WithoutStore.allCases.map(\.rawValue)), .defaultText("refuse"),
+            "ledger.without_store", .choice(Configuration.LedgerFallback.allCases.map(\.rawValue)), .defaultText("refuse"),
             """
             While Redis cannot take records on their way to PostgreSQL. `refuse`: new requests are refused, and answers under way end with an error. \
             `spool`: records are kept in `spool` until it can.

@@ -57,5 +57,16 @@ extension ConfigurationKey {
         ConfigurationKey(
             "redis.state.timeout", .duration(.milliseconds(1)...(.seconds(60))), .defaultText("100ms"),
             "How long a request waits for Redis. Over: `limits.without_redis`."),
+        ConfigurationKey(
+            "redis.cache", .section, .means("the defaults below"),
+            """
+            Where replicas will share cached answers; it may evict, and may be the server of `redis.state` if that does not. So far it is only \
+            checked at start: each process still caches answers by itself.
+            """),
+        ConfigurationKey(
+            "redis.cache.url_env", .environmentName, .means("`REDIS_CACHE_URL`, if that is there; if not, none"),
+            "Names the URL, as `redis.state.url_env` does."),
+        ConfigurationKey(
+            "redis.cache.ca_file", .path, .means("the system's trust store"), "PEM certificates to trust instead of the system's."),
     ]
 }

@@ -52,6 +52,8 @@ package struct ConfigurationKey: Sendable {
         /// Any text without control characters, of at most so many bytes.
         case text(Int)
         case address
+        /// The addresses of a network.
+        case network
         case url
         /// A file's path, relative to the configuration file's folder.
         case path
@@ -95,6 +97,7 @@ extension ConfigurationKey.ValueType {
         case .scrubAction: "action"
         case .text: "text"
         case .address: "address"
+        case .network: "network"
         case .url: "URL"
         case .path: "file"
         case .environmentName: "variable name"
@@ -121,6 +124,7 @@ extension ConfigurationKey.ValueType {
         case .scrubAction: (Configuration.scrubActions + ["mask:0"]).map { "`\($0)`" }.joined(separator: ", ") + " to `mask:8`"
         case .text(let bytes): "at most \(bytes) bytes"
         case .address: "`IPv4:port`, `[IPv6]:port`, `localhost:port`"
+        case .network: "`IPv4/bits`, `IPv6/bits`, or one address"
         case .url: "`http://` or `https://`, without user, query, fragment"
         case .environmentName: "letters, digits, `_`"
         case .keyHash: "`hmac-sha256:` and 64 hexadecimal digits"

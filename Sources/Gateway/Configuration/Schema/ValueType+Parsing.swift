@@ -68,6 +68,9 @@ extension ConfigurationKey.ValueType {
                     remedy: "write an IP address or localhost, and a port: 127.0.0.1:8443 or \"[::1]:8443\"")
             }
             return .address(address)
+        case .network:
+            _ = try NetworkText.parse(text)
+            return .text(text)
         case .url: return .url(try ProviderURL(parsing: text))
         case .price: return .price(try PriceText.parse(text))
         case .timestamp: return .instant(try TimestampText.parse(text))

@@ -34,6 +34,18 @@ package struct AnswerRewriter {
     private var scrubbed: [UInt8] = []
     private var output: [UInt8] = []
     private var blocked: [EntityKind] = []
+    private var work: Work?
+
+    /// A chunk that is rewritten in slices, and how far that has come.
+    private struct Work {
+        var chunk: AnswerChunk
+        let isWhole: Bool
+        var position = 0
+        /// Bytes of the present fragment's text that were rewritten; what became of them is in ``output``.
+        var offset = 0
+        /// The present fragment's item.
+        var item: Int?
+    }
 
     package init(placeholders: PlaceholderMap, rules: ScrubRules) {
         self.placeholders = placeholders
@@ -62,8 +74,7 @@ package struct AnswerRewriter {
     package mutating func rewrite(_ chunk: consuming AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
         guard !isIdle else { return deliver(chunk) }
         for position in chunk.fragments.indices { try rewrite(&chunk, position) }
-        for finish in chunk.finishes { try flush(choice: finish.choice, into: &chunk, deliver: deliver) }
-        deliver(chunk)
+        try finish(&chunk, deliver: deliver)
     }
 
     /// Rewrites an answer that came whole.
@@ -71,10 +82,75 @@ package struct AnswerRewriter {
         guard !isIdle else { return deliver(chunk) }
         for position in chunk.fragments.indices {
             try rewrite(&chunk, position)
-            let key = chunk.fragments[position].key
-            if let index = items.firstIndex(where: { $0.key == key }) { try append(tailOf: index, to: &chunk.fragments[position]) }
+            try appendTail(to: &chunk, position)
         }
         deliver(chunk)
+    }
+
+    // MARK: in slices
+
+    /// A chunk that would hold up its event loop: ``begin(_:isWhole:)`` takes it.
+    package func isLong(_ chunk: AnswerChunk) -> Bool {
+        !isIdle && chunk.fragments.reduce(0) { $0 + $1.text.readableBytes } > ScanProgress.slice
+    }
+
+    /// A chunk has been begun that is not delivered yet.
+    package var isInChunk: Bool { work != nil }
+
+    /// Takes a chunk that ``rewriteSlice(deliver:)`` rewrites; no other one may come before it is delivered.
+    package mutating func begin(_ chunk: AnswerChunk, isWhole: Bool) {
+        work = Work(chunk: chunk, isWhole: isWhole)
+    }
+
+    /// Rewrites about ``ScanProgress/slice`` bytes more of the chunk that was begun; true when it is delivered. The result is that of
+    /// ``rewrite(_:deliver:)`` or ``rewriteWhole(_:deliver:)``.
+    package mutating func rewriteSlice(deliver: (AnswerChunk) -> Void) throws(Fault) -> Bool {
+        guard var work else { return true }
+        self.work = nil
+        var rest = ScanProgress.slice
+        while work.position < work.chunk.fragments.count {
+            guard rest > 0 else {
+                self.work = work
+                return false
+            }
+            rest -= try rewrite(&work, most: rest)
+        }
+        if work.isWhole { deliver(work.chunk) } else { try finish(&work.chunk, deliver: deliver) }
+        return true
+    }
+
+    /// Rewrites up to `most` bytes of the present fragment, and goes to the next at its end. Returns how many it were.
+    private mutating func rewrite(_ work: inout Work, most: Int) throws(Fault) -> Int {
+        if work.offset == 0 {
+            output.removeAll(keepingCapacity: true)
+            work.item = try item(for: work.chunk.fragments[work.position])
+            if let item = work.item { items[item].template = work.chunk }
+        }
+        let text = work.chunk.fragments[work.position].text
+        let end = min(text.readableBytes, work.offset + most)
+        let count = end - work.offset
+        if let item = work.item, count > 0 {
+            text.withUnsafeReadableBytes { process(item, UnsafeRawBufferPointer(rebasing: $0[work.offset..<end]), isLast: false) }
+            try refuseBlocked()
+        }
+        work.offset = end
+        guard end == text.readableBytes else { return count }
+        if work.item != nil { putOutput(into: &work.chunk, work.position) }
+        if work.isWhole { try appendTail(to: &work.chunk, work.position) }
+        (work.position, work.offset) = (work.position + 1, 0)
+        return count
+    }
+
+    // MARK: the end of a chunk
+
+    private mutating func finish(_ chunk: inout AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
+        for finish in chunk.finishes { try flush(choice: finish.choice, into: &chunk, deliver: deliver) }
+        deliver(chunk)
+    }
+
+    private mutating func appendTail(to chunk: inout AnswerChunk, _ position: Int) throws(Fault) {
+        let key = chunk.fragments[position].key
+        if let index = items.firstIndex(where: { $0.key == key }) { try append(tailOf: index, to: &chunk.fragments[position]) }
     }
 
     /// Delivers what is still held back when a stream is over.
@@ -89,6 +165,11 @@ package struct AnswerRewriter {
         output.removeAll(keepingCapacity: true)
         chunk.fragments[position].text.withUnsafeReadableBytes { bytes in process(index, bytes, isLast: false) }
         try refuseBlocked()
+        putOutput(into: &chunk, position)
+    }
+
+    /// Puts what became of a fragment's text in its place.
+    private func putOutput(into chunk: inout AnswerChunk, _ position: Int) {
         guard !chunk.fragments[position].text.readableBytesView.elementsEqual(output) else { return }
         chunk.fragments[position].text = ByteBuffer(bytes: output)
         chunk.fragments[position].isRewritten = true

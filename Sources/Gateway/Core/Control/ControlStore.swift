@@ -113,11 +113,25 @@ package enum ControlError: Error, Sendable, Equatable {
 }
 
 extension ControlError: CustomStringConvertible {
+    /// What a check of the schema, by its name, asks for.
+    private static func rule(of check: String) -> String? {
+        let rules = [
+            ("users_id_check", "a user's id is 1 to 128 letters, digits, `.`, `_`, `-`, `@` and `+`"),
+            ("_id_check", "an id is 1 to 64 letters, digits, `.`, `_` and `-`"),
+            ("_name_check", "a name has at most 256 characters"),
+            ("_region_check", "a region is 1 to 64 letters, digits, `.`, `_` and `-`"),
+            ("_scrub_policy_check", "a policy's name is 1 to 64 letters, digits, `.`, `_` and `-`"),
+            ("_allowed_models_check", "models are at most 256 names of visible characters"),
+            ("_per_minute_check", "a limit is at least 1"), ("_concurrent_streams_check", "a limit is at least 1"),
+        ]
+        return rules.first { check.hasSuffix($0.0) }.map { "a value is not allowed: \($0.1) (\(check))" }
+    }
+
     package var description: String {
         switch self {
         case .alreadyExists: "the id is taken"
-        case .unknownReference: "there is no such tenant, department or user"
-        case .invalid(let constraint): "a value is not allowed" + (constraint.map { " (\($0))" } ?? "")
+        case .unknownReference: "there is no such tenant, department or user; make it first"
+        case .invalid(let constraint): constraint.flatMap { Self.rule(of: $0) } ?? "a value is not allowed"
         case .unavailable(let detail): "the store cannot be reached: \(detail)"
         case .broken(let detail): "the store refuses: \(detail)"
         }

@@ -2,10 +2,13 @@
 package struct LimitReport: Sendable, Equatable {
     package var requests: RateLimitStatus?
     package var tokens: RateLimitStatus?
+    /// Places for requests under way. Nobody knows when one is free: its `resetMilliseconds` is 0.
+    package var places: RateLimitStatus?
 
-    package init(requests: RateLimitStatus? = nil, tokens: RateLimitStatus? = nil) {
+    package init(requests: RateLimitStatus? = nil, tokens: RateLimitStatus? = nil, places: RateLimitStatus? = nil) {
         self.requests = requests
         self.tokens = tokens
+        self.places = places
     }
 
     /// Takes another limit into account.
@@ -14,6 +17,14 @@ package struct LimitReport: Sendable, Equatable {
         case .requests: if status.remaining < requests?.remaining ?? .max { requests = status }
         case .tokens: if status.remaining < tokens?.remaining ?? .max { tokens = status }
         }
+    }
+
+    /// Takes another cap of requests under way into account.
+    ///
+    /// - Parameter taken: how many are under way, this one counted if it was admitted.
+    package mutating func add(placesOf limit: Int, taken: Int) {
+        let status = RateLimitStatus(limit: UInt64(max(0, limit)), remaining: UInt64(max(0, limit - taken)), resetMilliseconds: 0)
+        if status.remaining < places?.remaining ?? .max { places = status }
     }
 }
 

@@ -4,7 +4,8 @@ package import Scrubbing
 
 /// Reads, scrubs and rewrites request bodies. Its memory serves request after request: keep one per event loop.
 ///
-/// One request is taken through ``read(_:)``, ``scrub(_:with:)`` and ``render(_:upstreamModel:asksForUsage:)`` without another in between.
+/// One request is taken through ``read(_:)``, ``scrub(_:with:)`` and ``render(_:upstreamModel:asksForUsage:)`` without another in between; with
+/// ``scrubSlice(_:with:)``, the loop may do other things there.
 package struct RequestWorkspace: ~Copyable {
     private var index = JSONIndex()
     private var splicer = JSONSplicer()
@@ -17,6 +18,7 @@ package struct RequestWorkspace: ~Copyable {
     /// Checks the body and reads what the gateway interprets of it.
     package mutating func read(_ body: ByteBuffer) throws(Fault) -> ChatEnvelope {
         splicer.clear()
+        leafScrubber.begin()
         do {
             try index.scan(body)
         } catch {
@@ -32,31 +34,30 @@ package struct RequestWorkspace: ~Copyable {
     ///
     /// - Throws: ``FaultKind/blockedByPolicy`` with the kinds that the policy blocks.
     package mutating func scrub(_ body: ByteBuffer, with scrubber: inout RequestScrubber) throws(Fault) {
+        _ = try scrub(body) { leaves, root throws(Fault) in
+            try leaves.scrubAll(in: root, with: &scrubber)
+            return true
+        }
+    }
+
+    /// Does the same in slices of about ``ScanProgress/slice`` bytes, so that a large body does not hold up its event loop: call it with the same
+    /// body and scrubber until it returns true.
+    package mutating func scrubSlice(_ body: ByteBuffer, with scrubber: inout RequestScrubber) throws(Fault) -> Bool {
+        try scrub(body) { leaves, root throws(Fault) in try leaves.scrubSlice(in: root, with: &scrubber) }
+    }
+
+    private mutating func scrub(
+        _ body: ByteBuffer, _ scrub: (LeafScrubber, JSONValue) throws(Fault) -> Bool
+    ) throws(Fault) -> Bool {
         // Taken out for the duration: the closure must not touch `self` while the index is read.
         let leaves = leafScrubber
-        leaves.begin(splicer)
+        leaves.take(splicer)
         splicer = JSONSplicer()
         defer {
             splicer = leaves.takeSplicer()
             skippedMedia = leaves.skippedMedia
         }
-        try index.read(body) { root throws(Fault) in
-            for group in LeafGroup.allCases {
-                for member in root.members where LeafGroup(member.key) == group {
-                    try leaves.inspect(key: member.key, with: &scrubber)
-                    let media = group == .messages ? MediaRanges(messages: member.value) : MediaRanges()
-                    for leaf in member.value.leaves {
-                        if leaf.kind == .key {
-                            try leaves.inspect(key: leaf, with: &scrubber)
-                        } else if media.contains(leaf.range) {
-                            try leaves.scrub(media: leaf, with: &scrubber)
-                        } else {
-                            try leaves.scrub(leaf, with: &scrubber)
-                        }
-                    }
-                }
-            }
-        }
+        return try index.read(body) { root throws(Fault) in try scrub(leaves, root) }
     }
 
     /// Writes the body as the provider gets it: scrubbed, under the provider's own name for the model, and asking a stream for its usage. All else
@@ -101,60 +102,6 @@ package struct RequestWorkspace: ~Copyable {
             if include.bool != true { splicer.replace(include.range, withRaw: "true") }
         } else {
             splicer.insert(into: options, "include_usage", raw: "true")
-        }
-    }
-}
-
-extension RequestWorkspace {
-    /// In which order members are scrubbed.
-    private enum LeafGroup: CaseIterable {
-        case tools
-        case messages
-        case rest
-        case never
-
-        init(_ key: JSONValue) {
-            if key.equals("tools") || key.equals("functions") {
-                self = .tools
-            } else if key.equals("messages") {
-                self = .messages
-            } else if key.equals("model") {
-                self = .never
-            } else {
-                self = .rest
-            }
-        }
-
-        static var allCases: [LeafGroup] { [.tools, .messages, .rest] }
-    }
-
-    /// Where a conversation holds encoded media: scanning base64 finds only accidents.
-    private struct MediaRanges {
-        private var ranges: [Range<Int>] = []
-
-        init() {}
-
-        init(messages: JSONValue) {
-            for message in messages.elements {
-                for member in message.members where member.key.equals("content") {
-                    for part in member.value.elements { add(part) }
-                }
-            }
-        }
-
-        func contains(_ range: Range<Int>) -> Bool { !ranges.isEmpty && ranges.contains(range) }
-
-        private mutating func add(_ part: JSONValue) {
-            for member in part.members {
-                let isFile = member.key.equals("file")
-                let isAudio = member.key.equals("input_audio")
-                guard isFile || isAudio || member.key.equals("image_url") else { continue }
-                for field in member.value.members where field.value.isString {
-                    let isData = (isFile && field.key.equals("file_data")) || (isAudio && field.key.equals("data"))
-                    guard isData || field.key.equals("url") else { continue }
-                    if EncodedMedia.isMedia(field.value.rawBytes, needsHeader: !isData) { ranges.append(field.value.range) }
-                }
-            }
         }
     }
 }

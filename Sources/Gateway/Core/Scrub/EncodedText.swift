@@ -3,68 +3,67 @@ import Scrubbing
 
 /// Text that stands in base64 or behind percent signs: data URLs (RFC 2397) and file parts. It is scrubbed and encoded again. Whether it is
 /// text, its bytes say and not its header.
-enum EncodedText {
+struct EncodedText {
+    enum Encoding: Equatable {
+        case base64
+        case percent
+
+        func append(_ text: [UInt8], to output: inout [UInt8]) {
+            switch self {
+            case .base64: output.append(contentsOf: Base64.encoded(ByteBuffer(bytes: text)).readableBytesView)
+            case .percent: PercentText.append(text, to: &output)
+            }
+        }
+    }
+
     /// How much is decoded to tell text from anything else.
     private static let probeBytes = 4096
     /// Longest header of a data URL that is looked at.
     private static let maxHeaderBytes = 256
 
-    /// Scrubs a string that may be a data URL; nil when it is none that holds text.
-    static func scrub(_ text: UnsafeRawBufferPointer, with scrubber: inout RequestScrubber, into output: inout [UInt8]) -> ScrubOutcome? {
+    /// What stands before the content, the comma included.
+    let header: Range<Int>
+    /// Decoded.
+    let content: [UInt8]
+    let encoding: Encoding
+
+    private init(header: Range<Int>, content: [UInt8], encoding: Encoding) {
+        (self.header, self.content, self.encoding) = (header, content, encoding)
+    }
+
+    /// Reads a string that may be a data URL; nil when it is none that holds text.
+    init?(_ text: UnsafeRawBufferPointer) {
         guard text.count > 5, text.prefix(5).elementsEqual("data:".utf8),
-            let comma = text.prefix(maxHeaderBytes).firstIndex(of: UInt8(ascii: ","))
+            let comma = text.prefix(Self.maxHeaderBytes).firstIndex(of: UInt8(ascii: ","))
         else { return nil }
         let header = text[..<comma]
         // Prose that begins with "data:" has no header but words, and hides nothing.
-        guard header.allSatisfy(isHeaderByte) else { return nil }
+        guard header.allSatisfy(Self.isHeaderByte) else { return nil }
         let content = UnsafeRawBufferPointer(rebasing: text[(comma + 1)...])
         if header.suffix(7).elementsEqual(";base64".utf8) {
-            return scrub(base64: content, behind: text[...comma], with: &scrubber, into: &output)
-        }
-        guard content.contains(UInt8(ascii: "%")) else { return nil }
-        return scrub(decoded: PercentText.decode(content), behind: text[...comma], with: &scrubber, into: &output) { scrubbed, output in
-            PercentText.append(scrubbed, to: &output)
+            guard let decoded = Self.decode(base64: content) else { return nil }
+            self.init(header: 0..<comma + 1, content: decoded, encoding: .base64)
+        } else {
+            guard content.contains(UInt8(ascii: "%")) else { return nil }
+            self.init(header: 0..<comma + 1, content: PercentText.decode(content), encoding: .percent)
         }
     }
 
-    /// Scrubs what the dialect says is media: a data URL or bare base64. Nil when it is no text.
-    static func scrub(
-        media text: UnsafeRawBufferPointer, with scrubber: inout RequestScrubber, into output: inout [UInt8]
-    ) -> ScrubOutcome? {
-        guard text.prefix(5).elementsEqual("data:".utf8) else {
-            return scrub(base64: text, behind: text[..<0], with: &scrubber, into: &output)
+    /// Reads what the dialect says is media: a data URL or bare base64. Nil when it is no text.
+    init?(media text: UnsafeRawBufferPointer) {
+        guard !text.prefix(5).elementsEqual("data:".utf8) else {
+            self.init(text)
+            return
         }
-        return scrub(text, with: &scrubber, into: &output)
+        guard let decoded = Self.decode(base64: text) else { return nil }
+        self.init(header: 0..<0, content: decoded, encoding: .base64)
     }
 
-    private static func scrub(
-        base64 content: UnsafeRawBufferPointer, behind header: Slice<UnsafeRawBufferPointer>, with scrubber: inout RequestScrubber,
-        into output: inout [UInt8]
-    ) -> ScrubOutcome? {
+    private static func decode(base64 content: UnsafeRawBufferPointer) -> [UInt8]? {
         guard let probe = Base64.decode(content.prefix(probeBytes / 4 * 4), isWhole: content.count <= probeBytes),
-            isText(probe, isWhole: content.count <= probeBytes), let decoded = Base64.decode(content[...], isWhole: true)
+            isText(probe, isWhole: content.count <= probeBytes)
         else { return nil }
-        return scrub(decoded: decoded, behind: header, with: &scrubber, into: &output) { scrubbed, output in
-            output.append(contentsOf: Base64.encoded(ByteBuffer(bytes: scrubbed)).readableBytesView)
-        }
-    }
-
-    /// Scrubs the header, as it stands, and the content. What was changed is written by `encode`, the rest as it was.
-    private static func scrub(
-        decoded: [UInt8], behind header: Slice<UnsafeRawBufferPointer>, with scrubber: inout RequestScrubber, into output: inout [UInt8],
-        encode: (_ scrubbed: [UInt8], _ output: inout [UInt8]) -> Void
-    ) -> ScrubOutcome {
-        let header = UnsafeRawBufferPointer(rebasing: header)
-        var scrubbedHeader: [UInt8] = []
-        let headerOutcome = scrubber.scrub(header, into: &scrubbedHeader)
-        if case .blocked = headerOutcome { return headerOutcome }
-        var scrubbed: [UInt8] = []
-        let outcome = decoded.withUnsafeBytes { scrubber.scrub($0, into: &scrubbed) }
-        if case .blocked = outcome { return outcome }
-        guard outcome == .changed || headerOutcome == .changed else { return .unchanged }
-        if headerOutcome == .changed { output += scrubbedHeader } else { output.append(contentsOf: header) }
-        encode(outcome == .changed ? scrubbed : decoded, &output)
-        return .changed
+        return Base64.decode(content[...], isWhole: true)
     }
 
     /// What a media type and its parameters are made of (RFC 2397, section 3), percent signs left out.

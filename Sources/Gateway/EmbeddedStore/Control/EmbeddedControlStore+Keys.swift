@@ -72,6 +72,10 @@ extension EmbeddedControlStore {
                     """, [.text(tenant), .text(id)]
                 ).each { row throws(SQLiteError) in try KeyRecord(row, from: 0) }
                 guard let key = changed.first else { return nil }
+                // Of rotations before, so that they do not add up.
+                try connection.run(
+                    "DELETE FROM api_key_hashes WHERE tenant_id = ?1 AND key_id = ?2 AND expires_at <= \(EmbeddedControlSchema.now)",
+                    [.text(tenant), .text(id)])
                 let end = "\(EmbeddedControlSchema.now) + ?3"
                 try connection.run(
                     """

@@ -1,11 +1,12 @@
 package import GatewayAuthentication
 package import GatewayCore
 import GatewayCrypto
+package import NIOCore
 
 /// Who may call, and until when. Requests under way end when what they rest on does:
 ///
 /// - a key that is revoked, rotated away without an overlap or expired; a key that a reload takes out of the file: `unauthenticated`
-/// - a tenant that is paused, stopped or bound to another region; everybody's panic: that fault
+/// - a tenant that is paused, stopped or bound to another region, whoever let the caller in; everybody's panic: that fault
 /// - a store that is out of reach: they go on, to their own deadline
 extension GatewayLoop {
     /// Why a request that must have come through the edge did not; `nil`: it did.
@@ -27,7 +28,7 @@ extension GatewayLoop {
     }
 
     package func authenticate(_ bytes: UnsafeRawBufferPointer) -> Recognition {
-        guard !isStopped else { return .refused(.trafficStopped) }
+        if let refusal = refusalOfEverybody { return .refused(refusal) }
         switch tokens.decide(bytes, now: unixSeconds) {
         case .principal(let principal): return recognise(principal)
         case .refused(let fault): return .refused(fault)
@@ -39,10 +40,12 @@ extension GatewayLoop {
 
     /// Whom a connection's credential stands for now. A token is found as long as it is remembered as verified.
     package func authenticate(_ credential: Credential) -> Recognition {
-        guard !isStopped else { return .refused(.trafficStopped) }
+        if let refusal = refusalOfEverybody { return .refused(refusal) }
         if case .principal(let principal) = tokens.decide(remembered: credential.digest, now: unixSeconds) { return recognise(principal) }
         return authenticateKey(credential)
     }
+
+    private var refusalOfEverybody: Fault? { isStopped ? .trafficStopped : awaitsStore ? .authorityUnavailable : nil }
 
     /// The file's keys first, then what the store said lately.
     private func authenticateKey(_ credential: Credential) -> Recognition {
@@ -56,16 +59,26 @@ extension GatewayLoop {
         refusalOfTenant(principal).map { .refused($0) } ?? .known(principal)
     }
 
-    /// Asks the store about a credential that is `unknown` here. The answer comes once, on this loop, within two seconds.
-    package func lookUp(_ credential: Credential, completion: @escaping (Result<Principal, Fault>) -> Void) {
-        authority.lookUp(credential, completion: completion)
+    /// Asks the store about a credential that is `unknown` here. The answer comes once, on this loop, within two seconds and within the caller's time.
+    ///
+    /// - Parameter timeout: the caller's; over: `deadline_exceeded`. `nil`: it said nothing.
+    package func lookUp(
+        _ credential: Credential, timeout: TimeAmount? = nil, completion: @escaping (Result<Principal, Fault>) -> Void
+    ) {
+        guard let timeout, timeout < KeyAuthority.lookUpTimeout else { return authority.lookUp(credential, completion: completion) }
+        let wait = LookUpWait(completion)
+        let timer = eventLoop.assumeIsolated().scheduleTask(in: timeout) { () -> Void in wait.end(.failure(.deadlinePassed(timeout))) }
+        authority.lookUp(credential) { answer in
+            timer.cancel()
+            wait.end(answer)
+        }
     }
 
     private var unixSeconds: Int64 { Int64(clamping: clock.unixMilliseconds() / 1_000) }
 
-    /// What the store says of a tenant counts for the file's keys too.
+    /// What the store says of a tenant counts for the file's keys and for tokens too.
     private func refusalOfTenant(_ principal: Principal) -> Fault? {
-        guard !fileTenants.isEmpty, let tenant = fileTenants[principal.tenant] else { return nil }
+        guard !configuredTenants.isEmpty, let tenant = configuredTenants[principal.tenant] else { return nil }
         return snapshot.keyRules.refusal(of: tenant)
     }
 
@@ -74,7 +87,8 @@ extension GatewayLoop {
     /// Takes news from the store in: forgets what changed, and ends what rested on it.
     package func apply(_ update: AuthorityUpdate) {
         isStopped = update.isStopped
-        fileTenants = update.fileTenants
+        awaitsStore = false
+        configuredTenants = update.configuredTenants
         authority.apply(update)
         for exchange in Array(exchanges.values) {
             let principal = exchange.request.principal
@@ -145,6 +159,19 @@ extension GatewayLoop {
             }
         }
         confirm()
+    }
+}
+
+/// Somebody who waits for the store's word and is told one thing, once.
+private final class LookUpWait {
+    private var completion: ((Result<Principal, Fault>) -> Void)?
+
+    init(_ completion: @escaping (Result<Principal, Fault>) -> Void) { self.completion = completion }
+
+    func end(_ answer: Result<Principal, Fault>) {
+        let completion = completion
+        self.completion = nil
+        completion?(answer)
     }
 }
 

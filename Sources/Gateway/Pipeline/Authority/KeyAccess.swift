@@ -19,11 +19,15 @@ package struct KeyAccess: Sendable {
     package let pepper: Pepper
     /// The pepper before it, while keys that were hashed with it are in use.
     package let previous: Pepper?
+    /// Whether callers whom the configuration lets in are served before the store was heard for the first time: nobody knows then of panics, of pauses
+    /// and of regions.
+    package let servesUnheard: Bool
 
-    package init(store: (any KeyDirectory)? = nil, pepper: Pepper, previous: Pepper? = nil) {
+    package init(store: (any KeyDirectory)? = nil, pepper: Pepper, previous: Pepper? = nil, servesUnheard: Bool = true) {
         self.store = store
         self.pepper = pepper
         self.previous = previous
+        self.servesUnheard = servesUnheard
     }
 }
 
@@ -34,13 +38,13 @@ package struct AuthorityUpdate: Sendable {
     package let changes: Set<ControlChange>?
     /// Everybody's traffic is to stop.
     package let isStopped: Bool
-    /// Of the tenants that the configuration file's keys name, those that the store knows too.
-    package let fileTenants: [String: Tenant]
+    /// Of the tenants whose callers the configuration lets in, by keys or by tokens, those that the store knows too.
+    package let configuredTenants: [String: Tenant]
 
-    package init(revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, fileTenants: [String: Tenant]) {
+    package init(revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, configuredTenants: [String: Tenant]) {
         self.revision = revision
         self.changes = changes
         self.isStopped = isStopped
-        self.fileTenants = fileTenants
+        self.configuredTenants = configuredTenants
     }
 }

@@ -101,6 +101,7 @@ struct LimitQuestion {
     func report(_ outcome: AdmissionModel.Outcome) -> LimitReport {
         var report = LimitReport()
         for ((_, measure), rate) in zip(subjects, outcome.rates) { report.add(measure, rate.status) }
+        for (cap, taken) in zip(caps, outcome.leaseCounts) { report.add(placesOf: cap.limit, taken: taken) }
         return report
     }
 }

@@ -62,6 +62,10 @@ extension ControlPlane {
         let transaction = Transaction([
             Statement(
                 "SELECT 1 FROM agentshield.api_keys WHERE tenant_id = $1 AND id = $2 FOR UPDATE", [SQLValue(tenant), SQLValue(id)]),
+            // Of rotations before, so that they do not add up.
+            Statement(
+                "DELETE FROM agentshield.api_key_hashes WHERE tenant_id = $1 AND key_id = $2 AND expires_at <= now()",
+                [SQLValue(tenant), SQLValue(id)]),
             Statement(
                 """
                 UPDATE agentshield.api_key_hashes h
@@ -84,30 +88,6 @@ extension ControlPlane {
             let results = try await driver.run(transaction, timeout: timeout)
             guard let row = results.last?.rows.first else { return nil }
             return try KeyRecord(row: row)
-        } catch {
-            throw ControlError(error)
-        }
-    }
-
-    /// Gives a key other permissions and another expiry. `nil`: the tenant has no such key.
-    package func changeKey(
-        _ id: String, in tenant: String, permissions: KeyPermissions, expiresAtUnixSeconds: Int64?
-    ) async throws(ControlError) -> KeyRecord? {
-        let statement = Statement(
-            """
-            UPDATE agentshield.api_keys k
-            SET allowed_models = $3::text[], requests_per_minute = $4::bigint, tokens_per_minute = $5::bigint,
-                concurrent_streams = $6::bigint, scrub_policy = $7, expires_at = to_timestamp($8::bigint), epoch = k.epoch + 1
-            WHERE k.tenant_id = $1 AND k.id = $2 RETURNING \(Self.keyColumns)
-            """, [SQLValue(tenant), SQLValue(id)] + permissions.values + [SQLValue(expiresAtUnixSeconds)])
-        return try await all(statement, isRepeatable: true) { row throws(PostgresError) in try KeyRecord(row: row) }.first
-    }
-
-    /// Deletes hashes whose overlap is over. Returns how many.
-    package func deleteEndedHashes() async throws(ControlError) -> Int {
-        do throws(PostgresError) {
-            let statement = Statement("DELETE FROM agentshield.api_key_hashes WHERE expires_at < now()")
-            return try await driver.query(statement, timeout: timeout, isRepeatable: true).affectedRows
         } catch {
             throw ControlError(error)
         }

@@ -36,13 +36,13 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
 }
 
 /// The last three letters of credentials' names: password, passwd, pwd, pass, secret, token, key, clave, contraseña, credential(s), auth,
-/// authorization, passphrase, senha, pin, cookie, and more.
+/// authorization, passphrase, senha, pin, cookie, session id, `_pw`, and more; and of `value`, which stands beside a name.
 #define NAME_ENDINGS(X)                                                                                                          \
     X('o', 'r', 'd') X('s', 'w', 'd') X('p', 'w', 'd') X('a', 's', 's') X('r', 'e', 't') X('k', 'e', 'n') X('k', 'e', 'y')        \
     X('a', 'v', 'e') X('i', 'a', 'l') X('a', 'l', 's') X('u', 't', 'h') X('a', 's', 'e') X('p', 'i', 'n') X(0xE3, 0xB1, 'a')      \
     X('s', 'n', 'a') X('p', 's', 'w') X('r', 'd', 's') X('n', 'i', 'a') X('e', 'n', 'a') X('n', 'h', 'a') X('o', 'r', 't')        \
     X('i', 'o', 'n') X('e', 'd', 's') X('c', 'o', 'd') X('e', 't', 's') X('e', 'n', 's') X('e', 'y', 's') X('s', 'i', 'g')        \
-    X('p', 'a', 't') X('s', 's', 'e') X('o', 'd', 'e')
+    X('p', 'a', 't') X('s', 's', 'e') X('o', 'd', 'e') X('l', 'u', 'e') X('s', 'i', 'd') X('n', 'i', 'd') X(0x7F, 'p', 'w')
 
 /// The three bytes before `end`, in lower case, are such an ending.
 static int ends_name(const uint8_t *bytes, size_t end) {

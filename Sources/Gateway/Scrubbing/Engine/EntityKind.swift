@@ -130,6 +130,7 @@ public struct EntityKind: Hashable, Sendable, Comparable {
         rawValue >= Self.urlCredentials.rawValue && rawValue <= Self.secret.rawValue
     }
 
+    /// The order in which reports list kinds, and which decides between findings that are equal otherwise.
     public static func < (left: EntityKind, right: EntityKind) -> Bool {
         left.rawValue < right.rawValue
     }
@@ -146,5 +147,6 @@ public struct EntityKind: Hashable, Sendable, Comparable {
 }
 
 extension EntityKind: CustomStringConvertible {
+    /// The ``name``.
     public var description: String { name }
 }

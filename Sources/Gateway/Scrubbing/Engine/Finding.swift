@@ -1,5 +1,6 @@
 /// One entity in a text.
 public struct Finding: Hashable, Sendable {
+    /// What was found.
     public var kind: EntityKind
     /// Bytes of the text that was scanned.
     public var range: Range<Int>
@@ -8,6 +9,7 @@ public struct Finding: Hashable, Sendable {
     /// A context word to the left of the value (`tel`, `iban`, `DNI`) raised the score.
     public var raisedByContext: Bool
 
+    /// A finding as somebody else made it, such as a test.
     public init(kind: EntityKind, range: Range<Int>, score: Float, raisedByContext: Bool = false) {
         self.kind = kind
         self.range = range

@@ -229,6 +229,7 @@ package struct LimitStatus: Sendable, Equatable {
         package static let unspecified = Measure(rawValue: 0)
         package static let requests = Measure(rawValue: 1)
         package static let tokens = Measure(rawValue: 2)
+        package static let concurrentRequests = Measure(rawValue: 3)
 
         package var rawValue: Int32
 

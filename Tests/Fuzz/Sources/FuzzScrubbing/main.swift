@@ -30,8 +30,8 @@ func restored(_ chunks: some Sequence<ArraySlice<UInt8>>, _ map: PlaceholderMap,
     return output
 }
 
-func streamScrubbed(_ chunks: some Sequence<ArraySlice<UInt8>>) -> [UInt8] {
-    var scrubber = StreamScrubber(policy: ScrubPolicy())
+func streamScrubbed(_ chunks: some Sequence<ArraySlice<UInt8>>, _ policy: ScrubPolicy) -> [UInt8] {
+    var scrubber = StreamScrubber(policy: policy)
     var output: [UInt8] = []
     for chunk in chunks { _ = chunk.withUnsafeBytes { scrubber.feed($0, into: &output) } }
     _ = scrubber.finish(into: &output)
@@ -63,8 +63,21 @@ func redactingPolicy() -> ScrubPolicy {
     return policy
 }
 
+/// Custom patterns, and tricks with Unicode undone.
+func foldingPolicy() -> ScrubPolicy {
+    var policy = redactingPolicy()
+    policy.foldsLookalikes = true
+    let patterns = [
+        CustomPattern(name: "RUN", pattern: #"[a-d]{3,200}x"#, action: .redact),
+        CustomPattern(name: "PAIR", pattern: #"q.{1,40}k"#, action: .redact),
+    ]
+    guard (try? policy.setCustomPatterns(patterns)) != nil else { preconditionFailure("these patterns are in the dialect") }
+    return policy
+}
+
 let policy = reversiblePolicy()
 let redacting = redactingPolicy()
+let folding = foldingPolicy()
 
 fuzz { bytes in
     var input = Input(bytes)
@@ -82,9 +95,14 @@ fuzz { bytes in
 
     var redactor = RequestScrubber(policy: redacting)
     let whole = scrubbed(text, by: &redactor)
-    precondition(streamScrubbed([text[...]]) == whole, "a stream of one chunk is not the whole text")
-    precondition(streamScrubbed(Chunks(text, seed: seed)) == whole, "a chunking changed what was scrubbed")
-    precondition(streamScrubbed((0..<text.count).map { text[$0..<$0 + 1] }) == whole, "single bytes changed what was scrubbed")
+    precondition(streamScrubbed([text[...]], redacting) == whole, "a stream of one chunk is not the whole text")
+    precondition(streamScrubbed(Chunks(text, seed: seed), redacting) == whole, "a chunking changed what was scrubbed")
+    precondition(streamScrubbed((0..<text.count).map { text[$0..<$0 + 1] }, redacting) == whole, "single bytes changed what was scrubbed")
+
+    if seed % 4 == 1 {
+        var folder = RequestScrubber(policy: folding)
+        precondition(streamScrubbed(Chunks(text, seed: seed), folding) == scrubbed(text, by: &folder), "a chunking changed what was folded")
+    }
 
     // Of two values that are glued into one word, the second may show only when the first is gone: what a second look finds is replaced
     // by the next, and each look leaves fewer bytes that are not ours.
@@ -99,5 +117,7 @@ fuzz { bytes in
     if seed % 16 == 0, !text.isEmpty {
         let long = aroundSliceEnd(text, seed: seed)
         precondition(sliceScrubbed(long, by: &redactor) == scrubbed(long, by: &redactor), "slices changed what was scrubbed")
+        var folder = RequestScrubber(policy: folding)
+        precondition(sliceScrubbed(long, by: &folder) == scrubbed(long, by: &folder), "slices changed what was folded and scrubbed")
     }
 }

@@ -15,14 +15,28 @@ struct FoldedText {
     /// The most bytes that one byte of a reading comes from, with the signs without a width before it.
     static let longestScalar = 4 + 4 * mostInvisible
 
+    /// How much of the text has been read, up to where it has been copied, and how many signs without a width were left out right before.
+    private var index = 0
+    private var copied = 0
+    private var invisible = 0
+
     /// Reads `text`; false when nothing folds: the text is its own second reading then.
     mutating func read(_ text: UnsafeRawBufferPointer) -> Bool {
+        begin()
+        return readOn(text, count: text.count) == true
+    }
+
+    /// Forgets what was read.
+    mutating func begin() {
         bytes.removeAll(keepingCapacity: true)
         origins.removeAll(keepingCapacity: true)
-        var index = 0
-        var copied = 0
-        var invisible = 0
-        while index < text.count {
+        (index, copied, invisible) = (0, 0, 0)
+    }
+
+    /// Reads `count` bytes more of `text`, and to the end of the last one's scalar; nil before the text's end, and then as ``read(_:)``.
+    mutating func readOn(_ text: UnsafeRawBufferPointer, count: Int) -> Bool? {
+        let end = min(text.count, index + count)
+        while index < end {
             if text[index] < 0x80 {
                 index += 1
                 invisible = 0
@@ -45,6 +59,7 @@ struct FoldedText {
             index += length
             copied = index
         }
+        guard index >= text.count else { return nil }
         guard copied > 0 else { return false }
         append(text, copied..<text.count)
         return true

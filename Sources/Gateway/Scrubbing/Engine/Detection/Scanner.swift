@@ -52,29 +52,45 @@ public struct Scanner: Sendable {
     }
 
     /// Does the same in slices of ``ScanProgress/slice`` bytes, so that its caller can do other things between: call it with the same bytes
-    /// and the same `findings` until it returns true. They are the entities then, and not of use before.
+    /// and the same `findings` until it returns true. They are the entities then, and not of use before. Another text must not come between.
     public mutating func scanSlice(
         _ bytes: UnsafeRawBufferPointer, _ progress: inout ScanProgress, into findings: inout [Finding]
     ) -> Bool {
-        if foldsLookalikes {
-            // A reading is made whole.
-            scan(bytes, into: &findings)
-            return true
+        if case .new = progress.stage {
+            findings.removeAll(keepingCapacity: true)
+            progress.stage = foldsLookalikes ? .reading : .scanning(folds: false)
+            if foldsLookalikes { reading.begin() }
         }
-        if progress.scanned == 0 { findings.removeAll(keepingCapacity: true) }
-        let end = min(progress.scanned + ScanProgress.slice, bytes.count)
+        if case .reading = progress.stage {
+            guard let folds = reading.readOn(bytes, count: ScanProgress.slice) else { return false }
+            progress.stage = .scanning(folds: folds)
+        }
+        guard case .scanning(folds: true) = progress.stage else { return look(bytes, &progress, &findings) }
+        // Out of `self`, which a scan changes.
+        var reading = FoldedText()
+        swap(&reading, &self.reading)
+        defer { swap(&reading, &self.reading) }
+        guard reading.bytes.withUnsafeBytes({ look($0, &progress, &findings) }) else { return false }
+        for index in findings.indices { findings[index].range = reading.original(findings[index].range, bytes) }
+        return true
+    }
+
+    /// Looks at the next slice of what is scanned.
+    private mutating func look(_ bytes: UnsafeRawBufferPointer, _ progress: inout ScanProgress, _ findings: inout [Finding]) -> Bool {
+        let slice = progress.scanned..<min(progress.scanned + ScanProgress.slice, bytes.count)
+        let known = findings.count
         if let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress {
             var text = Text(base, count: bytes.count)
             (text.coveredEnd, text.raisedKind) = (progress.coveredEnd, progress.raisedKind)
             let instructionSet = instructionSet
             run(text, isFinal: true, decided: 0) { pass, triggers in
-                pass.look(progress.scanned..<end, instructionSet, triggers, &findings)
+                pass.look(slice, instructionSet, triggers, &findings)
                 (progress.coveredEnd, progress.raisedKind) = (pass.text.coveredEnd, pass.text.raisedKind)
             }
         }
-        progress.scanned = end
-        guard end == bytes.count else { return false }
-        _ = patterns?.collect(bytes, isFinal: true, decided: 0, kinds: kinds, filter: filter, into: &findings)
+        patterns?.collect(bytes, slice, free: &progress.free, kinds: kinds, filter: filter, sorting: known, into: &findings)
+        progress.scanned = slice.upperBound
+        guard slice.upperBound == bytes.count else { return false }
         Finding.resolveOverlaps(&findings)
         progress = ScanProgress()
         return true

@@ -22,6 +22,7 @@ public struct CustomPattern: Hashable, Sendable {
     /// What is done with a match.
     public var action: ScrubAction
 
+    /// A pattern. It is checked when a policy takes it: ``ScrubPolicy/setCustomPatterns(_:)``.
     public init(
         name: String, pattern: String, isCaseInsensitive: Bool = false, score: Float = 0.9, contextWords: [String] = [],
         action: ScrubAction = .placeholder

@@ -21,7 +21,7 @@ struct PatternSearch {
     private let ends: UnsafeMutableBufferPointer<Int>
     private var found: UInt64 = 0
     /// From where on each pattern may match again.
-    private let free: UnsafeMutableBufferPointer<Int>
+    let free: UnsafeMutableBufferPointer<Int>
     /// Steps so far; tests hold them against the text's length.
     private(set) var steps = 0
 
@@ -50,21 +50,21 @@ struct PatternSearch {
         starts = words.bindMemory(to: UInt64.self)
     }
 
-    /// Appends matches that start at `decided` or later. Returns the first start that is not decided because the text ended, or its end.
-    mutating func run(from decided: Int, into findings: inout [Finding]) -> Int {
+    /// Appends matches that start in `range`. Returns the first start that is not decided because the text ended, or the range's end.
+    mutating func run(_ range: Range<Int>, into findings: inout [Finding]) -> Int {
         group.automaton.withTables { tables in
-            var start = decided
-            var (blockStart, blockEnd) = (decided, decided)
+            var start = range.lowerBound
+            var (blockStart, blockEnd) = (start, start)
             var isFiltered = false
-            while start < text.count {
+            while start < range.upperBound {
                 // Most texts begin like a match so rarely that reading them backwards costs more than it saves.
-                if !isFiltered, steps > 4 * (start - decided) + 4096 {
+                if !isFiltered, steps > 4 * (start - range.lowerBound) + 4096 {
                     isFiltered = group.starts != nil
                     blockEnd = start
                 }
                 if isFiltered {
                     if start >= blockEnd {
-                        (blockStart, blockEnd) = (start, min(text.count, start + Self.blockCount))
+                        (blockStart, blockEnd) = (start, min(range.upperBound, start + Self.blockCount))
                         markStarts(blockStart, blockEnd)
                     }
                     start = nextStart(start, blockStart, blockEnd)
@@ -83,7 +83,7 @@ struct PatternSearch {
                 guard follow(from: start, isInWord ? tables.startInWord : tables.start, tables) else { return start }
                 start = found == 0 ? start + 1 : keep(from: start, &findings)
             }
-            return text.count
+            return range.upperBound
         }
     }
 

@@ -94,20 +94,50 @@ extension PatternSet {
         guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return 0 }
         let text = Text(base, count: bytes.count)
         let known = findings.count
-        let hold = withUnsafeTemporaryAllocation(of: UInt16.self, capacity: PatternSearch.traceCount) { trace in
+        var hold = bytes.count
+        search(text, isFinal: isFinal, kinds: kinds, filter: filter) { search, _ in
+            hold = min(hold, search.run(decided..<text.count, into: &findings))
+        }
+        Self.sort(&findings, from: 0, known: known)
+        return hold
+    }
+
+    /// Appends what matches from the bytes of `slice` on, in a text that is there as a whole, and sorts the findings from `sorting` on.
+    ///
+    /// `free`: as in ``ScanProgress``.
+    func collect(
+        _ bytes: UnsafeRawBufferPointer, _ slice: Range<Int>, free: inout [Int], kinds: EntityKindSet, filter: FindingFilter,
+        sorting first: Int, into findings: inout [Finding]
+    ) {
+        guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return }
+        if free.isEmpty { free = [Int](repeating: 0, count: Limits.customPatterns) }
+        let known = findings.count
+        search(Text(base, count: bytes.count), isFinal: true, kinds: kinds, filter: filter) { search, group in
+            for (number, entry) in group.entries.enumerated() { search.free[number] = free[entry.kind.customIndex ?? 0] }
+            _ = search.run(slice, into: &findings)
+            for (number, entry) in group.entries.enumerated() { free[entry.kind.customIndex ?? 0] = search.free[number] }
+        }
+        Self.sort(&findings, from: first, known: known)
+    }
+
+    /// Calls `body` with a search for each of the groups.
+    private func search(
+        _ text: Text, isFinal: Bool, kinds: EntityKindSet, filter: FindingFilter, _ body: (inout PatternSearch, Group) -> Void
+    ) {
+        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: PatternSearch.traceCount) { trace in
             withUnsafeTemporaryAllocation(of: Int.self, capacity: PatternSearch.markCount) { marks in
-                var hold = bytes.count
                 for group in groups {
                     var search = PatternSearch(
                         group, text: text, isFinal: isFinal, kinds: kinds, filter: filter, trace: trace, marks: marks)
-                    hold = min(hold, search.run(from: decided, into: &findings))
+                    body(&search, group)
                 }
-                return hold
             }
         }
-        // Two sorted runs and more: as good as linear.
-        if findings.count > known { findings.sort { $0.range.lowerBound < $1.range.lowerBound } }
-        return hold
+    }
+
+    /// Those from `known` on are new. Two sorted runs and more: as good as linear.
+    private static func sort(_ findings: inout [Finding], from first: Int, known: Int) {
+        if findings.count > known { findings[first...].sort { $0.range.lowerBound < $1.range.lowerBound } }
     }
 }
 

@@ -22,6 +22,7 @@ public struct PlaceholderMap: Sendable {
     /// Open addressing, linear probing; entry index + 1, 0 where free. A power of two, at most half full.
     private var slots: [Int32] = []
 
+    /// No values.
     public init() {}
 
     /// Nothing was replaced: restoring would change nothing and can be left out.

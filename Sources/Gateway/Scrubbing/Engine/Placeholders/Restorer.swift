@@ -22,6 +22,7 @@ public struct Restorer: Sendable {
     /// The last two bytes that were passed on.
     private var previous: (UInt8, UInt8) = (0, 0)
 
+    /// A restorer of one text, or of one item of an answer, with the values of `map`.
     public init(map: PlaceholderMap, scope: RestoreScope = .prose) {
         self.map = map
         self.scope = scope

@@ -7,12 +7,15 @@ public struct EntityCounts: Sendable, Equatable, Sequence {
         var count: Int
     }
 
+    /// No findings.
     public init() {}
 
+    /// How many findings of `kind` there were.
     public subscript(kind: EntityKind) -> Int {
         entries.first { $0.kind == kind }?.count ?? 0
     }
 
+    /// Whether there were none of any kind.
     public var isEmpty: Bool { entries.isEmpty }
 
     /// Findings of all kinds together.

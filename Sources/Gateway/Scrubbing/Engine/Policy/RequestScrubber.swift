@@ -19,6 +19,7 @@ public struct RequestScrubber: Sendable {
     /// Findings by kind over all texts, those that were only logged or blocked included.
     public private(set) var counts = EntityCounts()
 
+    /// A scrubber for requests under `policy`. Making one allocates some 100 KiB: keep it, and ``reset()`` it between requests.
     public init(policy: ScrubPolicy) {
         self.init(policy: policy, instructionSet: .best)
     }
@@ -41,35 +42,70 @@ public struct RequestScrubber: Sendable {
     }
 
     /// Does the same in slices of ``ScanProgress/slice`` bytes, so that one long text does not hold up everything else on its event loop:
-    /// call it with the same text and progress until the answer is not nil. Another text must not come between.
+    /// call it with the same text, progress and output until the answer is not nil. Another text must not come between.
     public mutating func scrubSlice(
         _ text: UnsafeRawBufferPointer, _ progress: inout ScanProgress, into output: inout [UInt8]
     ) -> ScrubOutcome? {
-        scanner.scanSlice(text, &progress, into: &findings) ? replaceFindings(in: text, into: &output) : nil
+        if case .replacing = progress.stage {
+            guard replaceOn(in: text, &progress, most: ScanProgress.replacements, into: &output) else { return nil }
+            progress = ScanProgress()
+            return .changed
+        }
+        guard scanner.scanSlice(text, &progress, into: &findings) else { return nil }
+        if findings.count <= ScanProgress.replacements { return replaceFindings(in: text, into: &output) }
+        if let outcome = judge() { return outcome }
+        progress.stage = .replacing
+        return nil
     }
 
     private mutating func replaceFindings(in text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> ScrubOutcome {
         guard !findings.isEmpty else { return .unchanged }
+        if let outcome = judge() { return outcome }
+        output.reserveCapacity(output.count + text.count + 16 * findings.count)
+        var progress = ScanProgress()
+        _ = replaceOn(in: text, &progress, most: findings.count, into: &output)
+        return .changed
+    }
+
+    /// Counts the findings; nil when something is to be replaced.
+    private mutating func judge() -> ScrubOutcome? {
         let blocked = count()
         guard blocked.isEmpty else { return .blocked(blocked) }
-        guard findings.contains(where: { policy.action(for: $0.kind) != .logOnly }) else { return .unchanged }
-        output.reserveCapacity(output.count + text.count + 16 * findings.count)
-        var copied = 0
-        for finding in findings {
+        return findings.contains { policy.action(for: $0.kind) != .logOnly } ? nil : .unchanged
+    }
+
+    /// Replaces the next `most` findings; true when the text is at its end.
+    private mutating func replaceOn(
+        in text: UnsafeRawBufferPointer, _ progress: inout ScanProgress, most: Int, into output: inout [UInt8]
+    ) -> Bool {
+        let end = min(findings.count, progress.replaced + most)
+        for index in progress.replaced..<end {
+            let finding = findings[index]
             let action = policy.action(for: finding.kind)
             if action == .logOnly { continue }
-            output.append(contentsOf: text[copied..<finding.range.lowerBound])
+            output.append(contentsOf: text[progress.copied..<finding.range.lowerBound])
             replace(finding, UnsafeRawBufferPointer(rebasing: text[finding.range]), by: action, into: &output)
-            copied = finding.range.upperBound
+            progress.copied = finding.range.upperBound
         }
-        output.append(contentsOf: text[copied...])
-        return .changed
+        progress.replaced = end
+        guard end == findings.count else { return false }
+        output.append(contentsOf: text[progress.copied...])
+        return true
     }
 
     /// Looks at the key of a JSON object, which is not changed whatever is found. Returns the kinds for which the policy refuses the request.
     public mutating func inspect(key: UnsafeRawBufferPointer) -> [EntityKind] {
         guard key.count >= Self.shortestFinding else { return [] }
         scanner.scan(key, into: &findings)
+        return judgeKey()
+    }
+
+    /// Does the same in slices, as ``scrubSlice(_:_:into:)``.
+    public mutating func inspectSlice(key: UnsafeRawBufferPointer, _ progress: inout ScanProgress) -> [EntityKind]? {
+        scanner.scanSlice(key, &progress, into: &findings) ? judgeKey() : nil
+    }
+
+    private mutating func judgeKey() -> [EntityKind] {
         guard !findings.isEmpty else { return [] }
         let blocked = count()
         guard policy.keys == .block else { return blocked }

@@ -19,6 +19,7 @@ public struct ScrubPolicy: Sendable {
     /// Sees through tricks with Unicode, as ``Scanner`` says. Off at first.
     public var foldsLookalikes = false
 
+    /// The default policy.
     public init() {
         actions = [ScrubAction](repeating: .ignore, count: EntityKind.tableSize)
         for kind in EntityKind.builtIn { actions[Int(kind.rawValue)] = Self.defaultAction(for: kind) }
@@ -40,6 +41,7 @@ public struct ScrubPolicy: Sendable {
 
     // MARK: - Kinds
 
+    /// What is done with a kind.
     public func action(for kind: EntityKind) -> ScrubAction {
         actions[Int(kind.rawValue)]
     }
@@ -90,6 +92,7 @@ public struct ScrubPolicy: Sendable {
         filter.setMinimumScore(score, for: kind)
     }
 
+    /// The score, 0 to 1, from which on findings of a kind count.
     public func minimumScore(of kind: EntityKind) -> Float {
         filter.minimumScore(of: kind)
     }

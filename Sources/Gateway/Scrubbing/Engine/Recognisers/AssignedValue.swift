@@ -146,7 +146,7 @@ extension Assignment {
             case .key, .authorization:
                 guard !isAssignment(text), range.count >= 12, distinct >= 8, digits > 0, lower + upper > 1 else { return false }
                 return digits > 1 && !isPath(text) || lower > 0 && upper > 0 && !isPath(text)
-            case .anyKey:
+            case .anyKey, .session:
                 return !isAssignment(text) && range.count >= 20 && distinct >= 10 && digits > 2 && lower + upper > 2 && !isPath(text)
             }
         }
@@ -230,7 +230,10 @@ extension Assignment {
 
         /// Without an assignment's sign a value must be long or of three classes, so that no identifier is taken for it.
         func isRandom(_ text: Text) -> Bool {
-            isUUID(text) || digits > 2 && (lower > 2 && upper > 2 || range.count >= 24 && signs <= 2)
+            // Words that are written as one have few capitals.
+            let isMixed = digits > 0 && signs == 0 && 5 * upper >= 2 * lower && 5 * lower >= 2 * upper
+            return isUUID(text) || digits > 2 && (lower > 2 && upper > 2 || range.count >= 24 && signs <= 2)
+                || range.count >= 24 && isMixed
         }
 
         /// `1st`, `2x`, `10th`: a number with an ending.

@@ -3,7 +3,9 @@
 enum Assignment {
     /// The value behind the `=`, `:` or `>` at `position`, and where it starts: the start that a stream holds.
     static func match(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
-        guard let name = CredentialName.match(text, before: position) else { return (position + 1, nil) }
+        guard let name = CredentialName.match(text, before: position) ?? CredentialName.matchBesideValue(text, before: position) else {
+            return (position + 1, nil)
+        }
         let isClosing = text.base[position] == UInt8(ascii: ">")
         var value = Value(&text, from: position + 1, inElement: isClosing)
         let start = value.start
@@ -18,13 +20,32 @@ enum Assignment {
     /// `my password is …`, `la contraseña es …`, `--password …`: the word around `position`, which is the `w` of password or the second
     /// byte of `ñ`.
     static func matchPhrase(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
-        guard let end = wordEnd(&text, at: position), text.byte(end) == UInt8(ascii: " ") else { return (position + 1, nil) }
+        guard let end = wordEnd(&text, at: position) else { return (position + 1, nil) }
+        guard text.byte(end) == UInt8(ascii: " ") else { return (end, matchArgument(&text, behind: end)) }
         guard let name = CredentialName.match(text, before: end), name.strength == .password else { return (position + 1, nil) }
         let verb = verbEnd(&text, from: end + 1)
         let value = Value(&text, from: verb ?? end + 1, inPhrase: true)
         guard value.isPhrased(text, hasVerb: verb != nil) else { return (end, nil) }
         return (end, Finding(kind: .password, range: value.range, score: verb != nil ? 0.7 : 0.6, raisedByContext: true))
     }
+
+    /// `setPassword("…")`, `define('DB_PASSWORD', '…')`: the argument of what a name that ends at `end` calls, or the argument behind it.
+    private static func matchArgument(_ text: inout Text, behind end: Int) -> Finding? {
+        var index = end + 1
+        if isQuote(text.byte(end)) {
+            guard text.byte(index) == UInt8(ascii: ",") else { return nil }
+            index += text.byte(index + 1) == UInt8(ascii: " ") ? 2 : 1
+        } else if text.byte(end) != UInt8(ascii: "(") {
+            return nil
+        }
+        let quote = text.byte(index)
+        guard isQuote(quote), let name = CredentialName.match(text, before: end), name.strength == .password else { return nil }
+        let value = Value(&text, from: index)
+        guard text.byte(value.end) == quote, value.isSecretive(text, strength: .password), !isRepeated(text, value) else { return nil }
+        return Finding(kind: .password, range: value.range, score: 0.7)
+    }
+
+    private static func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") }
 
     /// A long token behind a word that says what it is: `Bearer …`, `--token …`, `my API key is …`.
     static func matchBehindWord(_ text: inout Text, token position: Int) -> Finding? {
@@ -41,7 +62,9 @@ enum Assignment {
         if let verb = verbStart(text, before: end) { end = verb }
         let isScheme = endsWithScheme(text, end)
         let name = isScheme ? CredentialName.Match(start: end, strength: .key) : CredentialName.match(text, before: end)
-        guard let name, name.strength != .anyKey, isScheme || isArgument || isFreeName(text, name.start) else { return nil }
+        guard let name, name.strength != .anyKey, name.strength != .session, isScheme || isArgument || isFreeName(text, name.start) else {
+            return nil
+        }
         let value = Value(&text, from: start)
         guard value.isSecretive(text, strength: .key), value.isRandom(text), text.byte(value.end) != UInt8(ascii: "(") else { return nil }
         return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
@@ -70,7 +93,8 @@ enum Assignment {
             let next = text.byte(value.end)
             if next == UInt8(ascii: "(") || next == UInt8(ascii: "[") { return nil }
         }
-        if isField(text, name.start) ? value.isPlain(text, isField: true) : value.isSecretive(text, strength: name.strength) {
+        let isField = name.strength != .session && isField(text, name.start)
+        if isField ? value.isPlain(text, isField: true) : value.isSecretive(text, strength: name.strength) {
             return Finding(kind: .password, range: value.range, score: value.isQuoted ? 0.8 : 0.7)
         }
         // `password = "letmein"`, `PASSWORD=letmein` at the end of a line.
@@ -154,8 +178,13 @@ enum Assignment {
         return nil
     }
 
-    /// A word of its own or a flag: `token`, `--api-key`; not the end of an identifier.
+    /// A word of its own, a flag or the end of a name of several words: `token`, `--api-key`, `aws_secret_access_key`; not the end of another word.
     private static func isFreeName(_ text: Text, _ start: Int) -> Bool {
+        var start = start
+        if text.before(start) == UInt8(ascii: "_") {
+            let name = start
+            while name - start < 24, text.before(start).isTokenByte { start -= 1 }
+        }
         let before = text.before(start)
         return before <= 0x20 || before == UInt8(ascii: "-") || before == UInt8(ascii: "\"") || before == UInt8(ascii: "'")
             || before == UInt8(ascii: "(")

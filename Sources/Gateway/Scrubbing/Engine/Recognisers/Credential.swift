@@ -9,16 +9,26 @@ enum Credential {
         }
         switch text.before(start) {
         case UInt8(ascii: "."), UInt8(ascii: "~"):
-            let rules = CredentialRule.byLead[text.before(start - 1)]
-            for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
-                if let finding = match(rules[index], &text, at: start) { return finding }
-            }
+            if let finding = matchLed(&text, at: start) { return finding }
             if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) { return finding }
+        case UInt8(ascii: "/"):
+            if let finding = matchLed(&text, at: start) { return finding }
+        case UInt8(ascii: "|"):
+            if let finding = matchFacebook(&text, at: start) { return finding }
         case UInt8(ascii: ":"):
             if let finding = matchTelegram(&text, at: start) { return finding }
         default: break
         }
         return matchDiscord(&text, at: start) ?? matchMailchimp(&text, at: start) ?? matchMaxMind(&text, at: start)
+    }
+
+    /// A credential by a rule whose lead ends at `start`.
+    private static func matchLed(_ text: inout Text, at start: Int) -> Finding? {
+        let rules = CredentialRule.byLead[text.before(start - 1)]
+        for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
+            if let finding = match(rules[index], &text, at: start) { return finding }
+        }
+        return nil
     }
 
     private static func hasPrefix(_ prefix: StaticString, _ text: inout Text, at start: Int) -> Bool {
@@ -71,18 +81,22 @@ enum Credential {
         var seen = SIMD4<UInt64>()
         var digits = 0
         var letters = 0
+        var capitals = 0
         var run = 0
         var longest = 0
         for index in range {
             let byte = text.base[index]
             if byte.isDigit { digits += 1 } else if byte.isLetter { letters += 1 }
+            if byte &- 0x41 < 26 { capitals += 1 }
             seen[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
             run = byte == UInt8(ascii: "-") ? 0 : run + 1
             longest = max(longest, run)
         }
         switch floor {
         case .none: return true
-        case .mixed: return digits > 0 && letters > 0
+        // Words have fewer capitals, and names in capitals fewer small letters.
+        case .mixed: return letters > 0 && (digits > 0 || letters >= 16 && capitals * 10 >= letters * 3 && capitals * 10 <= letters * 7)
+        case .random: return digits > 0 && capitals > 0 && letters > capitals
         case .varied: return (0..<4).reduce(0) { $0 + seen[$1].nonzeroBitCount } >= 10
         case .unhyphenated: return digits > 0 && letters > 0 && longest >= 16
         }
@@ -109,8 +123,8 @@ enum Credential {
 
     /// `https://hooks.slack.com/services/T…/B…/…` and `https://discord.com/api/webhooks/…/…`: from the scheme to the last part.
     private static func matchWebhook(_ text: inout Text, at start: Int) -> Finding? {
-        let first = urlStart(text, before: start)
-        guard let first else { return nil }
+        if let finding = matchTeams(&text, at: start) { return finding }
+        guard let first = urlStart(text, before: start) else { return nil }
         for (host, least) in webhooks {
             guard start - first > host.count else { continue }
             var offset = 0
@@ -122,12 +136,40 @@ enum Credential {
         return nil
     }
 
+    /// From the start of a hook's host to its last parts: a stream holds a token as far back.
+    private static let longestHook = 110
+
     private static let webhooks: [(host: [UInt8], least: Int)] = [
         (Array("hooks.slack.com/services/T".utf8), 16), (Array("hooks.slack.com/workflows/".utf8), 16),
         (Array("hooks.slack.com/triggers/".utf8), 16),
         (Array("discord.com/api/webhooks/".utf8), 60), (Array("discordapp.com/api/webhooks/".utf8), 60),
         (Array("hooks.zapier.com/hooks/catch/".utf8), 6),
     ]
+
+    /// The address of a Teams channel, behind a host of its own: identifiers with `@` and slashes between them.
+    private static func matchTeams(_ text: inout Text, at start: Int) -> Finding? {
+        let path: StaticString = ".webhook.office.com/webhookb2/"
+        let host = start - path.utf8CodeUnitCount
+        guard host > text.coveredEnd, (0..<path.utf8CodeUnitCount).allSatisfy({ text.base[host + $0] == path.utf8Start[$0] }),
+            let first = urlStart(text, before: host), start - first <= Self.longestHook
+        else { return nil }
+        var end = start
+        while end - start < 256, text.byte(end).isTokenByte || text.byte(end) == UInt8(ascii: "@") || text.byte(end) == UInt8(ascii: "/") {
+            end += 1
+        }
+        return end - start >= 64 ? Finding(kind: .secret, range: schemeStart(text, first)..<end, score: 0.95) : nil
+    }
+
+    /// `123456789012345|…`: an application's number of 15 or 16 digits, and its secret.
+    private static func matchFacebook(_ text: inout Text, at start: Int) -> Finding? {
+        var first = start - 1
+        while first > 0, start - first < 18, text.base[first - 1].isDigit { first -= 1 }
+        let end = tokenEnd(&text, from: start, limit: 41)
+        guard (15...16).contains(start - 1 - first), !text.before(first).isWordByte, first >= text.coveredEnd,
+            (27...40).contains(end - start)
+        else { return nil }
+        return Finding(kind: .secret, range: first..<end, score: 0.95)
+    }
 
     /// The start of the host in the URL that goes on at `start`, at most 100 bytes before.
     private static func urlStart(_ text: Text, before start: Int) -> Int? {
@@ -210,7 +252,8 @@ enum Credential {
         guard first >= text.coveredEnd, (0..<9).allSatisfy({ text.base[start - 9 + $0] == middle.utf8Start[$0] }),
             (first..<first + 14).allSatisfy({ text.base[$0].isAlphanumeric }), !text.before(first).isWordByte
         else { return nil }
-        let end = tokenEnd(&text, from: start, limit: 128)
+        var end = start
+        while end - start < 128, text.byte(end).isTokenByte || text.byte(end) == UInt8(ascii: "=") { end += 1 }
         return end - start >= 60 ? Finding(kind: .secret, range: first..<end, score: 0.95) : nil
     }
 

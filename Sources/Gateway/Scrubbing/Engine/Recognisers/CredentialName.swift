@@ -8,6 +8,8 @@ enum CredentialName {
         case key
         /// `key` alone, which names many things: longer values of higher entropy.
         case anyKey
+        /// A session, whose identifiers are of many sorts: values as of ``anyKey``, wherever they stand.
+        case session
         /// An HTTP header: the value stands behind a scheme.
         case authorization
     }
@@ -23,6 +25,7 @@ enum CredentialName {
         /// Passwords and keys whose names need no boundary in front: `dbpassword`, `authtoken`.
         case wholePassword, wholeKey
         case password, key, header
+        case session
     }
 
     private struct Name {
@@ -40,9 +43,10 @@ enum CredentialName {
             (.header, "authorization"),
             (
                 .wholeKey,
-                "secret,secrets,token,tokens,credential,credentials,apikey,accesskey,secretkey,privatekey,authkey,accountkey,sharedaccesskey,encryptionkey,signingkey,servicekey,appkey,consumerkey,masterkey,clientkey,sharedkey,accesskeyid,signature key,api key,access key,secret key"
+                "secret,secrets,gitlab session,token,tokens,credential,credentials,apikey,accesskey,secretkey,privatekey,authkey,accountkey,sharedaccesskey,encryptionkey,signingkey,servicekey,appkey,consumerkey,masterkey,clientkey,sharedkey,accesskeyid,signature key,api key,access key,secret key"
             ),
             (.password, "pass,psw,pw,clave,passcode"),
+            (.session, "session,sessionid,sid,sessid"),
             (.key, "auth,creds,cred,cookie,key,keys,sig,pat,clave de api,clave secreta"),
         ]
         return ByteTable(lists.flatMap { list in ListedWord.all(list.1).map { Name(word: $0, family: list.0) } }) { $0.word.last }
@@ -85,6 +89,32 @@ enum CredentialName {
         )
     ) { $0.last }
 
+    /// The name that stands beside a `value` that ends before `position`: `name="password" value=`, `{"name":"DB_PASSWORD","value":`,
+    /// `- name: DB_PASSWORD`, `value:` on the next line, `"password":{"value":`.
+    static func matchBesideValue(_ text: Text, before position: Int) -> Match? {
+        var end = position
+        while end > 0, position - end < 3, isDecoration(text.base[end - 1]) { end -= 1 }
+        let word: StaticString = "value"
+        let start = end - word.utf8CodeUnitCount
+        guard start > 0, (0..<word.utf8CodeUnitCount).allSatisfy({ text.base[start + $0].lowercased == word.utf8Start[$0] }) else {
+            return nil
+        }
+        var index = start
+        while index > 0, start - index < longestGap, isGap(text.base[index - 1]) { index -= 1 }
+        guard index < start, let match = match(text, before: index) else { return nil }
+        return match.strength == .anyKey || match.strength == .session ? nil : match
+    }
+
+    /// White space and signs between a name and the `value` beside it.
+    private static let longestGap = 24
+
+    private static func isGap(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: ","), UInt8(ascii: "{"), UInt8(ascii: ":"), UInt8(ascii: "\\"): return true
+        default: return byte.isSpace
+        }
+    }
+
     private static func isEnding(_ text: Text, _ range: Range<Int>) -> Bool {
         guard !range.isEmpty else { return false }
         return endings[text.base[range.upperBound - 1].lowercased].contains { word in
@@ -95,7 +125,7 @@ enum CredentialName {
     /// The name that ends at `end`; another word than the usual ones behind it, and only a value that speaks for itself counts.
     private static func stemMatch(_ text: Text, end: Int, behind word: Range<Int>) -> Match? {
         guard let match = stemMatch(text, end: end) else { return nil }
-        return isEnding(text, word) ? match : Match(start: match.start, strength: .anyKey)
+        return isEnding(text, word) || match.strength == .session ? match : Match(start: match.start, strength: .anyKey)
     }
 
     private static func stemMatch(_ text: Text, end: Int) -> Match? {
@@ -111,10 +141,19 @@ enum CredentialName {
             case .wholeKey: return Match(start: start, strength: .key)
             case .password:
                 if isBoundary(text, start), !isVerdict(text, start..<end) { return Match(start: start, strength: .password) }
-            case .key: if isBoundary(text, start) { return keyMatch(text, name.word, start) }
+            case .session: if isBoundary(text, start) || name.word.count > 3 { return Match(start: start, strength: .session) }
+            case .key:
+                if isBoundary(text, start) { return keyMatch(text, name.word, start) }
+                if name.word.count == 3, name.word[0] == UInt8(ascii: "k") { return gluedKeyMatch(text, start) }
             }
         }
         return nil
+    }
+
+    /// `algoliakey`, and not `hotkey`.
+    private static func gluedKeyMatch(_ text: Text, _ start: Int) -> Match? {
+        for open in openKeys[text.base[start - 1].lowercased] where Self.start(of: open, text, start) != nil { return nil }
+        return Match(start: start, strength: .anyKey)
     }
 
     private static func keyMatch(_ text: Text, _ name: ListedWord, _ start: Int) -> Match? {

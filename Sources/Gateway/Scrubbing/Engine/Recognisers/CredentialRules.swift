@@ -4,12 +4,14 @@ struct CredentialRule: Sendable {
     /// What the bytes behind the prefix must have, so that a name or a placeholder is not taken for a credential.
     enum Floor: Sendable {
         case none
-        /// Digits and letters.
+        /// Digits and letters; or capitals and small letters in a mix that no words have.
         case mixed
         /// At least ten different bytes.
         case varied
         /// Digits and letters, and sixteen bytes or more without a hyphen: no words with hyphens between them.
         case unhyphenated
+        /// Digits, capitals and small letters.
+        case random
     }
 
     /// A part behind a separator: `.` and 43 bytes.
@@ -20,7 +22,7 @@ struct CredentialRule: Sendable {
         var isOptional = false
     }
 
-    /// Bytes before the run that the prefilter notices, up to a `.` or `~`: `SG.`; empty for most.
+    /// Bytes before the run that the prefilter notices, up to a `.`, `~` or `/`: `SG.`; empty for most.
     let lead: StaticString
     let prefix: StaticString
     let alphabet: ASCIISet
@@ -52,7 +54,9 @@ struct CredentialRule: Sendable {
 
     private static let led: [CredentialRule] = [
         .init("", 22, most: 22, floor: .varied, lead: "SG.", tails: [dot(43)]),  // SendGrid
-        .init("", 90, floor: .mixed, lead: "hvs."), .init("", 100, lead: "hvb."), .init("", 100, lead: "hvr."),  // HashiCorp Vault
+        .init("", 24, lead: "hvs."), .init("", 24, lead: "hvb."), .init("", 24, lead: "hvr."),
+        .init("", 24, .alphanumeric, most: 24, floor: .random, lead: "s."),  // HashiCorp Vault
+        .init("Ab8RN6", 30, lead: "AQ."), .init("0", 40, lead: "1//"),  // Google
         .init("", 30, .dotted, lead: "ya29."),  // Google OAuth
         .init("", 100, lead: "sl."),  // Dropbox
         .init("", 40, .alphanumeric, lead: "dp.pt."), .init("", 40, .alphanumeric, lead: "dp.st."),
@@ -60,8 +64,8 @@ struct CredentialRule: Sendable {
         .init("", 40, .alphanumeric, lead: "dp.sa."), .init("", 40, .alphanumeric, lead: "dp.scim."),
         .init("", 40, .alphanumeric, lead: "dp.audit."),
         .init("0-", 150, lead: "v1."),  // Cloudflare Origin CA
-        .init("", 24, .upper, most: 24, lead: "dt0c01.", tails: [dot(64, .upper)]),
-        .init("", 24, .upper, most: 24, lead: "dt0s01.", tails: [dot(64, .upper)]),
+        .init("", 24, .alphanumeric, most: 24, lead: "dt0c01.", tails: [dot(64, .alphanumeric)]),
+        .init("", 24, .alphanumeric, most: 24, lead: "dt0s01.", tails: [dot(64, .alphanumeric)]),
         .init("", 22, most: 22, lead: "pat.", tails: [dot(24, .alphanumeric), dot(20, .alphanumeric)]),  // Harness
         .init("", 22, most: 22, lead: "sat.", tails: [dot(24, .alphanumeric), dot(20, .alphanumeric)]),
         .init("", 43, lead: "sha256~"),  // OpenShift
@@ -80,6 +84,7 @@ struct CredentialRule: Sendable {
         .init("xai-", 40, .alphanumeric), .init("pplx-", 40, .alphanumeric), .init("r8_", 30, .alphanumeric),
         .init("hf_", 30, .alphanumeric, floor: .varied), .init("api_org_", 30, .alphanumeric, floor: .varied), .init("nvapi-", 50),
         .init("fw_", 20, .alphanumeric), .init("tgp_v1_", 30), .init("lsv2_pt_", 30), .init("lsv2_sk_", 30), .init("jina_", 50),
+        .init("wandb_v1_", 40),
         .init("csk-", 40, .alphanumeric), .init("pcsk_", 40), .init("esecret_", 30), .init("fc-", 32, .hex), .init("tvly-", 28),
         .init("BSA", 28),
         // This gateway
@@ -87,11 +92,11 @@ struct CredentialRule: Sendable {
             "ask_", 32, .alphanumeric, most: 32,
             tails: [Tail(separator: UInt8(ascii: "_"), minimum: 6, alphabet: .alphanumeric)]),
         // Google
-        .init("AIza", 35), .init("GOCSPX-", 20), .init("1//0", 40),
+        .init("AIza", 35), .init("GOCSPX-", 20), .init("APA91b", 100),
         // AWS and other clouds
         .init("AKIA", 16, .upper, most: 16, floor: .none), .init("ASIA", 16, .upper, most: 16, floor: .none),
         .init("ABIA", 16, .upper, most: 16, floor: .none), .init("ACCA", 16, .upper, most: 16, floor: .none),
-        .init("A3T", 17, .upper, most: 17), .init("ABSK", 90, .base64), .init("bedrock-api-key-", 30, .base64),
+        .init("A3T", 17, .upper, most: 17), .init("ABSK", 90, .base64), .init("bedrock-api-key-", 28, .base64),
         .init("LTAI", 16, .alphanumeric),
         .init("AKID", 32, .alphanumeric), .init("YCAJ", 30), .init("YCMj", 30), .init("AQVN", 35), .init("ocid1-", 60),
         // GitHub, GitLab, Bitbucket and Atlassian
@@ -119,7 +124,8 @@ struct CredentialRule: Sendable {
         .init("access-sandbox-", 36),
         .init("access-development-", 36), .init("APP_USR-", 30), .init("FLWSECK_TEST-", 12), .init("FLWSECK-", 32),
         .init("FLWPUBK_TEST-", 32),
-        .init("EZAK", 54, .alphanumeric), .init("EZTK", 54, .alphanumeric), .init("duffel_live_", 43), .init("duffel_test_", 43),
+        .init("EZAK", 54, .alphanumeric), .init("EZTK", 54, .alphanumeric), .init("duffel_live_", 43, .dotted),
+        .init("duffel_test_", 43, .dotted),
         .init("shippo_live_", 40, .hex), .init("shippo_test_", 40, .hex), .init("rzp_live_", 14, .alphanumeric), .init("amzn1-mws-", 30),
         .init("live_", 35, .hex), .init("test_", 35, .hex), .init("pk_live_", 24, .alphanumeric), .init("paystack_", 40),
         .init("pdl_live_", 40),
@@ -141,10 +147,13 @@ struct CredentialRule: Sendable {
         .init("cfat_", 30), .init("cfk_", 30), .init("FlyV1", 40), .init("fo1_", 40), .init("fm1r_", 80, .base64),
         .init("fm1a_", 80, .base64),
         .init("fm2_", 80, .base64), .init("tfp_", 40, .dotted), .init("nfp_", 36), .init("nfc_", 36), .init("vcp_", 24),
+        .init("vercel_blob_rw_", 20),
         .init("4b1d", 38, .alphanumeric, most: 38),
         .init("dnkey-", 60, .dotted), .init("pat", 14, .alphanumeric, most: 14, floor: .none, tails: [dot(64, .hex)]), .init("fnAE", 36),
         // Monitoring
-        .init("glsa_", 32), .init("glc_", 32, .base64), .init("eyJrIjoi", 60, .base64), .init("sntrys_", 40, .base64), .init("sntryu_", 40),
+        .init("glsa_", 32), .init("glc_", 32, .base64), .init("eyJrIjoi", 60, .base64),
+        .init("sntrys_", 40, .base64, tails: [Tail(separator: UInt8(ascii: "_"), minimum: 20, alphabet: .base64, isOptional: true)]),
+        .init("sntryu_", 40),
         .init("NRAK-", 27, .upper), .init("NRJS-", 19, .hex), .init("NRII-", 32), .init("NRAA-", 27), .init("phc_", 40, .alphanumeric),
         .init("phx_", 40, .alphanumeric), .init("squ_", 40), .init("sqp_", 40), .init("sqa_", 40), .init("ddpat_", 40), .init("hlx_", 40),
         // Secrets, work and design tools

@@ -3,7 +3,7 @@ enum IdentityCode {
     /// Appends what the word at `start` can be.
     static func match(_ text: inout Text, at start: Int, _ kinds: EntityKindSet, _ keep: (Finding) -> Void) {
         let word = Word(&text, at: start)
-        guard word.count >= 8 || word.count == 3 || word.count == 1 || word.count == 2 else { return }
+        guard word.count >= 8 || word.count <= 4 else { return }
         func add(_ kind: EntityKind, _ range: Range<Int>, _ weak: Float, _ raised: Float, _ words: ContextWords) {
             guard kinds.contains(kind) else { return }
             keep(.inContext(kind, range, weak: weak, raised: raised, words: words, text))
@@ -73,7 +73,8 @@ enum IdentityCode {
     private static func ninoEnd(_ text: inout Text, _ word: Word) -> Int? {
         let first = word[0]
         let second = word[1]
-        guard word.count == 9 || word.count == 2, first.isLetter, second.isLetter, !isExcluded(first), !isExcluded(second),
+        guard word.count == 9 || word.count == 2 || word.count == 4, first.isLetter, second.isLetter, !isExcluded(first),
+            !isExcluded(second),
             second != UInt8(ascii: "O")
         else { return nil }
         switch (first, second) {

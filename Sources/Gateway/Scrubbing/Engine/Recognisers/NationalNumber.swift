@@ -23,6 +23,8 @@ enum NationalNumber {
                 let weak: Float = number.isSeparated(by: "-", "-") ? 0.7 : 0.6
                 if number.isSSN { add(.ssn, 3, weak, 0.95, .ssn) } else if number.isITIN { add(.itin, 3, weak, 0.95, .itin) }
             }
+            // Figures with dots between them are more often something else.
+            if number.has(0x03_02_04, 3), number.isSeparated(by: ".", "."), number.isSSN { add(.ssn, 3, 0.4, 0.9, .ssn) }
             if number.has(0x03_03_03, 3), number.isNIFPT { add(.nifPT, 3, 0.3, 0.85, .nifPT) }
             if number.has(0x03_03_04, 3), number.isSeparated(by: " ", "-"), number.isNHS {
                 add(.nhs, 3, number.isSeparated(by: " ", " ") ? 0.65 : number.isTelephone ? 0.3 : 0.55, 0.95, .nhs)

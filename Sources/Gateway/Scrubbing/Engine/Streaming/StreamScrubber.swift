@@ -41,6 +41,7 @@ public struct StreamScrubber: Sendable {
     /// The last candidate that was decided, in `buffer`: a pass over the whole text would have this one in mind here.
     private var covered: Finding?
 
+    /// A scrubber for answers under `policy`: nothing is numbered, and text that looks like a placeholder is left alone.
     public init(policy: ScrubPolicy) {
         self.policy = policy
         scanner = policy.answerScanner()

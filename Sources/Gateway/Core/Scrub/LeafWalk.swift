@@ -1,0 +1,107 @@
+import GatewayJSON
+
+/// Goes through the texts of a request's body in canonical order: tools, messages, the rest. It holds places in the body's index and nothing
+/// of its memory, so it may stop anywhere and go on later.
+struct LeafWalk {
+    enum Role: Equatable {
+        /// The key of an object, which is looked at and never changed.
+        case key
+        /// What the dialect itself marks as media.
+        case media
+        /// A string or a number.
+        case text
+    }
+
+    /// In which order members are scrubbed. The model's name is not.
+    private enum Group: CaseIterable {
+        case tools
+        case messages
+        case rest
+
+        init?(_ key: JSONValue) {
+            if key.equals("tools") || key.equals("functions") {
+                self = .tools
+            } else if key.equals("messages") {
+                self = .messages
+            } else if key.equals("model") {
+                return nil
+            } else {
+                self = .rest
+            }
+        }
+
+        var next: Group? {
+            switch self {
+            case .tools: .messages
+            case .messages: .rest
+            case .rest: nil
+            }
+        }
+    }
+
+    private var group = Group.tools
+    /// The place of the next member's key; the root's first one is behind the root itself.
+    private var member = 1
+    /// Places of the present member that are still to be gone through.
+    private var place = 0
+    private var end = 0
+    private var media = MediaRanges()
+
+    /// The next text; `nil` behind the last one. `root` is the same body's root every time.
+    mutating func next(in root: JSONValue) -> (leaf: JSONValue, role: Role)? {
+        repeat {
+            while place < end, let leaf = root.value(at: place) {
+                place += 1
+                guard leaf.isLeaf else { continue }
+                return (leaf, leaf.kind == .key ? .key : media.contains(leaf.range) ? .media : .text)
+            }
+        } while enterMember(of: root)
+        return nil
+    }
+
+    /// Goes to the next member of the group, or to the first of a later one.
+    private mutating func enterMember(of root: JSONValue) -> Bool {
+        guard root.isObject else { return false }
+        while true {
+            while let key = root.value(at: member), let value = root.value(at: member + 1) {
+                member = value.endPlace
+                guard Group(key) == group else { continue }
+                media = group == .messages ? MediaRanges(messages: value) : MediaRanges()
+                (place, end) = (key.place, value.endPlace)
+                return true
+            }
+            guard let next = group.next else { return false }
+            (group, member) = (next, root.place + 1)
+        }
+    }
+}
+
+/// Where a conversation holds encoded media: scanning base64 finds only accidents.
+private struct MediaRanges {
+    private var ranges: [Range<Int>] = []
+
+    init() {}
+
+    init(messages: JSONValue) {
+        for message in messages.elements {
+            for member in message.members where member.key.equals("content") {
+                for part in member.value.elements { add(part) }
+            }
+        }
+    }
+
+    func contains(_ range: Range<Int>) -> Bool { !ranges.isEmpty && ranges.contains(range) }
+
+    private mutating func add(_ part: JSONValue) {
+        for member in part.members {
+            let isFile = member.key.equals("file")
+            let isAudio = member.key.equals("input_audio")
+            guard isFile || isAudio || member.key.equals("image_url") else { continue }
+            for field in member.value.members where field.value.isString {
+                let isData = (isFile && field.key.equals("file_data")) || (isAudio && field.key.equals("data"))
+                guard isData || field.key.equals("url") else { continue }
+                if EncodedMedia.isMedia(field.value.rawBytes, needsHeader: !isData) { ranges.append(field.value.range) }
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import GatewayCore
+import NIOCore
+import Scrubbing
+import Testing
+
+@testable import GatewayPipeline
+
+@Suite("pipeline: long texts are scrubbed in slices", .timeLimit(.minutes(3)))
+struct SliceLaneTests {
+    /// A megabyte of what is nearly something, and here and there is.
+    private static let hostile = String(
+        repeating: "eyJ-eyJ- 1 2 3 4-5 6.7 a@b. ES91 2100 0418 x:y:z password= ana@example.com 4111 1111 1111 1112, ", count: 11_000)
+
+    private static let scrubbed: String = {
+        var scrubber = RequestScrubber(policy: ScrubPolicy())
+        var output: [UInt8] = []
+        _ = Array(hostile.utf8).withUnsafeBytes { scrubber.scrub($0, into: &output) }
+        return String(decoding: output, as: UTF8.self)
+    }()
+
+    private static let reply: String = {
+        let body = #"{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}"#
+        return "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+    }()
+
+    private static func isScrubbing(_ request: PipelineRequest) -> Bool {
+        if case .scrubbing = request.exchange.value.state { true } else { false }
+    }
+
+    /// Takes another request of the same loop from its beginning to its end, with all that it reads and writes, and says whether
+    /// `condition` holds at that moment.
+    private func isTrue(
+        _ condition: @escaping @Sendable () -> Bool, when rig: PipelineRig
+    ) async throws -> Bool {
+        let small = try await rig.begin(TestChat("two"))
+        return try await rig.loop.flatSubmit {
+            small.recorder.value.end.map { told in told.fault == nil && told.texts == [0: "Hi"] && condition() }
+        }.get()
+    }
+
+    @Test("another request of the loop is answered while a hostile megabyte is scrubbed, whose result is that of scrubbing it at once")
+    func requests() async throws {
+        try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
+            let large = try await rig.begin(TestChat("one", Self.hostile))
+            #expect(try await isTrue({ Self.isScrubbing(large) }, when: rig))
+            let call = try await rig.one.call()
+            #expect(call.body == TestChat("one", Self.scrubbed).json.replacing(#""model":"one""#, with: #""model":"model-1""#))
+            try await call.answer("To <EMAIL_1>.")
+            let told = try await large.end()
+            #expect(told.texts == [0: "To ana@example.com."])
+            #expect(told.summary?.scrubbed.contains(ScrubCount(kind: "EMAIL", count: 11_000)) == true)
+            #expect((told.summary?.timings[.scrub] ?? 0) > 0 && (told.summary?.timings[.route] ?? 0) > 0)
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("requests that end while they are scrubbed, or wait for it, leave at once and let the next one through")
+    func endings() async throws {
+        try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
+            let first = try await rig.begin(TestChat("one", Self.hostile))
+            let late = try await rig.begin(TestChat("one", Self.hostile), timeout: .milliseconds(1))
+            let waiting = try await rig.begin(TestChat("one", Self.hostile))
+            let last = try await rig.begin(TestChat("two", String(repeating: "a b ", count: 20_000)))
+            #expect(try await late.end().fault?.kind == .deadlineExceeded)
+            #expect(try await rig.onLoop { _ in Self.isScrubbing(first) && Self.isScrubbing(waiting) && Self.isScrubbing(last) })
+            try await waiting.cancel()
+            try await first.cancel()
+            #expect(try await last.end().texts == [0: "Hi"])
+            #expect(rig.record(first)?.outcome == .cancelled && rig.record(waiting)?.outcome == .cancelled)
+            #expect(rig.record(first)?.summary.attempts == 0)
+            #expect(try await rig.one.calls == 0)
+            let cut = try await rig.begin(TestChat("one", Self.hostile))
+            try await rig.onLoop { $0.cutRequests() }
+            #expect(try await cut.end().fault?.kind == .draining)
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("what is wrong with a large body is told as it is for a small one")
+    func faults() async throws {
+        try await PipelineRig.run { rig in
+            let filler = String(repeating: "a b ", count: 20_000)
+            let blocked = try await rig.begin(TestChat("one", filler + "ana@example.com"), as: Callers.strict).end()
+            #expect(blocked.fault?.kind == .blockedByPolicy && blocked.fault?.parameter == "messages[0].content")
+            #expect(blocked.summary?.scrubbed == [ScrubCount(kind: "EMAIL", count: 1)])
+            #expect(try await rig.begin(TestChat("none", filler)).end().fault?.kind == .modelNotFound)
+            #expect(try await rig.begin(TestChat(json: TestChat("one", filler).json + "}")).end().fault?.kind == .malformedBody)
+            #expect(try await rig.one.calls == 0)
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("a large body goes to another target as it is, or scrubbed anew where other rules are kept")
+    func fallback() async throws {
+        let text = String(repeating: "a b ", count: 20_000) + "ana@example.com"
+        var policy = ScrubPolicy()
+        try policy.setAction(.redact, for: .email)
+        let rules = ScrubRules(name: "other", version: "1", policy: policy, toolsWithRestoredArguments: [])
+        for (rules, expected) in [(nil, "<EMAIL_1>"), (rules, "<EMAIL>")] {
+            try await PipelineRig.run(.init(rulesOfTwo: rules)) { rig in
+                let request = try await rig.begin(TestChat("rescue", text))
+                let call = try await rig.two.call()
+                #expect(call.body.hasSuffix(expected + #""}]}"#) && call.body.hasPrefix(#"{"model":"model-2""#))
+                try await call.answer("Done")
+                let told = try await request.end()
+                #expect(told.texts == [0: "Done"] && told.summary?.attempts == 2)
+                #expect(try await rig.isEmpty)
+            }
+        }
+    }
+
+    @Test("another request is answered while a long answer is scrubbed, streamed or not", arguments: [true, false])
+    func answers(isStreamed: Bool) async throws {
+        let text = String(Self.hostile.prefix(600_000))
+        var whole = StreamScrubber(policy: ScrubPolicy())
+        var expected: [UInt8] = []
+        _ = Array(text.utf8).withUnsafeBytes { whole.feed($0, into: &expected) }
+        _ = whole.finish(into: &expected)
+        try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
+            let large = try await rig.begin(TestChat("one", streamed: isStreamed))
+            let call = try await rig.one.call()
+            if isStreamed {
+                try await call.beginStream()
+                try await call.piece(text)
+                try await call.piece(" tail")
+                try await call.finish()
+                try await call.done()
+            } else {
+                try await call.answer(text)
+            }
+            while try await rig.onLoop({ _ in !large.exchange.value.isRewriting }) {}
+            #expect(try await isTrue({ large.exchange.value.isRewriting }, when: rig))
+            let told = try await large.end()
+            #expect(told.fault == nil)
+            #expect(told.texts[0] == String(decoding: expected, as: UTF8.self) + (isStreamed ? " tail" : ""))
+            #expect(told.summary?.scrubbed.first?.kind == "EMAIL")
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("who leaves while a long answer is scrubbed hears nothing more, and a long cached answer is told in slices")
+    func answersOfLeavers() async throws {
+        let text = String(Self.hostile.prefix(300_000))
+        try await PipelineRig.run { rig in
+            let leaver = try await rig.begin(TestChat("one"))
+            try await rig.one.call().answer(text)
+            while try await rig.onLoop({ _ in !leaver.exchange.value.isRewriting }) {}
+            try await leaver.cancel()
+            let calls = try await leaver.told.calls
+            let first = try await rig.begin(TestChat("memo"))
+            try await rig.one.call().answer(text)
+            let told = try await first.end()
+            let again = try await rig.begin(TestChat("memo"))
+            #expect(try await rig.onLoop { _ in again.exchange.value.isRewriting })
+            let cached = try await again.end()
+            #expect(cached.head?.cache == .hit && cached.texts == told.texts && told.texts[0]?.contains("<EMAIL>") == true)
+            #expect(try await leaver.told.calls == calls)
+            #expect(try await rig.isEmpty)
+        }
+    }
+}
