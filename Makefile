@@ -1,9 +1,11 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test replicas test-clients bench bench-tls bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas chaos test-clients bench bench-tls bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
+# Rounds of `make chaos`.
+ROUNDS ?= 200
 # Seconds that `make fuzz` gives to each target.
 TIME ?= 600
 
@@ -26,6 +28,9 @@ test: ## install what tests need, run them all, end with a count
 
 replicas: ## run 50 gateways on one Redis, and print what they admit together
 	@Scripts/replicas
+
+chaos: ## kill gateways under load, ROUNDS times (200) with each kind of store, and check the ledger after each
+	@Scripts/chaos $(ROUNDS)
 
 test-clients: ## only the clients in other languages: C, Python, curl
 	@Scripts/install-dependencies --test

@@ -80,7 +80,8 @@ let gatewayTargets: [Target] = [
     gateway("GatewayCore", folder: "Core", ["GatewayJSON", "Scrubbing", nioCore, deque]),
     gateway("GatewayAuthentication", folder: "Authentication", ["GatewayCore", "GatewayCrypto", "GatewayJSON"]),
     gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", yams]),
-    gateway("EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", "CSQLite", nioCore, nioPosix, nioConcurrency, deque]),
+    gateway(
+        "EmbeddedStore", folder: "EmbeddedStore", ["GatewayCore", "GatewayCrypto", "CSQLite", nioCore, nioPosix, nioConcurrency, deque]),
     .target(
         name: "PostgresStore", dependencies: ["GatewayCore", "GatewayCrypto", "CPQ", "COpenSSL", deque],
         path: "Sources/Gateway/PostgresStore",
@@ -140,6 +141,13 @@ let support: [Target] = [
         path: "Tests/Support/ScrubBench",
         swiftSettings: settings),
     .target(name: "EngineProbe", path: "Tests/Support/EngineProbe"),
+    .executableTarget(
+        name: "Chaos",
+        dependencies: [
+            "AgentShield", "ProcessSupport", "SeededRandomness", "EmbeddedStore", "PostgresStore", "GatewayCore", "GatewayCrypto", nioCore,
+            nioPosix, nioHTTP1, argumentParser,
+        ],
+        path: "Tests/Support/Chaos", swiftSettings: settings),
     .target(
         name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
     .executableTarget(
@@ -171,12 +179,16 @@ let tests: [Target] = [
     test(
         "ConfigurationTests",
         ["GatewayConfiguration", "GatewayAuthentication", "SeededRandomness", "GatewayCore", "GatewayCrypto", "Scrubbing"]),
-    test("EmbeddedStoreTests", ["EmbeddedStore", "ProcessSupport", "GatewayCore", "GatewayCrypto", "Scrubbing", nioCore, nioEmbedded]),
+    test(
+        "EmbeddedStoreTests",
+        [
+            "EmbeddedStore", "ProcessSupport", "GatewayCore", "GatewayCrypto", "Scrubbing", nioCore, nioPosix, nioConcurrency, nioEmbedded,
+        ]),
     test(
         "PipelineTests",
         [
-            "GatewayPipeline", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore, nioPosix, nioEmbedded,
-            logging,
+            "GatewayPipeline", "ProcessSupport", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore,
+            nioPosix, nioEmbedded, logging,
         ]),
     test(
         "PostgresStoreTests",
@@ -224,6 +236,7 @@ let package = Package(
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
         .executable(name: "scrub-bench", targets: ["ScrubBench"]),
         .executable(name: "agentshield-demo", targets: ["Demo"]),
+        .executable(name: "chaos", targets: ["Chaos"]),
         .executable(name: "scrub-findings", targets: ["ScrubFindings"]),
     ],
     dependencies: [

@@ -84,6 +84,8 @@ enum CompleteFile {
               expires: 2030-01-01T00:00:00Z
               scrub: strict
               development: false
+        ledger: {file: ledger.sqlite, key_env: OLD_PEPPER, timeout: 2s, max_waiting: 500, without_store: spool,
+          spool: spool, max_spool_bytes: 2MiB, max_stream_length: 1000}
         limits:
           max_connections: 100
           max_request_bytes: 1MiB

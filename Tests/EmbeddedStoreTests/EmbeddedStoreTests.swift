@@ -37,7 +37,7 @@ struct EmbeddedStoreTests {
 
     @Test("the ledger forgets the oldest record first and shows a tenant its own alone")
     func ledger() throws {
-        let ledger = EmbeddedLedger(capacity: 2)
+        let ledger = RecentRecords(capacity: 2)
         let principal = Principal(
             keyID: "k", tenant: "t", scrub: ScrubRules(name: "default", version: "1", policy: .init(), toolsWithRestoredArguments: []))
         var random = SystemRandomNumberGenerator()

@@ -129,9 +129,14 @@ import Testing
                 == #"{"id":"\#(id)","object":"receipt","outcome":"answered","error":null,"received_at_ms":7,"tenant":"acme","department":null,"#
                 + #""user":null,"key_id":"key_1","end_user":null,"caller_request_id":"mine","requested_model":"fast","model":"gpt-4o","#
                 + #""provider":"openai","route_reason":"exact","cache":"miss","attempts":1,"usage":{"input_tokens":5,"cache_read_tokens":4,"#
-                + #""cache_write_tokens":3,"output_tokens":2,"reasoning_tokens":1,"is_estimated":false},"cost_usd":"2.000000001","#
+                + #""cache_write_tokens":3,"output_tokens":2,"reasoning_tokens":1,"is_estimated":false},"cost_usd":"2.000000001","price_version":null,"#
                 + #""finish_reasons":["stop"],"scrubbed":{"EMAIL":2},"timings_us":{"authenticate":0,"limit":0,"scrub":0,"cache":0,"route":0,"#
                 + #""call":2,"answer":0,"record":0},"overhead_us":0}"#)
+        connection.backend.receiptQuestions = []
+        try connection.get("/v1/receipts/\(id)")
+        connection.backend.receiptQuestions?.removeFirst()()
+        #expect(try connection.response().status == 200)
+        connection.backend.receiptQuestions = nil
         connection.backend.receipts[id] = record(ScriptedBackend.principal(tenant: "other"))
         for path in ["/v1/receipts/\(id)", "/v1/receipts/nonsense", "/v1/receipts/\(connection.backend.makeRequestID())"] {
             try connection.get(path)

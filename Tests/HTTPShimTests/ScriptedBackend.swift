@@ -74,8 +74,13 @@ final class ScriptedBackend: ShimBackend {
 
     func models(for principal: Principal) -> [ModelListing] { listings }
 
-    func receipt(_ id: RequestID, for principal: Principal) -> LedgerRecord? {
-        receipts[id].flatMap { $0.tenant == principal.tenant ? $0 : nil }
+    /// Who waits for a receipt; `nil`: nobody has to.
+    var receiptQuestions: [() -> Void]?
+
+    func receipt(_ id: RequestID, for principal: Principal, completion: @escaping (Result<LedgerRecord?, Fault>) -> Void) {
+        let record = receipts[id].flatMap { $0.tenant == principal.tenant ? $0 : nil }
+        guard receiptQuestions != nil else { return completion(.success(record)) }
+        receiptQuestions?.append { completion(.success(record)) }
     }
 
     func reserveBytes(_ count: Int) -> Bool {

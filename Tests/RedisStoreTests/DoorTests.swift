@@ -55,9 +55,11 @@ struct DoorTests {
                 var command = RedisCommand([])
                 RedisAdmission.encodeRenewal(into: &command, lease: lease, holders: ["h"])
                 #expect(RedisAdmission.renewed(try await rig.send(command).reply) == [true])
-                RedisAdmission.encodeSettlement(
-                    into: &command, corrections: [.init(key: rate.key, limit: limit, permits: -1)], leases: [lease], holder: "h")
-                #expect(try await rig.send(command).isOK)
+                RedisSettlement(
+                    corrections: [.init(key: rate.key, limit: limit, permits: -1)], leases: [lease], holder: "h",
+                    entry: .init(stream: LedgerStream(bucket: RedisKey.bucket(of: "t")), bytes: [1])
+                ).encode(into: &command)
+                #expect(try await rig.send(command).integer == 1)
                 for forbidden in ["FLUSHDB", "KEYS", "TYPE", "SMEMBERS"] {
                     let failure = try await rig.failure(of: RedisCommand(forbidden, "x"))
                     #expect(failure?.serverKind == .notPermitted)

@@ -52,11 +52,11 @@ struct LimitTests {
                 case 2:
                     let corrections = chosen.map { index in
                         let bound = Int64(clamping: Self.limits[index].burst) * 3
-                        return RedisAdmission.Correction(
+                        return RedisSettlement.Correction(
                             key: keys[index], limit: Self.limits[index], permits: Int64.random(in: -bound...bound, using: &random))
                     }
-                    RedisAdmission.encodeSettlement(into: &command, corrections: corrections, leases: caps, holder: holder, now: now)
-                    #expect(try await rig.send(command).isOK)
+                    RedisSettlement(corrections: corrections, leases: caps, holder: holder).encode(into: &command, now: now)
+                    #expect(try await rig.send(command).integer == 0)
                     model.settle(
                         corrections.map { ($0.key.name, $0.limit, $0.permits) }, caps: caps.map(\.name), holder: holder, now: now)
                 default:

@@ -34,7 +34,7 @@ enum ImportRules {
             imports: ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", "Yams"]),
         Module(
             name: "EmbeddedStore", folder: "Sources/Gateway/EmbeddedStore",
-            imports: ["GatewayCore", "CSQLite", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "DequeModule"]),
+            imports: ["GatewayCore", "GatewayCrypto", "CSQLite", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "DequeModule"]),
         Module(
             name: "PostgresStore", folder: "Sources/Gateway/PostgresStore",
             imports: ["GatewayCore", "GatewayCrypto", "CPQ", "COpenSSL", "DequeModule"]),

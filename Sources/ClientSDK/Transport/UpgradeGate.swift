@@ -13,7 +13,7 @@ final class UpgradeGate: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPClientRequestPart
 
     static let subprotocol = "agentshield.v1"
-    /// What may stand before the colon in ALPN: an upgrade begins with HTTP/1.1.
+    /// Offered alone in ALPN: an upgrade begins with HTTP/1.1.
     static let applicationProtocol = "http/1.1"
 
     private let connection: ClientChannel

@@ -30,6 +30,7 @@ package struct Configuration: Sendable {
     package var replica: Replica
     package var replicas: Replicas
     package var control: Control
+    package var ledger: Ledger
 }
 
 extension Configuration {

@@ -75,6 +75,7 @@ extension LedgerRecord {
             json.member("is_estimated", summary.isEstimated)
         }
         json.member("cost_usd", orNull: summary.costNanoUSD.map(HeaderText.dollars))
+        json.member("price_version", orNull: summary.priceVersion)
         json.key("finish_reasons")
         json.array { json in
             for finish in summary.finishes { json.string(finish.providerReason) }

@@ -269,10 +269,28 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             _ = takeRequest()
             return protocolSwitch.upgrade(head, clientAddress: plan.clientAddress, last: self, context)
         }
-        if plan.operation == .chatCompletion, let principal = plan.principal { return begin(plan, principal, context) }
-        switch listing(plan) {
-        case .success(let body): respond(body, closing: machine.answered(now: context.eventLoop.now))
-        case .failure(let fault): perform(machine.refuse(fault, now: context.eventLoop.now))
+        switch (plan.operation, plan.principal) {
+        case (.chatCompletion, let principal?): begin(plan, principal, context)
+        case (.showReceipt(let id), let principal?): showReceipt(id, principal)
+        default: answer(listing(plan))
+        }
+    }
+
+    private func answer(_ listing: Result<ByteBuffer, Fault>) {
+        guard let now = context?.eventLoop.now else { return }
+        switch listing {
+        case .success(let body): respond(body, closing: machine.answered(now: now))
+        case .failure(let fault): perform(machine.refuse(fault, now: now))
+        }
+    }
+
+    /// The ledger may take its time; the request waits like one for a provider.
+    private func showReceipt(_ text: String, _ principal: Principal) {
+        guard let id = RequestID(text), let asking = request?.id else { return answer(.failure(.unknownReceipt)) }
+        backend.receipt(id, for: principal) { [weak self] found in
+            guard let self, request?.id == asking else { return }
+            answer(found.flatMap { record in record.map { .success($0.receiptObject) } ?? .failure(.unknownReceipt) })
+            armTimer()
         }
     }
 
@@ -302,11 +320,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         case (.showModel(let name), let principal?):
             guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
             return .success(model.object)
-        case (.showReceipt(let text), let principal?):
-            guard let id = RequestID(text), let record = backend.receipt(id, for: principal) else { return .failure(.unknownReceipt) }
-            return .success(record.receiptObject)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
-        case (.chatCompletion, _), (.listModels, nil), (.showModel, nil), (.showReceipt, nil), (.webSocket, _):
+        case (.chatCompletion, _), (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.webSocket, _):
             return .failure(.misrouted)
         }
     }

@@ -22,8 +22,9 @@ package protocol ShimBackend: AnyObject {
     func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange
     /// The models that a principal may name, sorted by name.
     func models(for principal: Principal) -> [ModelListing]
-    /// The record of a finished request of the principal's own tenant; `nil`: unknown, or another tenant's.
-    func receipt(_ id: RequestID, for principal: Principal) -> LedgerRecord?
+    /// Finds the record of a finished request of the principal's own tenant; `nil`: unknown, or another tenant's. The answer comes once, on the event
+    /// loop, perhaps from inside.
+    func receipt(_ id: RequestID, for principal: Principal, completion: @escaping (Result<LedgerRecord?, Fault>) -> Void)
     /// Takes bytes from the budget for requests that are still arriving; `false`: shed the request.
     func reserveBytes(_ count: Int) -> Bool
     func releaseBytes(_ count: Int)

@@ -81,14 +81,16 @@ extension Exchange {
     }
 
     /// The request is over: what it was counted for becomes what it used. One that failed before it was asked for is counted now.
-    func settleLimits() {
+    ///
+    /// - Returns: what is left to be settled in Redis, together with the record where that is journalled there.
+    func settleLimits() -> RedisSettlement {
         if let plan = uncounted {
             uncounted = nil
             summary.rateLimit = loop.limits.countFailed(plan, now: .now()) ?? summary.rateLimit
         }
-        guard let grant else { return }
+        guard let grant else { return RedisSettlement() }
         self.grant = nil
-        loop.limits.settle(grant, usedTokens: usedTokens, now: .now())
+        return loop.limits.settle(grant, usedTokens: usedTokens, now: .now())
     }
 
     /// Tokens that a provider processed for this request; an answer from the cache used none.
@@ -128,6 +130,6 @@ extension Exchange: RedisReceiver {
     /// The request has ended while Redis was asked for it.
     private func giveBack(_ answer: Result<AdmissionModel.Outcome, RedisFailure>, _ ask: LimitAsk) {
         guard case .success(let outcome) = answer, outcome.isAdmitted else { return }
-        loop.limits.settle(LimitGrant(question: ask.question, store: .redis), usedTokens: 0, now: .now())
+        loop.limits.redis?.settle(loop.limits.settle(LimitGrant(question: ask.question, store: .redis), usedTokens: 0, now: .now()))
     }
 }

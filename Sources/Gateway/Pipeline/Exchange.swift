@@ -3,6 +3,7 @@ package import GatewayCore
 import GatewayJSON
 import NIOCore
 import Providers
+import RedisStore
 import Scrubbing
 
 /// One request under way: carries out what the phases decide. Confined to its event loop.
@@ -37,6 +38,8 @@ package final class Exchange {
     let snapshot: GatewaySnapshot
     var state = State.new
     private var receiver: (any AnswerReceiver)?
+    /// The request is over, and its record is being written.
+    var ending: Ending?
     private(set) var isPaused = false
 
     // What the phases find out.
@@ -106,7 +109,7 @@ package final class Exchange {
 
     /// The caller has left. The provider's request is closed at once, what was produced is booked, and the receiver hears nothing more.
     package func cancel() {
-        guard !isOver else { return }
+        guard !isOver else { return leaveEnding() }
         receiver = nil
         close(.cancelled, fault: nil)
     }
@@ -133,6 +136,7 @@ package final class Exchange {
         armDeadline()
         do {
             try loop.checkAuthority(of: request.principal)
+            try loop.journal.checkRoom(tenant: request.principal.tenant)
             try admit()
             try refuseKnown()
             try prepare()
@@ -141,7 +145,7 @@ package final class Exchange {
         }
     }
 
-    private var timeout: TimeAmount { min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout) }
+    var timeout: TimeAmount { min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout) }
 
     private func armDeadline() {
         let deadline = request.receivedAt + timeout
@@ -192,28 +196,24 @@ package final class Exchange {
     func end() {
         guard !isOver else { return }
         if let rewriter, !rewriter.counts.isEmpty { tellCounts(of: rewriter.counts) }
-        let receiver = self.receiver
         close(.answered, fault: nil)
-        receiver?.answerEnded(summary)
     }
 
     func fail(_ fault: Fault) {
         guard !isOver else { return }
-        let receiver = self.receiver
         close(.failed, fault: fault)
-        receiver?.answerFailed(fault, summary: summary)
     }
 
     // MARK: record
 
-    /// The request is over: gives back what it holds, books it and writes it down.
+    /// The request is over: gives back what it holds, books it and writes it down. Its place it keeps until the caller has heard of the end.
     private func close(_ outcome: Outcome, fault: Fault?) {
         let waiting: (CacheKey, FlightWaiterID)? = if case .waiting(let key, let waiter) = state { (key, waiter) } else { nil }
         state = .over
-        loop.exchangeEnded(self)
         loop.sliceLane.remove(self)
         slicedScrub = nil
-        receiver = nil
+        let receiver = self.receiver
+        self.receiver = nil
         deadlineTimer?.cancel()
         deadlineTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
@@ -223,20 +223,19 @@ package final class Exchange {
         call = nil
         let began = NIODeadline.now()
         settle(wasWithProvider: wasWithProvider)
-        settleLimits()
+        let settlement = settleLimits()
         if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
         if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
-        if holdsPlace { loop.budget.closeRequest() }
         body = ByteBuffer()
         summary.timings[.record] += (NIODeadline.now() - began).nanoseconds
         let record = LedgerRecord(
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
             requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,
             receivedUnixMilliseconds: request.id.unixMilliseconds)
-        loop.stores.ledger.append(record)
         loop.metrics.record(record)
         loop.logger.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
+        write(record, settling: settlement, telling: receiver, fault)
     }
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.

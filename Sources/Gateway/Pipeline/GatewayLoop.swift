@@ -12,12 +12,22 @@ import Scrubbing
 package struct GatewayStores: Sendable {
     package let limiter: EmbeddedLimiter
     package let cache: EmbeddedResponseCache
-    package let ledger: EmbeddedLedger
+    /// Records of which there is no durable ledger here, or which are on their way to it.
+    package let recent: RecentRecords
+    /// The ledger of this process alone.
+    package let file: LedgerFile?
+    /// Where finished requests can be read; `nil`: only among the recent ones.
+    package let archive: (any LedgerArchive)?
 
-    package init(limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, ledger: EmbeddedLedger) {
+    package init(
+        limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, recent: RecentRecords, file: LedgerFile? = nil,
+        archive: (any LedgerArchive)? = nil
+    ) {
         self.limiter = limiter
         self.cache = cache
-        self.ledger = ledger
+        self.recent = recent
+        self.file = file
+        self.archive = archive ?? file
     }
 }
 
@@ -32,6 +42,7 @@ package final class GatewayLoop {
     let metrics: PipelineMetrics
     let limitMetrics = LimitMetrics()
     let limits: LoopLimits
+    let journal: LoopJournal
     let clock: WallClock
     var budget: InFlightBudget
     var workspace = RequestWorkspace()
@@ -63,9 +74,10 @@ package final class GatewayLoop {
     ///   - cacheSecret: the secret under which cache keys are hashed.
     ///   - share: how many event loops share the process' in-flight budget.
     ///   - redis: where limits are shared with other replicas; `nil`: they are this process' own.
+    ///   - redisJournal: how records are journalled there; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
-        redis: RedisLimitSettings? = nil, logger: Logger, clock: WallClock = .system
+        redis: RedisLimitSettings? = nil, redisJournal: RedisJournalSettings? = nil, logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
@@ -78,6 +90,12 @@ package final class GatewayLoop {
         limits = LoopLimits(
             limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, metrics: limitMetrics)
         limits.redis?.connect()
+        let line = limits.redis
+        journal = LoopJournal(
+            stores: stores, limits: limits,
+            redis: line.flatMap { line in
+                redisJournal.map { RedisJournal(line: line, settings: $0, eventLoop: eventLoop) }
+            })
         budget = Self.budget(snapshot.pipeline, share: share)
         self.share = max(1, share)
         awaitsStore = access.store != nil && !access.servesUnheard
@@ -146,7 +164,12 @@ package final class GatewayLoop {
     /// Closes the connections to providers and to Redis, when what was sent there has been done. No request may be under way.
     package func shutdown() -> EventLoopFuture<Void> {
         pool.shutDown()
-        return limits.redis?.close() ?? eventLoop.makeSucceededVoidFuture()
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        return (journal.close() ?? eventLoop.makeSucceededFuture(0)).flatMap { lost in
+            let gateway = bound.value
+            if lost > 0 { gateway.logger.critical("records could not be journalled before the end", metadata: ["count": "\(lost)"]) }
+            return gateway.limits.redis?.close() ?? gateway.eventLoop.makeSucceededVoidFuture()
+        }
     }
 
     package func makeRequestID() -> RequestID {
@@ -170,11 +193,6 @@ package final class GatewayLoop {
         snapshot.models.names(for: principal).map { name, plan in
             ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
         }
-    }
-
-    /// A finished request of the principal's tenant; `nil` for one that never was, is forgotten or is another tenant's.
-    package func receipt(_ id: RequestID, for principal: Principal) -> LedgerRecord? {
-        stores.ledger.record(id, tenant: principal.tenant)
     }
 
     // MARK: what doors hold for requests that are still arriving

@@ -74,20 +74,23 @@ package struct PipelineSettings: Sendable {
     package var maxAnswerBytes: Int
     package var defaultTimeout: TimeAmount
     package var maxTimeout: TimeAmount
+    /// How long the end of an answer waits for its record to be durable.
+    package var ledgerTimeout: TimeAmount
     package var cacheScope: CacheScope
     /// Whether the request log says where a request came from.
     package var logsClientAddress: Bool
 
     package init(
         maxInFlightRequests: Int = 4096, maxInFlightBytes: Int = 256 << 20, maxAnswerBytes: Int = 16 << 20,
-        defaultTimeout: TimeAmount = .seconds(120), maxTimeout: TimeAmount = .seconds(600), cacheScope: CacheScope = .tenant,
-        logsClientAddress: Bool = false
+        defaultTimeout: TimeAmount = .seconds(120), maxTimeout: TimeAmount = .seconds(600),
+        ledgerTimeout: TimeAmount = .seconds(5), cacheScope: CacheScope = .tenant, logsClientAddress: Bool = false
     ) {
         self.maxInFlightRequests = maxInFlightRequests
         self.maxInFlightBytes = maxInFlightBytes
         self.maxAnswerBytes = maxAnswerBytes
         self.defaultTimeout = defaultTimeout
         self.maxTimeout = maxTimeout
+        self.ledgerTimeout = ledgerTimeout
         self.cacheScope = cacheScope
         self.logsClientAddress = logsClientAddress
     }

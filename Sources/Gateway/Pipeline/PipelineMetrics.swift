@@ -6,6 +6,7 @@ struct PipelineMetrics {
     private let answered = Counter(label: "agentshield.requests", dimensions: [("outcome", "answered")])
     private let failed = Counter(label: "agentshield.requests", dimensions: [("outcome", "failed")])
     private let cancelled = Counter(label: "agentshield.requests", dimensions: [("outcome", "cancelled")])
+    private let expired = Counter(label: "agentshield.requests", dimensions: [("outcome", "expired")])
     private let media = Counter(label: "agentshield.scrub.media_skipped")
     private let overhead = Timer(label: "agentshield.overhead.duration")
     private let call = Timer(label: "gen_ai.client.operation.duration")
@@ -25,6 +26,7 @@ struct PipelineMetrics {
         case .answered: answered.increment()
         case .failed: failed.increment()
         case .cancelled: cancelled.increment()
+        case .expired: expired.increment()
         }
         overhead.recordMicroseconds(Int64(record.summary.timings.overheadMicroseconds))
         if record.summary.attempts > 0 { call.recordNanoseconds(record.summary.timings[.call]) }

@@ -63,6 +63,8 @@ extension ErrorCode {
     package static let tooManyStreams = ErrorCode(rawValue: 404)
     /// An operator has stopped all traffic, or the tenant's.
     package static let trafficStopped = ErrorCode(rawValue: 405)
+    /// Requests cannot be written down durably at present. Before an answer nothing was done; an answer that ends so was made and is charged.
+    package static let ledgerUnavailable = ErrorCode(rawValue: 406)
     /// The provider failed.
     package static let upstreamError = ErrorCode(rawValue: 500)
     /// No connection to the provider could be made.
@@ -121,6 +123,7 @@ extension ErrorCode {
         .draining: Entry(name: "draining", scope: .stream, retry: .elsewhere),
         .tooManyStreams: Entry(name: "too_many_streams", scope: .stream, retry: .safe),
         .trafficStopped: Entry(name: "traffic_stopped", scope: .stream, retry: .later),
+        .ledgerUnavailable: Entry(name: "ledger_unavailable", scope: .stream, retry: .later),
         .upstreamError: Entry(name: "upstream_error", scope: .stream, retry: .later),
         .upstreamUnreachable: Entry(name: "upstream_unreachable", scope: .stream, retry: .later),
         .upstreamTimeout: Entry(name: "upstream_timeout", scope: .stream, retry: .later),

@@ -23,6 +23,8 @@ struct PipelineRig: Sendable {
         var replyOfTwo: String?
         /// The rules that are kept with the model `two`; `nil`: the caller's.
         var rulesOfTwo: ScrubRules?
+        /// The ledger; `nil`: in memory.
+        var file: LedgerFile?
     }
 
     let gateway: NIOLoopBound<GatewayLoop>
@@ -51,7 +53,7 @@ struct PipelineRig: Sendable {
         let (one, two) = (try await ScriptedUpstream(loop: providers), try await ScriptedUpstream(loop: providers, reply: setup.replyOfTwo))
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(), cache: EmbeddedResponseCache(maxBytes: 1 << 20, maxEntryBytes: 1 << 20, maxWaitersPerFlight: 8),
-            ledger: EmbeddedLedger(capacity: 1000))
+            recent: RecentRecords(capacity: 1000), file: setup.file)
         let snapshot = try Self.snapshot(setup, one: one.port, two: two.port)
         var logger = Logger(label: "pipeline tests")
         logger.logLevel = .critical
@@ -109,10 +111,10 @@ struct PipelineRig: Sendable {
     }
 
     /// Records written so far.
-    var records: Int { stores.ledger.count }
+    var records: Int { stores.recent.count }
 
     func record(_ request: PipelineRequest) -> LedgerRecord? {
-        stores.ledger.record(request.id, tenant: "acme")
+        stores.recent.record(request.id, tenant: "acme")
     }
 
     /// Begins a request; `prepare` is called between `begin` and `start`.

@@ -23,6 +23,19 @@ package struct PostgresCluster: Sendable {
 
     /// Runs the body with the cluster whose folder has been prepared.
     package static func run<Result>(in directory: URL, port: Int, body: (PostgresCluster) async throws -> Result) async throws -> Result {
+        let cluster = try await start(in: directory, port: port)
+        do {
+            let result = try await body(cluster)
+            await cluster.stop()
+            return result
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+    }
+
+    /// Starts the cluster whose folder has been prepared; its caller stops it.
+    package static func start(in directory: URL, port: Int) async throws -> PostgresCluster {
         let settings = [
             "listen_addresses=127.0.0.1", "port=\(port)", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "ssl=on",
             "ssl_cert_file=\(directory.path)/server.pem", "ssl_key_file=\(directory.path)/server.key", "shared_buffers=32MB",
@@ -30,20 +43,10 @@ package struct PostgresCluster: Sendable {
         ]
         let arguments = ["-D", "\(directory.path)/data"] + settings.flatMap { ["-c", $0] }
         let command = try Unprivileged.command(Programs.postgres("postgres"), arguments)
-        return try await ProductProcess.run(
-            command.path, arguments: command.arguments, directory: directory,
-            ready: .errorOutput(containing: "ready to accept connections")
-        ) { process, _ in
-            let cluster = PostgresCluster(port: port, directory: directory, process: process)
-            do {
-                let result = try await body(cluster)
-                await cluster.stop()
-                return result
-            } catch {
-                await cluster.stop()
-                throw error
-            }
-        }
+        let (process, _) = try await ProductProcess.start(
+            executable: URL(fileURLWithPath: command.path), arguments: command.arguments, directory: directory,
+            ready: .errorOutput(containing: "ready to accept connections"))
+        return PostgresCluster(port: port, directory: directory, process: process)
     }
 
     /// To the server and to all that serve connections, each of which is a process of its own.

@@ -63,17 +63,31 @@ package final class ProductProcess: Sendable {
         startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
         body: (ProductProcess, _ readyLine: String) async throws -> Result
     ) async throws -> Result {
-        let process = try ProductProcess(executable, arguments: arguments, environment: environment, directory: directory)
+        let (process, line) = try await start(
+            executable: executable, arguments: arguments, environment: environment, directory: directory, ready: ready,
+            startTimeout: startTimeout, stopTimeout: stopTimeout)
         do {
-            let line: String
-            switch ready {
-            case .outputContaining(let text): line = try await process.outputLine(containing: text, timeout: startTimeout)
-            case .output(let prefix): line = try await process.line(startingWith: prefix, timeout: startTimeout)
-            case .errorOutput(let text): line = try await process.errorLine(containing: text, timeout: startTimeout)
-            }
             let result = try await body(process, line)
             await process.stop(timeout: stopTimeout)
             return result
+        } catch {
+            await process.stop(timeout: stopTimeout)
+            throw error
+        }
+    }
+
+    /// Starts a program that its caller stops, or ends with the tests; returns when it is ready, with the line that says so.
+    package static func start(
+        executable: URL, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil, ready: Readiness,
+        startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10)
+    ) async throws -> (process: ProductProcess, readyLine: String) {
+        let process = try ProductProcess(executable, arguments: arguments, environment: environment, directory: directory)
+        do {
+            switch ready {
+            case .outputContaining(let text): return (process, try await process.outputLine(containing: text, timeout: startTimeout))
+            case .output(let prefix): return (process, try await process.line(startingWith: prefix, timeout: startTimeout))
+            case .errorOutput(let text): return (process, try await process.errorLine(containing: text, timeout: startTimeout))
+            }
         } catch {
             await process.stop(timeout: stopTimeout)
             throw error

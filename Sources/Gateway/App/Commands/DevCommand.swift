@@ -38,7 +38,8 @@ struct DevCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let text = DevConfiguration(
-            port: port, httpPort: httpPort, adminPort: adminPort, keyEntry: key.entry, providerURL: provider?.address
+            port: port, httpPort: httpPort, adminPort: adminPort, keyEntry: key.entry, providerURL: provider?.address,
+            ledgerFile: try RunFolder.make().appendingPathComponent("ledger.sqlite").path
         ).text
         let source = ConfigurationSource.text(text, vault: vault)
         let configuration = try source.load().orExit()
@@ -63,6 +64,8 @@ struct DevConfiguration {
     var keyEntry: String
     /// `nil`: OpenAI.
     var providerURL: String?
+    /// Of this run alone: its rows are chained under this run's pepper.
+    var ledgerFile: String
 
     var text: String {
         """
@@ -74,6 +77,7 @@ struct DevConfiguration {
           pepper_env: AGENTSHIELD_PEPPER
           keys:
             \(keyEntry)
+        ledger: {file: "\(ledgerFile)"}
         limits: {requests_per_minute: 60000, burst: 10000}
         log: {level: warning, format: text}
         drain_deadline: 5s

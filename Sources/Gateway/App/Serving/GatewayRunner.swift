@@ -36,8 +36,8 @@ struct GatewayRunner {
     /// Called when every socket is open.
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
-    /// The bound of the ledger that is kept in memory, in records.
-    private static let ledgerCapacity = 10_000
+    /// The bound of records in memory.
+    private static let recentCapacity = 10_000
 
     func run() async throws {
         let settings = configuration.log
@@ -52,11 +52,12 @@ struct GatewayRunner {
         let sharedCache = try RedisDeployment.cache(of: configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
+        let ledger = try await LedgerState.open(configuration, redis: state, on: group.next(), logger: logger)
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(),
             cache: EmbeddedResponseCache(
                 maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
-            ledger: EmbeddedLedger(capacity: Self.ledgerCapacity))
+            recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive)
         let store = try openStore()
         let access = keyAccess(store)
         let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
@@ -68,9 +69,11 @@ struct GatewayRunner {
                 options: $0.options, timeout: TimeAmount(configuration.redis.stateTimeout), health: LimitHealth(logger: logger))
         }
         let loops = try await LoopDirectory.make(
-            on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis, logger: logger)
+            on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
+            redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
+        let moving = ledger.start()
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
             announcement: announcement)
@@ -79,6 +82,8 @@ struct GatewayRunner {
                 services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
+        moving.forEach { $0.cancel() }
+        await ledger.close()
         await store?.close()
         try await group.shutdownGracefully()
     }

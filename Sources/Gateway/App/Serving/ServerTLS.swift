@@ -43,11 +43,9 @@ struct ServerTLS {
         context = try NIOSSLContext(configuration: configuration)
     }
 
-    /// In a folder that only this user may read or change: whoever trusts this file trusts this gateway.
+    /// Whoever trusts this file trusts this gateway.
     private static func write(authority: [UInt8]) throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("agentshield-\(getuid())-\(getpid())")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let file = folder.appendingPathComponent("ca.pem")
+        let file = try RunFolder.make().appendingPathComponent("ca.pem")
         try Data(authority).write(to: file, options: .atomic)
         return file.path
     }

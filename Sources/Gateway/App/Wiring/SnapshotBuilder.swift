@@ -171,7 +171,7 @@ struct SnapshotBuilder {
         return PipelineSettings(
             maxInFlightRequests: limits.maxInFlightRequests, maxInFlightBytes: limits.maxInFlightBytes,
             maxAnswerBytes: limits.maxAnswerBytes, defaultTimeout: TimeAmount(limits.defaultDeadline),
-            maxTimeout: TimeAmount(limits.maxDeadline),
+            maxTimeout: TimeAmount(limits.maxDeadline), ledgerTimeout: TimeAmount(configuration.ledger.timeout),
             cacheScope: CacheScope(configuration.cache.scope), logsClientAddress: configuration.log.hasClientAddress)
     }
 }

@@ -95,18 +95,20 @@ package enum ConfigurationLoader {
         var auth = authentication(authSection, listen: listen, control: control, limits: limits, scrub: scrub, catalogue: catalogue)
         auth.profiles = profiles(authSection, limits: limits, scrub: scrub, catalogue: catalogue)
         auth.issuers = issuers(authSection, profiles: auth.profiles, &sources)
+        let redis = redis(root.section("redis"))
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
             listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, sharedLimits: sharedLimits(root, limits),
-            redis: redis(root.section("redis")), providers: providers, models: catalogue.models, aliases: catalogue.aliases,
+            redis: redis, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
             scrub: scrub,
             cache: cache,
             log: Configuration.Log(
                 level: log.choice("level"), format: log.choice("format"), hasClientAddress: log.flag("client_address")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")), replicas: replicas,
-            control: control)
+            control: control,
+            ledger: ledger(root.section("ledger"), pepper: auth.pepper, control: control, redis: redis, replicas: replicas))
     }
 
     private static func limits(_ section: Section) -> Configuration.Limits {

@@ -3,7 +3,7 @@ internal import Scrubbing
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] =
-        listen + edge + auth + tokens + control + limits + tenants + providers + models + scrub + redis + rest
+        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + models + scrub + redis + rest
 
     private static let balancers = """
         Where balancers connect from. Their connections must begin with the header of PROXY protocol version 2, all others are served without one.

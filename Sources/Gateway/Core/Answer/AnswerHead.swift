@@ -46,6 +46,8 @@ package struct AnswerSummary: Sendable, Equatable {
     package var usage: TokenUsage
     /// `nil`: the model has no price in the configuration.
     package var costNanoUSD: UInt64?
+    /// Which prices the cost was reckoned with; `nil`: none.
+    package var priceVersion: String?
     /// Whether usage was not told by the provider but counted here.
     package var isEstimated: Bool
     package var scrubbed: [ScrubCount]
@@ -61,6 +63,7 @@ package struct AnswerSummary: Sendable, Equatable {
         finishes = []
         usage = TokenUsage()
         costNanoUSD = nil
+        priceVersion = nil
         isEstimated = false
         scrubbed = []
         timings = PhaseTimings()

@@ -64,6 +64,8 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case tooManyStreams = 404
     /// An operator has stopped all traffic, or the tenant's.
     case trafficStopped = 405
+    /// Requests cannot be written down durably at present. Before an answer nothing was done; an answer that ends so was made and is charged.
+    case ledgerUnavailable = 406
     /// The provider failed.
     case upstreamError = 500
     /// No connection to the provider could be made.
@@ -218,6 +220,10 @@ extension FaultKind {
             FaultPresentation(
                 name: "traffic_stopped", retry: .later, httpStatus: 503,
                 openAIType: "server_error", openAICode: "traffic_stopped", anthropicType: "overloaded_error")
+        case .ledgerUnavailable:
+            FaultPresentation(
+                name: "ledger_unavailable", retry: .later, httpStatus: 503,
+                openAIType: "server_error", openAICode: "ledger_unavailable", anthropicType: "api_error")
         case .upstreamError:
             FaultPresentation(
                 name: "upstream_error", retry: .later, httpStatus: 502,

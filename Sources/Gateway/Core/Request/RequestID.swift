@@ -14,6 +14,24 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
         low = random.next()
     }
 
+    /// An id that was made before.
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Its 16 bytes, in an order that sorts by time.
+    package var bytes: [UInt8] {
+        [high, low].flatMap { word in stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) } }
+    }
+
+    /// Reads what ``bytes`` holds; `nil` for another count.
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 16 else { return nil }
+        high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
     /// When the request came, in milliseconds since 1970.
     package var unixMilliseconds: UInt64 { high >> 16 }
 

@@ -187,17 +187,3 @@ extension Tenant {
             pausedAtUnixSeconds: try row.optionalInteger(column + 3), stoppedAtUnixSeconds: try row.optionalInteger(column + 4))
     }
 }
-
-extension [SQLiteRow] {
-    func each<Record>(_ read: (SQLiteRow) throws(SQLiteError) -> Record) throws(SQLiteError) -> [Record] {
-        var records: [Record] = []
-        records.reserveCapacity(count)
-        for row in self { records.append(try read(row)) }
-        return records
-    }
-
-    func one<Record>(_ read: (SQLiteRow) throws(SQLiteError) -> Record) throws(SQLiteError) -> Record {
-        guard let row = first else { throw SQLiteError(code: SQLITE_MISMATCH, message: "no row came back") }
-        return try read(row)
-    }
-}

@@ -131,22 +131,26 @@ final class LoopLimits {
     }
 
     /// The request is over: estimates are corrected, and its place is free.
-    func settle(_ grant: LimitGrant, usedTokens: UInt64, now: NIODeadline) {
+    ///
+    /// - Returns: what is left to be settled in Redis.
+    func settle(_ grant: LimitGrant, usedTokens: UInt64, now: NIODeadline) -> RedisSettlement {
         let question = grant.question
         let corrections = question.corrections(usedTokens: usedTokens)
-        guard !corrections.isEmpty || !question.plan.caps.isEmpty else { return }
+        guard !corrections.isEmpty || !question.plan.caps.isEmpty else { return RedisSettlement() }
         switch grant.store {
         case .process:
             let rates = question.plan.rates
             limiter.settle(
                 tenant: question.plan.tenant, corrections.map { (rates[$0.index].name, rates[$0.index].demand.limit, $0.permits) },
                 caps: question.plan.caps, holder: question.holder, now: now)
+            return RedisSettlement()
         case .redis:
+            redis?.letGo(question)
             let rates = question.plan.redisRates
-            redis?.settle(
-                corrections.map {
-                    RedisAdmission.Correction(key: rates[$0.index].key, limit: rates[$0.index].demand.limit, permits: $0.permits)
-                }, question)
+            return RedisSettlement(
+                corrections: corrections.map {
+                    RedisSettlement.Correction(key: rates[$0.index].key, limit: rates[$0.index].demand.limit, permits: $0.permits)
+                }, leases: question.plan.redisCaps.map(\.key), holder: question.holder)
         }
     }
 }

@@ -26,7 +26,7 @@ final class RedisLine: RedisReceiver {
     /// What waits for a reply, beside requests.
     private enum Pending {
         case probe
-        case settlement
+        case settlement(((Result<Int, RedisFailure>) -> Void)?)
         case count(RedisAdmission, (AdmissionModel.Outcome) -> Void)
         case renewal(RedisKey, [String])
         case retake(RedisAdmission)
@@ -102,14 +102,28 @@ final class RedisLine: RedisReceiver {
         scheduleRenewal()
     }
 
-    /// The request is over. Nobody waits for the reply; if it is lost, estimates grow back and leases end by themselves.
-    func settle(_ corrections: [RedisAdmission.Correction], _ question: LimitQuestion) {
+    /// The request is over: its leases are not renewed any more.
+    func letGo(_ question: LimitQuestion) {
         for cap in question.plan.redisCaps { drop(question.holder, of: cap.key) }
-        guard isUp else { return }
+    }
+
+    /// Settles a request. Nobody waits for the reply; if it is lost, estimates grow back and leases end by themselves.
+    func settle(_ settlement: RedisSettlement) {
+        guard isUp, !settlement.isEmpty else { return }
+        send(settlement, nil, timeout: Self.patience)
+    }
+
+    /// Settles a request whose record is in it.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside, with the length of the record's stream.
+    func settle(_ settlement: RedisSettlement, completion: @escaping (Result<Int, RedisFailure>) -> Void) {
+        send(settlement, completion, timeout: settings.timeout)
+    }
+
+    private func send(_ settlement: RedisSettlement, _ completion: ((Result<Int, RedisFailure>) -> Void)?, timeout: TimeAmount) {
         var command = RedisCommand([])
-        RedisAdmission.encodeSettlement(
-            into: &command, corrections: corrections, leases: question.plan.redisCaps.map(\.key), holder: question.holder)
-        send(command, .settlement, timeout: Self.patience)
+        settlement.encode(into: &command)
+        send(command, .settlement(completion), timeout: timeout)
     }
 
     /// Counts something that nobody waits for.
@@ -121,9 +135,7 @@ final class RedisLine: RedisReceiver {
     }
 
     private func release(_ admission: RedisAdmission) {
-        var command = RedisCommand([])
-        RedisAdmission.encodeSettlement(into: &command, corrections: [], leases: admission.caps.map(\.key), holder: admission.holder)
-        send(command, .settlement, timeout: Self.patience)
+        send(RedisSettlement(leases: admission.caps.map(\.key), holder: admission.holder), nil, timeout: Self.patience)
     }
 
     private func drop(_ holder: String, of key: RedisKey) {
@@ -230,7 +242,11 @@ final class RedisLine: RedisReceiver {
         case (.count(let admission, let learn), .success(let reply)): admission.outcome(of: reply).map(learn)
         case (.renewal(let key, let holders), .success(let reply)): renewed(key, holders, reply)
         case (.retake(let admission), .success(let reply)): retaken(admission, reply)
-        case (.settlement, .success): break
+        case (.settlement(let completion), .success(let reply)):
+            completion?(RedisSettlement.streamLength(reply).map { .success($0) } ?? .failure(.unexpectedReply))
+        case (.settlement(let completion?), .failure(let failure)):
+            if !isClosed { note(failure) }
+            completion(.failure(failure))
         case (_, .failure(let failure)): if !isClosed { note(failure) }
         }
     }

@@ -31,6 +31,11 @@ package struct RedisKey: Sendable, Equatable, Hashable {
         RedisKey(bucket: bucket(of: tenant), "lease", [tenant] + subject.parts)
     }
 
+    /// The stream of records of a bucket's tenants.
+    package static func ledger(bucket: UInt8) -> RedisKey {
+        RedisKey(bucket: bucket, "ledger", [])
+    }
+
     /// One of 256, from the tenant's id: its FNV-1a digest of 64 bits folded to 8. It can never change: counters would be left behind.
     package static func bucket(of tenant: String) -> UInt8 {
         let digest = tenant.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }

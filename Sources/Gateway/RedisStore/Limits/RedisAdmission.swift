@@ -26,20 +26,6 @@ package struct RedisAdmission: Sendable {
         }
     }
 
-    /// What a settled request gives back or takes in addition.
-    package struct Correction: Sendable, Equatable {
-        package var key: RedisKey
-        package var limit: RateLimit
-        /// Positive: more was used than was taken.
-        package var permits: Int64
-
-        package init(key: RedisKey, limit: RateLimit, permits: Int64) {
-            self.key = key
-            self.limit = limit
-            self.permits = permits
-        }
-    }
-
     /// Of one tenant: their keys share a slot. Each limit must be countable (`RateLimit.isCountable`); configuration sees to it.
     package var rates: [Rate]
     package var caps: [Cap]
@@ -90,27 +76,6 @@ package struct RedisAdmission: Sendable {
             outcome.leaseCounts.append(Int(count))
         }
         return outcome
-    }
-
-    /// Writes what is settled when a request is over: estimates are corrected, leases released. Its reply is `OK`.
-    ///
-    /// Sent twice, it would correct twice; releasing twice is harmless.
-    package static func encodeSettlement(
-        into command: inout RedisCommand, corrections: [Correction], leases: [RedisKey], holder: String, now microseconds: Int64? = nil
-    ) {
-        command.restart(RedisLimitScripts.settle, keyCount: corrections.count + leases.count)
-        for correction in corrections { command.append(correction.key) }
-        for lease in leases { command.append(lease) }
-        command.append(microseconds ?? 0)
-        command.append(Int64(corrections.count))
-        command.append(holder)
-        for correction in corrections {
-            let bound = Int64(clamping: correction.limit.burst) * 2
-            command.append(correction.limit.emissionIntervalNanoseconds)
-            command.append(Int64(clamping: correction.limit.burst))
-            // Nothing beyond two bursts has an effect, and within them the script counts exactly.
-            command.append(min(bound, max(-bound, correction.permits)))
-        }
     }
 
     /// Writes the renewal of leases of one cap.

@@ -44,20 +44,24 @@ package enum RedisLimitScripts {
             return answer
             """, sha1: "daec8b7f8b9ef3f0b7a0622e825b5b84bb0c0a61")
 
-    /// KEYS: rates, then leases. ARGV: now or 0, count of rates, holder; for each rate interval in ns, burst, permits to take or give back.
+    /// KEYS: rates, then leases, then perhaps the stream of records. ARGV: now or 0, count of rates, holder, count of leases; for each rate interval in
+    /// ns, burst, permits to take or give back; then perhaps the record. Answers how long the stream is, or 0 without one.
     package static let settle = RedisScript(
         now + ahead + store + """
-            local rates = tonumber(ARGV[2])
+            local rates, leases = tonumber(ARGV[2]), tonumber(ARGV[4])
             for i = 1, rates do
-              local a = 1 + i * 3
+              local a = 2 + i * 3
               local interval = tonumber(ARGV[a])
               local most = 2 * tonumber(ARGV[a + 1]) * interval
               local settled = ahead(KEYS[i], most) + tonumber(ARGV[a + 2]) * interval
               store(KEYS[i], math.max(0, math.min(settled, most)))
             end
-            for i = rates + 1, #KEYS do redis.call('ZREM', KEYS[i], ARGV[3]) end
-            return redis.status_reply('OK')
-            """, sha1: "bbbaf9a6dd125d9f4f8a9b27c77ecd2c807ebda9")
+            for i = rates + 1, rates + leases do redis.call('ZREM', KEYS[i], ARGV[3]) end
+            local stream = KEYS[rates + leases + 1]
+            if not stream then return 0 end
+            redis.call('XADD', stream, '*', 'r', ARGV[5 + rates * 3])
+            return redis.call('XLEN', stream)
+            """, sha1: "8d9650275149b1fdc0b83d3250fc75c9168dbc31")
 
     /// KEYS: one cap. ARGV: now or 0, lease in ms, holders. Answers 1 for each lease that was there and is renewed, else 0.
     package static let renew = RedisScript(

@@ -3,7 +3,7 @@ enum IdentityCode {
     /// Appends what the word at `start` can be.
     static func match(_ text: inout Text, at start: Int, _ kinds: EntityKindSet, _ keep: (Finding) -> Void) {
         let word = Word(&text, at: start)
-        guard word.count >= 8 || word.count == 3 || word.count == 1 || word.count == 2 else { return }
+        guard word.count >= 8 || word.count <= 4 else { return }
         func add(_ kind: EntityKind, _ range: Range<Int>, _ weak: Float, _ raised: Float, _ words: ContextWords) {
             guard kinds.contains(kind) else { return }
             keep(.inContext(kind, range, weak: weak, raised: raised, words: words, text))

@@ -2,8 +2,8 @@ import DequeModule
 package import GatewayCore
 import NIOConcurrencyHelpers
 
-/// The last requests of one process, in memory. Bound: `capacity` records; the oldest goes first.
-package final class EmbeddedLedger: Sendable {
+/// The last requests of one process, in memory, where nothing keeps them durably or before that has them. Bound: `capacity` records; the oldest goes first.
+package final class RecentRecords: Sendable {
     private struct State {
         var order: Deque<RequestID> = []
         var records: [RequestID: LedgerRecord] = [:]

@@ -8,6 +8,11 @@ import Musl
 import Darwin
 #endif
 
+/// Lets the calling thread, which must be no event loop's, do nothing for a while.
+func threadSleep(milliseconds: Int) {
+    usleep(UInt32(clamping: milliseconds * 1_000))
+}
+
 /// What SQLite said. Its messages name tables, columns and constraints, never values.
 struct SQLiteError: Error, Sendable, Equatable {
     /// An extended result code.
@@ -45,6 +50,11 @@ struct SQLiteRow: Sendable, Equatable {
         return text
     }
 
+    func blob(_ column: Int) throws(SQLiteError) -> [UInt8] {
+        guard case .blob(let bytes) = try value(column) else { throw mismatch(column) }
+        return bytes
+    }
+
     func optionalInteger(_ column: Int) throws(SQLiteError) -> Int64? {
         switch try value(column) {
         case .null: nil
@@ -74,9 +84,11 @@ final class SQLiteConnection {
     /// How long a statement waits for another process that writes.
     private static let busyTimeoutMilliseconds: Int32 = 2_000
 
-    /// Opens the file, which is made for its owner alone if it is not there.
-    init(path: String) throws(SQLiteError) {
-        try Self.makePrivate(path)
+    /// Opens the file.
+    ///
+    /// - Parameter isMade: whether it is made, for its owner alone, if it is not there.
+    init(path: String, isMade: Bool = true) throws(SQLiteError) {
+        if isMade { try Self.makePrivate(path) }
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE
         let status = sqlite3_open_v2(path, &opened, flags, nil)
@@ -114,21 +126,23 @@ final class SQLiteConnection {
     /// Carries out one statement and gives back its rows.
     @discardableResult
     func run(_ sql: String, _ values: [SQLiteValue] = []) throws(SQLiteError) -> [SQLiteRow] {
+        try prepare(sql).run(values)
+    }
+
+    /// Makes a statement that is carried out many times.
+    func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
         var prepared: OpaquePointer?
         guard sqlite3_prepare_v2(handle, sql, -1, &prepared, nil) == SQLITE_OK, let prepared else { throw lastError }
-        defer { sqlite3_finalize(prepared) }
-        for (index, value) in values.enumerated() {
-            guard Self.bind(value, at: Int32(index + 1), of: prepared) == SQLITE_OK else { throw lastError }
-        }
-        var rows: [SQLiteRow] = []
-        while true {
-            switch sqlite3_step(prepared) {
-            case SQLITE_ROW: rows.append(Self.row(of: prepared))
-            case SQLITE_DONE: return rows
-            default: throw lastError
-            }
-        }
+        return SQLiteStatement(prepared, of: self)
     }
+
+    /// The first value of the first row.
+    func number(_ sql: String) throws(SQLiteError) -> Int64 {
+        try run(sql).first?.integer(0) ?? 0
+    }
+
+    /// Rows that the last statement changed.
+    var changes: Int { Int(sqlite3_changes(handle)) }
 
     /// Carries out statements without values and results.
     func execute(_ script: String) throws(SQLiteError) {
@@ -150,8 +164,40 @@ final class SQLiteConnection {
         }
     }
 
-    private var lastError: SQLiteError {
+    fileprivate var lastError: SQLiteError {
         SQLiteError(code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)))
+    }
+}
+
+/// A statement of a connection, used on its thread.
+final class SQLiteStatement {
+    private let statement: OpaquePointer
+    private let connection: SQLiteConnection
+
+    fileprivate init(_ statement: OpaquePointer, of connection: SQLiteConnection) {
+        self.statement = statement
+        self.connection = connection
+    }
+
+    deinit {
+        sqlite3_finalize(statement)
+    }
+
+    /// Carries it out with these values and gives back its rows.
+    @discardableResult
+    func run(_ values: [SQLiteValue]) throws(SQLiteError) -> [SQLiteRow] {
+        defer { sqlite3_reset(statement) }
+        for (index, value) in values.enumerated() {
+            guard Self.bind(value, at: Int32(index + 1), of: statement) == SQLITE_OK else { throw connection.lastError }
+        }
+        var rows: [SQLiteRow] = []
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW: rows.append(Self.row(of: statement))
+            case SQLITE_DONE: return rows
+            default: throw connection.lastError
+            }
+        }
     }
 
     private static func bind(_ value: SQLiteValue, at index: Int32, of statement: OpaquePointer) -> Int32 {
@@ -187,5 +233,19 @@ final class SQLiteConnection {
                 default: return .null
                 }
             })
+    }
+}
+
+extension [SQLiteRow] {
+    func each<Record>(_ read: (SQLiteRow) throws(SQLiteError) -> Record) throws(SQLiteError) -> [Record] {
+        var records: [Record] = []
+        records.reserveCapacity(count)
+        for row in self { records.append(try read(row)) }
+        return records
+    }
+
+    func one<Record>(_ read: (SQLiteRow) throws(SQLiteError) -> Record) throws(SQLiteError) -> Record {
+        guard let row = first else { throw SQLiteError(code: SQLITE_MISMATCH, message: "no row came back") }
+        return try read(row)
     }
 }

@@ -1,0 +1,106 @@
+/// A row of the ledger. Rows are appended and never changed: what turns out otherwise is another row.
+package enum LedgerEntry: Sendable, Equatable {
+    /// What became of a request.
+    case request(LedgerRecord)
+    /// What a request cost more or less than its own row says.
+    case correction(LedgerCorrection)
+
+    /// What the row is, in exports and in the stores' columns.
+    package enum Kind: UInt8, Sendable, CaseIterable {
+        case request = 1
+        case correction = 2
+
+        package var name: String {
+            switch self {
+            case .request: "request"
+            case .correction: "correction"
+            }
+        }
+    }
+
+    package var kind: Kind {
+        switch self {
+        case .request: .request
+        case .correction: .correction
+        }
+    }
+
+    /// The row's own id, unique in the ledger.
+    package var id: RequestID {
+        switch self {
+        case .request(let record): record.summary.requestID
+        case .correction(let correction): correction.id
+        }
+    }
+
+    package var tenant: String {
+        switch self {
+        case .request(let record): record.tenant
+        case .correction(let correction): correction.tenant
+        }
+    }
+
+    package var department: String? {
+        switch self {
+        case .request(let record): record.department
+        case .correction(let correction): correction.department
+        }
+    }
+
+    package var user: String? {
+        switch self {
+        case .request(let record): record.user
+        case .correction(let correction): correction.user
+        }
+    }
+
+    /// The time whose budgets the row counts for, in milliseconds since 1970: when the request had arrived, for a correction too.
+    package var unixMilliseconds: UInt64 {
+        switch self {
+        case .request(let record): record.receivedUnixMilliseconds
+        case .correction(let correction): correction.receivedUnixMilliseconds
+        }
+    }
+
+    /// In nano-USD; negative: a correction gives something back. `nil`: the model had no price.
+    package var costNanoUSD: Int64? {
+        switch self {
+        case .request(let record): record.summary.costNanoUSD.map { Int64(clamping: $0) }
+        case .correction(let correction): correction.costNanoUSD
+        }
+    }
+}
+
+/// What is added to the cost of a request that has its row already.
+package struct LedgerCorrection: Sendable, Equatable {
+    package var id: RequestID
+    /// Whose cost is corrected.
+    package var requestID: RequestID
+    package var tenant: String
+    package var department: String?
+    package var user: String?
+    package var keyID: String
+    /// Signed: the right cost less the one that was charged, in nano-USD.
+    package var costNanoUSD: Int64
+    package var priceVersion: String?
+    /// One word, such as `settled_late`.
+    package var reason: String
+    /// When the request had arrived, in milliseconds since 1970.
+    package var receivedUnixMilliseconds: UInt64
+
+    package init(
+        id: RequestID, requestID: RequestID, tenant: String, department: String?, user: String?, keyID: String, costNanoUSD: Int64,
+        priceVersion: String?, reason: String, receivedUnixMilliseconds: UInt64
+    ) {
+        self.id = id
+        self.requestID = requestID
+        self.tenant = tenant
+        self.department = department
+        self.user = user
+        self.keyID = keyID
+        self.costNanoUSD = costNanoUSD
+        self.priceVersion = priceVersion
+        self.reason = reason
+        self.receivedUnixMilliseconds = receivedUnixMilliseconds
+    }
+}

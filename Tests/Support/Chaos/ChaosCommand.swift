@@ -1,0 +1,220 @@
+import ArgumentParser
+import Foundation
+import ProcessSupport
+import SeededRandomness
+
+/// Kills gateways at random moments under load, and holds their ledger against what clients saw.
+@main
+struct ChaosCommand: AsyncParsableCommand {
+    enum Stores: String, ExpressibleByArgument, CaseIterable, Sendable {
+        /// One gateway, whose ledger is a SQLite file.
+        case file
+        /// Several gateways on one Redis, their ledger in PostgreSQL.
+        case shared
+    }
+
+    enum Trouble: String, ExpressibleByArgument, CaseIterable, Sendable {
+        /// kill -9 of gateways.
+        case kill
+        /// kill -9 of Redis, which comes back (shared).
+        case redis
+        /// PostgreSQL is stopped and comes back (shared).
+        case postgres
+        /// PostgreSQL refuses some rows, and gateways are killed (shared).
+        case refusal
+        /// No file of the gateway may grow any more, as on a full disk; then it is killed (file).
+        case disk
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "chaos", abstract: "Kills gateways under load, round after round, and checks the ledger after each.")
+
+    @Option(name: .long, help: "Rounds.")
+    var rounds = 200
+
+    @Option(name: .long, help: "What the rounds' seeds follow from; printed at the start.")
+    var seed: UInt64 = .random(in: 1...999_999_999)
+
+    @Option(name: .long, help: "Only this round, as a run with the same seed had it.")
+    var only: Int?
+
+    @Option(name: .long, help: "file or shared.")
+    var stores = Stores.file
+
+    @Option(name: .long, help: "kill, redis, postgres, refusal or disk.")
+    var trouble = Trouble.kill
+
+    @Option(name: .long, help: "Gateways, with shared stores.")
+    var gateways = 3
+
+    @Flag(name: .long, help: "While Redis is away records are spooled; without it requests are refused.")
+    var spool = false
+
+    func validate() throws {
+        let isShared = stores == .shared
+        let needsShared: Set<Trouble> = [.redis, .postgres, .refusal]
+        if needsShared.contains(trouble), !isShared { throw ValidationError("--trouble \(trouble.rawValue) needs --stores shared") }
+        if trouble == .disk, isShared { throw ValidationError("--trouble disk needs --stores file") }
+    }
+
+    func run() async throws {
+        let isShared = stores == .shared
+        let name = "\(stores.rawValue), \(trouble.rawValue)\(spool ? ", spool" : "")"
+        print("chaos: \(name); \(only == nil ? "\(rounds) rounds" : "round \(only ?? 0)"); --seed \(seed)")
+        try await withTemporaryDirectory { directory in
+            // PostgreSQL's files belong to another user when the tests are run by root.
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path)
+            let world = World(.init(isShared: isShared, gateways: isShared ? gateways : 1, spools: spool), directory: directory)
+            let result: Result<Bool, any Error>
+            do {
+                try await world.start()
+                result = .success(try await Campaign(world: world, command: self).run())
+            } catch {
+                result = .failure(error)
+            }
+            await world.end()
+            let isGood = try result.get()
+            print("\(isGood ? "ok" : "not ok") chaos: \(name)")
+            if !isGood { throw ExitCode.failure }
+        }
+    }
+}
+
+/// All rounds of a run.
+struct Campaign {
+    let world: World
+    let command: ChaosCommand
+
+    private struct Totals {
+        var completed = 0
+        var refused = 0
+        var lost = 0
+        var problems = 0
+    }
+
+    func run() async throws -> Bool {
+        var totals = Totals()
+        if command.trouble == .refusal {
+            // One of sixteen, by the last byte of the request's id.
+            try await world.sql(
+                "ALTER TABLE agentshield.ledger_entries ADD CONSTRAINT chaos CHECK (get_byte(record, 17) % 16 <> 0)")
+        }
+        try await world.startGateways()
+        var audit = try await makeAudit()
+        let rounds = command.only.map { $0...$0 } ?? 1...max(1, command.rounds)
+        for round in rounds { try await self.round(round, of: rounds.upperBound, &audit, &totals) }
+        try await peace(&audit, &totals)
+        await audit.close()
+        print("\(totals.completed) answers complete, \(totals.refused) refused, \(totals.lost) lost or left; \(totals.problems) problems")
+        if totals.completed == 0 { print("no answer was complete: nothing was shown") }
+        return totals.problems == 0 && totals.completed > 0
+    }
+
+    private func makeAudit() async throws -> Audit {
+        if let url = await world.databaseURL { return try Audit(database: url) }
+        return try Audit(file: world.ledgerFile)
+    }
+
+    // MARK: rounds
+
+    private func round(_ round: Int, of rounds: Int, _ audit: inout Audit, _ totals: inout Totals) async throws {
+        var random = SeededRandom(seed: command.seed &* 1_000_003 &+ UInt64(round))
+        let loadSeed = random.next()
+        let moment = Int.random(in: 20...700, using: &random)
+        if command.trouble == .disk {
+            await world.stopGateways()
+            try await world.startGateways(maxFileKiB: Int.random(in: 256...1_024, using: &random))
+        } else {
+            try await world.startGateways()
+        }
+        let load = Load()
+        let (running, tenants) = (await world.gateways.compactMap { $0 }, await world.tenants)
+        async let asking: Void = load.run(running, tenants, seed: loadSeed, leaves: true)
+        try await Task.sleep(for: .milliseconds(moment))
+        let what = try await makeTrouble(&random, load)
+        load.stop()
+        try await asking
+        // What a dead gateway left in Redis is moved by the others, and by itself when it is back.
+        try await world.startGateways()
+        let buried = try await deadLetters()
+        try await audit.check(load.completed, patience: .seconds(60)) { buried.contains($0.id) }
+        let problems = audit.takeProblems()
+        tell(round, rounds, what, after: moment, load, problems)
+        totals.completed += load.completed.count
+        totals.refused += load.refused.values.reduce(0, +)
+        totals.lost += load.lost
+        totals.problems += problems.count
+    }
+
+    /// - Returns: what was done.
+    private func makeTrouble(_ random: inout SeededRandom, _ load: Load) async throws -> String {
+        let pause = Int.random(in: 50...800, using: &random)
+        switch command.trouble {
+        case .kill, .refusal:
+            let count = await world.gateways.count
+            let victims = (0..<count).shuffled(using: &random).prefix(Int.random(in: 1...count, using: &random))
+            for victim in victims { await world.kill(victim) }
+            // Those that are left go on for a moment.
+            if victims.count < count { try await Task.sleep(for: .milliseconds(pause)) }
+            return "killed \(victims.map(String.init).joined(separator: ", "))"
+        case .redis:
+            await world.killRedis()
+            try await Task.sleep(for: .milliseconds(pause))
+            try await world.startRedis()
+            try await Task.sleep(for: .milliseconds(pause + 500))
+            return "Redis away for \(pause) ms"
+        case .postgres:
+            await world.stopPostgres()
+            try await Task.sleep(for: .milliseconds(pause))
+            try await world.startPostgres()
+            return "PostgreSQL away for \(pause) ms"
+        case .disk:
+            // Until it is full, and a moment more.
+            for _ in 0..<200 where load.refused["ledger_unavailable"] == nil { try await Task.sleep(for: .milliseconds(50)) }
+            try await Task.sleep(for: .milliseconds(pause))
+            await world.kill(0)
+            return "disk full, then killed"
+        }
+    }
+
+    private func deadLetters() async throws -> Set<String> {
+        guard command.trouble == .refusal, let url = await world.databaseURL else { return [] }
+        // Rows of dead gateways may still be on their way there.
+        try await Task.sleep(for: .seconds(2))
+        return Set(try await PostgresStatements(url: url).texts("SELECT row_key FROM agentshield.dead_letters"))
+    }
+
+    /// Nothing is killed: the ledger agrees with the provider's own bill, to the token, and a gateway that ends in peace leaves nothing behind.
+    private func peace(_ audit: inout Audit, _ totals: inout Totals) async throws {
+        guard command.trouble != .refusal else { return }
+        try await world.startGateways()
+        try await audit.readOn()
+        let (known, before) = (Set(audit.records.keys), try await world.bill())
+        let load = Load()
+        let (running, tenants) = (await world.gateways.compactMap { $0 }, await world.tenants)
+        async let asking: Void = load.run(running, tenants, seed: command.seed, leaves: false)
+        try await Task.sleep(for: .seconds(1))
+        load.stop()
+        try await asking
+        await world.stopGateways()
+        try await audit.check(load.completed, patience: .seconds(10))
+        let (billed, charged) = (try await world.bill() - before, audit.bill(of: audit.records.keys.filter { !known.contains($0) }))
+        var problems = audit.takeProblems()
+        if billed != charged { problems.append("the provider bills \(billed), the ledger says \(charged)") }
+        tell(nil, 0, "nothing killed; bill \(charged.promptTokens) + \(charged.completionTokens) tokens", after: 1_000, load, problems)
+        totals.completed += load.completed.count
+        totals.problems += problems.count
+    }
+
+    private func tell(_ round: Int?, _ rounds: Int, _ what: String, after moment: Int, _ load: Load, _ problems: [String]) {
+        let completed = load.completed
+        let counts = Job.Kind.allCases.map { kind in "\(kind.rawValue) \(completed.count { $0.job.kind == kind })" }
+        let refused = load.refused.sorted { $0.key < $1.key }.map { ", \($0.key) \($0.value)" }.joined()
+        let wire = completed.count { $0.job.door == .wire }
+        print(
+            "\(round.map { "round \($0)/\(rounds)" } ?? "peace"): \(what) after \(moment) ms; \(completed.count) complete "
+                + "(wire \(wire), http \(completed.count - wire); \(counts.joined(separator: ", "))), \(load.lost) lost\(refused): "
+                + (problems.isEmpty ? "good" : "\(problems.count) PROBLEMS"))
+        for problem in problems.prefix(20) { print("    \(problem)") }
+    }
+}

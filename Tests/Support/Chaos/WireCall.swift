@@ -1,0 +1,52 @@
+import AgentShield
+import Synchronization
+
+/// Clients of the wire protocol for one round: one for each gateway and tenant.
+final class WireCalls: Sendable {
+    private let clients: [[AgentShieldClient]]
+
+    init(_ gateways: [Gateway], _ tenants: [Tenant]) throws {
+        clients = try gateways.map { gateway in
+            try tenants.map { tenant in
+                var settings = AgentShieldClient.Configuration(
+                    address: Address(host: "localhost", port: gateway.tlsPort), apiKey: tenant.key)
+                settings.trust = .file(gateway.authority)
+                settings.deadline = .seconds(30)
+                settings.retry.maxAttempts = 1
+                settings.retry.maxConnectAttempts = 1
+                return try AgentShieldClient(configuration: settings)
+            }
+        }
+    }
+
+    func run(_ job: Job, tenant: Tenant) async -> JobEnd {
+        let client = clients[job.gateway][job.tenant]
+        let request = ChatRequest(model: job.model, messages: [.user("Hello out there")])
+        let call = Task {
+            job.isStreamed ? try await client.stream(request).collect() : try await client.chat(request)
+        }
+        let leaving = Task {
+            guard job.kind == .cancelled else { return }
+            try await Task.sleep(for: .milliseconds(job.leavesAfter))
+            call.cancel()
+        }
+        defer { leaving.cancel() }
+        do {
+            let answer = try await call.value
+            return .completed(Completed(id: answer.head.requestID, tenant: tenant.name, job: job))
+        } catch let error as AgentShieldError {
+            return error.isTold ? .refused(error.name) : .lost
+        } catch {
+            return .lost
+        }
+    }
+
+    func shutdown() async {
+        for client in clients.joined() { await client.shutdown(within: .zero) }
+    }
+}
+
+extension AgentShieldError {
+    /// The gateway said so itself.
+    fileprivate var isTold: Bool { !requestID.isEmpty && code.rawValue < 9_000 }
+}
