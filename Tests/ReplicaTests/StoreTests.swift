@@ -122,6 +122,34 @@ extension ReplicaTests {
             return try #require(text?.split(separator: "`").first).split(whereSeparator: \.isWhitespace).map(String.init)
         }
 
+        @Test("`dev` takes Redis and PostgreSQL from the environment, serves the store's keys, and leaves nothing running")
+        func development() async throws {
+            try await Self.with(.postgresql) { store in
+                let key = try await store.createKey("k", of: "initech")
+                try await RedisProcess.run { redis in
+                    var environment = store.environment
+                    environment["REDIS_URL"] = redis.url
+                    let providerPort = try await ProductProcess.run(
+                        "agentshield", arguments: ["dev", "--port", "0", "--http-port", "0", "--admin-port", "0", "--json"],
+                        environment: environment, readyPrefix: "{", startTimeout: .seconds(120)
+                    ) { _, line in
+                        let told = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String])
+                        func port(_ name: String) throws -> Int {
+                            try #require(told[name]?.split(separator: ":").last.flatMap { Int($0) })
+                        }
+                        for key in [try #require(told["key"]), key] {
+                            let connection = try await Connection.open(port: try port("http"), key: key)
+                            try await until("the key") { try await connection.chat().status == 200 }
+                            connection.close()
+                        }
+                        try await until("limits in Redis") { (try await redis.send("DBSIZE").integer ?? 0) > 0 }
+                        return try port("provider")
+                    }
+                    await #expect(throws: (any Error).self) { try await Connection.open(port: providerPort, key: "") }
+                }
+            }
+        }
+
         @Test("tenants with the same ids of keys and users have nothing of each other's, neither limits nor receipts")
         func isolation() async throws {
             try await Self.with(.postgresql) { store in

@@ -194,6 +194,7 @@ final class ScriptedProviderProcess {
     }
 
     func stop() {
-        process.terminate()
+        // Threads of Swift's tasks block SIGTERM, and a child inherits that: it would outlive us.
+        kill(process.processIdentifier, SIGKILL)
     }
 }
