@@ -69,6 +69,7 @@ extension ReplicaTests {
                         // By the same limits, and its own count.
                         #expect(answers.allSatisfy { (0..<20).contains($0.remainingRequests ?? -1) })
                     }
+                    _ = try await gateway.errorLine(containing: Self.lost, timeout: .seconds(60))
                     #expect(gateway.errorOutput.split(separator: "\n").count { $0.contains(Self.lost) } == 1)
                     #expect(!gateway.errorOutput.contains(Self.back))
                     if trouble.isSilent {

@@ -162,8 +162,12 @@ extension ReplicaTests {
                     try await store.createKey("known", of: "initech"), try await store.createKey("unknown", of: "initech")
                 )
                 try await RedisProcess.run { redis in
+                    // Records go through Redis too: who counts alone keeps them on the disk meanwhile.
+                    let spool = FileManager.default.temporaryDirectory.appendingPathComponent("spool-\(UUID().uuidString)")
+                    defer { try? FileManager.default.removeItem(at: spool) }
+                    let ledger = rule == "local" ? "ledger: {without_store: spool, spool: \"\(spool.path)\"}" : ""
                     let setup = Replicas.Setup(
-                        sections: "limits: {without_redis: \(rule)}", redis: redis.url, redisTimeout: "3s", store: store)
+                        sections: "limits: {without_redis: \(rule)}\n\(ledger)", redis: redis.url, redisTimeout: "3s", store: store)
                     try await Replicas.run(setup) { replicas in
                         let gateway = replicas.members[0].process
                         try await until("a known key") { try await replicas.calling(with: known).chat().status == 200 }

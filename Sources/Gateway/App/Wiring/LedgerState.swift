@@ -37,7 +37,7 @@ struct LedgerState: Sendable {
         do {
             return try await LedgerState(configuration, redis: redis, on: eventLoop, logger: logger)
         } catch let error as LedgerError {
-            FileHandle.standardError.write(Data("agentshield serve: ledger: \(error)\n".utf8))
+            FileHandle.standardError.write(Data("agentshield serve: \(error) (look at `ledger.file` or DATABASE_URL)\n".utf8))
             throw ExitCode(69)
         }
     }
