@@ -130,7 +130,9 @@ actor World {
     ///
     /// - Parameter maxFileKiB: beyond which no file of a gateway may grow, as if the disk were full; `nil`: as the disk has room.
     func startGateways(maxFileKiB: Int? = nil) async throws {
-        for index in gateways.indices where gateways[index] == nil { gateways[index] = try await startGateway(index, maxFileKiB: maxFileKiB) }
+        for index in gateways.indices where gateways[index] == nil {
+            gateways[index] = try await startGateway(index, maxFileKiB: maxFileKiB)
+        }
     }
 
     func kill(_ index: Int) async {

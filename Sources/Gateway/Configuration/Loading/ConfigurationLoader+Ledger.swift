@@ -3,7 +3,7 @@ internal import GatewayCrypto
 extension ConfigurationLoader {
     /// - Parameter pepper: what rows are chained under where no other secret is named.
     static func ledger(
-        _ section: Section, pepper: Secret, control: Configuration.Control, redis: Configuration.Redis?, replicas: Configuration.Replicas
+        _ section: Section, pepper: Secret, control: Configuration.Control, redis: Configuration.Redis, replicas: Configuration.Replicas
     ) -> Configuration.Ledger {
         let withoutStore: Configuration.LedgerFallback = section.choice("without_store")
         let spool = section.optionalText("spool").map { section.reading.resolved($0) }
@@ -15,7 +15,7 @@ extension ConfigurationLoader {
             section.refuse(
                 "file", "is this machine's alone, and `replicas` is `many`: each would have a ledger of its own", remedy: "remove it")
         }
-        if file != nil, redis != nil, case .database = control {
+        if file != nil, redis.state != nil, case .database = control {
             section.refuse(
                 "file", "stands beside Redis and DATABASE_URL, with which the ledger is in PostgreSQL",
                 remedy: "remove it, or unset one of them")
