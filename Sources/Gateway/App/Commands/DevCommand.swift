@@ -11,7 +11,7 @@ struct DevCommand: AsyncParsableCommand {
         discussion: """
             With OPENAI_API_KEY (or OPENAI_API_KEY_FILE) set, requests go to OpenAI. Without, they go to the program `scripted-provider` beside this \
             one, a fake that repeats what it is told: no account is needed anywhere. With REDIS_URL (or REDIS_URL_FILE) set, limits are counted in \
-            that Redis. With DATABASE_URL (or DATABASE_URL_FILE) set, tenants and keys of that PostgreSQL are good too; run `agentshield migrate` \
+            that Redis; with DATABASE_URL too, the ledger travels through it. With DATABASE_URL (or DATABASE_URL_FILE) set, tenants and keys of that PostgreSQL are good too; run `agentshield migrate` \
             first, and set AGENTSHIELD_PEPPER to the pepper that its keys are hashed with.
             """)
 
@@ -39,12 +39,18 @@ struct DevCommand: AsyncParsableCommand {
         }
         let text = DevConfiguration(
             port: port, httpPort: httpPort, adminPort: adminPort, keyEntry: key.entry, providerURL: provider?.address,
-            ledgerFile: try RunFolder.make().appendingPathComponent("ledger.sqlite").path
+            ledgerFile: try Self.ledgerFile()
         ).text
         let source = ConfigurationSource.text(text, vault: vault)
         let configuration = try source.load().orExit()
         let guide = DevGuide(key: key.key, model: usesOpenAI ? "gpt-4o-mini" : "echo", provider: provider?.address, isJSON: json)
         try await GatewayRunner(source: source, configuration: configuration) { addresses in guide.show(addresses) }.run()
+    }
+
+    /// `nil`: with both stores the ledger is in PostgreSQL, and a file beside it would be another one.
+    private static func ledgerFile() throws -> String? {
+        if Vault.process.holds("REDIS_URL"), Vault.process.holds("DATABASE_URL") { return nil }
+        return try RunFolder.make().appendingPathComponent("ledger.sqlite").path
     }
 
     private static let pepperName = "AGENTSHIELD_PEPPER"
@@ -64,8 +70,8 @@ struct DevConfiguration {
     var keyEntry: String
     /// `nil`: OpenAI.
     var providerURL: String?
-    /// Of this run alone: its rows are chained under this run's pepper.
-    var ledgerFile: String
+    /// Of this run alone: its rows are chained under this run's pepper. `nil`: the ledger is elsewhere.
+    var ledgerFile: String?
 
     var text: String {
         """
@@ -77,7 +83,7 @@ struct DevConfiguration {
           pepper_env: AGENTSHIELD_PEPPER
           keys:
             \(keyEntry)
-        ledger: {file: "\(ledgerFile)"}
+        ledger: {\(ledgerFile.map { "file: \"\($0)\"" } ?? "")}
         limits: {requests_per_minute: 60000, burst: 10000}
         log: {level: warning, format: text}
         drain_deadline: 5s
