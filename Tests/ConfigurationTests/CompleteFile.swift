@@ -134,6 +134,8 @@ enum CompleteFile {
             connect_timeout: 1s
             first_byte_timeout: 2s
             idle_timeout: 3s
+            price_list: vllm
+        prices: {unknown: ceiling, ceiling: {input: 20, output: 80, cache_read: 2, cache_write: 25}}
         models:
           - name: small
             provider: main
@@ -143,7 +145,7 @@ enum CompleteFile {
             first_byte_timeout: 7s
             idle_timeout: 800ms
             scrub: strict
-          - {pattern: "oai-*", provider: other}
+          - {pattern: "oai-*", provider: other, price: free}
         aliases:
           - {name: smart, fallback: [small, oai-large]}
         scrub:

@@ -63,7 +63,7 @@ struct LoadingTests {
         #expect(model.name == .exact("small"))
         #expect(model.upstreamName == "small-2026")
         #expect(
-            model.price == Configuration.TokenPrice(input: 150_000_000, output: 600_000_000, cacheRead: 37_500_000, cacheWrite: 187_500_000)
+            model.price == Price(input: 150_000_000, cacheRead: 37_500_000, cacheWrite: 187_500_000, output: 600_000_000)
         )
         #expect(model.cacheMode == .always && model.cacheTTL == .seconds(60))
         #expect(model.firstByteTimeout == .seconds(7) && model.idleTimeout == .milliseconds(800))

@@ -102,6 +102,15 @@ private let values = [
         name: "a price of which half is missing", text: "- {name: small, provider: main, price: {input: 1}} # HERE", replace: modelEntry,
         key: "models[0].price.output", problem: "is missing"),
     Refusal(
+        name: "a price that is another word than free", text: "- {name: small, provider: main, price: cheap} # HERE", replace: modelEntry,
+        key: "models[0].price", problem: "is neither a section nor `free`"),
+    Refusal(
+        name: "a ceiling that is announced and not there", text: "prices: {unknown: ceiling} # HERE", key: "prices.ceiling",
+        problem: "is missing"),
+    Refusal(
+        name: "a ceiling that nobody asks", text: "prices: {ceiling: {input: 1, output: 2}} # HERE", key: "prices.ceiling",
+        problem: "stands beside `unknown: refuse`"),
+    Refusal(
         name: "secrets as placeholders", text: "scrub: {policies: {default: {kinds: {SECRET: placeholder}}}} # HERE",
         key: "scrub.policies.default.kinds.SECRET", problem: "is none of its choices"),
     policy("secrets with their last characters", "kinds: {JWT: 'mask:2'}", "kinds.JWT", "is none of its choices"),

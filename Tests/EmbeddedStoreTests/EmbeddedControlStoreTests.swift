@@ -201,10 +201,45 @@ struct EmbeddedControlStoreTests {
         }
     }
 
+    @Test("prices are kept whole, replaced by their day, and told as a change")
+    func prices() async throws {
+        try await Self.with { store, _ in
+            let entries = [entry("gpt-*", "2026-01-01", 1), entry("gpt-4o", "2025-01-01", 2), entry("gpt-4o", "2026-01-01", 3)]
+            try await store.setPrices(entries)
+            let revision = try await store.changes(after: nil).revision
+            #expect(try await store.prices() == entries)
+            try await store.setPrices([entry("gpt-4o", "2026-01-01", 4)])
+            #expect(try await store.prices().last?.price.input == 4)
+            #expect(try await store.changes(after: revision).changes == [.prices])
+        }
+        func entry(_ model: String, _ day: String, _ input: UInt64) -> PriceEntry {
+            PriceEntry(
+                provider: "openai", model: model, from: UTCDay(day) ?? UTCDay(number: 0),
+                price: Price(input: input, cacheRead: 0, cacheWrite: 999_999_999_999_999, output: 7))
+        }
+    }
+
+    @Test("a file of the version before is brought up to this one")
+    func upgrades() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory.appendingPathComponent("control.sqlite").path
+            let store = try EmbeddedControlStore(path: path)
+            _ = try await store.createTenant("acme", name: "Acme", region: nil)
+            try await store.perform { connection throws(SQLiteError) in
+                try connection.execute("DROP TABLE prices; PRAGMA user_version = 1")
+            }
+            await store.close()
+            let upgraded = try EmbeddedControlStore(path: path)
+            #expect(try await upgraded.prices().isEmpty)
+            #expect(try await upgraded.tenant("acme")?.name == "Acme")
+            await upgraded.close()
+        }
+    }
+
     @Test("a file of a later version is refused, and one that is closed answers so")
     func versions() async throws {
         try await Self.with { store, path in
-            try await store.perform { connection throws(SQLiteError) in try connection.execute("PRAGMA user_version = 2") }
+            try await store.perform { connection throws(SQLiteError) in try connection.execute("PRAGMA user_version = 99") }
             #expect(throws: ControlError.broken("SQLite: the file was made by a later version of agentshield (1)")) {
                 try EmbeddedControlStore(path: path)
             }

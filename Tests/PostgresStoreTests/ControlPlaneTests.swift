@@ -48,6 +48,24 @@ extension ServerTests {
             }
         }
 
+        @Test("prices are kept whole, replaced by their day, and told as a change")
+        func prices() async throws {
+            try await Self.with { plane, _ in
+                func entry(_ model: String, _ day: String, _ input: UInt64) -> PriceEntry {
+                    PriceEntry(
+                        provider: "openai", model: model, from: UTCDay(day) ?? UTCDay(number: 0),
+                        price: Price(input: input, cacheRead: 0, cacheWrite: 999_999_999_999_999, output: 7))
+                }
+                let entries = [entry("gpt-\"x\"", "2026-01-01", 1), entry("gpt-4o", "2025-01-01", 2), entry("gpt-4o", "2026-01-01", 3)]
+                let revision = try await plane.changes(after: nil).revision
+                try await plane.setPrices(entries)
+                #expect(try await plane.prices().sorted { $0.price.input < $1.price.input } == entries)
+                #expect(try await plane.changes(after: revision).changes.map { Set($0) } == [.prices])
+                try await plane.setPrices([entry("gpt-4o", "2026-01-01", 4)])
+                #expect(try await plane.prices().map(\.price.input).sorted() == [1, 2, 4])
+            }
+        }
+
         @Test("after a rotation both secrets are good until the overlap is over")
         func rotation() async throws {
             try await Self.with { plane, driver in

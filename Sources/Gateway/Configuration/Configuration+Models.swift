@@ -1,3 +1,4 @@
+package import GatewayCore
 package import GatewayCrypto
 package import Scrubbing
 
@@ -18,6 +19,8 @@ extension Configuration {
         package var firstByteTimeout: Duration
         package var idleTimeout: Duration
         package var queueTimeout: Duration
+        /// Under which name its prices are listed.
+        package var priceList: String
     }
 
     /// A model that callers may name, or a pattern for such names.
@@ -33,8 +36,8 @@ extension Configuration {
         package var provider: String
         /// What the provider calls the model; `nil`: as the caller does.
         package var upstreamName: String?
-        /// `nil`: unknown.
-        package var price: TokenPrice?
+        /// `nil`: the price list says it. `free` is a price of nothing.
+        package var price: Price?
         package var cacheMode: CacheMode
         package var cacheTTL: Duration
         package var firstByteTimeout: Duration
@@ -48,14 +51,6 @@ extension Configuration {
             case .prefix(let prefix): model.hasPrefix(prefix)
             }
         }
-    }
-
-    /// Nano-USD per million tokens: 1 USD per million tokens is 1,000,000,000.
-    package struct TokenPrice: Sendable, Equatable {
-        package var input: UInt64
-        package var output: UInt64
-        package var cacheRead: UInt64
-        package var cacheWrite: UInt64
     }
 
     /// A name that stands for other models, tried one after another.

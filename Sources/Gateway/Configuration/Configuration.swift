@@ -20,6 +20,8 @@ package struct Configuration: Sendable {
     /// Models with an exact name, and models given as a pattern, longest pattern first: the order in which a request's model is looked for.
     package var models: [Model]
     package var aliases: [Alias]
+    /// What models cost of which nobody knows it; `nil`: they are not used.
+    package var priceCeiling: Price?
     package var scrub: Scrubbing
     package var cache: Cache
     package var log: Log
@@ -137,6 +139,8 @@ extension Configuration {
         package var tokenBurst: Int?
         package var concurrentRequests: Int?
     }
+
+    package enum UnknownPrice: String, Sendable, CaseIterable { case refuse, ceiling }
 
     package enum WithoutRedis: String, Sendable, CaseIterable { case local, refuse }
 

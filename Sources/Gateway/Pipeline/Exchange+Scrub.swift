@@ -53,6 +53,7 @@ extension Exchange {
         guard case .call(let target) = sequence.start() else {
             throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
         }
+        try checkPrices(of: plan)
         self.sequence = sequence
         self.target = target
         summary.routeReason = sequence.reason

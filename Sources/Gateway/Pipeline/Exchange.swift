@@ -36,6 +36,8 @@ package final class Exchange {
     let loop: GatewayLoop
     /// The configuration that the request began with.
     let snapshot: GatewaySnapshot
+    /// The price list that it began with.
+    private let prices: PriceTable
     var state = State.new
     private var receiver: (any AnswerReceiver)?
     /// The request is over, and its record is being written.
@@ -95,6 +97,7 @@ package final class Exchange {
         self.loop = loop
         self.receiver = receiver
         snapshot = loop.snapshot
+        prices = loop.prices
         lastHeardAt = request.receivedAt
         rules = request.principal.scrub
         summary = AnswerSummary(requestID: request.id)
@@ -255,7 +258,21 @@ package final class Exchange {
             summary.usage = TokenUsage(input: UInt64(request.body.readableBytes / 4), output: UInt64((outputBytes + 3) / 4))
             summary.isEstimated = true
         }
-        summary.costNanoUSD = target?.price?.cost(of: summary.usage)
+        let quote = target.flatMap { price(of: $0) }
+        summary.costNanoUSD = quote?.price.cost(of: summary.usage)
+        summary.priceVersion = quote?.version
+    }
+
+    // MARK: prices
+
+    /// By what a call of the target is charged, since the request's arrival; `nil`: nobody knows, and there is no ceiling.
+    func price(of target: UpstreamTarget) -> PriceQuote? {
+        target.price(in: prices, on: UTCDay(unixMilliseconds: request.id.unixMilliseconds)) ?? snapshot.priceCeiling
+    }
+
+    /// Refuses a route on which a model without a price may be called: what cannot be charged is not done.
+    func checkPrices(of plan: RoutePlan) throws(Fault) {
+        for target in plan.targets where price(of: target) == nil { throw .priceUnknown(target) }
     }
 }
 
@@ -263,6 +280,16 @@ extension Fault {
     static func deadlinePassed(_ timeout: TimeAmount) -> Fault {
         Fault(
             .deadlineExceeded, origin: .gateway, message: "The request's deadline of \(timeout.nanoseconds / 1_000_000) ms passed.")
+    }
+
+    fileprivate static func priceUnknown(_ target: UpstreamTarget) -> Fault {
+        Fault(
+            .priceUnknown, origin: .gateway,
+            message:
+                """
+                The model `\(target.model)` has no known price at the provider `\(target.provider)`, and is not used without one. Whoever runs the gateway \
+                can import its price (`agentshield prices import`), give it as `price` of the model in the configuration, or set `prices.ceiling`.
+                """)
     }
 
     fileprivate static func silent(_ timeout: TimeAmount) -> Fault {

@@ -62,6 +62,8 @@ package final class GatewayLoop {
     var awaitsStore: Bool
     /// What the store says of the tenants whose callers the configuration lets in.
     var configuredTenants: [String: Tenant] = [:]
+    /// What models cost of which the configuration does not say it.
+    var prices = PriceTable()
     /// Credentials of requests under way that may not be good any more. Bound: the requests under way.
     var unconfirmed: Set<Credential> = []
     var confirmations = 0

@@ -120,13 +120,16 @@ package final class GatewaySnapshot: Sendable {
     package let door: DoorSettings
     package let pipeline: PipelineSettings
     package let limits: LimitSettings
+    /// For models without a price; `nil`: they are not used.
+    package let priceCeiling: PriceQuote?
 
     /// All whose callers the configuration itself lets in, by keys or by tokens. What the store says of them counts too. Bound: the configuration's size.
     package var tenants: Set<String> { keys.tenants.union(tokens.tenants) }
 
     package init(
         keys: KeyTable, keyRules: KeyRules = KeyRules(), tokens: TokenSettings = TokenSettings(), models: ModelTable,
-        providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings, limits: LimitSettings = LimitSettings()
+        providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings, limits: LimitSettings = LimitSettings(),
+        priceCeiling: Price? = nil
     ) {
         self.keys = keys
         self.keyRules = keyRules
@@ -136,5 +139,6 @@ package final class GatewaySnapshot: Sendable {
         self.door = door
         self.pipeline = pipeline
         self.limits = limits
+        self.priceCeiling = priceCeiling.map { PriceQuote(.ceiling, $0) }
     }
 }

@@ -65,6 +65,8 @@ extension ErrorCode {
     package static let trafficStopped = ErrorCode(rawValue: 405)
     /// Requests cannot be written down durably at present. Before an answer nothing was done; an answer that ends so was made and is charged.
     package static let ledgerUnavailable = ErrorCode(rawValue: 406)
+    /// A model that the request might go to has no known price, and is not used without one; an operator must act.
+    package static let priceUnknown = ErrorCode(rawValue: 407)
     /// The provider failed.
     package static let upstreamError = ErrorCode(rawValue: 500)
     /// No connection to the provider could be made.
@@ -124,6 +126,7 @@ extension ErrorCode {
         .tooManyStreams: Entry(name: "too_many_streams", scope: .stream, retry: .safe),
         .trafficStopped: Entry(name: "traffic_stopped", scope: .stream, retry: .later),
         .ledgerUnavailable: Entry(name: "ledger_unavailable", scope: .stream, retry: .later),
+        .priceUnknown: Entry(name: "price_unknown", scope: .stream, retry: .never),
         .upstreamError: Entry(name: "upstream_error", scope: .stream, retry: .later),
         .upstreamUnreachable: Entry(name: "upstream_unreachable", scope: .stream, retry: .later),
         .upstreamTimeout: Entry(name: "upstream_timeout", scope: .stream, retry: .later),

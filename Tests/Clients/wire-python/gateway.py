@@ -19,6 +19,7 @@ auth:
       models: ["*"]
 providers:
   scripted: {{dialect: openai, base_url: "{provider}/v1"}}
+prices: {{unknown: ceiling, ceiling: {{input: 0.15, output: 0.60}}}}
 models:
   - {{name: stream, provider: scripted, upstream_name: "say:2", cache: {{mode: "off"}}}}
   - {{name: whole, provider: scripted, upstream_name: "say:1", cache: {{mode: "off"}}}}

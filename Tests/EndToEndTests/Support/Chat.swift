@@ -91,6 +91,7 @@ struct Documented: Sendable {
     static let wrongRegion = Documented(303, "wrong_region", 451)
     static let trafficStopped = Documented(405, "traffic_stopped", 503)
     static let authorityUnavailable = Documented(311, "authority_unavailable", 503)
+    static let priceUnknown = Documented(407, "price_unknown", 403)
     static let rateLimited = Documented(400, "rate_limited", 429, http: "rate_limit_exceeded")
     static let draining = Documented(403, "draining", 503)
     static let upstreamError = Documented(500, "upstream_error", 502)

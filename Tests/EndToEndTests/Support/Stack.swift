@@ -208,6 +208,7 @@ struct GatewayFile {
           scripted: {dialect: openai, base_url: "\(providerURL)/v1"}
           hasty: {dialect: openai, base_url: "\(providerURL)/v1", first_byte_timeout: 300ms, idle_timeout: 300ms}
           nowhere: {dialect: openai, base_url: "http://127.0.0.1:1/v1", connect_timeout: 1s}
+        prices: {unknown: ceiling, ceiling: {input: 1, output: 4}}
         models:
           - {name: memo, provider: scripted, upstream_name: echo, cache: {mode: always}}
           - {name: slow-memo, provider: scripted, upstream_name: echo+delay-300ms, cache: {mode: always}}

@@ -104,7 +104,7 @@ struct Replicas: Sendable {
         providers:
           scripted: {dialect: openai, base_url: "\(providerURL)/v1"\(setup.provider)}
         models:
-          - {pattern: "*", provider: scripted, cache: {mode: "off"}}
+          - {pattern: "*", provider: scripted, price: {input: 0.15, output: 0.60}, cache: {mode: "off"}}
         \(setup.sections)
         """ + "\n" + (setup.store?.configuration ?? "")
     }

@@ -8,7 +8,7 @@ import NIOCore
 struct LedgerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ledger", abstract: "The record of requests: shows, exports and verifies it, while gateways run too.",
-        subcommands: [Tail.self, Export.self, Verify.self])
+        subcommands: [Tail.self, Export.self, Verify.self, Reprice.self])
 
     struct Tail: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -90,6 +90,39 @@ struct LedgerCommand: AsyncParsableCommand {
                 if let head = try await archive.head(of: tenant), try await !walk.isGood(head) { broken = 1 }
             }
             if broken > 0 { throw ExitCode(65) }
+        }
+    }
+}
+
+extension LedgerCommand {
+    struct Reprice: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "reprice",
+            abstract: "Reckons each row's cost again, from its tokens and its price version, and names rows that differ.",
+            discussion: """
+                Nothing else is needed: a price version holds its figures. Corrections are differences and are taken as they are. Ends with status 65 where \
+                a row's cost is another.
+                """)
+
+        @OptionGroup var selection: LedgerSelection
+        @OptionGroup var ledger: LedgerOptions
+
+        func run() async throws {
+            var bill = RepricedBill()
+            try await ledger.with { archive in
+                var position: Int64 = 0
+                while true {
+                    let rows = try await archive.rows(selection.query, after: position)
+                    guard let last = rows.last else { return }
+                    for row in rows {
+                        let differing = bill.add(try LedgerEntry(decoding: row.bytes))
+                        if let differing { print("tenant \(row.tenant), row \(row.sequence): \(differing)") }
+                    }
+                    position = last.position
+                }
+            }
+            print("\(bill)")
+            if bill.differing > 0 { throw ExitCode(65) }
         }
     }
 }

@@ -15,7 +15,7 @@ actor ControlFollower {
     }
 
     /// `nil`: there is none, and only the expiry of the file's keys is watched.
-    private let store: (any KeyDirectory)?
+    private let store: (any ControlStore)?
     private let loops: LoopDirectory
     private let staleMax: Duration
     private let logger: Logger
@@ -30,7 +30,7 @@ actor ControlFollower {
     /// The loops know whether the store is there.
     private var isTold = false
 
-    init(store: (any KeyDirectory)?, loops: LoopDirectory, configuredTenants: Set<String>, staleMax: Duration, logger: Logger) {
+    init(store: (any ControlStore)?, loops: LoopDirectory, configuredTenants: Set<String>, staleMax: Duration, logger: Logger) {
         self.store = store
         self.loops = loops
         self.configuredTenants = configuredTenants
@@ -71,7 +71,7 @@ actor ControlFollower {
         await tell()
     }
 
-    private func ask(_ store: any KeyDirectory) async {
+    private func ask(_ store: any ControlStore) async {
         let began = ContinuousClock.now
         do throws(ControlError) {
             let news = try await store.changes(after: revision)
@@ -79,7 +79,7 @@ actor ControlFollower {
                 areTenantsNew = false
                 let update = AuthorityUpdate(
                     revision: news.revision, changes: news.changes.map { Set($0) }, isStopped: news.isStopped,
-                    configuredTenants: try await tenants(of: store))
+                    configuredTenants: try await tenants(of: store), prices: try await prices(of: store, news))
                 try? await loops.forEach { $0.gateway.apply(update) }
                 revision = news.revision
             }
@@ -92,7 +92,7 @@ actor ControlFollower {
         askedAt = nil
     }
 
-    private func tenants(of store: any KeyDirectory) async throws(ControlError) -> [String: Tenant] {
+    private func tenants(of store: any ControlStore) async throws(ControlError) -> [String: Tenant] {
         var found: [String: Tenant] = [:]
         var rest = configuredTenants.sorted()[...]
         while !rest.isEmpty {
@@ -100,6 +100,12 @@ actor ControlFollower {
             rest = rest.dropFirst(ControlLimits.maxPage)
         }
         return found
+    }
+
+    /// The price list, where it has changed.
+    private func prices(of store: any ControlStore, _ news: ControlChanges) async throws(ControlError) -> PriceTable? {
+        guard news.changes?.contains(.prices) ?? true else { return nil }
+        return PriceTable(imported: try await store.prices())
     }
 
     private func tell() async {

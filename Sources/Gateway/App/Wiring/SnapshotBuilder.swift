@@ -21,7 +21,8 @@ struct SnapshotBuilder {
             let rules = scrubRules
             return GatewaySnapshot(
                 keys: KeyTable(try keys(rules)), keyRules: keyRules(rules), tokens: try tokens(rules), models: models(rules),
-                providers: try providers(), door: door, pipeline: pipeline, limits: configuration.sharedLimits)
+                providers: try providers(), door: door, pipeline: pipeline, limits: configuration.sharedLimits,
+                priceCeiling: configuration.priceCeiling)
         }
     }
 
@@ -96,7 +97,7 @@ struct SnapshotBuilder {
         var patterns: [ModelTable.Pattern] = []
         for model in configuration.models {
             let settings = ModelSettings(
-                price: model.price.map { Price(input: $0.input, cacheRead: $0.cacheRead, cacheWrite: $0.cacheWrite, output: $0.output) },
+                price: model.price, priceList: configuration.providers[model.provider]?.priceList ?? "",
                 cache: CacheSettings(mode: CacheSettings.Mode(model.cacheMode), timeToLiveNanoseconds: model.cacheTTL.nanoseconds),
                 firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds,
                 scrub: model.scrubPolicy.flatMap { rules[$0] })

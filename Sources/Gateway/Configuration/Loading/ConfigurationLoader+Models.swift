@@ -1,3 +1,4 @@
+internal import GatewayCore
 internal import GatewayCrypto
 
 extension ConfigurationLoader {
@@ -25,7 +26,8 @@ extension ConfigurationLoader {
                 maxConnectionsPerLoop: section.integer("max_connections_per_loop"),
                 maxWaitersPerLoop: section.integer("max_waiters_per_loop"),
                 connectTimeout: section.duration("connect_timeout"), firstByteTimeout: section.duration("first_byte_timeout"),
-                idleTimeout: section.duration("idle_timeout"), queueTimeout: section.duration("queue_timeout"))
+                idleTimeout: section.duration("idle_timeout"), queueTimeout: section.duration("queue_timeout"),
+                priceList: section.optionalText("price_list") ?? name)
         }
         return providers
     }
@@ -57,7 +59,7 @@ extension ConfigurationLoader {
         let pattern = section.optionalText("pattern")
         let providerName = section.text("provider")
         let upstreamName = section.optionalText("upstream_name")
-        let price = section.optionalSection("price").flatMap { tokenPrice($0) }
+        let price = price(section)
         let cacheSection = section.section("cache")
         let mode: Configuration.CacheMode = cacheSection.choice("mode")
         let ttl = cacheSection.optionalDuration("ttl") ?? cache.defaultTTL
@@ -91,13 +93,33 @@ extension ConfigurationLoader {
             firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout)
     }
 
-    private static func tokenPrice(_ section: Section) -> Configuration.TokenPrice? {
+    private static func price(_ section: Section) -> Price? {
+        guard let word = section.word(at: "price") else { return section.optionalSection("price").flatMap { tokenPrice($0) } }
+        if word == "free" { return .free }
+        section.refuse("price", "is neither a section nor `free`", remedy: "write `price: {input: …, output: …}`, or `price: free`")
+        return nil
+    }
+
+    /// What models without a price cost; `nil`: they are not used.
+    static func priceCeiling(_ section: Section) -> Price? {
+        let rule: Configuration.UnknownPrice = section.choice("unknown")
+        let ceiling = section.optionalSection("ceiling")
+        if rule == .ceiling, ceiling == nil {
+            section.refuse("ceiling", "is missing, and `unknown` is `ceiling`", remedy: "say what models without a price are charged")
+        }
+        if rule == .refuse, ceiling != nil {
+            section.refuse("ceiling", "stands beside `unknown: refuse`", remedy: "write `unknown: ceiling`, or remove it")
+        }
+        return ceiling.flatMap { tokenPrice($0) }
+    }
+
+    private static func tokenPrice(_ section: Section) -> Price? {
         let input = section.optionalPrice("input")
         let output = section.optionalPrice("output")
         let cacheRead = section.optionalPrice("cache_read")
         let cacheWrite = section.optionalPrice("cache_write")
         guard let input, let output else { return nil }
-        return Configuration.TokenPrice(input: input, output: output, cacheRead: cacheRead ?? input, cacheWrite: cacheWrite ?? input)
+        return Price(input: input, cacheRead: cacheRead ?? input, cacheWrite: cacheWrite ?? input, output: output)
     }
 }
 

@@ -101,6 +101,7 @@ package enum ConfigurationLoader {
         return Configuration(
             listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, sharedLimits: sharedLimits(root, limits),
             redis: redis, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
+            priceCeiling: priceCeiling(root.section("prices")),
             scrub: scrub,
             cache: cache,
             log: Configuration.Log(

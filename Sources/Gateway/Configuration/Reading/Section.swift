@@ -242,6 +242,9 @@ extension Section {
             reading: reading, mapping: mapping, position: Position(node, otherwise: position), path: shown(key), pattern: entry.path)
     }
 
+    /// The word that stands where a section may stand; `nil`: there is a section, or nothing.
+    func word(at key: String) -> String? { node(key)?.scalar?.string }
+
     /// The section below, if it is there.
     func optionalSection(_ key: String) -> Section? {
         has(key) ? section(key) : nil

@@ -3,7 +3,7 @@ internal import Scrubbing
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] =
-        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + models + scrub + redis + rest
+        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + models + prices + scrub + redis + rest
 
     private static let balancers = """
         Where balancers connect from. Their connections must begin with the header of PROXY protocol version 2, all others are served without one.
@@ -248,6 +248,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "providers.*.idle_timeout", .duration(.milliseconds(10)...(.seconds(3600))), .defaultText("60s"),
             "Longest silence within an answer. Over: `upstream_timeout`, or `stream_broken`."),
+        ConfigurationKey(
+            "providers.*.price_list", .identifier, .means("the provider's name here"),
+            "What the price list calls the provider: `openai`. See [prices.md](prices.md)."),
     ]
 
     private static let models: [ConfigurationKey] = [
@@ -260,7 +263,9 @@ extension ConfigurationKey {
         ConfigurationKey("models[].provider", .identifier, .required, "Name of the provider in `providers`."),
         ConfigurationKey(
             "models[].upstream_name", .label, .means("as the caller names it"), "What the provider calls the model. Not with `pattern`."),
-        ConfigurationKey("models[].price", .section, .means("unknown"), "What tokens cost, in USD per million tokens."),
+        ConfigurationKey(
+            "models[].price", .section, .means("as the price list says"),
+            "What tokens cost, in USD per million tokens, whatever the price list says; or the word `free`. See [prices.md](prices.md)."),
         ConfigurationKey("models[].price.input", .price, .required, "Input tokens."),
         ConfigurationKey("models[].price.output", .price, .required, "Output and reasoning tokens."),
         ConfigurationKey(

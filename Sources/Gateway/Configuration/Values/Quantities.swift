@@ -1,3 +1,5 @@
+internal import GatewayCore
+
 /// Durations as the file writes them: a whole number and `ms`, `s`, `m`, `h` or `d`.
 package enum DurationText {
     private static let units: [(suffix: String, milliseconds: Int64)] = [
@@ -50,17 +52,12 @@ enum SizeText {
 enum PriceText {
     /// Nano-USD per million tokens; exact.
     static func parse(_ text: String) throws(ValueProblem) -> UInt64 {
-        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        let fraction = parts.count == 2 ? parts[1] : "0"
-        guard parts[0].count <= 6, fraction.count <= 9,
-            (parts + [fraction]).allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0.isASCII && $0.isNumber } }),
-            let whole = UInt64(parts[0]), let nano = UInt64(fraction + String(repeating: "0", count: 9 - fraction.count))
-        else {
+        guard let price = Price.nanoUSD(text) else {
             throw ValueProblem(
                 "is not a price",
                 remedy: "write USD per million tokens as a plain decimal number, under 1,000,000 and with at most 9 decimals: 0.15")
         }
-        return whole * 1_000_000_000 + nano
+        return price
     }
 }
 
@@ -81,11 +78,11 @@ package enum TimestampText {
         }
         func has(_ character: Character, at position: Int) -> Bool { character.asciiValue == bytes[position] }
         guard has("-", at: 4), has("-", at: 7), has("T", at: 10), has(":", at: 13), has(":", at: 16),
-            let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+            let day = UTCDay(String(decoding: bytes[0..<10], as: UTF8.self)),
             let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-            year >= 1970, (1...12).contains(month), (1...days(in: month, of: year)).contains(day), hour < 24, minute < 60, second < 60
+            hour < 24, minute < 60, second < 60
         else { throw problem }
-        var seconds = daysSince1970(year: year, month: month, day: day) * 86_400 + hour * 3600 + minute * 60 + second
+        var seconds = day.number * 86_400 + hour * 3600 + minute * 60 + second
         if bytes.count == 20 {
             guard has("Z", at: 19) else { throw problem }
         } else {
@@ -95,20 +92,5 @@ package enum TimestampText {
             seconds -= (has("+", at: 19) ? 1 : -1) * (hours * 3600 + minutes * 60)
         }
         return Int64(seconds)
-    }
-
-    private static func days(in month: Int, of year: Int) -> Int {
-        switch month {
-        case 2: isLeap(year) ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
-        }
-    }
-
-    private static func isLeap(_ year: Int) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
-
-    private static func daysSince1970(year: Int, month: Int, day: Int) -> Int {
-        let years = (1970..<year).reduce(0) { $0 + (isLeap($1) ? 366 : 365) }
-        return years + (1..<month).reduce(0) { $0 + days(in: $1, of: year) } + day - 1
     }
 }

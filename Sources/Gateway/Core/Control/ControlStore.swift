@@ -37,6 +37,13 @@ package protocol ControlStore: KeyDirectory {
     func createUser(_ id: String, name: String, department: String?, in tenant: String) async throws(ControlError) -> User
     func users(of tenant: String, after id: String) async throws(ControlError) -> [User]
 
+    // MARK: prices
+
+    /// Keeps prices: new ones, and other figures for days that have some. All of them or none.
+    func setPrices(_ entries: [PriceEntry]) async throws(ControlError)
+    /// All that are kept, by provider, model and day; at most ``PriceLimits/maxEntries``.
+    func prices() async throws(ControlError) -> [PriceEntry]
+
     // MARK: keys. Their secrets never come here: only keyed hashes do.
 
     func createKey(
@@ -79,6 +86,19 @@ package enum ControlChange: Sendable, Hashable {
     case key(tenant: String, id: String)
     /// The tenant itself, with it all of its keys.
     case tenant(String)
+    case prices
+}
+
+extension ControlChange {
+    /// As the stores write it down; `nil`: only the state of all.
+    package init?(tenant: String?, key: String?) {
+        switch (tenant, key) {
+        case (let tenant?, let key?): self = .key(tenant: tenant, id: key)
+        case (let tenant?, nil): self = .tenant(tenant)
+        case (nil, "prices"): self = .prices
+        case (nil, _): return nil
+        }
+    }
 }
 
 package struct ControlChanges: Sendable, Equatable {

@@ -66,6 +66,8 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case trafficStopped = 405
     /// Requests cannot be written down durably at present. Before an answer nothing was done; an answer that ends so was made and is charged.
     case ledgerUnavailable = 406
+    /// A model that the request might go to has no known price, and is not used without one; an operator must act.
+    case priceUnknown = 407
     /// The provider failed.
     case upstreamError = 500
     /// No connection to the provider could be made.
@@ -224,6 +226,10 @@ extension FaultKind {
             FaultPresentation(
                 name: "ledger_unavailable", retry: .later, httpStatus: 503,
                 openAIType: "server_error", openAICode: "ledger_unavailable", anthropicType: "api_error")
+        case .priceUnknown:
+            FaultPresentation(
+                name: "price_unknown", retry: .never, httpStatus: 403,
+                openAIType: "permission_error", openAICode: "price_unknown", anthropicType: "permission_error")
         case .upstreamError:
             FaultPresentation(
                 name: "upstream_error", retry: .later, httpStatus: 502,

@@ -1,7 +1,9 @@
 /// What the configuration says of a model or a family of models, beside where it is.
 package struct ModelSettings: Sendable {
-    /// `nil`: unknown.
-    package var price: Price?
+    /// The configuration's own; `nil`: the price list says it.
+    package var price: PriceQuote?
+    /// What the price list calls the provider; empty: as the configuration does.
+    package var priceList: String
     package var cache: CacheSettings
     /// How long the provider may take for the head of its answer, and between two pieces of it.
     package var firstByteTimeoutNanoseconds: Int64
@@ -10,9 +12,11 @@ package struct ModelSettings: Sendable {
     package var scrub: ScrubRules?
 
     package init(
-        price: Price?, cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64, scrub: ScrubRules? = nil
+        price: Price?, priceList: String = "", cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64,
+        scrub: ScrubRules? = nil
     ) {
-        self.price = price
+        self.price = price.map { PriceQuote(.configured, $0) }
+        self.priceList = priceList
         self.cache = cache
         self.firstByteTimeoutNanoseconds = firstByteTimeoutNanoseconds
         self.idleTimeoutNanoseconds = idleTimeoutNanoseconds
@@ -29,13 +33,18 @@ package final class UpstreamTarget: Sendable {
     /// The provider's name for the model.
     package let upstreamModel: String
     package let settings: ModelSettings
-    package var price: Price? { settings.price }
 
     package init(model: String, provider: String, upstreamModel: String, settings: ModelSettings) {
         self.model = model
         self.provider = provider
         self.upstreamModel = upstreamModel
         self.settings = settings
+    }
+
+    /// What the model costs on a day: as the configuration says, or else the price list. `nil`: unknown.
+    package func price(in prices: PriceTable, on day: UTCDay) -> PriceQuote? {
+        settings.price
+            ?? prices.quote(provider: settings.priceList.isEmpty ? provider : settings.priceList, model: upstreamModel, on: day)
     }
 }
 

@@ -1,15 +1,17 @@
-/// The tables of tenants and keys in a SQLite file: the same as PostgreSQL's, whose checks have the same names.
+/// The tables of tenants, keys and prices in a SQLite file: the same as PostgreSQL's, whose checks have the same names.
 enum EmbeddedControlSchema {
     /// In `PRAGMA user_version`. A file of a later version is refused.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     /// Brings a file up to this version; of processes at once one does it.
     static func prepare(_ connection: SQLiteConnection) throws(SQLiteError) {
         try connection.execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
         guard try version(of: connection) < version else { return }
         try connection.transaction { () throws(SQLiteError) in
-            guard try version(of: connection) == 0 else { return }
-            try connection.execute(tables + triggers + "PRAGMA user_version = \(version);")
+            let found = try version(of: connection)
+            if found < 1 { try connection.execute(tables + triggers) }
+            if found < 2 { try connection.execute(prices) }
+            try connection.execute("PRAGMA user_version = \(version);")
         }
     }
 
@@ -106,6 +108,27 @@ enum EmbeddedControlSchema {
         ) STRICT;
 
         """
+
+    /// Since version 2.
+    private static let prices =
+        """
+        CREATE TABLE prices (
+            provider TEXT NOT NULL CONSTRAINT prices_provider_check CHECK (length(provider) BETWEEN 1 AND 64),
+            -- A name, or the start of names and `*`.
+            model TEXT NOT NULL CONSTRAINT prices_model_check CHECK (length(model) BETWEEN 1 AND 128),
+            -- A day: 2026-11-30.
+            effective_from TEXT NOT NULL,
+            -- Nano-USD per million tokens, as the others.
+            input INTEGER NOT NULL CONSTRAINT prices_input_check CHECK (input >= 0),
+            cache_read INTEGER NOT NULL CONSTRAINT prices_cache_read_check CHECK (cache_read >= 0),
+            cache_write INTEGER NOT NULL CONSTRAINT prices_cache_write_check CHECK (cache_write >= 0),
+            output INTEGER NOT NULL CONSTRAINT prices_output_check CHECK (output >= 0),
+            PRIMARY KEY (provider, model, effective_from)
+        ) STRICT, WITHOUT ROWID;
+
+        """
+        + ["INSERT", "UPDATE", "DELETE"].map { trigger("prices_\($0.lowercased())", "\($0) ON prices", tenant: "NULL", key: "'prices'") }
+        .joined()
 
     /// Whatever changes, by whatever program, has its revision.
     private static let triggers =

@@ -150,8 +150,7 @@ extension EmbeddedControlStore {
                 "SELECT tenant_id, key_id FROM control_changes WHERE revision > ?1 AND revision <= ?2",
                 [.integer(revision), .integer(last)])
             let changes = try rows.each { row throws(SQLiteError) -> ControlChange? in
-                guard let tenant = try row.optionalText(0) else { return nil }
-                return try row.optionalText(1).map { .key(tenant: tenant, id: $0) } ?? .tenant(tenant)
+                ControlChange(tenant: try row.optionalText(0), key: try row.optionalText(1))
             }
             let isWhole = Int64(rows.count) == last - revision
             return ControlChanges(revision: last, changes: isWhole ? changes.compactMap { $0 } : nil, isStopped: isStopped)

@@ -89,6 +89,7 @@ extension GatewayLoop {
         isStopped = update.isStopped
         awaitsStore = false
         configuredTenants = update.configuredTenants
+        if let prices = update.prices { self.prices = prices }
         authority.apply(update)
         for exchange in Array(exchanges.values) {
             let principal = exchange.request.principal

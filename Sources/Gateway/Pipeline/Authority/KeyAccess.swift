@@ -40,11 +40,16 @@ package struct AuthorityUpdate: Sendable {
     package let isStopped: Bool
     /// Of the tenants whose callers the configuration lets in, by keys or by tokens, those that the store knows too.
     package let configuredTenants: [String: Tenant]
+    /// `nil`: they are as they were.
+    package let prices: PriceTable?
 
-    package init(revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, configuredTenants: [String: Tenant]) {
+    package init(
+        revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, configuredTenants: [String: Tenant], prices: PriceTable? = nil
+    ) {
         self.revision = revision
         self.changes = changes
         self.isStopped = isStopped
         self.configuredTenants = configuredTenants
+        self.prices = prices
     }
 }

@@ -136,9 +136,7 @@ extension ControlPlane {
         guard let revision, revision <= state.last, Int64(changes.count) == state.last - revision else {
             return ControlChanges(revision: state.last, changes: nil, isStopped: state.isStopped)
         }
-        let named = changes.compactMap { change in
-            change.tenant.map { tenant in change.key.map { .key(tenant: tenant, id: $0) } ?? ControlChange.tenant(tenant) }
-        }
+        let named = changes.compactMap { ControlChange(tenant: $0.tenant, key: $0.key) }
         return ControlChanges(revision: state.last, changes: named, isStopped: state.isStopped)
     }
 }

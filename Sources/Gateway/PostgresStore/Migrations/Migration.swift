@@ -23,5 +23,6 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 2, name: "0002_dead_letters", sql: PackageResources._002_dead_letters_sql),
         Migration(version: 3, name: "0003_revisions", sql: PackageResources._003_revisions_sql),
         Migration(version: 4, name: "0004_ledger", sql: PackageResources._004_ledger_sql),
+        Migration(version: 5, name: "0005_prices", sql: PackageResources._005_prices_sql),
     ]
 }

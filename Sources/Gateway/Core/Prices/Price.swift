@@ -13,6 +13,21 @@ package struct Price: Sendable, Equatable {
         self.output = output
     }
 
+    package static let free = Price(input: 0, cacheRead: 0, cacheWrite: 0, output: 0)
+
+    /// What a price in USD per million tokens is in nano-USD per million tokens; exact.
+    ///
+    /// - Parameter text: a plain decimal number under 1,000,000 with at most 9 decimals, as in `0.15`; `nil`: it is something else.
+    package static func nanoUSD(_ text: String) -> UInt64? {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let fraction = parts.count == 2 ? parts[1] : "0"
+        guard parts[0].utf8.count <= 6, fraction.utf8.count <= 9,
+            (parts + [fraction]).allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
+            let whole = UInt64(parts[0]), let nano = UInt64(fraction + String(repeating: "0", count: 9 - fraction.utf8.count))
+        else { return nil }
+        return whole * 1_000_000_000 + nano
+    }
+
     /// The cost of `usage` in nano-USD, rounded up to the next whole one; saturates at `UInt64.max`.
     package func cost(of usage: TokenUsage) -> UInt64 {
         var total = Sum()
