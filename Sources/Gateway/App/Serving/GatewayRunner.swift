@@ -83,6 +83,7 @@ struct GatewayRunner {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
         moving.forEach { $0.cancel() }
+        for task in moving { await task.value }
         await ledger.close()
         await store?.close()
         try await group.shutdownGracefully()
