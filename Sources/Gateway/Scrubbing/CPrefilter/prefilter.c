@@ -3,6 +3,7 @@
 #include "classes.h"
 #include "classify_neon.h"
 #include "classify_x86.h"
+#include "narrow.h"
 #define WIDTH 8
 #include "rules.h"
 #define WIDTH 1
@@ -112,14 +113,22 @@ static uint64_t assigned(const classes *c, size_t block, uint64_t signs, const u
     return named;
 }
 
+/// A tile and the text around it; `known` bytes are there.
+typedef struct {
+    const uint8_t *bytes;
+    size_t known, from;
+    bool goes_on;
+} tile;
+
 /// Writes what fired in a block, which starts at `start`, in order; `mine` is the block without what is outside of the tile.
 static __attribute__((noinline)) size_t collect(
-    const classes *c, const fired *f, size_t block, uint64_t mine, const uint8_t *bytes, size_t start, size_t from,
+    const classes *c, const shapes *s, const fired *f, size_t block, uint64_t mine, const tile *t, size_t start,
     agentshield_trigger *triggers, size_t written) {
-    uint64_t assign = assigned(c, block, f->assign[block] & mine, bytes, start);
+    uint64_t assign = assigned(c, block, f->assign[block] & mine, t->bytes, start);
     uint64_t any = assign | ((f->others[block] | c->at[block] | c->word[block]) & mine);
     for (; any != 0; any &= any - 1) {
         int i = __builtin_ctzll(any);
+        size_t position = start + (size_t)i;
 #define BIT(mask, rule) ((uint16_t)(((mask) >> i & 1) * (rule)))
         uint16_t rules = BIT(c->at[block], AGENTSHIELD_RULE_AT) | BIT(f->number[block], AGENTSHIELD_RULE_NUMBER)
             | BIT(f->code[block], AGENTSHIELD_RULE_CODE) | BIT(f->token[block], AGENTSHIELD_RULE_TOKEN)
@@ -127,7 +136,12 @@ static __attribute__((noinline)) size_t collect(
             | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(f->literal[block], AGENTSHIELD_RULE_LITERAL)
             | BIT(c->word[block], AGENTSHIELD_RULE_WORD);
 #undef BIT
-        triggers[written++] = (agentshield_trigger){(uint16_t)(start - from + (size_t)i), rules};
+        if (!t->goes_on || t->known - position >= SEEN) {
+            view v = {c, s, 64 * block + (size_t)i, t->bytes + position, t->known - position};
+            rules = narrowed(rules, &v, position > 0 ? v.bytes[-1] : 0);
+        }
+        triggers[written] = (agentshield_trigger){(uint16_t)(position - t->from), rules};
+        written += rules != 0;
     }
     return written;
 }
@@ -158,6 +172,7 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         uint8_t room[66];                                                                                                       \
+        const tile t = {bytes, count, from, goes_on};                                                                           \
         size_t blocks = (to - from + 63) / 64, written = 0;                                                                     \
         for (size_t block = 0; block <= blocks + 2; block++) {                                                                  \
             ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                              \
@@ -174,7 +189,7 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         for (size_t block = 1; block <= blocks; block++) {                                                                      \
             size_t start = from + 64 * (block - 1);                                                                             \
             uint64_t mine = to - start < 64 ? (1ull << (to - start)) - 1 : ~0ull;                                               \
-            if ((f.any[block] & mine) != 0) written = collect(&c, &f, block, mine, bytes, start, from, triggers, written);      \
+            if ((f.any[block] & mine) != 0) written = collect(&c, &s, &f, block, mine, &t, start, triggers, written);           \
         }                                                                                                                       \
         return written;                                                                                                         \
     }
@@ -191,6 +206,7 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         size_t start = count - 64;                                                                                              \
+        const tile t = {bytes, count, from, true};                                                                              \
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++) {                                                                  \
             uint64_t *m = ((mask *)&c)[k];                                                                                      \
             m[0] = 0, m[2] = m[3] = ~0ull;                                                                                      \
@@ -205,7 +221,7 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         s.other[2] = ~0ull;                                                                                                     \
         fire_1(&c, &s, &f, 1);                                                                                                  \
         uint64_t mine = ~0ull << (from - start) & (to < count ? (1ull << (to - start)) - 1 : ~0ull);                            \
-        return (f.any[1] & mine) == 0 ? 0 : collect(&c, &f, 1, mine, bytes, start, from, triggers, 0);                          \
+        return (f.any[1] & mine) == 0 ? 0 : collect(&c, &s, &f, 1, mine, &t, start, triggers, 0);                               \
     }
 
 #define TILES(set, attributes)                   \
