@@ -43,7 +43,8 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
     X('a', 'v', 'e') X('i', 'a', 'l') X('a', 'l', 's') X('u', 't', 'h') X('a', 's', 'e') X('p', 'i', 'n') X(0xE3, 0xB1, 'a')      \
     X('s', 'n', 'a') X('p', 's', 'w') X('r', 'd', 's') X('n', 'i', 'a') X('e', 'n', 'a') X('n', 'h', 'a') X('o', 'r', 't')        \
     X('i', 'o', 'n') X('e', 'd', 's') X('c', 'o', 'd') X('e', 't', 's') X('e', 'n', 's') X('e', 'y', 's') X('s', 'i', 'g')        \
-    X('p', 'a', 't') X('s', 's', 'e') X('o', 'd', 'e') X('l', 'u', 'e') X('s', 'i', 'd') X('n', 'i', 'd') X(0x7F, 'p', 'w')
+    X('p', 'a', 't') X('s', 's', 'e') X('o', 'd', 'e') X('l', 'u', 'e') X('s', 'i', 'd') X('n', 'i', 'd') X(0x7F, 'p', 'w')      \
+    X('k', 'i', 'e') X('a', 'p', 'i') X('e', 't', 'a') X('r', 'e', 'd') X('y', 'i', 'd') X(0xB1, 'a', 's')
 
 /// The three bytes before `end`, in lower case, are such an ending.
 static int ends_name(const uint8_t *bytes, size_t end) {
