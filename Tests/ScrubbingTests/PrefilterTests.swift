@@ -86,7 +86,7 @@ struct PrefilterTests {
         "what stands in logs and is nobody's is narrowed away",
         arguments: [
             "2026-09-28T10:26:45.852Z", "[28/Nov/2026:12:41:34 +0000]", "f24477aa-2db8-4203-a1ac-2e1c69848325", "\"duration_ms\":1767.401",
-            "page(2026)", "HTTP/1.1 200 581 ",
+            "page(2026)", "HTTP/1.1\" 200 581 ",
         ])
     func logsAreQuiet(line: String) {
         let rules = UInt16(AGENTSHIELD_RULE_CODE | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_NUMBER)
