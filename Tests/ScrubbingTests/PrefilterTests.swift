@@ -70,6 +70,31 @@ struct PrefilterTests {
         #expect(triggers(Array(prose.utf8), .best).count == 0)
     }
 
+    @Test("codes in the form of an IBAN are narrowed to the countries that have one")
+    func narrowsToCountries() {
+        let letters = UInt8(ascii: "A")...UInt8(ascii: "Z")
+        for first in letters {
+            for second in letters {
+                let bytes = [first, second] + Array("9121000418450200051332".utf8)
+                let isCode = triggers(bytes, .best).contains { $0.rules & UInt16(AGENTSHIELD_RULE_CODE) != 0 }
+                #expect(isCode == (IBAN.length(of: first, second) > 0), "\(String(decoding: bytes, as: UTF8.self))")
+            }
+        }
+    }
+
+    @Test(
+        "what stands in logs and is nobody's is narrowed away",
+        arguments: [
+            "2026-09-28T10:26:45.852Z", "[28/Nov/2026:12:41:34 +0000]", "f24477aa-2db8-4203-a1ac-2e1c69848325", "\"duration_ms\":1767.401",
+            "page(2026)", "HTTP/1.1\" 200 581 ",
+        ])
+    func logsAreQuiet(line: String) {
+        let rules = UInt16(AGENTSHIELD_RULE_CODE | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_NUMBER)
+        let found = triggers(Array(line.utf8), .best).filter { $0.rules & rules != 0 }
+        // The year is the end of a date in words.
+        #expect(found.allSatisfy { line.utf8.dropFirst($0.position).starts(with: "2026:".utf8) }, "\(found)")
+    }
+
     private struct Trigger: Equatable {
         var position: Int
         var rules: UInt16

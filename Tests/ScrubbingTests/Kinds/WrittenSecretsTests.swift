@@ -48,6 +48,14 @@ struct WrittenSecretsTests {
     func sessions(marked: String) { check(marked, "PASSWORD") }
 
     @Test(
+        "names that end as no other one does",
+        arguments: [
+            "cookie=[\(word27)]", "session_cookie: \"[\(word27)]\"", "accesskeyid=[\(word27)]", "contraseñas: [S3cr3t!9]",
+            "clave de api = [\(word27)]", "clave_secreta=[\(word27)]", "cred: [\(word27)]", "hatred: \(word27)", "Cookie: theme=dark-2024-05",
+        ])
+    func endings(marked: String) { check(marked, "PASSWORD") }
+
+    @Test(
         "newer forms of credentials",
         arguments: [
             "[hvs.\(word36.prefix(24))]", "vault [s.\(word36.prefix(24))]", "key [1//0\(word36)-\(word27)]",

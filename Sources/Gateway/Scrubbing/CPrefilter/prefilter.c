@@ -3,6 +3,7 @@
 #include "classes.h"
 #include "classify_neon.h"
 #include "classify_x86.h"
+#include "narrow.h"
 #define WIDTH 8
 #include "rules.h"
 #define WIDTH 1
@@ -35,34 +36,57 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
     }
 }
 
-/// The last three letters of credentials' names: password, passwd, pwd, pass, secret, token, key, clave, contraseña, credential(s), auth,
-/// authorization, passphrase, senha, pin, cookie, session id, `_pw`, and more; and of `value`, which stands beside a name.
+/// The last three letters of credentials' names, and what stands before those (of several, with a space between them; anything where it is
+/// empty): password, passwd, pwd, pass, secret, token, key, clave, contraseña, credential(s), auth, authorization, passphrase, senha, pin, cookie,
+/// session id, `_pw`, and more; and of `value`, which stands beside a name.
 #define NAME_ENDINGS(X)                                                                                                          \
-    X('o', 'r', 'd') X('s', 'w', 'd') X('p', 'w', 'd') X('a', 's', 's') X('r', 'e', 't') X('k', 'e', 'n') X('k', 'e', 'y')        \
-    X('a', 'v', 'e') X('i', 'a', 'l') X('a', 'l', 's') X('u', 't', 'h') X('a', 's', 'e') X('p', 'i', 'n') X(0xE3, 0xB1, 'a')      \
-    X('s', 'n', 'a') X('p', 's', 'w') X('r', 'd', 's') X('n', 'i', 'a') X('e', 'n', 'a') X('n', 'h', 'a') X('o', 'r', 't')        \
-    X('i', 'o', 'n') X('e', 'd', 's') X('c', 'o', 'd') X('e', 't', 's') X('e', 'n', 's') X('e', 'y', 's') X('s', 'i', 'g')        \
-    X('p', 'a', 't') X('s', 's', 'e') X('o', 'd', 'e') X('l', 'u', 'e') X('s', 'i', 'd') X('n', 'i', 'd') X(0x7F, 'p', 'w')
+    X('o', 'r', 'd', "ssw") X('s', 'w', 'd', "as ps") X('p', 'w', 'd', "") X('a', 's', 's', "p") X('r', 'e', 't', "sec")           \
+    X('k', 'e', 'n', "to") X('k', 'e', 'y', "") X('a', 'v', 'e', "cl") X('i', 'a', 'l', "ent") X('a', 'l', 's', "nti")             \
+    X('u', 't', 'h', "a") X('a', 's', 'e', "phr ntr") X(0xE3, 0xB1, 'a', "ase") X('p', 's', 'w', "") X('r', 'd', 's', "swo")           \
+    X('e', 'n', 'a', "ras") X('n', 'h', 'a', "se") X('o', 'r', 't', "ssw nnw") X('i', 'o', 'n', "zat ess") X('e', 'd', 's', "cr")  \
+    X('e', 't', 's', "ecr") X('e', 'n', 's', "tok") X('e', 'y', 's', "k") X('s', 'i', 'g', "") X('p', 'a', 't', "")                \
+    X('s', 's', 'e', "pa") X('o', 'd', 'e', "ssc") X('l', 'u', 'e', "va") X('s', 'i', 'd', "") X('n', 'i', 'd', "sio")             \
+    X(0x7F, 'p', 'w', "") X('k', 'i', 'e', "coo") X('a', 'p', 'i', "e") X('e', 't', 'a', "ecr") X('r', 'e', 'd', "c")              \
+    X('y', 'i', 'd', "ske") X(0xB1, 'a', 's', "") X('p', 'i', 'n', "") X('s', 'n', 'a', "") X('n', 'i', 'a', "") X('c', 'o', 'd', "")
 
-/// The three bytes before `end`, in lower case, are such an ending.
-static int ends_name(const uint8_t *bytes, size_t end) {
-    if (end < 3) return 0;
+/// One of the stems ends before `end`, as far as they go. A sign between letters, which a name may have, stands for all of the rest.
+static int ends_stem(const uint8_t *bytes, size_t end, const char *stems) {
+    for (;;) {
+        size_t length = strcspn(stems, " "), left = length;
+        while (left > 0 && left + end > length) {
+            uint8_t b = bytes[end - 1 - (length - left)];
+            if (b == '_' || b == '-' || b == ' ') return 1;
+            if ((b | 0x20) != (uint8_t)stems[left - 1]) break;
+            left--;
+        }
+        if (left == 0) return 1;
+        if (stems[length] == 0) return 0;
+        stems += length + 1;
+    }
+}
+
+/// How a word ends: as no credential's name does, with the last three letters of one, with all that is listed of one.
+typedef enum { NO_NAME, LIKE_A_NAME, A_NAME } ending;
+
+/// The ending of the bytes before `end`, in lower case.
+static ending ending_before(const uint8_t *bytes, size_t end) {
+    if (end < 3) return NO_NAME;
     uint32_t first = bytes[end - 3] | 0x20, second = bytes[end - 2] | 0x20, last = bytes[end - 1] | 0x20;
     // A bit for each sum of an ending: most words go no further, and a switch alone would be guessed wrong more than once a word.
 #define SUM(a, b, c) (((a) * 7 + (b) * 31 + (c) * 3) & 255)
 #define BIT_OF(word, sum) ((sum) >> 6 == (word) ? 1ull << ((sum) & 63) : 0)
-#define FIRST(a, b, c) | BIT_OF(0, SUM(a, b, c))
-#define SECOND(a, b, c) | BIT_OF(1, SUM(a, b, c))
-#define THIRD(a, b, c) | BIT_OF(2, SUM(a, b, c))
-#define FOURTH(a, b, c) | BIT_OF(3, SUM(a, b, c))
+#define FIRST(a, b, c, stems) | BIT_OF(0, SUM(a, b, c))
+#define SECOND(a, b, c, stems) | BIT_OF(1, SUM(a, b, c))
+#define THIRD(a, b, c, stems) | BIT_OF(2, SUM(a, b, c))
+#define FOURTH(a, b, c, stems) | BIT_OF(3, SUM(a, b, c))
     static const uint64_t sums[4] = {0 NAME_ENDINGS(FIRST), 0 NAME_ENDINGS(SECOND), 0 NAME_ENDINGS(THIRD), 0 NAME_ENDINGS(FOURTH)};
     uint32_t sum = SUM(first, second, last);
-    if ((sums[sum >> 6] >> (sum & 63) & 1) == 0) return 0;
+    if ((sums[sum >> 6] >> (sum & 63) & 1) == 0) return NO_NAME;
 #define PACKED(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-#define CASE(a, b, c) case PACKED(a, b, c):
+#define CASE(a, b, c, stems) case PACKED(a, b, c): return ends_stem(bytes, end - 3, stems) ? A_NAME : LIKE_A_NAME;
     switch (PACKED(first, second, last)) {
-    NAME_ENDINGS(CASE) return 1;
-    default: return 0;
+    NAME_ENDINGS(CASE)
+    default: return NO_NAME;
     }
 #undef SUM
 #undef BIT_OF
@@ -92,14 +116,21 @@ static int names_credential(const classes *c, size_t block, int sign, const uint
     for (int skipped = 0; skipped < 4 && i > 0 && ((uint8_t)(bytes[i - 1] - '0') < 10 || bytes[i - 1] == '_'); skipped++) i--;
     uint64_t letters = left_of(c->letter, block, sign) << (position - i), upper = left_of(c->upper, block, sign) << (position - i);
     if (letters >> 63 == 0) return 0;
-    if (ends_name(bytes, i)) return 1;
+    ending last = ending_before(bytes, i);
+    if (last == A_NAME) return 1;
     int count = __builtin_clzll(~letters | 1);
     uint64_t humps = upper & (letters & ~upper) << 1;
     int hump = humps == 0 ? 64 : __builtin_clzll(humps);
-    if (hump < count && hump < 12) return ends_name(bytes, i - 1 - (size_t)hump);
-    if (count >= 12 || i == (size_t)count) return 0;
-    uint8_t before = bytes[i - 1 - (size_t)count];
-    return (before == '_' || before == '-' || before == '.') && ends_name(bytes, i - 1 - (size_t)count);
+    size_t first;
+    if (hump < count && hump < 12) {
+        first = i - 1 - (size_t)hump;
+    } else {
+        if (count >= 12 || i == (size_t)count) return 0;
+        first = i - 1 - (size_t)count;
+        if (bytes[first] != '_' && bytes[first] != '-' && bytes[first] != '.') return 0;
+    }
+    // What may be a word behind a name ends like one itself: the recogniser looks.
+    return last == LIKE_A_NAME || ending_before(bytes, first) == A_NAME;
 }
 
 /// Of the assignment signs in a block, those behind a credential's name.
@@ -112,14 +143,22 @@ static uint64_t assigned(const classes *c, size_t block, uint64_t signs, const u
     return named;
 }
 
+/// A tile and the text around it; `known` bytes are there.
+typedef struct {
+    const uint8_t *bytes;
+    size_t known, from;
+    bool goes_on;
+} tile;
+
 /// Writes what fired in a block, which starts at `start`, in order; `mine` is the block without what is outside of the tile.
 static __attribute__((noinline)) size_t collect(
-    const classes *c, const fired *f, size_t block, uint64_t mine, const uint8_t *bytes, size_t start, size_t from,
+    const classes *c, const shapes *s, const fired *f, size_t block, uint64_t mine, const tile *t, size_t start,
     agentshield_trigger *triggers, size_t written) {
-    uint64_t assign = assigned(c, block, f->assign[block] & mine, bytes, start);
+    uint64_t assign = assigned(c, block, f->assign[block] & mine, t->bytes, start);
     uint64_t any = assign | ((f->others[block] | c->at[block] | c->word[block]) & mine);
     for (; any != 0; any &= any - 1) {
         int i = __builtin_ctzll(any);
+        size_t position = start + (size_t)i;
 #define BIT(mask, rule) ((uint16_t)(((mask) >> i & 1) * (rule)))
         uint16_t rules = BIT(c->at[block], AGENTSHIELD_RULE_AT) | BIT(f->number[block], AGENTSHIELD_RULE_NUMBER)
             | BIT(f->code[block], AGENTSHIELD_RULE_CODE) | BIT(f->token[block], AGENTSHIELD_RULE_TOKEN)
@@ -127,7 +166,12 @@ static __attribute__((noinline)) size_t collect(
             | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(f->literal[block], AGENTSHIELD_RULE_LITERAL)
             | BIT(c->word[block], AGENTSHIELD_RULE_WORD);
 #undef BIT
-        triggers[written++] = (agentshield_trigger){(uint16_t)(start - from + (size_t)i), rules};
+        if (!t->goes_on || t->known - position >= SEEN) {
+            view v = {c, s, 64 * block + (size_t)i, t->bytes + position, t->known - position};
+            rules = narrowed(rules, &v, position > 0 ? v.bytes[-1] : 0);
+        }
+        triggers[written] = (agentshield_trigger){(uint16_t)(position - t->from), rules};
+        written += rules != 0;
     }
     return written;
 }
@@ -158,6 +202,7 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         uint8_t room[66];                                                                                                       \
+        const tile t = {bytes, count, from, goes_on};                                                                           \
         size_t blocks = (to - from + 63) / 64, written = 0;                                                                     \
         for (size_t block = 0; block <= blocks + 2; block++) {                                                                  \
             ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                              \
@@ -174,7 +219,7 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         for (size_t block = 1; block <= blocks; block++) {                                                                      \
             size_t start = from + 64 * (block - 1);                                                                             \
             uint64_t mine = to - start < 64 ? (1ull << (to - start)) - 1 : ~0ull;                                               \
-            if ((f.any[block] & mine) != 0) written = collect(&c, &f, block, mine, bytes, start, from, triggers, written);      \
+            if ((f.any[block] & mine) != 0) written = collect(&c, &s, &f, block, mine, &t, start, triggers, written);           \
         }                                                                                                                       \
         return written;                                                                                                         \
     }
@@ -191,6 +236,7 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         size_t start = count - 64;                                                                                              \
+        const tile t = {bytes, count, from, true};                                                                              \
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++) {                                                                  \
             uint64_t *m = ((mask *)&c)[k];                                                                                      \
             m[0] = 0, m[2] = m[3] = ~0ull;                                                                                      \
@@ -205,7 +251,7 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         s.other[2] = ~0ull;                                                                                                     \
         fire_1(&c, &s, &f, 1);                                                                                                  \
         uint64_t mine = ~0ull << (from - start) & (to < count ? (1ull << (to - start)) - 1 : ~0ull);                            \
-        return (f.any[1] & mine) == 0 ? 0 : collect(&c, &f, 1, mine, bytes, start, from, triggers, 0);                          \
+        return (f.any[1] & mine) == 0 ? 0 : collect(&c, &s, &f, 1, mine, &t, start, triggers, 0);                               \
     }
 
 #define TILES(set, attributes)                   \

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Why a position is worth a recogniser's look; one position may carry several.
+/// Why a position is worth a recogniser's look; one position may carry several. Numbers, codes and colons that nothing can come of, by the
+/// 64 bytes from them on, are left out.
 enum {
     AGENTSHIELD_RULE_AT = 1 << 0,      ///< `@`
     AGENTSHIELD_RULE_NUMBER = 1 << 1,  ///< a number starts: seven bytes of digits and single separators; signs of a telephone number; a year

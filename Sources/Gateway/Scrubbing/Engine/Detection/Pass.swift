@@ -46,8 +46,7 @@ struct Pass {
         if rules & UInt32(AGENTSHIELD_RULE_DASHES) != 0, kinds.contains(.privateKey) {
             let finding = PrivateKey.match(&text, at: position)
             keep(finding, start: position, &findings)
-            // The footer's dashes hide the start of a token right behind them.
-            if let end = finding?.range.upperBound { lookAtToken(end, &findings) }
+            if let end = finding?.range.upperBound { lookBehindKey(end, &findings) }
         }
         if rules & UInt32(AGENTSHIELD_RULE_ASSIGN) != 0, kinds.contains(.password) {
             let (start, finding) = Assignment.match(&text, at: position)
@@ -96,7 +95,7 @@ struct Pass {
     /// Goes on behind what an earlier pass found last.
     mutating func resume(behind finding: Finding, _ findings: inout [Finding]) {
         let end = finding.range.upperBound
-        if finding.kind == .privateKey, end >= decided, end < text.count { lookAtToken(end, &findings) }
+        if finding.kind == .privateKey, end >= decided, end < text.count { lookBehindKey(end, &findings) }
     }
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
@@ -242,19 +241,27 @@ struct Pass {
         noteReach(position)
     }
 
+    /// The dashes of a key's footer hide the start of a token right behind them.
+    private mutating func lookBehindKey(_ position: Int, _ findings: inout [Finding]) {
+        var end = position
+        while end - position < Self.shortestToken, text.byte(end).isTokenByte { end += 1 }
+        if end - position == Self.shortestToken || text.reachedEnd { lookAtToken(position, &findings) }
+    }
+
+    /// A shorter run of letters, digits, `_` and `-` is no trigger.
+    private static let shortestToken = 16
+
     private mutating func lookAtToken(_ position: Int, _ findings: inout [Finding]) {
         // Credentials that are known by what stands before the run start there.
         let before = text.before(position)
         let looksBack = ASCIISet.tokenSign.contains(before) || before == UInt8(ascii: ":")
         guard position < hold || looksBack else { return }
-        matchToken(position, &findings)
+        if position + Self.shortestToken <= text.count { matchToken(position, &findings) } else { text.reachedEnd = true }
         if text.reachedEnd { noteReach(looksBack ? text.tokenStart(before: position) : position) }
     }
 
+    /// The run at `position` is long enough.
     private mutating func matchToken(_ position: Int, _ findings: inout [Finding]) {
-        var end = position
-        while end - position < 16, text.byte(end).isTokenByte { end += 1 }
-        guard end - position == 16 else { return }
         if kinds.contains(.privateKey), text.base[position] == UInt8(ascii: "P"), text.base[position + 1] == UInt8(ascii: "u") {
             keep(PrivateKey.matchPuTTY(&text, at: position), &findings)
         }

@@ -2,12 +2,15 @@
 enum Credential {
     /// A credential whose first run of 16 or more letters, digits, `_` and `-` starts at `start`.
     static func match(_ text: inout Text, at start: Int) -> Finding? {
-        if text.before(start) == UInt8(ascii: "/"), let finding = matchWebhook(&text, at: start) { return finding }
-        let rules = CredentialRule.byFirstByte[text.byte(start)]
-        for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
-            if let finding = match(rules[index], &text, at: start) { return finding }
+        let before = text.before(start)
+        if before == UInt8(ascii: "/"), let finding = matchWebhook(&text, at: start) { return finding }
+        if CredentialRule.mayStart(text.byte(start), text.byte(start + 1), text.byte(start + 2)) {
+            let rules = CredentialRule.byFirstByte[text.byte(start)]
+            for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
+                if let finding = match(rules[index], &text, at: start) { return finding }
+            }
         }
-        switch text.before(start) {
+        switch before {
         case UInt8(ascii: "."), UInt8(ascii: "~"):
             if let finding = matchLed(&text, at: start) { return finding }
             if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) { return finding }

@@ -49,6 +49,22 @@ struct CredentialRule: Sendable {
     /// The rules without a lead by first byte; most bytes have none.
     static let byFirstByte = ByteTable(all) { $0.prefix.utf8Start[0] }
 
+    /// A rule's prefix may start with these three bytes: false for most.
+    @inline(__always)
+    static func mayStart(_ first: UInt8, _ second: UInt8, _ third: UInt8) -> Bool {
+        beginnings[Int(first & 31) << 5 | Int(second & 31)] &>> UInt32(third & 31) & 1 != 0
+    }
+
+    /// By the lower five bits of a prefix's first two bytes, a bit for those of its third one; all of them where there is none.
+    private static let beginnings: [UInt32] = {
+        var table = [UInt32](repeating: 0, count: 1024)
+        for rule in all {
+            let prefix = rule.prefix.utf8Start
+            table[Int(prefix[0] & 31) << 5 | Int(prefix[1] & 31)] |= rule.prefix.utf8CodeUnitCount > 2 ? 1 << UInt32(prefix[2] & 31) : .max
+        }
+        return table
+    }()
+
     /// The rules with a lead by the byte before its last one.
     static let byLead = ByteTable(led) { $0.lead.utf8Start[$0.lead.utf8CodeUnitCount - 2] }
 
