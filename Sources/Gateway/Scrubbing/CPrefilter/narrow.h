@@ -33,10 +33,6 @@ INLINE uint64_t lowest(int count) { return (1ull << count) - 1; }
 /// How many of the lowest bits are set in a row.
 INLINE int run_length(uint64_t bits) { return bits == ~0ull ? 64 : __builtin_ctzll(~bits); }
 
-INLINE int is_digit(uint8_t b) { return (uint8_t)(b - '0') < 10; }
-INLINE int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
-INLINE int is_separator(uint8_t b) { return b == ' ' || (uint8_t)(b - '-') < 3; }
-
 /// Digits in groups with single separators between them.
 typedef struct {
     int length;           ///< from the first digit to behind the last one
@@ -70,7 +66,7 @@ INLINE int may_be_signed_number(const view *v) {
 }
 
 /// A year of two centuries alone, behind something that may stand between a month and a year.
-static int may_end_date(const view *v, uint8_t before) {
+INLINE int may_end_date(const view *v, uint8_t before) {
     int is_joint = before == ' ' || before == ',' || (uint8_t)(before - '-') < 3;
     int is_century = (v->bytes[0] == '1' && byte_at(v, 1) == '9') || (v->bytes[0] == '2' && byte_at(v, 1) == '0');
     return is_joint && is_century && (seen(v->c->digit, v->bit) & 15) == 15 && (seen(v->s->alnum, v->bit) >> 4 & 1) == 0;
@@ -174,7 +170,7 @@ INLINE int may_be_address(const view *v) {
 }
 
 /// The rules of a trigger that are worth a recogniser's look; `before` is the byte before it, or 0.
-static uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
+INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
     if (rules & AGENTSHIELD_RULE_NUMBER) {
         int is_number = v->bytes[0] == '+' || v->bytes[0] == '(' ? may_be_signed_number(v) : may_be_number(v) || may_end_date(v, before);
         if (!is_number) rules &= ~AGENTSHIELD_RULE_NUMBER;
