@@ -4,6 +4,7 @@
 #include "classify_neon.h"
 #include "classify_x86.h"
 #include "collect.h"
+#include "words.h"
 #define WIDTH 8
 #include "rules.h"
 #define WIDTH 1
@@ -118,10 +119,18 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         return f.any[1] == 0 ? 0 : collect(&c, &s, &f, 1, &t, triggers);                                                        \
     }
 
+/// A block of words, with `before` in front of it.
+#define WORDS(name, words, attributes)                                                                                           \
+    static attributes uint64_t name(const uint8_t *p, size_t known, uint8_t before, const uint32_t *beginnings) {                \
+        word_classes w = words(p);                                                                                               \
+        return listed(starts_of_words(&w, before), p, known, beginnings) | w.sign;                                               \
+    }
+
 #define TILES(set, attributes)                   \
     COLLECT(collect_##set, attributes) \
     TILE(tile_##set, classify_##set, collect_##set, attributes) \
-    TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes)
+    TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes) \
+    WORDS(listed_##set, words_##set, attributes)
 
 TILES(portable, )
 #ifdef __x86_64__
@@ -174,4 +183,25 @@ size_t agentshield_find_triggers(
     default: return FIND(portable);
     }
 #undef FIND
+}
+
+uint64_t agentshield_find_words(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings) {
+    uint8_t room[66];
+    const uint8_t *p = from + 64 <= count ? bytes + from : padded(bytes, count, (ptrdiff_t)from, room);
+    uint8_t before = from > 0 ? bytes[from - 1] : 0;
+    uint64_t asked = to - from < 64 ? (1ull << (to - from)) - 1 : ~0ull;
+#define LISTED(set) (listed_##set(p, count - from, before, beginnings) & asked)
+    switch (set) {
+#ifdef __x86_64__
+    case AGENTSHIELD_SSE2: return LISTED(sse2);
+    case AGENTSHIELD_AVX2: return LISTED(avx2);
+    case AGENTSHIELD_AVX512: return LISTED(avx512);
+#endif
+#ifdef __aarch64__
+    case AGENTSHIELD_NEON: return LISTED(neon);
+#endif
+    default: return LISTED(portable);
+    }
+#undef LISTED
 }

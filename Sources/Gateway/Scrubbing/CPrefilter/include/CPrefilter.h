@@ -52,4 +52,11 @@ size_t agentshield_find_triggers(
     agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on,
     agentshield_trigger *triggers);
 
+/// Where context words may start in `bytes[from..<to]`, 64 bytes at most: bit k is the byte at `from + k`. Looks at bytes outside of that
+/// range too, never outside of `bytes[0..<count]`. `>` and `*`, which end what stands for a finding, count too.
+///
+/// `beginnings`: by the lower five bits of a listed word's first two bytes (1024 entries), a bit for those of its third one.
+uint64_t agentshield_find_words(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings);
+
 #endif
