@@ -18,6 +18,38 @@ struct PrefilterTests {
     }
 
     @Test(
+        "every instruction set of this machine finds the starts of words that the portable one does",
+        arguments: InstructionSet.allCases.filter(\.isAvailable))
+    func setsAgreeOnWords(set: InstructionSet) {
+        var generator = TextGenerator(seed: 42)
+        for round in 0..<200 {
+            let bytes = round % 4 == 0 ? generator.noise(count: 200) : generator.text(pieces: 12)
+            bytes.withUnsafeBufferPointer { bytes in
+                guard let base = bytes.baseAddress else { return }
+                let text = Text(base, count: bytes.count)
+                for from in bytes.indices {
+                    let range = from..<min(bytes.count, from + Int.random(in: 1...64, using: &generator.random))
+                    let words = { (set: InstructionSet) in set.findWords(text, range, beginnings: ContextIndex.shared.beginnings) }
+                    #expect(words(set) == words(.portable))
+                }
+            }
+        }
+    }
+
+    @Test("a word starts at a letter behind what is none, and at a capital behind a small letter")
+    func wordStarts() {
+        let bytes = Array("tel homePhone hotel étel <EMAIL> ***TEL_telx teTEL né_".utf8)
+        bytes.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return }
+            let text = Text(base, count: bytes.count)
+            let found = InstructionSet.portable.findWords(text, 0..<bytes.count, beginnings: ContextIndex.shared.beginnings)
+            let starts = bytes.indices.filter { found >> UInt64($0) & 1 != 0 }
+            let words = starts.map { String(decoding: bytes[$0...].prefix(3), as: UTF8.self) }
+            #expect(words == ["tel", "Pho", "EMA", "> *", "***", "**T", "*TE", "TEL", "tel", "TEL", "né"])
+        }
+    }
+
+    @Test(
         "a text that goes on has the triggers of all its continuations, wherever it is cut",
         arguments: InstructionSet.allCases.filter(\.isAvailable))
     func openTextsForeseeTheirEnds(set: InstructionSet) throws {

@@ -45,6 +45,10 @@ typedef struct {
 
 #define INLINE static inline __attribute__((always_inline))
 
+INLINE int is_digit(uint8_t b) { return (uint8_t)(b - '0') < 10; }
+INLINE int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
+INLINE int is_separator(uint8_t b) { return b == ' ' || (uint8_t)(b - '-') < 3; }
+
 /// Keeps a mask in a general register: compilers would turn masks that lie side by side into vectors, one lane at a time.
 INLINE uint64_t scalar(uint64_t bits) {
     __asm__("" : "+r"(bits));

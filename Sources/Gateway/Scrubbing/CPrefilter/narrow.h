@@ -33,10 +33,6 @@ INLINE uint64_t lowest(int count) { return (1ull << count) - 1; }
 /// How many of the lowest bits are set in a row.
 INLINE int run_length(uint64_t bits) { return bits == ~0ull ? 64 : __builtin_ctzll(~bits); }
 
-INLINE int is_digit(uint8_t b) { return (uint8_t)(b - '0') < 10; }
-INLINE int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
-INLINE int is_separator(uint8_t b) { return b == ' ' || (uint8_t)(b - '-') < 3; }
-
 /// Digits in groups with single separators between them.
 typedef struct {
     int length;           ///< from the first digit to behind the last one
@@ -70,7 +66,7 @@ INLINE int may_be_signed_number(const view *v) {
 }
 
 /// A year of two centuries alone, behind something that may stand between a month and a year.
-static int may_end_date(const view *v, uint8_t before) {
+INLINE int may_end_date(const view *v, uint8_t before) {
     int is_joint = before == ' ' || before == ',' || (uint8_t)(before - '-') < 3;
     int is_century = (v->bytes[0] == '1' && byte_at(v, 1) == '9') || (v->bytes[0] == '2' && byte_at(v, 1) == '0');
     return is_joint && is_century && (seen(v->c->digit, v->bit) & 15) == 15 && (seen(v->s->alnum, v->bit) >> 4 & 1) == 0;
@@ -86,11 +82,13 @@ INLINE int may_be_spanish(const view *v, const groups *g, int first, int count) 
     return count == 3 && first == 2 && (g->separators >> 6 & 1) && g->length == 10;
 }
 
-/// A number that starts with a digit: enough digits in whole groups for a telephone number, which has the fewest of all; an IPv4 address; a
-/// date; the digits of a Spanish or a Corsican number, whose letter follows.
-INLINE int may_be_number(const view *v) {
+/// The rules of a number that starts with a digit, or 0: enough digits in whole groups for a telephone number, which has the fewest of all; an
+/// IPv4 address; a date; the digits of a Spanish or a Corsican number, whose letter follows. Seven digits and no letter, or up to nine in two
+/// groups, are a telephone number or nothing.
+INLINE uint16_t rules_of_number(const view *v) {
+    const uint16_t any = AGENTSHIELD_RULE_NUMBER, weak = AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_WEAK;
     groups g = groups_at(v, 0);
-    if (g.length > LONGEST_NUMBER || g.next == '(' || (is_separator(g.next) && byte_at(v, (size_t)g.length + 1) == '(')) return 1;
+    if (g.length > LONGEST_NUMBER || g.next == '(' || (is_separator(g.next) && byte_at(v, (size_t)g.length + 1) == '(')) return any;
     int count = 1 + __builtin_popcountll(g.separators), digits = g.length + 1 - count;
     int first = count > 1 ? __builtin_ctzll(g.separators) : g.length;
     int is_cut = is_letter(g.next) || g.next == '_';
@@ -98,18 +96,23 @@ INLINE int may_be_number(const view *v) {
         uint8_t letter = g.next | 0x20;
         int may_have_extension = digits >= 7 && count > 1 && (letter == 'x' || letter == 'e');
         int may_be_corsican = digits == 6 && (letter == 'a' || letter == 'b') && v->bytes[g.length - 1] == '2';
-        if (may_have_extension || may_be_corsican || may_be_spanish(v, &g, first, count)) return 1;
+        if (may_have_extension || may_be_corsican || may_be_spanish(v, &g, first, count)) return any;
         // The last group is part of a word.
         if (count == 1) return 0;
         digits -= g.length - 64 + __builtin_clzll(g.separators);
         count--;
     }
     uint8_t separator = byte_at(v, (size_t)first);
-    int is_decimal = count == 2 && separator == '.' && digits < 13 && first <= 6 && first != 2 && v->bytes[0] != '0';
-    if (digits >= 7) return !is_decimal;
+    if (digits >= 7) {
+        if (count == 1) return digits == 7 && !may_be_spanish(v, &g, first, count) ? weak : any;
+        if (count != 2 || first > 6) return any;
+        if (digits <= 9) return separator == '.' ? 0 : weak;
+        // A fraction; none of the other numbers that may have a dot starts with three to six digits, but for cards and Germany's telephones.
+        return separator == '.' && digits < 13 && first != 2 && v->bytes[0] != '0' ? 0 : any;
+    }
     if (count < 3 || separator == ' ') return 0;
-    if (count >= 4 && separator == '.') return 1;
-    return (g.separators >> (first + 1) & 6) != 0 && (first == 4 || first <= 2);
+    if (count >= 4 && separator == '.') return any;
+    return (g.separators >> (first + 1) & 6) != 0 && (first == 4 || first <= 2) ? any : 0;
 }
 
 /// The letters and digits of a code, a bit for each place.
@@ -174,10 +177,14 @@ INLINE int may_be_address(const view *v) {
 }
 
 /// The rules of a trigger that are worth a recogniser's look; `before` is the byte before it, or 0.
-static uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
+INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
     if (rules & AGENTSHIELD_RULE_NUMBER) {
-        int is_number = v->bytes[0] == '+' || v->bytes[0] == '(' ? may_be_signed_number(v) : may_be_number(v) || may_end_date(v, before);
-        if (!is_number) rules &= ~AGENTSHIELD_RULE_NUMBER;
+        rules &= ~AGENTSHIELD_RULE_NUMBER;
+        if (!is_digit(v->bytes[0])) {
+            if (may_be_signed_number(v)) rules |= AGENTSHIELD_RULE_NUMBER;
+        } else {
+            rules |= may_end_date(v, before) ? AGENTSHIELD_RULE_NUMBER : rules_of_number(v);
+        }
     }
     if ((rules & AGENTSHIELD_RULE_CODE) && !may_be_code(v)) rules &= ~AGENTSHIELD_RULE_CODE;
     if ((rules & AGENTSHIELD_RULE_COLON) && !may_be_address(v)) rules &= ~AGENTSHIELD_RULE_COLON;

@@ -3,7 +3,8 @@
 #include "classes.h"
 #include "classify_neon.h"
 #include "classify_x86.h"
-#include "narrow.h"
+#include "collect.h"
+#include "words.h"
 #define WIDTH 8
 #include "rules.h"
 #define WIDTH 1
@@ -36,146 +37,6 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
     }
 }
 
-/// The last three letters of credentials' names, and what stands before those (of several, with a space between them; anything where it is
-/// empty): password, passwd, pwd, pass, secret, token, key, clave, contraseña, credential(s), auth, authorization, passphrase, senha, pin, cookie,
-/// session id, `_pw`, and more; and of `value`, which stands beside a name.
-#define NAME_ENDINGS(X)                                                                                                          \
-    X('o', 'r', 'd', "ssw") X('s', 'w', 'd', "as ps") X('p', 'w', 'd', "") X('a', 's', 's', "p") X('r', 'e', 't', "sec")           \
-    X('k', 'e', 'n', "to") X('k', 'e', 'y', "") X('a', 'v', 'e', "cl") X('i', 'a', 'l', "ent") X('a', 'l', 's', "nti")             \
-    X('u', 't', 'h', "a") X('a', 's', 'e', "phr ntr") X(0xE3, 0xB1, 'a', "ase") X('p', 's', 'w', "") X('r', 'd', 's', "swo")           \
-    X('e', 'n', 'a', "ras") X('n', 'h', 'a', "se") X('o', 'r', 't', "ssw nnw") X('i', 'o', 'n', "zat ess") X('e', 'd', 's', "cr")  \
-    X('e', 't', 's', "ecr") X('e', 'n', 's', "tok") X('e', 'y', 's', "k") X('s', 'i', 'g', "") X('p', 'a', 't', "")                \
-    X('s', 's', 'e', "pa") X('o', 'd', 'e', "ssc") X('l', 'u', 'e', "va") X('s', 'i', 'd', "") X('n', 'i', 'd', "sio")             \
-    X(0x7F, 'p', 'w', "") X('k', 'i', 'e', "coo") X('a', 'p', 'i', "e") X('e', 't', 'a', "ecr") X('r', 'e', 'd', "c")              \
-    X('y', 'i', 'd', "ske") X(0xB1, 'a', 's', "") X('p', 'i', 'n', "") X('s', 'n', 'a', "") X('n', 'i', 'a', "") X('c', 'o', 'd', "")
-
-/// One of the stems ends before `end`, as far as they go. A sign between letters, which a name may have, stands for all of the rest.
-static int ends_stem(const uint8_t *bytes, size_t end, const char *stems) {
-    for (;;) {
-        size_t length = strcspn(stems, " "), left = length;
-        while (left > 0 && left + end > length) {
-            uint8_t b = bytes[end - 1 - (length - left)];
-            if (b == '_' || b == '-' || b == ' ') return 1;
-            if ((b | 0x20) != (uint8_t)stems[left - 1]) break;
-            left--;
-        }
-        if (left == 0) return 1;
-        if (stems[length] == 0) return 0;
-        stems += length + 1;
-    }
-}
-
-/// How a word ends: as no credential's name does, with the last three letters of one, with all that is listed of one.
-typedef enum { NO_NAME, LIKE_A_NAME, A_NAME } ending;
-
-/// The ending of the bytes before `end`, in lower case.
-static ending ending_before(const uint8_t *bytes, size_t end) {
-    if (end < 3) return NO_NAME;
-    uint32_t first = bytes[end - 3] | 0x20, second = bytes[end - 2] | 0x20, last = bytes[end - 1] | 0x20;
-    // A bit for each sum of an ending: most words go no further, and a switch alone would be guessed wrong more than once a word.
-#define SUM(a, b, c) (((a) * 7 + (b) * 31 + (c) * 3) & 255)
-#define BIT_OF(word, sum) ((sum) >> 6 == (word) ? 1ull << ((sum) & 63) : 0)
-#define FIRST(a, b, c, stems) | BIT_OF(0, SUM(a, b, c))
-#define SECOND(a, b, c, stems) | BIT_OF(1, SUM(a, b, c))
-#define THIRD(a, b, c, stems) | BIT_OF(2, SUM(a, b, c))
-#define FOURTH(a, b, c, stems) | BIT_OF(3, SUM(a, b, c))
-    static const uint64_t sums[4] = {0 NAME_ENDINGS(FIRST), 0 NAME_ENDINGS(SECOND), 0 NAME_ENDINGS(THIRD), 0 NAME_ENDINGS(FOURTH)};
-    uint32_t sum = SUM(first, second, last);
-    if ((sums[sum >> 6] >> (sum & 63) & 1) == 0) return NO_NAME;
-#define PACKED(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-#define CASE(a, b, c, stems) case PACKED(a, b, c): return ends_stem(bytes, end - 3, stems) ? A_NAME : LIKE_A_NAME;
-    switch (PACKED(first, second, last)) {
-    NAME_ENDINGS(CASE)
-    default: return NO_NAME;
-    }
-#undef SUM
-#undef BIT_OF
-#undef FIRST
-#undef SECOND
-#undef THIRD
-#undef FOURTH
-#undef PACKED
-#undef CASE
-}
-
-static int is_decoration(uint8_t b) {
-    return b == ' ' || b == '"' || b == '\'' || b == '\\' || b == '`' || b == '?' || b == ']' || b == '.' || b == '+' || b == '|';
-}
-
-/// The 64 bits of a mask before bit `i` of a block, the nearest one highest.
-INLINE uint64_t left_of(const mask m, size_t block, int i) {
-    return i == 0 ? m[block - 1] : m[block] << (64 - i) | m[block - 1] >> i;
-}
-
-/// A credential's name stands before the assignment sign at bit `sign` of a block: quotes, a bracket, a space and the first half of an
-/// operator (`?=`, `+=`) are skipped, then digits (`password2`), then, if there is no name yet, one word of up to 12 letters
-/// (`password_hash`, `secretValue`).
-static int names_credential(const classes *c, size_t block, int sign, const uint8_t *bytes, size_t position) {
-    size_t i = position;
-    for (int skipped = 0; skipped < 4 && i > 0 && is_decoration(bytes[i - 1]); skipped++) i--;
-    for (int skipped = 0; skipped < 4 && i > 0 && ((uint8_t)(bytes[i - 1] - '0') < 10 || bytes[i - 1] == '_'); skipped++) i--;
-    uint64_t letters = left_of(c->letter, block, sign) << (position - i), upper = left_of(c->upper, block, sign) << (position - i);
-    if (letters >> 63 == 0) return 0;
-    ending last = ending_before(bytes, i);
-    if (last == A_NAME) return 1;
-    int count = __builtin_clzll(~letters | 1);
-    uint64_t humps = upper & (letters & ~upper) << 1;
-    int hump = humps == 0 ? 64 : __builtin_clzll(humps);
-    size_t first;
-    if (hump < count && hump < 12) {
-        first = i - 1 - (size_t)hump;
-    } else {
-        if (count >= 12 || i == (size_t)count) return 0;
-        first = i - 1 - (size_t)count;
-        if (bytes[first] != '_' && bytes[first] != '-' && bytes[first] != '.') return 0;
-    }
-    // What may be a word behind a name ends like one itself: the recogniser looks.
-    return last == LIKE_A_NAME || ending_before(bytes, first) == A_NAME;
-}
-
-/// Of the assignment signs in a block, those behind a credential's name.
-static uint64_t assigned(const classes *c, size_t block, uint64_t signs, const uint8_t *bytes, size_t start) {
-    uint64_t named = 0;
-    for (; signs != 0; signs &= signs - 1) {
-        int sign = __builtin_ctzll(signs);
-        if (names_credential(c, block, sign, bytes, start + (size_t)sign)) named |= signs & -signs;
-    }
-    return named;
-}
-
-/// A tile and the text around it; `known` bytes are there.
-typedef struct {
-    const uint8_t *bytes;
-    size_t known, from;
-    bool goes_on;
-} tile;
-
-/// Writes what fired in a block, which starts at `start`, in order; `mine` is the block without what is outside of the tile.
-static __attribute__((noinline)) size_t collect(
-    const classes *c, const shapes *s, const fired *f, size_t block, uint64_t mine, const tile *t, size_t start,
-    agentshield_trigger *triggers, size_t written) {
-    uint64_t assign = assigned(c, block, f->assign[block] & mine, t->bytes, start);
-    uint64_t any = assign | ((f->others[block] | c->at[block] | c->word[block]) & mine);
-    for (; any != 0; any &= any - 1) {
-        int i = __builtin_ctzll(any);
-        size_t position = start + (size_t)i;
-#define BIT(mask, rule) ((uint16_t)(((mask) >> i & 1) * (rule)))
-        uint16_t rules = BIT(c->at[block], AGENTSHIELD_RULE_AT) | BIT(f->number[block], AGENTSHIELD_RULE_NUMBER)
-            | BIT(f->code[block], AGENTSHIELD_RULE_CODE) | BIT(f->token[block], AGENTSHIELD_RULE_TOKEN)
-            | BIT(f->colon[block], AGENTSHIELD_RULE_COLON) | BIT(f->dashes[block], AGENTSHIELD_RULE_DASHES)
-            | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(f->literal[block], AGENTSHIELD_RULE_LITERAL)
-            | BIT(c->word[block], AGENTSHIELD_RULE_WORD);
-#undef BIT
-        if (!t->goes_on || t->known - position >= SEEN) {
-            view v = {c, s, 64 * block + (size_t)i, t->bytes + position, t->known - position};
-            rules = narrowed(rules, &v, position > 0 ? v.bytes[-1] : 0);
-        }
-        triggers[written] = (agentshield_trigger){(uint16_t)(position - t->from), rules};
-        written += rules != 0;
-    }
-    return written;
-}
-
 /// The 64 bytes at `start` and the two before them, with zeros in place of those outside of the text.
 static __attribute__((noinline)) const uint8_t *padded(const uint8_t *bytes, size_t count, ptrdiff_t start, uint8_t room[66]) {
     memset(room, 0, 66);
@@ -194,16 +55,23 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
     for (size_t k = 0; k < sizeof *c / sizeof(mask); k++) ((mask *)c)[k][block] |= unknown;
 }
 
+/// Apart from the tiles, which are faster without it, and once for each instruction set, some of which count bits in one instruction.
+#define COLLECT(name, attributes)                                                                                                \
+    static attributes __attribute__((noinline)) size_t name(                                                                     \
+        const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, agentshield_trigger *triggers) {              \
+        return collect(c, s, f, blocks, t, triggers);                                                                            \
+    }
+
 /// A tile with one classifier: first the classes of all blocks, then the rules, then what fired.
-#define TILE(name, classify, attributes)                                                                                        \
+#define TILE(name, classify, collect, attributes)                                                                                        \
     static attributes size_t name(                                                                                              \
         const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on, agentshield_trigger *triggers) {              \
         classes c;                                                                                                              \
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         uint8_t room[66];                                                                                                       \
-        const tile t = {bytes, count, from, goes_on};                                                                           \
-        size_t blocks = (to - from + 63) / 64, written = 0;                                                                     \
+        const tile t = {bytes, count, from, from, to, goes_on};                                                                 \
+        size_t blocks = (to - from + 63) / 64;                                                                                  \
         for (size_t block = 0; block <= blocks + 2; block++) {                                                                  \
             ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                              \
             int inside = start >= 2 && (size_t)start + 64 <= count;                                                             \
@@ -216,12 +84,9 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         if (goes_on)                                                                                                            \
             for (size_t block = 1; block <= blocks + 1; block++) s.other[block] |= unknown_bytes(count, from + 64 * block - 64); \
         fire_8(&c, &s, &f, blocks);                                                                                             \
-        for (size_t block = 1; block <= blocks; block++) {                                                                      \
-            size_t start = from + 64 * (block - 1);                                                                             \
-            uint64_t mine = to - start < 64 ? (1ull << (to - start)) - 1 : ~0ull;                                               \
-            if ((f.any[block] & mine) != 0) written = collect(&c, &s, &f, block, mine, &t, start, triggers, written);           \
-        }                                                                                                                       \
-        return written;                                                                                                         \
+        uint64_t any = 0;                                                                                                       \
+        for (size_t block = 1; block <= blocks; block++) any |= f.any[block];                                                   \
+        return any == 0 ? 0 : collect(&c, &s, &f, blocks, &t, triggers);                                                        \
     }
 
 /// At the end of a text that goes on, so many bytes have all that the rules look at in one block: names of credentials look furthest to the
@@ -229,14 +94,14 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
 enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
 
 /// The tile of a text that goes on, with no more than TAIL bytes from `from` on: its last block, behind which nothing is known.
-#define TAIL_TILE(name, classify, attributes)                                                                                   \
+#define TAIL_TILE(name, classify, collect, attributes)                                                                                   \
     static attributes size_t name(                                                                                              \
         const uint8_t *bytes, size_t count, size_t from, size_t to, agentshield_trigger *triggers) {                            \
         classes c;                                                                                                              \
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         size_t start = count - 64;                                                                                              \
-        const tile t = {bytes, count, from, true};                                                                              \
+        const tile t = {bytes, count, start, from, to, true};                                                                   \
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++) {                                                                  \
             uint64_t *m = ((mask *)&c)[k];                                                                                      \
             m[0] = 0, m[2] = m[3] = ~0ull;                                                                                      \
@@ -250,13 +115,22 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         find_shapes_1(&c, &s, 2);                                                                                               \
         s.other[2] = ~0ull;                                                                                                     \
         fire_1(&c, &s, &f, 1);                                                                                                  \
-        uint64_t mine = ~0ull << (from - start) & (to < count ? (1ull << (to - start)) - 1 : ~0ull);                            \
-        return (f.any[1] & mine) == 0 ? 0 : collect(&c, &s, &f, 1, mine, &t, start, triggers, 0);                               \
+        keep_asked(f.any, 1, &t);                                                                                               \
+        return f.any[1] == 0 ? 0 : collect(&c, &s, &f, 1, &t, triggers);                                                        \
+    }
+
+/// A block of words, with `before` in front of it.
+#define WORDS(name, words, attributes)                                                                                           \
+    static attributes uint64_t name(const uint8_t *p, size_t known, uint8_t before, const uint32_t *beginnings) {                \
+        word_classes w = words(p);                                                                                               \
+        return listed(starts_of_words(&w, before), p, known, beginnings) | w.sign;                                               \
     }
 
 #define TILES(set, attributes)                   \
-    TILE(tile_##set, classify_##set, attributes) \
-    TAIL_TILE(tail_##set, classify_##set, attributes)
+    COLLECT(collect_##set, attributes) \
+    TILE(tile_##set, classify_##set, collect_##set, attributes) \
+    TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes) \
+    WORDS(listed_##set, words_##set, attributes)
 
 TILES(portable, )
 #ifdef __x86_64__
@@ -309,4 +183,25 @@ size_t agentshield_find_triggers(
     default: return FIND(portable);
     }
 #undef FIND
+}
+
+uint64_t agentshield_find_words(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings) {
+    uint8_t room[66];
+    const uint8_t *p = from + 64 <= count ? bytes + from : padded(bytes, count, (ptrdiff_t)from, room);
+    uint8_t before = from > 0 ? bytes[from - 1] : 0;
+    uint64_t asked = to - from < 64 ? (1ull << (to - from)) - 1 : ~0ull;
+#define LISTED(set) (listed_##set(p, count - from, before, beginnings) & asked)
+    switch (set) {
+#ifdef __x86_64__
+    case AGENTSHIELD_SSE2: return LISTED(sse2);
+    case AGENTSHIELD_AVX2: return LISTED(avx2);
+    case AGENTSHIELD_AVX512: return LISTED(avx512);
+#endif
+#ifdef __aarch64__
+    case AGENTSHIELD_NEON: return LISTED(neon);
+#endif
+    default: return LISTED(portable);
+    }
+#undef LISTED
 }

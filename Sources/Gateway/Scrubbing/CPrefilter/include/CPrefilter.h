@@ -16,7 +16,8 @@ enum {
     AGENTSHIELD_RULE_DASHES = 1 << 5,  ///< the first of five `-`
     AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=`, `>` or `:` behind the end of a credential's name
     AGENTSHIELD_RULE_LITERAL = 1 << 7, ///< `_` before a digit: the user may have typed a placeholder
-    AGENTSHIELD_RULE_WORD = 1 << 8     ///< `w` behind `ss`, as in password; the second byte of `ñ`, as in contraseña
+    AGENTSHIELD_RULE_WORD = 1 << 8,    ///< `w` behind `ss`, as in password; the second byte of `ñ`, as in contraseña
+    AGENTSHIELD_RULE_WEAK = 1 << 9     ///< with a number: without a context word it is hardly a telephone's, and never anything else
 };
 
 /// A position, relative to the start of the tile, and the rules that fired there.
@@ -51,5 +52,12 @@ enum { AGENTSHIELD_TILE = 4096 };
 size_t agentshield_find_triggers(
     agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on,
     agentshield_trigger *triggers);
+
+/// Where context words may start in `bytes[from..<to]`, 64 bytes at most: bit k is the byte at `from + k`. Looks at bytes outside of that
+/// range too, never outside of `bytes[0..<count]`. `>` and `*`, which end what stands for a finding, count too.
+///
+/// `beginnings`: by the lower five bits of a listed word's first two bytes (1024 entries), a bit for those of its third one.
+uint64_t agentshield_find_words(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings);
 
 #endif

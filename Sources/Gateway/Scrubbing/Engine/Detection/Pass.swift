@@ -38,7 +38,11 @@ struct Pass {
         if position < decided { rules &= Self.rulesThatLookAhead }
         // … and what starts there or behind is not decided before the hold has moved: one look at each trigger is enough then.
         if position >= hold { rules &= Self.rulesThatLookBack }
-        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position) { lookAtNumber(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position),
+            rules & UInt32(AGENTSHIELD_RULE_WEAK) == 0 || mayBePhone(position)
+        {
+            lookAtNumber(position, &findings)
+        }
         if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0 { lookAtToken(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_AT) != 0 { lookAtAt(position, &findings) }
@@ -68,7 +72,8 @@ struct Pass {
     private static let rulesThatLookAhead = UInt32(AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_WORD)
     /// The rules whose findings may start before their triggers; of a number's, a date.
     private static let rulesThatLookBack = UInt32(
-        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER)
+        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER
+            | AGENTSHIELD_RULE_WEAK)
 
     /// Looks at what the prefilter finds in a range of the text. `found`: how many triggers of the first tile are in `triggers` already.
     mutating func look(
@@ -96,6 +101,11 @@ struct Pass {
     mutating func resume(behind finding: Finding, _ findings: inout [Finding]) {
         let end = finding.range.upperBound
         if finding.kind == .privateKey, end >= decided, end < text.count { lookBehindKey(end, &findings) }
+    }
+
+    /// A number that nothing but a context word makes a telephone's has one, or counts without.
+    private func mayBePhone(_ position: Int) -> Bool {
+        filter.minimumScore(of: .phone) <= Phone.bareScore || ContextWords.phone.isContext(of: .phone, at: position, in: text)
     }
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {

@@ -211,7 +211,7 @@ public struct Scanner: Sendable {
             contextWords.withUnsafeMutableBufferPointer { words in
                 withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberRun.scratchSize) { scratch in
                     guard let words = words.baseAddress, let scratch = scratch.baseAddress else { return }
-                    var context = ContextView(words)
+                    var context = ContextView(words, instructionSet)
                     withUnsafeMutablePointer(to: &context) { context in
                         var text = text
                         text.context = context
