@@ -117,6 +117,9 @@ enum CompleteFile {
               - {model: "oai-*", requests_per_minute: 50, burst: 5}
               - {model: small, burst: 7, requests_per_minute: 70, tokens_per_minute: 7000, token_burst: 700, concurrent_requests: 7}
             without_redis: local
+            budget: {day: 100, month: 2500.50, total: 9000000}
+            department_budget: {day: 50, month: 1000, total: 20000}
+            user_budget: {day: 5, month: 100, total: 0.000000001}
         redis:
           state: {url_env: REDIS_STATE, ca_file: tls/ca.pem, timeout: 250ms}
           cache: {url_env: REDIS_CACHE, ca_file: tls/ca.pem}

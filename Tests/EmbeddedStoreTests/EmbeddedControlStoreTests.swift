@@ -226,7 +226,7 @@ struct EmbeddedControlStoreTests {
             let store = try EmbeddedControlStore(path: path)
             _ = try await store.createTenant("acme", name: "Acme", region: nil)
             try await store.perform { connection throws(SQLiteError) in
-                try connection.execute("DROP TABLE prices; PRAGMA user_version = 1")
+                try connection.execute("DROP TABLE prices; DROP TABLE budgets; PRAGMA user_version = 1")
             }
             await store.close()
             let upgraded = try EmbeddedControlStore(path: path)

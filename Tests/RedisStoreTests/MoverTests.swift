@@ -48,7 +48,9 @@ struct MoverTests {
             let stream = LedgerStream(bucket: RedisKey.bucket(of: entry.tenant))
             var command = RedisCommand([])
             RedisSettlement(entry: .init(stream: stream, bytes: entry.encoded())).encode(into: &command)
-            let length = try #require(RedisSettlement.streamLength(try await rig.send(command).reply))
+            guard case .settled(let length)? = RedisSettlement.outcome(of: try await rig.send(command).reply) else {
+                throw RedisFailure.unexpectedReply
+            }
             streams.appended(to: stream.bucket, length: length)
         }
     }

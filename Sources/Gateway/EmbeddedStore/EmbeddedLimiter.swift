@@ -10,10 +10,18 @@ package final class EmbeddedLimiter: Sendable {
     private struct Shard {
         var model = AdmissionModel()
         var nextSweep: Int64 = .min
+
+        func hasRoom(for wallets: [String]) -> Bool {
+            model.wallets.wallets.count + wallets.count <= EmbeddedLimiter.maxWalletsPerShard
+                || wallets.allSatisfy { model.wallets.wallets[$0] != nil }
+        }
     }
 
     private let shards: [NIOLockedValueBox<Shard>]
     private let maxLimitsPerShard: Int
+    /// Wallets are never forgotten: they are as many as the tenants, departments and users that the ledger knows. At the bound a request with a budget that
+    /// needs another one is refused, and one without is not counted.
+    private static let maxWalletsPerShard = 16_384
     /// Leases of one process end with their requests.
     private static let leaseMicroseconds = Int64.max / 4
 
@@ -26,8 +34,8 @@ package final class EmbeddedLimiter: Sendable {
     ///
     /// - Returns: `false`: there is no room to keep them, and nothing was asked.
     package func admit(
-        tenant: String, _ rates: [AdmissionModel.Rate], caps: [AdmissionModel.Cap], holder: String, now: NIODeadline,
-        into outcome: inout AdmissionModel.Outcome
+        tenant: String, _ rates: [AdmissionModel.Rate], caps: [AdmissionModel.Cap], hold: WalletHold? = nil, holder: String,
+        now: NIODeadline, into outcome: inout AdmissionModel.Outcome
     ) -> Bool {
         let now = now.microseconds
         return shard(of: tenant).withLockedValue { shard in
@@ -37,8 +45,9 @@ package final class EmbeddedLimiter: Sendable {
                 shard.nextSweep = now + 1_000_000
                 guard shard.model.count < maxLimitsPerShard else { return false }
             }
+            if let hold, !shard.hasRoom(for: hold.wallets) { return false }
             shard.model.admit(
-                rates, caps: caps, holder: holder, leaseMicroseconds: Self.leaseMicroseconds, now: now, into: &outcome)
+                rates, caps: caps, hold: hold, holder: holder, leaseMicroseconds: Self.leaseMicroseconds, now: now, into: &outcome)
             return true
         }
     }
@@ -50,6 +59,45 @@ package final class EmbeddedLimiter: Sendable {
     ) {
         shard(of: tenant).withLockedValue {
             $0.model.settle(corrections, caps: caps.map(\.name), holder: holder, now: now.microseconds)
+        }
+    }
+
+    // MARK: wallets
+
+    /// A request with a hold is over.
+    ///
+    /// - Returns: what was charged instead, where its hold has ended before. `nil`: it is settled.
+    package func settleHold(tenant: String, of id: String, cost: Int64) -> Int64? {
+        shard(of: tenant).withLockedValue { $0.model.wallets.settle(id, cost: cost) }
+    }
+
+    /// Something was spent without a hold.
+    package func charge(tenant: String, _ wallets: [String], _ cost: Int64, _ time: SpendingTime) {
+        shard(of: tenant).withLockedValue {
+            if $0.hasRoom(for: wallets) { $0.model.wallets.charge(wallets, cost, time) }
+        }
+    }
+
+    /// A request that was settled late cost so much more than what was charged instead.
+    package func correct(tenant: String, of id: String, _ wallets: [String], _ change: Int64, _ time: SpendingTime) {
+        shard(of: tenant).withLockedValue { $0.model.wallets.correct(id, wallets, change, time) }
+    }
+
+    /// Takes a hold in that an earlier life of the process has left.
+    ///
+    /// - Parameter endsIn: milliseconds from now; negative: it has ended.
+    package func restore(tenant: String, of id: String, _ hold: WalletHold, endsIn: Int64, now: NIODeadline) {
+        let reservation = WalletModel.Reservation(
+            wallets: hold.wallets, bound: hold.bound, time: hold.time, endsAt: now.microseconds + endsIn * 1_000, record: hold.record)
+        shard(of: tenant).withLockedValue { $0.model.wallets.restore(reservation, of: id) }
+    }
+
+    /// Charges holds that have ended at their bound.
+    ///
+    /// - Returns: the rows that they brought along, encoded.
+    package func expireHolds(now: NIODeadline) -> [[UInt8]] {
+        shards.flatMap { shard in
+            shard.withLockedValue { $0.model.wallets.expire(now: now.microseconds, count: 1_000).map(\.record) }
         }
     }
 

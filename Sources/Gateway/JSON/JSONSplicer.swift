@@ -65,6 +65,11 @@ package struct JSONSplicer {
         insert(into: object, key) { $0.writeBytes(json) }
     }
 
+    /// As ``insert(into:_:raw:)``, for a number.
+    package mutating func insert(into object: JSONValue, _ key: StaticString, integer value: Int64) {
+        insert(into: object, key) { $0.writeJSONInteger(value) }
+    }
+
     private mutating func insert(into object: JSONValue, _ key: StaticString, value: (inout ByteBuffer) -> Void) {
         guard object.isObject else { return }
         let end = object.range.upperBound - 1

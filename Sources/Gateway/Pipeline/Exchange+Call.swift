@@ -24,6 +24,7 @@ extension Exchange: UpstreamReceiver {
         summary.finishes.removeAll()
         usage = nil
         outputBytes = 0
+        outputPieces = 0
         calls += 1
         wasRead = false
         rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
@@ -151,7 +152,13 @@ extension Exchange: UpstreamReceiver {
     private func drainReader() throws(Fault) {
         while case .calling = state, !isRewriting, let event = try reader?.next(index: &loop.answerIndex) {
             switch event {
-            case .chunk(let chunk): chunkReceived(chunk)
+            case .chunk(let chunk):
+                guard isBeyondCap(chunk) else {
+                    take(chunk)
+                    continue
+                }
+                cutAtCap()
+                answerWasRead()
             case .done:
                 guard !summary.finishes.isEmpty else { throw .badAnswer(target, "it ended before the answer did") }
                 answerIsWhole()
@@ -159,7 +166,7 @@ extension Exchange: UpstreamReceiver {
         }
     }
 
-    private func chunkReceived(_ chunk: AnswerChunk) {
+    func take(_ chunk: AnswerChunk) {
         if let told = chunk.usage { usage = told }
         // One for each choice, whatever a provider repeats.
         for finish in chunk.finishes where !summary.finishes.contains(where: { $0.choice == finish.choice }) {

@@ -17,8 +17,13 @@ extension Exchange {
 
     /// Hands the record on, and tells the caller how the request ended: when the record is durable, or at once where nobody was asked for anything.
     ///
-    /// - Parameter settlement: of limits in Redis.
-    func write(_ record: LedgerRecord, settling settlement: RedisSettlement, telling receiver: (any AnswerReceiver)?, _ fault: Fault?) {
+    /// - Parameters:
+    ///   - lateBound: what was charged before in place of the record's cost, in nano-USD.
+    ///   - settlement: of limits in Redis.
+    func write(
+        _ record: LedgerRecord, lateBound: Int64?, settling settlement: RedisSettlement, telling receiver: (any AnswerReceiver)?,
+        _ fault: Fault?
+    ) {
         let began = loop.eventLoop.now
         ending = Ending(receiver: receiver, fault: fault, began: began)
         // A request that was refused for the ledger's sake is not what fills it.
@@ -28,12 +33,12 @@ extension Exchange {
             return finish(with: fault)
         }
         guard receiver != nil, fault == nil || calls > 0 else {
-            _ = loop.journal.append(record, settling: settlement, waiter: nil)
+            _ = loop.journal.append(record, lateBound: lateBound, settling: settlement, waiter: nil)
             return finish(with: fault)
         }
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let waiter = DurabilityWaiter(eventLoop: loop.eventLoop) { if $0 { bound.value.recordIsDurable() } }
-        let isDurable = loop.journal.append(record, settling: settlement, waiter: waiter)
+        let isDurable = loop.journal.append(record, lateBound: lateBound, settling: settlement, waiter: waiter)
         if isDurable { return finish(with: fault) }
         let latest = min(request.receivedAt + timeout, began + snapshot.pipeline.ledgerTimeout)
         ending?.timer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: latest) { [self] in waitedTooLong() }

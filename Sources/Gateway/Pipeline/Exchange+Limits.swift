@@ -31,11 +31,13 @@ extension Exchange {
         let began = NIODeadline.now()
         let tokens = snapshot.limits.estimatedTokens(
             requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices)
-        let question = LimitQuestion(plan: plan, tokens: tokens, holder: plan.caps.isEmpty ? "" : request.id.description)
+        var question = LimitQuestion(
+            plan: plan, tokens: tokens, holder: plan.caps.isEmpty && !plan.wallets.isBudgeted ? "" : request.id.description)
         if let refusal = loop.limits.knownRefusal(plan, now: began) {
             summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
             throw told(refusal)
         }
+        if plan.wallets.isBudgeted { question.hold = try hold(of: plan.wallets) }
         guard let redis = loop.limits.redis else { return try goOn(asking: question, since: began) }
         guard redis.isUp else { return try goOnWithoutRedis(question, since: began) }
         let ask = LimitAsk(question: question, admission: question.forRedis, began: began)
@@ -48,14 +50,16 @@ extension Exchange {
     private func goOn(asking question: LimitQuestion, since began: NIODeadline) throws(Fault) {
         guard let outcome = loop.limits.askProcess(question, now: .now()) else { throw .overloaded }
         try goOn(with: outcome, of: question, .process, since: began)
+        if let hold = question.hold, case .process(_, let file) = loop.limits.wallets { return keep(hold, in: file) }
         try lookUp()
     }
 
     private func goOnWithoutRedis(_ question: LimitQuestion, since began: NIODeadline) throws(Fault) {
         loop.limitMetrics.withoutRedis(question.plan.faultRule)
-        guard question.plan.faultRule == .countAlone else {
+        // Money is not counted alone: replicas would spend a budget each.
+        guard question.plan.faultRule == .countAlone, question.hold == nil else {
             summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
-            throw .limitsUnknown
+            throw question.hold == nil ? .limitsUnknown : .budgetsUnknown
         }
         try goOn(asking: question, since: began)
     }
@@ -66,7 +70,10 @@ extension Exchange {
         defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
         let refusal = loop.limits.learn(outcome, of: question, askedAt: began)
         summary.rateLimit = question.report(outcome)
-        guard outcome.isAdmitted else { throw refusal.map { told($0) } ?? .overloaded }
+        guard outcome.isAdmitted else {
+            let budget = question.budgetRefusal(outcome)?.fault(now: loop.clock.unixMilliseconds())
+            throw refusal.map { told($0) } ?? budget ?? .overloaded
+        }
         grant = LimitGrant(question: question, store: store)
         if store == .redis { loop.limits.redis?.hold(question) }
     }
@@ -82,15 +89,21 @@ extension Exchange {
 
     /// The request is over: what it was counted for becomes what it used. One that failed before it was asked for is counted now.
     ///
-    /// - Returns: what is left to be settled in Redis, together with the record where that is journalled there.
-    func settleLimits() -> RedisSettlement {
+    /// - Returns: what is left to be settled in Redis, together with the record where that is journalled there; and what was charged before in place of the
+    ///   request's cost, if something was.
+    func settleLimits() -> (settlement: RedisSettlement, lateBound: Int64?) {
         if let plan = uncounted {
             uncounted = nil
             summary.rateLimit = loop.limits.countFailed(plan, now: .now()) ?? summary.rateLimit
         }
-        guard let grant else { return RedisSettlement() }
-        self.grant = nil
-        return loop.limits.settle(grant, usedTokens: usedTokens, now: .now())
+        // What Redis is being asked for, it is asked for before it is told of the end.
+        let question = grant?.question ?? doubtful ?? ask?.question
+        var settlement = grant.map { loop.limits.settle($0, usedTokens: usedTokens, now: .now()) } ?? RedisSettlement()
+        grant = nil
+        let (charge, lateBound) = charge(question)
+        settlement.charge = charge
+        settlement.holder = request.id.description
+        return (settlement, lateBound)
     }
 
     /// Tokens that a provider processed for this request; an answer from the cache used none.
@@ -111,7 +124,9 @@ extension Exchange: RedisReceiver {
         let answer = result.flatMap { reply in ask.admission.outcome(of: reply).map { .success($0) } ?? .failure(.unexpectedReply) }
         switch answer {
         case .success: loop.limits.redis?.answered()
-        case .failure(let failure): loop.limits.redis?.failed(failure, of: ask.admission)
+        case .failure(let failure):
+            loop.limits.redis?.failed(failure, of: ask.admission)
+            if failure.mayHaveRun { doubtful = ask.question }
         }
         guard case .asking = state else { return giveBack(answer, ask) }
         state = .new

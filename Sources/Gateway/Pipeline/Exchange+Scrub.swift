@@ -54,6 +54,8 @@ extension Exchange {
             throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
         }
         try checkPrices(of: plan)
+        route = plan
+        capOutput()
         self.sequence = sequence
         self.target = target
         summary.routeReason = sequence.reason
@@ -69,7 +71,8 @@ extension Exchange {
             defer { take(scrubber, loop.workspace.skippedMedia) }
             try loop.workspace.scrub(request.body, with: &scrubber)
         }
-        body = loop.workspace.render(request.body, upstreamModel: target.upstreamModel, asksForUsage: envelope.isStreamed)
+        body = loop.workspace.render(
+            request.body, upstreamModel: target.upstreamModel, asksForUsage: envelope.isStreamed, maxTokens: addedMaxTokens)
     }
 
     /// Takes what a scrubber knows when the body is through, or refused.
@@ -132,7 +135,8 @@ extension Exchange {
             throw error
         }
         take(scrub.scrubber, workspace.skippedMedia)
-        body = workspace.render(request.body, upstreamModel: scrub.target.upstreamModel, asksForUsage: envelope.isStreamed)
+        body = workspace.render(
+            request.body, upstreamModel: scrub.target.upstreamModel, asksForUsage: envelope.isStreamed, maxTokens: addedMaxTokens)
         return true
     }
 

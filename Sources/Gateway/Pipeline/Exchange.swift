@@ -48,6 +48,8 @@ package final class Exchange {
     var envelope = ChatEnvelope(model: "")
     var body = ByteBuffer()
     var sequence: AttemptSequence?
+    /// Where the request may go.
+    var route: RoutePlan?
     var target: UpstreamTarget?
     var summary: AnswerSummary
     /// The scrubbing rules for the present target.
@@ -64,6 +66,14 @@ package final class Exchange {
     var uncounted: LimitPlan?
     var ask: LimitAsk?
     var grant: LimitGrant?
+    /// Redis did not answer, and may have reserved what was asked for.
+    var doubtful: LimitQuestion?
+    /// Output tokens that a budget has been asked for; `nil`: no budget applies.
+    var outputCap: UInt64?
+    /// Pieces of text that came of the present call.
+    var outputPieces: UInt64 = 0
+    /// The answer was cut at the cap.
+    var wasCut = false
 
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
@@ -221,12 +231,12 @@ package final class Exchange {
         deadlineTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
         let wasWithProvider = call?.wasSent == true
-        if outcome != .answered { call?.cancel() }
+        if outcome != .answered || wasCut { call?.cancel() }
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
         let began = NIODeadline.now()
         settle(wasWithProvider: wasWithProvider)
-        let settlement = settleLimits()
+        let (settlement, lateBound) = settleLimits()
         if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
         if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
@@ -238,7 +248,7 @@ package final class Exchange {
             receivedUnixMilliseconds: request.id.unixMilliseconds)
         loop.metrics.record(record)
         loop.logger.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
-        write(record, settling: settlement, telling: receiver, fault)
+        write(record, lateBound: lateBound, settling: settlement, telling: receiver, fault)
     }
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.
@@ -255,7 +265,8 @@ package final class Exchange {
         if let usage {
             summary.usage = usage
         } else if wasWithProvider || hasBegun {
-            summary.usage = TokenUsage(input: UInt64(request.body.readableBytes / 4), output: UInt64((outputBytes + 3) / 4))
+            let output = wasCut ? outputPieces : min(UInt64((outputBytes + 3) / 4), outputCap ?? .max)
+            summary.usage = TokenUsage(input: UInt64(request.body.readableBytes / 4), output: output)
             summary.isEstimated = true
         }
         let quote = target.flatMap { price(of: $0) }

@@ -89,8 +89,11 @@ package final class GatewayLoop {
         pool = UpstreamPool(eventLoop: eventLoop)
         sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
+        let wallets: WalletPlace =
+            redisJournal != nil ? .redis : redis == nil ? stores.file.map { .process(stores.limiter, $0) } ?? .none : .none
         limits = LoopLimits(
-            limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, metrics: limitMetrics)
+            limiter: stores.limiter, redis: redis.map { RedisLine(settings: $0, eventLoop: eventLoop) }, wallets: wallets,
+            metrics: limitMetrics)
         limits.redis?.connect()
         let line = limits.redis
         journal = LoopJournal(

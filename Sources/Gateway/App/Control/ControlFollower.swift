@@ -79,7 +79,8 @@ actor ControlFollower {
                 areTenantsNew = false
                 let update = AuthorityUpdate(
                     revision: news.revision, changes: news.changes.map { Set($0) }, isStopped: news.isStopped,
-                    configuredTenants: try await tenants(of: store), prices: try await prices(of: store, news))
+                    configuredTenants: try await tenants(of: store), prices: try await prices(of: store, news),
+                    budgets: try await budgets(of: store, news))
                 try? await loops.forEach { $0.gateway.apply(update) }
                 revision = news.revision
             }
@@ -106,6 +107,11 @@ actor ControlFollower {
     private func prices(of store: any ControlStore, _ news: ControlChanges) async throws(ControlError) -> PriceTable? {
         guard news.changes?.contains(.prices) ?? true else { return nil }
         return PriceTable(imported: try await store.prices())
+    }
+
+    private func budgets(of store: any ControlStore, _ news: ControlChanges) async throws(ControlError) -> BudgetTable? {
+        guard news.changes?.contains(.budgets) ?? true else { return nil }
+        return BudgetTable(try await store.budgets())
     }
 
     private func tell() async {

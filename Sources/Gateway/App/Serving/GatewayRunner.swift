@@ -58,7 +58,9 @@ struct GatewayRunner {
             cache: EmbeddedResponseCache(
                 maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
             recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive)
+        let wallets = try await restoredWallets(ledger, stores.limiter)
         let store = try openStore()
+        try await checkBudgets(of: store, ledger)
         let access = keyAccess(store)
         let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
         for deployment in [state, sharedCache].compactMap({ $0 }) {
@@ -73,7 +75,7 @@ struct GatewayRunner {
             redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
-        let moving = ledger.start()
+        let moving = ledger.start(wallets)
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
             announcement: announcement)
@@ -87,6 +89,31 @@ struct GatewayRunner {
         await ledger.close()
         await store?.close()
         try await group.shutdownGracefully()
+    }
+
+    /// The wallets of a process whose ledger is a file, filled from it.
+    private func restoredWallets(_ ledger: LedgerState, _ limiter: EmbeddedLimiter) async throws -> ProcessWallets? {
+        guard let file = ledger.file, ledger.journal == nil else { return nil }
+        let wallets = ProcessWallets(limiter: limiter, file: file)
+        do throws(LedgerError) {
+            try await wallets.restore(unixMilliseconds: UInt64(max(0, Date().timeIntervalSince1970) * 1_000))
+        } catch {
+            FileHandle.standardError.write(Data("agentshield serve: \(error) (look at `ledger.file`)\n".utf8))
+            throw ExitCode(69)
+        }
+        return wallets
+    }
+
+    /// Budgets are counted by the ledger. A store that does not answer now is followed later, and its budgets then refuse their requests.
+    private func checkBudgets(of store: (any ControlStore)?, _ ledger: LedgerState) async throws {
+        guard !ledger.isDurable, let budgets = try? await store?.budgets(), let budget = budgets.first else { return }
+        FileHandle.standardError.write(
+            Data(
+                """
+                agentshield serve: the store has budgets (of the tenant \(budget.tenant)), and there is no durable ledger to count by; name \
+                `ledger.file`, or Redis and DATABASE_URL\n
+                """.utf8))
+        throw ExitCode(78)
     }
 
     private func openStore() throws -> (any ControlStore)? {

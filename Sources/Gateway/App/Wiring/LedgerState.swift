@@ -94,9 +94,15 @@ struct LedgerState: Sendable {
         drain = spool.map { SpoolDrain(spool: $0, client: client, streams: streams) }
     }
 
-    /// Moves records and drains the spool until the tasks are cancelled.
-    func start() -> [Task<Void, Never>] {
+    /// Whether what is written down outlives the process, so that spending can be counted by it.
+    var isDurable: Bool { archive != nil }
+
+    /// Moves records, drains the spool and looks after wallets until the tasks are cancelled.
+    ///
+    /// - Parameter wallets: this process' own; `nil`: they are in Redis, or there are none.
+    func start(_ wallets: ProcessWallets?) -> [Task<Void, Never>] {
         var tasks: [Task<Void, Never>] = []
+        if let wallets { tasks.append(Task { await wallets.run() }) }
         if let mover { tasks.append(Task { await mover.run() }) }
         if let drain { tasks.append(Task { await drain.run() }) }
         return tasks

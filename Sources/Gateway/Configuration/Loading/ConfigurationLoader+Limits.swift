@@ -17,12 +17,35 @@ extension ConfigurationLoader {
                 name,
                 TenantLimits(
                     tenant: subjectLimits(section.section("limits")), user: subjectLimits(section.section("user_limits")), models: models,
-                    faultRule: rule.faultRule)
+                    faultRule: rule.faultRule, budgets: budgets(section))
             )
         }
         return LimitSettings(
             tenants: Dictionary(tenants) { first, _ in first }, faultRule: limits.withoutRedis.faultRule,
             assumedOutputTokens: UInt64(limits.assumedOutputTokens))
+    }
+
+    private static func budgets(_ section: Section) -> BudgetTable.Tenant {
+        func budget(_ key: String) -> BudgetSet {
+            let section = section.section(key)
+            return BudgetSet(
+                day: section.optionalAmount("day"), month: section.optionalAmount("month"), total: section.optionalAmount("total"))
+        }
+        return BudgetTable.Tenant(tenant: budget("budget"), department: budget("department_budget"), user: budget("user_budget"))
+    }
+
+    /// Spending is counted by the ledger: without a durable one nobody could tell after a restart what is left.
+    static func refuseUncountedBudgets(
+        _ root: Section, _ limits: LimitSettings, _ ledger: Configuration.Ledger, redis: Configuration.Redis, control: Configuration.Control
+    ) {
+        var isInDatabase = false
+        if redis.state != nil, case .database = control { isInDatabase = true }
+        guard ledger.file == nil, !isInDatabase else { return }
+        for (name, section) in root.namedSections("tenants") where limits.tenants[name]?.budgets.isEmpty == false {
+            section.refuse(
+                "", "has a budget, and there is no durable ledger to count by",
+                remedy: "name `ledger.file`, or set REDIS_URL and DATABASE_URL")
+        }
     }
 
     private static func subjectLimits(_ section: Section) -> SubjectLimits {

@@ -96,10 +96,13 @@ package enum ConfigurationLoader {
         auth.profiles = profiles(authSection, limits: limits, scrub: scrub, catalogue: catalogue)
         auth.issuers = issuers(authSection, profiles: auth.profiles, &sources)
         let redis = redis(root.section("redis"))
+        let ledger = ledger(root.section("ledger"), pepper: auth.pepper, control: control, redis: redis, replicas: replicas)
+        let sharedLimits = sharedLimits(root, limits)
+        refuseUncountedBudgets(root, sharedLimits, ledger, redis: redis, control: control)
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
-            listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, sharedLimits: sharedLimits(root, limits),
+            listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, sharedLimits: sharedLimits,
             redis: redis, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
             priceCeiling: priceCeiling(root.section("prices")),
             scrub: scrub,
@@ -109,7 +112,7 @@ package enum ConfigurationLoader {
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")), replicas: replicas,
             control: control,
-            ledger: ledger(root.section("ledger"), pepper: auth.pepper, control: control, redis: redis, replicas: replicas))
+            ledger: ledger)
     }
 
     private static func limits(_ section: Section) -> Configuration.Limits {

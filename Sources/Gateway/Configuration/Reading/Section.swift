@@ -178,6 +178,10 @@ struct Section {
         if case .price(let price) = value(key) { price } else { nil }
     }
 
+    func optionalAmount(_ key: String) -> Int64? {
+        if case .amount(let amount) = value(key) { amount } else { nil }
+    }
+
     func score(_ key: String) -> Float {
         if case .score(let score) = value(key) { score } else { 0 }
     }

@@ -37,7 +37,19 @@ extension ConfigurationKey {
             ConfigurationKey(
                 "tenants.*.without_redis", .choice(Configuration.WithoutRedis.allCases.map(\.rawValue)), .means("`limits.without_redis`"),
                 "As `limits.without_redis`, for this tenant.")
+        ] + budget("budget", "Of the whole tenant") + budget("department_budget", "Of each department of the tenant")
+        + budget("user_budget", "Of each user of the tenant")
+
+    private static func budget(_ name: String, _ whose: String) -> [ConfigurationKey] {
+        [
+            ConfigurationKey(
+                "tenants.*.\(name)", .section, .means("no budget"),
+                "\(whose): what may be spent. The store's budgets come before it, and it needs a durable ledger: [budgets.md](budgets.md)."),
+            ConfigurationKey("tenants.*.\(name).day", .amount, .means("no limit"), "In a day of UTC."),
+            ConfigurationKey("tenants.*.\(name).month", .amount, .means("no limit"), "In a month of UTC."),
+            ConfigurationKey("tenants.*.\(name).total", .amount, .means("no limit"), "Since the ledger began."),
         ]
+    }
 
     static let redis: [ConfigurationKey] = [
         ConfigurationKey(

@@ -60,6 +60,8 @@ package struct ConfigurationKey: Sendable {
         /// The name of an environment variable that holds a secret, or with `_FILE` after it names the file that does.
         case environmentName
         case price
+        /// USD, up to 9,000,000.
+        case amount
         case timestamp
         case keyHash
     }
@@ -102,6 +104,7 @@ extension ConfigurationKey.ValueType {
         case .path: "file"
         case .environmentName: "variable name"
         case .price: "price"
+        case .amount: "amount"
         case .timestamp: "instant"
         case .keyHash: "key hash"
         }
@@ -111,6 +114,7 @@ extension ConfigurationKey.ValueType {
     package var range: String {
         switch self {
         case .section, .flag, .path, .price, .timestamp: ""
+        case .amount: "USD; 0 to 9000000, at most 9 decimals"
         case .sections, .namedSections: "1 or more"
         case .list(let element): element.range
         case .identifier: "letters, digits, `.`, `_`, `-`; at most 64"

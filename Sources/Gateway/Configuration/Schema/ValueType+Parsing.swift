@@ -1,3 +1,4 @@
+internal import GatewayCore
 internal import GatewayCrypto
 internal import Scrubbing
 
@@ -12,6 +13,8 @@ enum ConfigurationValue {
     case url(ProviderURL)
     /// Nano-USD per million tokens.
     case price(UInt64)
+    /// Nano-USD.
+    case amount(Int64)
     /// Seconds since 1970.
     case instant(Int64)
     case digest(Digest)
@@ -73,6 +76,12 @@ extension ConfigurationKey.ValueType {
             return .text(text)
         case .url: return .url(try ProviderURL(parsing: text))
         case .price: return .price(try PriceText.parse(text))
+        case .amount:
+            guard let amount = USDText.nanoUSD(text) else {
+                throw ValueProblem(
+                    "is not an amount", remedy: "write USD as a plain decimal number from 0 to 9000000, with at most 9 decimals: 25.50")
+            }
+            return .amount(amount)
         case .timestamp: return .instant(try TimestampText.parse(text))
         case .keyHash:
             guard let digest = APIKey.hash(text: text) else {

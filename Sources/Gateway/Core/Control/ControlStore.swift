@@ -44,6 +44,15 @@ package protocol ControlStore: KeyDirectory {
     /// All that are kept, by provider, model and day; at most ``PriceLimits/maxEntries``.
     func prices() async throws(ControlError) -> [PriceEntry]
 
+    // MARK: budgets
+
+    /// Keeps a budget, in place of another one of the same subject and period.
+    func setBudget(_ budget: Budget) async throws(ControlError)
+    /// - Returns: whether there was one.
+    func removeBudget(tenant: String, subject: BudgetSubject, period: BudgetPeriod) async throws(ControlError) -> Bool
+    /// All that are kept, by tenant; at most ``Budget/maxCount``.
+    func budgets() async throws(ControlError) -> [Budget]
+
     // MARK: keys. Their secrets never come here: only keyed hashes do.
 
     func createKey(
@@ -87,6 +96,7 @@ package enum ControlChange: Sendable, Hashable {
     /// The tenant itself, with it all of its keys.
     case tenant(String)
     case prices
+    case budgets
 }
 
 extension ControlChange {
@@ -96,6 +106,7 @@ extension ControlChange {
         case (let tenant?, let key?): self = .key(tenant: tenant, id: key)
         case (let tenant?, nil): self = .tenant(tenant)
         case (nil, "prices"): self = .prices
+        case (nil, "budgets"): self = .budgets
         case (nil, _): return nil
         }
     }

@@ -112,6 +112,7 @@ package struct LeaseSet: Sendable, Equatable {
 package struct AdmissionModel: Sendable, Equatable {
     package var rates: [String: GCRA] = [:]
     package var leases: [String: LeaseSet] = [:]
+    package var wallets = WalletModel()
 
     package init() {}
 
@@ -140,26 +141,30 @@ package struct AdmissionModel: Sendable, Equatable {
         package var rates: [RateOutcome]
         /// How many hold a lease of each cap, this request counted if it was admitted.
         package var leaseCounts: [Int]
+        /// The budget that has too little left, if one was asked.
+        package var wallet: WalletRefusal?
 
-        package init(isAdmitted: Bool, rates: [RateOutcome], leaseCounts: [Int]) {
+        package init(isAdmitted: Bool, rates: [RateOutcome], leaseCounts: [Int], wallet: WalletRefusal? = nil) {
             self.isAdmitted = isAdmitted
             self.rates = rates
             self.leaseCounts = leaseCounts
+            self.wallet = wallet
         }
     }
 
     /// - Parameter leaseMicroseconds: how long the holder's leases last.
     package mutating func admit(
-        _ demands: [Rate], caps: [Cap], holder: String, leaseMicroseconds: Int64, now: Int64
+        _ demands: [Rate], caps: [Cap], hold: WalletHold? = nil, holder: String, leaseMicroseconds: Int64, now: Int64
     ) -> Outcome {
         var outcome = Outcome(isAdmitted: true, rates: [], leaseCounts: [])
-        admit(demands, caps: caps, holder: holder, leaseMicroseconds: leaseMicroseconds, now: now, into: &outcome)
+        admit(demands, caps: caps, hold: hold, holder: holder, leaseMicroseconds: leaseMicroseconds, now: now, into: &outcome)
         return outcome
     }
 
     /// The same, told in memory that serves again.
     package mutating func admit(
-        _ demands: [Rate], caps: [Cap], holder: String, leaseMicroseconds: Int64, now: Int64, into outcome: inout Outcome
+        _ demands: [Rate], caps: [Cap], hold: WalletHold? = nil, holder: String, leaseMicroseconds: Int64, now: Int64,
+        into outcome: inout Outcome
     ) {
         let nanoseconds = now * 1_000
         outcome.isAdmitted = true
@@ -176,6 +181,8 @@ package struct AdmissionModel: Sendable, Equatable {
             outcome.leaseCounts.append(count)
             if count >= cap.limit { outcome.isAdmitted = false }
         }
+        outcome.wallet = hold.flatMap { wallets.refusal($0) }
+        if outcome.wallet != nil { outcome.isAdmitted = false }
         guard outcome.isAdmitted else { return }
         for (index, rate) in demands.enumerated() {
             outcome.rates[index].aheadNanoseconds += rate.demand.limit.nanoseconds(for: rate.demand.permits)
@@ -185,6 +192,7 @@ package struct AdmissionModel: Sendable, Equatable {
             leases[cap.name, default: LeaseSet()].take(holder, until: now + leaseMicroseconds)
             outcome.leaseCounts[index] = leases[cap.name]?.ends.count ?? 0
         }
+        if let hold { wallets.reserve(hold, for: holder, now: now) }
     }
 
     /// Corrects estimates and gives leases back.

@@ -56,14 +56,16 @@ package struct TenantLimits: Sendable, Equatable {
     /// Exact names first, then the longest pattern: the first that matches counts.
     package private(set) var models: [Model]
     package var faultRule: LimitFaultRule
+    package var budgets: BudgetTable.Tenant
 
     package init(
         tenant: SubjectLimits = SubjectLimits(), user: SubjectLimits = SubjectLimits(), models: [Model] = [],
-        faultRule: LimitFaultRule = .countAlone
+        faultRule: LimitFaultRule = .countAlone, budgets: BudgetTable.Tenant = BudgetTable.Tenant()
     ) {
         self.tenant = tenant
         self.user = user
         self.faultRule = faultRule
+        self.budgets = budgets
         self.models = models.sorted { left, right in
             left.pattern.isExact != right.pattern.isExact
                 ? left.pattern.isExact : left.pattern.prefix.utf8.count > right.pattern.prefix.utf8.count

@@ -33,6 +33,14 @@ package enum LedgerEntry: Sendable, Equatable {
         }
     }
 
+    /// The request that the row is about.
+    package var requestID: RequestID {
+        switch self {
+        case .request(let record): record.summary.requestID
+        case .correction(let correction): correction.requestID
+        }
+    }
+
     package var tenant: String {
         switch self {
         case .request(let record): record.tenant
@@ -102,5 +110,14 @@ package struct LedgerCorrection: Sendable, Equatable {
         self.priceVersion = priceVersion
         self.reason = reason
         self.receivedUnixMilliseconds = receivedUnixMilliseconds
+    }
+
+    /// For a request whose reservation was charged at its bound before it was settled. Made again it is the same, id and all.
+    package init(settledLate record: LedgerRecord, bound: Int64) {
+        let id = record.summary.requestID
+        self.init(
+            id: RequestID(high: id.high, low: ~id.low), requestID: id, tenant: record.tenant, department: record.department,
+            user: record.user, keyID: record.keyID, costNanoUSD: Int64(clamping: record.summary.costNanoUSD ?? 0) - bound,
+            priceVersion: record.summary.priceVersion, reason: "settled_late", receivedUnixMilliseconds: record.receivedUnixMilliseconds)
     }
 }

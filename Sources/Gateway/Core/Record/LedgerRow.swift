@@ -78,6 +78,24 @@ package struct LedgerQuery: Sendable, Equatable {
     }
 }
 
+/// What was spent on one day, by a tenant's rows in the ledger.
+package struct LedgerSpending: Sendable, Equatable {
+    package var department: String?
+    package var user: String?
+    /// Days since 1970, in UTC; 0: all days before those that were asked for.
+    package var day: Int
+    package var nanoUSD: Int64
+
+    package init(department: String?, user: String?, day: Int, nanoUSD: Int64) {
+        self.department = department
+        self.user = user
+        self.day = day
+        self.nanoUSD = nanoUSD
+    }
+
+    package var time: SpendingTime { SpendingTime(unixMilliseconds: UTCDay(number: day).unixMilliseconds) }
+}
+
 /// A ledger that can be read: a SQLite file, or PostgreSQL.
 package protocol LedgerArchive: Sendable {
     /// The row of an entry of the tenant; `nil`: there is none, or it is another tenant's.
@@ -91,6 +109,10 @@ package protocol LedgerArchive: Sendable {
     func head(of tenant: String) async throws(LedgerError) -> LedgerHead?
     /// The tenant's rows behind a sequence number, in their order; at most ``LedgerLimits/maxPage``.
     func chain(of tenant: String, after sequence: Int64) async throws(LedgerError) -> [LedgerRow]
+    /// What a tenant has spent, by department, user and day, days in their order. Reads each of its rows.
+    ///
+    /// - Parameter since: days since 1970: all days before are taken together.
+    func spending(of tenant: String, since day: Int) async throws(LedgerError) -> [LedgerSpending]
     /// Gives connections and threads back.
     func close() async
 }

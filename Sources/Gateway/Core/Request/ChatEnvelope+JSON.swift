@@ -67,7 +67,8 @@ extension ChatEnvelope {
             guard value.isNull || value.int.map({ $0 > 0 }) == true else {
                 throw Fault.invalidField(member.key.string ?? "max_tokens", "must be a positive whole number")
             }
-            maxOutputTokens = value.int.map(UInt64.init) ?? maxOutputTokens
+            // Of two caps nobody knows which one the provider keeps.
+            if let cap = value.int { maxOutputTokens = max(UInt64(cap), maxOutputTokens ?? 0) }
         } else if member.key.equals("tools") || member.key.equals("functions") {
             guard value.isNull || value.isArray else { throw Fault.invalidField(member.key.string ?? "tools", "must be an array") }
             hasTools = hasTools || (value.isArray && !value.isEmpty)

@@ -62,12 +62,15 @@ package struct RequestWorkspace: ~Copyable {
 
     /// Writes the body as the provider gets it: scrubbed, under the provider's own name for the model, and asking a stream for its usage. All else
     /// is byte for byte as it came.
-    package mutating func render(_ body: ByteBuffer, upstreamModel: String, asksForUsage: Bool) -> ByteBuffer {
+    ///
+    /// - Parameter maxTokens: a cap on the output, for a body that has none.
+    package mutating func render(_ body: ByteBuffer, upstreamModel: String, asksForUsage: Bool, maxTokens: UInt64? = nil) -> ByteBuffer {
         var splicer = self.splicer
         self.splicer = JSONSplicer()
         index.read(body) { root in
             Self.replaceModel(in: root, by: upstreamModel, &splicer)
             if asksForUsage { Self.askForUsage(in: root, &splicer) }
+            if let maxTokens { Self.cap(root, maxTokens, &splicer) }
         }
         var rendered = ByteBuffer()
         if splicer.isEmpty { rendered = body } else { splicer.write(body, into: &rendered) }
@@ -87,6 +90,14 @@ package struct RequestWorkspace: ~Copyable {
         for member in root.members where member.key.equals("model") && !member.value.equals(name) {
             splicer.replace(member.value.range, withString: name)
         }
+    }
+
+    /// A member that is there says `null`.
+    private static func cap(_ root: JSONValue, _ maxTokens: UInt64, _ splicer: inout JSONSplicer) {
+        guard let member = root.members.first(where: { $0.key.equals("max_tokens") || $0.key.equals("max_completion_tokens") }) else {
+            return splicer.insert(into: root, "max_tokens", integer: Int64(clamping: maxTokens))
+        }
+        splicer.replace(member.value.range, withInteger: Int64(clamping: maxTokens))
     }
 
     private static func askForUsage(in root: JSONValue, _ splicer: inout JSONSplicer) {

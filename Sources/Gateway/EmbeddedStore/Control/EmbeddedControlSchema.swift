@@ -1,7 +1,9 @@
-/// The tables of tenants, keys and prices in a SQLite file: the same as PostgreSQL's, whose checks have the same names.
+import GatewayCore
+
+/// The tables of tenants, keys, prices and budgets in a SQLite file: the same as PostgreSQL's, whose checks have the same names.
 enum EmbeddedControlSchema {
     /// In `PRAGMA user_version`. A file of a later version is refused.
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     /// Brings a file up to this version; of processes at once one does it.
     static func prepare(_ connection: SQLiteConnection) throws(SQLiteError) {
@@ -11,6 +13,7 @@ enum EmbeddedControlSchema {
             let found = try version(of: connection)
             if found < 1 { try connection.execute(tables + triggers) }
             if found < 2 { try connection.execute(prices) }
+            if found < 3 { try connection.execute(budgets) }
             try connection.execute("PRAGMA user_version = \(version);")
         }
     }
@@ -128,6 +131,25 @@ enum EmbeddedControlSchema {
 
         """
         + ["INSERT", "UPDATE", "DELETE"].map { trigger("prices_\($0.lowercased())", "\($0) ON prices", tenant: "NULL", key: "'prices'") }
+        .joined()
+
+    /// Since version 3.
+    private static let budgets =
+        """
+        CREATE TABLE budgets (
+            tenant_id TEXT NOT NULL \(identifier("tenant_id", "budgets_tenant_id_check")),
+            level TEXT NOT NULL CONSTRAINT budgets_level_check CHECK (level IN ('tenant', 'department', 'user')),
+            -- The department's or the user's; empty for the tenant itself.
+            name TEXT NOT NULL CONSTRAINT budgets_name_check CHECK (length(name) <= 256 AND (level = 'tenant') = (name = '')),
+            period TEXT NOT NULL CONSTRAINT budgets_period_check CHECK (period IN ('day', 'month', 'total')),
+            -- Nano-USD.
+            spending_limit INTEGER NOT NULL
+                CONSTRAINT budgets_spending_limit_check CHECK (spending_limit BETWEEN 0 AND \(Budget.maxNanoUSD)),
+            PRIMARY KEY (tenant_id, level, name, period)
+        ) STRICT, WITHOUT ROWID;
+
+        """
+        + ["INSERT", "UPDATE", "DELETE"].map { trigger("budgets_\($0.lowercased())", "\($0) ON budgets", tenant: "NULL", key: "'budgets'") }
         .joined()
 
     /// Whatever changes, by whatever program, has its revision.

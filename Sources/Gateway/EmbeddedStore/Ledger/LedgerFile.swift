@@ -23,7 +23,27 @@ package final class LedgerFile: LedgerArchive, LedgerSink {
         }
     }
 
-    private let writer: GroupCommit<LedgerEntry>
+    /// A request with a budget that has been admitted, and is not settled yet.
+    package struct Hold: Sendable, Equatable {
+        package var id: RequestID
+        /// When it ends, in milliseconds since 1970.
+        package var endsAt: Int64
+        /// The row of a request that is never settled, encoded.
+        package var record: [UInt8]
+
+        package init(id: RequestID, endsAt: Int64, record: [UInt8]) {
+            self.id = id
+            self.endsAt = endsAt
+            self.record = record
+        }
+    }
+
+    enum Write: Sendable {
+        case entry(LedgerEntry)
+        case hold(Hold)
+    }
+
+    private let writer: GroupCommit<Write>
     private let reader: LedgerFileReader
 
     /// Opens the file, which is made if it is not there. Waits for the disk: for start-up, never for an event loop.
@@ -42,11 +62,11 @@ package final class LedgerFile: LedgerArchive, LedgerSink {
             throw LedgerError(error)
         }
         reader = try LedgerFileReader(path: path)
-        var commits = GroupCommit<LedgerEntry>.Settings()
+        var commits = GroupCommit<Write>.Settings()
         commits.mark = max(1, settings.mark)
         commits.closingTime = settings.closingTime
         writer = GroupCommit(
-            settings: commits, commit: { entries throws(SQLiteError) in try owned.writer.append(entries) }, report: report)
+            settings: commits, commit: { writes throws(SQLiteError) in try owned.writer.append(writes) }, report: report)
     }
 
     /// `@unchecked Sendable`: after it was made it is used on the writing thread alone.
@@ -77,15 +97,20 @@ package final class LedgerFile: LedgerArchive, LedgerSink {
     ///
     /// - Parameter waiter: told when the entry is durable.
     package func append(_ entry: LedgerEntry, waiter: DurabilityWaiter?) {
-        writer.append(entry, waiter: waiter)
+        writer.append(.entry(entry), waiter: waiter)
+    }
+
+    /// Keeps a hold until its request's entry comes, or its own. Blocks nobody.
+    package func keep(_ hold: Hold, waiter: DurabilityWaiter?) {
+        writer.append(.hold(hold), waiter: waiter)
     }
 
     package func append(_ entries: [LedgerEntry]) async throws(LedgerError) -> LedgerMove {
         guard let last = entries.last else { return LedgerMove() }
-        for entry in entries.dropLast() { writer.append(entry, waiter: nil) }
+        for entry in entries.dropLast() { writer.append(.entry(entry), waiter: nil) }
         // In their order: when the last is durable, all are.
         let isDurable = await withCheckedContinuation { continuation in
-            writer.append(last, waiter: DurabilityWaiter(eventLoop: nil) { continuation.resume(returning: $0) })
+            writer.append(.entry(last), waiter: DurabilityWaiter(eventLoop: nil) { continuation.resume(returning: $0) })
         }
         guard isDurable else { throw .unavailable("the process ends") }
         var move = LedgerMove()
@@ -112,6 +137,12 @@ package final class LedgerFile: LedgerArchive, LedgerSink {
 
     package func heads(after tenant: String) async throws(LedgerError) -> [LedgerHead] { try await reader.heads(after: tenant) }
 
+    package func spending(of tenant: String, since day: Int) async throws(LedgerError) -> [LedgerSpending] {
+        try await reader.spending(of: tenant, since: day)
+    }
+
+    package func holds() async throws(LedgerError) -> [Hold] { try await reader.holds() }
+
     package func head(of tenant: String) async throws(LedgerError) -> LedgerHead? { try await reader.head(of: tenant) }
 
     package func chain(of tenant: String, after sequence: Int64) async throws(LedgerError) -> [LedgerRow] {
@@ -126,6 +157,8 @@ final class LedgerWriter {
     private let insertion: SQLiteStatement
     private let headOf: SQLiteStatement
     private let headChange: SQLiteStatement
+    private let holdInsertion: SQLiteStatement
+    private let holdRemoval: SQLiteStatement
 
     init(_ connection: SQLiteConnection, chain: LedgerChain) throws(SQLiteError) {
         self.connection = connection
@@ -141,14 +174,21 @@ final class LedgerWriter {
             INSERT INTO heads (tenant_id, sequence, hash) VALUES (?1, ?2, ?3)
             ON CONFLICT (tenant_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash
             """)
+        holdInsertion = try connection.prepare("INSERT INTO holds (id, ends_at, record) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING")
+        holdRemoval = try connection.prepare("DELETE FROM holds WHERE id = ?1")
     }
 
-    /// All of the entries, or none.
-    func append(_ entries: [LedgerEntry]) throws(SQLiteError) {
+    /// All of it, or nothing.
+    func append(_ writes: [LedgerFile.Write]) throws(SQLiteError) {
         try connection.transaction { () throws(SQLiteError) in
             // Read anew each time: another process may have appended.
             var heads: [String: LedgerHead] = [:]
-            for entry in entries {
+            for write in writes {
+                guard case .entry(let entry) = write else {
+                    try keep(write)
+                    continue
+                }
+                try holdRemoval.run([.blob(entry.requestID.bytes)])
                 var head = if let head = heads[entry.tenant] { head } else { try storedHead(of: entry.tenant) }
                 try append(entry, to: &head)
                 heads[entry.tenant] = head
@@ -157,6 +197,11 @@ final class LedgerWriter {
                 try headChange.run([.text(head.tenant), .integer(head.sequence), .blob(head.hash)])
             }
         }
+    }
+
+    private func keep(_ write: LedgerFile.Write) throws(SQLiteError) {
+        guard case .hold(let hold) = write else { return }
+        try holdInsertion.run([.blob(hold.id.bytes), .integer(hold.endsAt), .blob(hold.record)])
     }
 
     private func storedHead(of tenant: String) throws(SQLiteError) -> LedgerHead {

@@ -66,6 +66,33 @@ package final class LedgerFileReader: LedgerArchive {
             "WHERE tenant_id = ?1 AND sequence > ?2 ORDER BY sequence LIMIT \(LedgerLimits.maxPage)", [.text(tenant), .integer(sequence)])
     }
 
+    package func spending(of tenant: String, since day: Int) async throws(LedgerError) -> [LedgerSpending] {
+        try await perform { connection throws(SQLiteError) in
+            try connection.run(
+                """
+                SELECT department_id, user_id, CASE WHEN received_at / 86400000 >= ?2 THEN received_at / 86400000 ELSE 0 END AS day, sum(cost)
+                FROM entries WHERE tenant_id = ?1 AND cost <> 0 GROUP BY 1, 2, 3 ORDER BY 3
+                """, [.text(tenant), .integer(Int64(day))]
+            ).each { row throws(SQLiteError) in
+                LedgerSpending(
+                    department: try row.optionalText(0), user: try row.optionalText(1), day: Int(try row.integer(2)),
+                    nanoUSD: try row.integer(3))
+            }
+        }
+    }
+
+    /// What requests under way may cost at most, by when it ends. A file of the version before has none.
+    package func holds() async throws(LedgerError) -> [LedgerFile.Hold] {
+        try await perform { connection throws(SQLiteError) in
+            guard try connection.number("PRAGMA user_version") > 1 else { return [] }
+            return try connection.run("SELECT id, ends_at, record FROM holds ORDER BY ends_at").each { row throws(SQLiteError) in
+                LedgerFile.Hold(
+                    id: RequestID(bytes: try row.blob(0)) ?? RequestID(high: 0, low: 0), endsAt: try row.integer(1),
+                    record: try row.blob(2))
+            }
+        }
+    }
+
     private static func condition(_ query: LedgerQuery) -> (String, [SQLiteValue]) {
         (
             "(?1 IS NULL OR tenant_id = ?1) AND (?2 IS NULL OR received_at >= ?2) AND (?3 IS NULL OR received_at < ?3)",

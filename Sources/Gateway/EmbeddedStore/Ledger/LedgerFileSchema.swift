@@ -1,7 +1,7 @@
 /// The tables of a ledger in a SQLite file.
 enum LedgerFileSchema {
     /// In `PRAGMA user_version`. A file of a later version is refused.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
     /// In `PRAGMA application_id`, so that another program's file, or our own of tenants and keys, is not taken for a ledger.
     private static let applicationID: Int64 = 0x4153_4C47
 
@@ -14,8 +14,11 @@ enum LedgerFileSchema {
         try connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;")
         try connection.transaction { () throws(SQLiteError) in
             if try connection.number("PRAGMA application_id") == 0, try connection.number("SELECT count(*) FROM sqlite_schema") == 0 {
-                try connection.execute(tables + "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version);")
+                try connection.execute(tables + holds + "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version);")
                 try connection.run("INSERT INTO ledger_state (only_row, chain_check) VALUES (1, ?1)", [.blob(chainCheck)])
+            }
+            if try connection.number("PRAGMA application_id") == applicationID, try connection.number("PRAGMA user_version") < 2 {
+                try connection.execute(holds + "PRAGMA user_version = 2;")
             }
         }
         try check(connection)
@@ -65,6 +68,19 @@ enum LedgerFileSchema {
             only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
             chain_check BLOB NOT NULL
         ) STRICT;
+
+        """
+
+    /// Since version 2: what requests under way may cost at most.
+    private static let holds = """
+        CREATE TABLE holds (
+            -- The request's.
+            id BLOB NOT NULL PRIMARY KEY,
+            -- Milliseconds since 1970.
+            ends_at INTEGER NOT NULL,
+            -- The row of a request that is never settled.
+            record BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
 
         """
 }

@@ -6,7 +6,7 @@ import Synchronization
 /// Records that Redis could not take, durable in a SQLite file of this machine until it can.
 package final class LedgerSpool: Sendable {
     private enum Write: Sendable {
-        case add(LedgerEntry)
+        case add(LedgerEntry, charge: String?)
         /// Everything up to a position is where it belongs.
         case remove(through: Int64)
     }
@@ -15,6 +15,8 @@ package final class LedgerSpool: Sendable {
     package struct Waiting: Sendable, Equatable {
         package var position: Int64
         package var bytes: [UInt8]
+        /// How wallets are to be charged for it, in the words of the store of wallets; `nil`: they were.
+        package var charge: String?
     }
 
     private let writer: GroupCommit<Write>
@@ -43,9 +45,12 @@ package final class LedgerSpool: Sendable {
             try writing.execute(
                 """
                 PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;
-                CREATE TABLE IF NOT EXISTS spool (position INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL) STRICT;
+                CREATE TABLE IF NOT EXISTS spool (position INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL, charge TEXT) STRICT;
                 """)
-            insertion = try writing.prepare("INSERT INTO spool (record) VALUES (?1)")
+            if try writing.number("SELECT count(*) FROM pragma_table_info('spool') WHERE name = 'charge'") == 0 {
+                try writing.execute("ALTER TABLE spool ADD COLUMN charge TEXT")
+            }
+            insertion = try writing.prepare("INSERT INTO spool (record, charge) VALUES (?1, ?2)")
             removal = try writing.prepare("DELETE FROM spool WHERE position <= ?1")
             reading = try SQLiteConnection(path: path, isMade: false)
         }
@@ -54,7 +59,7 @@ package final class LedgerSpool: Sendable {
             try writing.transaction { () throws(SQLiteError) in
                 for write in writes {
                     switch write {
-                    case .add(let entry): try insertion.run([.blob(entry.encoded())])
+                    case .add(let entry, let charge): try insertion.run([.blob(entry.encoded()), SQLiteValue(charge)])
                     case .remove(let position): try removal.run([.integer(position)])
                     }
                 }
@@ -108,18 +113,22 @@ package final class LedgerSpool: Sendable {
     package var bytes: Int { size.bytes.load(ordering: .relaxed) }
 
     /// Appends an entry. Blocks nobody.
-    package func append(_ entry: LedgerEntry, waiter: DurabilityWaiter?) {
+    ///
+    /// - Parameter charge: as ``Waiting/charge``.
+    package func append(_ entry: LedgerEntry, charge: String? = nil, waiter: DurabilityWaiter?) {
         // Most are shorter; the right size comes with the next removal.
         size.bytes.wrappingAdd(512, ordering: .relaxed)
-        writer.append(.add(entry), waiter: waiter)
+        writer.append(.add(entry, charge: charge), waiter: waiter)
     }
 
     /// The entries that wait longest.
     package func first(_ count: Int) async throws(LedgerError) -> [Waiting] {
         do {
             return try await threads.runIfActive { [tables] in
-                try tables.reading.run("SELECT position, record FROM spool ORDER BY position LIMIT ?1", [.integer(Int64(count))])
-                    .each { row throws(SQLiteError) in Waiting(position: try row.integer(0), bytes: try row.blob(1)) }
+                try tables.reading.run("SELECT position, record, charge FROM spool ORDER BY position LIMIT ?1", [.integer(Int64(count))])
+                    .each { row throws(SQLiteError) in
+                        Waiting(position: try row.integer(0), bytes: try row.blob(1), charge: try row.optionalText(2))
+                    }
             }
         } catch let error as SQLiteError {
             throw LedgerError(error)

@@ -90,6 +90,7 @@ extension GatewayLoop {
         awaitsStore = false
         configuredTenants = update.configuredTenants
         if let prices = update.prices { self.prices = prices }
+        if let budgets = update.budgets { limits.update(budgets) }
         authority.apply(update)
         for exchange in Array(exchanges.values) {
             let principal = exchange.request.principal

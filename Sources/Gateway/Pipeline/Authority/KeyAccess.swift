@@ -42,14 +42,18 @@ package struct AuthorityUpdate: Sendable {
     package let configuredTenants: [String: Tenant]
     /// `nil`: they are as they were.
     package let prices: PriceTable?
+    /// `nil`: they are as they were.
+    package let budgets: BudgetTable?
 
     package init(
-        revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, configuredTenants: [String: Tenant], prices: PriceTable? = nil
+        revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, configuredTenants: [String: Tenant], prices: PriceTable? = nil,
+        budgets: BudgetTable? = nil
     ) {
         self.revision = revision
         self.changes = changes
         self.isStopped = isStopped
         self.configuredTenants = configuredTenants
         self.prices = prices
+        self.budgets = budgets
     }
 }

@@ -16,6 +16,10 @@ struct LimitMetrics {
         if isFromMemo { known.increment() }
     }
 
+    private let budget = Counter(label: "agentshield.budgets.refused")
+
+    func refusedByBudget() { budget.increment() }
+
     func refusedConcurrency() { concurrency.increment() }
 
     /// A request that Redis should have been asked for.

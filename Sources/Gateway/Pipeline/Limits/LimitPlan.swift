@@ -1,6 +1,26 @@
 import GatewayCore
 import RedisStore
 
+/// Who pays for a caller's requests, in the words of both stores, and what they may spend.
+struct WalletPlan: Sendable {
+    let bucket: UInt8
+    let subjects: [BudgetSubject]
+    let limits: [BudgetSet]
+    let keys: [RedisKey]
+    let names: [String]
+    /// Whether a limit applies, so that something must be reserved.
+    let isBudgeted: Bool
+
+    init(tenant: String, _ budgets: [(subject: BudgetSubject, limits: BudgetSet)]) {
+        bucket = RedisKey.bucket(of: tenant)
+        subjects = budgets.map(\.subject)
+        limits = budgets.map(\.limits)
+        keys = subjects.map { .wallet(tenant: tenant, $0) }
+        names = keys.map(\.name)
+        isBudgeted = limits.contains { !$0.isEmpty }
+    }
+}
+
 /// Everything that a request of one caller must pass, in the words of both stores: made once for each caller and model, then shared.
 final class LimitPlan: Sendable {
     let tenant: String
@@ -14,9 +34,10 @@ final class LimitPlan: Sendable {
     let redisCaps: [RedisAdmission.Cap]
     /// Which of `rates` count tokens.
     let tokenIndices: [Int]
+    let wallets: WalletPlan
 
     /// - Parameter limits: who is limited, and by what.
-    init(tenant: String, faultRule: LimitFaultRule, limits: [(subject: LimitSubject, limits: SubjectLimits)]) {
+    init(tenant: String, faultRule: LimitFaultRule, wallets: WalletPlan, limits: [(subject: LimitSubject, limits: SubjectLimits)]) {
         var rates: [(subject: LimitSubject, measure: LimitMeasure, limit: RateLimit)] = []
         var caps: [(subject: LimitSubject, limit: Int)] = []
         for (subject, limits) in limits {
@@ -26,6 +47,7 @@ final class LimitPlan: Sendable {
         }
         self.tenant = tenant
         self.faultRule = faultRule
+        self.wallets = wallets
         rateSubjects = rates.map { ($0.subject, $0.measure) }
         capSubjects = caps.map(\.subject)
         tokenIndices = rates.indices.filter { rates[$0].measure == .tokens }
@@ -37,7 +59,7 @@ final class LimitPlan: Sendable {
         self.caps = redisCaps.map { AdmissionModel.Cap(name: $0.key.name, limit: $0.limit) }
     }
 
-    var isEmpty: Bool { rates.isEmpty && caps.isEmpty }
+    var isEmpty: Bool { rates.isEmpty && caps.isEmpty && !wallets.isBudgeted }
 
     /// Permits that so many tokens take of one limit. More than the burst can never be there at once: a request that is estimated at more waits for
     /// a full bucket.
@@ -49,8 +71,10 @@ struct LimitQuestion {
     let plan: LimitPlan
     /// The estimate; 0: only requests are counted, and nothing is under way.
     let tokens: UInt64
-    /// Names the request's leases; empty where there are no caps.
+    /// Names the request's leases and its hold; empty where there are neither.
     let holder: String
+    /// What is asked of wallets; `nil`: no budget applies.
+    var hold: WalletHold?
 
     var countsWhole: Bool { tokens > 0 }
 
@@ -76,7 +100,9 @@ struct LimitQuestion {
         }
         var rates = plan.redisRates
         for index in plan.tokenIndices { rates[index].demand.permits = plan.permits(tokens, at: index) }
-        return RedisAdmission(rates: rates, caps: plan.redisCaps, holder: holder)
+        return RedisAdmission(
+            rates: rates, caps: plan.redisCaps,
+            hold: hold.map { RedisAdmission.Hold(bucket: plan.wallets.bucket, keys: plan.wallets.keys, demand: $0) }, holder: holder)
     }
 
     /// Permits to take or give back, now that it is known how many tokens were used; limits that were estimated rightly are left out.
@@ -96,6 +122,19 @@ struct LimitQuestion {
             return LimitRefusal(subject: subject, cause: .concurrency(limit: cap.limit))
         }
         return nil
+    }
+
+    /// Which budget the store's answer means, where one has too little left.
+    func budgetRefusal(_ outcome: AdmissionModel.Outcome) -> BudgetRefusal? {
+        guard let refusal = outcome.wallet, let hold, plan.wallets.subjects.indices.contains(refusal.wallet) else { return nil }
+        return BudgetRefusal(
+            subject: plan.wallets.subjects[refusal.wallet], period: refusal.period,
+            limitNanoUSD: plan.wallets.limits[refusal.wallet][refusal.period] ?? 0, boundNanoUSD: hold.bound, time: hold.time)
+    }
+
+    /// What the wallets are charged for a request.
+    func charge(_ kind: RedisSettlement.Charge.Kind, _ nanoUSD: Int64, _ time: SpendingTime) -> RedisSettlement.Charge {
+        RedisSettlement.Charge(kind, bucket: plan.wallets.bucket, wallets: plan.wallets.keys, nanoUSD: nanoUSD, time: time)
     }
 
     func report(_ outcome: AdmissionModel.Outcome) -> LimitReport {

@@ -9,6 +9,9 @@ final class LoopLimits {
     private let limiter: EmbeddedLimiter
     /// `nil`: this process counts alone.
     let redis: RedisLine?
+    /// Where spending is counted.
+    let wallets: WalletPlace
+    private var budgets = BudgetTable()
     private let metrics: LimitMetrics
     private var memo = RefusalMemo()
     private var outcome = AdmissionModel.Outcome(isAdmitted: true, rates: [], leaseCounts: [])
@@ -24,8 +27,9 @@ final class LoopLimits {
         var models: [Int: LimitPlan] = [:]
     }
 
-    init(limiter: EmbeddedLimiter, redis: RedisLine?, metrics: LimitMetrics) {
+    init(limiter: EmbeddedLimiter, redis: RedisLine?, wallets: WalletPlace, metrics: LimitMetrics) {
         self.limiter = limiter
+        self.wallets = wallets
         self.redis = redis
         self.metrics = metrics
     }
@@ -34,6 +38,12 @@ final class LoopLimits {
     func forget() {
         plans.removeAll()
         memo.removeAll()
+    }
+
+    /// The store has other budgets.
+    func update(_ budgets: BudgetTable) {
+        self.budgets = budgets
+        plans.removeAll()
     }
 
     // MARK: plans
@@ -48,7 +58,7 @@ final class LoopLimits {
         var caller = callerPlans(principal, settings)
         guard let limits = caller.limits, let index = limits.modelIndex(of: model) else { return caller.base }
         if let plan = caller.models[index] { return plan }
-        let plan = Self.plan(principal, limits, model: limits.models[index], settings)
+        let plan = plan(principal, limits, model: limits.models[index], settings)
         caller.models[index] = plan
         plans[ObjectIdentifier(principal)] = caller
         return plan
@@ -58,12 +68,12 @@ final class LoopLimits {
         if let known = plans[ObjectIdentifier(principal)] { return known }
         if plans.count >= Self.maxPlans { plans.removeAll() }
         let limits = settings.tenants[principal.tenant]
-        let made = CallerPlans(principal: principal, limits: limits, base: Self.plan(principal, limits, model: nil, settings))
+        let made = CallerPlans(principal: principal, limits: limits, base: plan(principal, limits, model: nil, settings))
         plans[ObjectIdentifier(principal)] = made
         return made
     }
 
-    private static func plan(
+    private func plan(
         _ principal: Principal, _ tenant: TenantLimits?, model: TenantLimits.Model?, _ settings: LimitSettings
     ) -> LimitPlan {
         var limits: [(subject: LimitSubject, limits: SubjectLimits)] = [(.key(principal.keyID), principal.limits)]
@@ -72,7 +82,12 @@ final class LoopLimits {
             limits.append((.tenant, tenant.tenant))
         }
         if let model { limits.append((.model(model.name), model.limits)) }
-        return LimitPlan(tenant: principal.tenant, faultRule: tenant?.faultRule ?? settings.faultRule, limits: limits)
+        let wallets = WalletPlan(
+            tenant: principal.tenant,
+            budgets.budgets(
+                tenant: principal.tenant, department: principal.department, user: principal.user, configured: tenant?.budgets))
+        return LimitPlan(
+            tenant: principal.tenant, faultRule: tenant?.faultRule ?? settings.faultRule, wallets: wallets, limits: limits)
     }
 
     // MARK: memo
@@ -101,7 +116,8 @@ final class LoopLimits {
         let refusal = question.refusal(outcome)
         switch refusal?.cause {
         case .rate(let measure, _): metrics.refused(measure, isFromMemo: false)
-        case .concurrency, nil: metrics.refusedConcurrency()
+        case .concurrency: metrics.refusedConcurrency()
+        case nil: metrics.refusedByBudget()
         }
         return refusal
     }
@@ -111,7 +127,8 @@ final class LoopLimits {
     /// Asks this process' own limits; `nil`: there is no room to keep them.
     func askProcess(_ question: LimitQuestion, now: NIODeadline) -> AdmissionModel.Outcome? {
         let hasRoom = limiter.admit(
-            tenant: question.plan.tenant, question.rates, caps: question.caps, holder: question.holder, now: now, into: &outcome)
+            tenant: question.plan.tenant, question.rates, caps: question.caps, hold: question.hold, holder: question.holder, now: now,
+            into: &outcome)
         return hasRoom ? outcome : nil
     }
 

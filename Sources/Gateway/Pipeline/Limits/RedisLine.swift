@@ -26,7 +26,7 @@ final class RedisLine: RedisReceiver {
     /// What waits for a reply, beside requests.
     private enum Pending {
         case probe
-        case settlement(((Result<Int, RedisFailure>) -> Void)?)
+        case settlement(((Result<RedisSettlement.Outcome, RedisFailure>) -> Void)?)
         case count(RedisAdmission, (AdmissionModel.Outcome) -> Void)
         case renewal(RedisKey, [String])
         case retake(RedisAdmission)
@@ -91,7 +91,8 @@ final class RedisLine: RedisReceiver {
 
     /// A request's question was not answered.
     ///
-    /// - Parameter admission: the question, which may have been answered with yes after all: its leases are given back.
+    /// - Parameter admission: the question, which may have been answered with yes after all: its leases are given back. What it holds of wallets is
+    ///   settled with its record.
     func failed(_ failure: RedisFailure, of admission: RedisAdmission) {
         note(failure)
         if failure.mayHaveRun, !admission.caps.isEmpty { release(admission) }
@@ -117,12 +118,14 @@ final class RedisLine: RedisReceiver {
 
     /// Settles a request whose record is in it.
     ///
-    /// - Parameter completion: called once, on the loop, perhaps from inside, with the length of the record's stream.
-    func settle(_ settlement: RedisSettlement, completion: @escaping (Result<Int, RedisFailure>) -> Void) {
+    /// - Parameter completion: called once, on the loop, perhaps from inside.
+    func settle(_ settlement: RedisSettlement, completion: @escaping (Result<RedisSettlement.Outcome, RedisFailure>) -> Void) {
         send(settlement, completion, timeout: max(settings.timeout, Self.recordPatience))
     }
 
-    private func send(_ settlement: RedisSettlement, _ completion: ((Result<Int, RedisFailure>) -> Void)?, timeout: TimeAmount) {
+    private func send(
+        _ settlement: RedisSettlement, _ completion: ((Result<RedisSettlement.Outcome, RedisFailure>) -> Void)?, timeout: TimeAmount
+    ) {
         var command = RedisCommand([])
         settlement.encode(into: &command)
         send(command, .settlement(completion), timeout: timeout)
@@ -245,7 +248,7 @@ final class RedisLine: RedisReceiver {
         case (.renewal(let key, let holders), .success(let reply)): renewed(key, holders, reply)
         case (.retake(let admission), .success(let reply)): retaken(admission, reply)
         case (.settlement(let completion), .success(let reply)):
-            completion?(RedisSettlement.streamLength(reply).map { .success($0) } ?? .failure(.unexpectedReply))
+            completion?(RedisSettlement.outcome(of: reply).map { .success($0) } ?? .failure(.unexpectedReply))
         case (.settlement(let completion?), .failure(let failure)):
             if !isClosed { note(failure) }
             completion(.failure(failure))

@@ -28,9 +28,13 @@ final class LoopJournal {
 
     /// Takes a record, which is never dropped, and settles the request's limits in Redis.
     ///
-    /// - Parameter waiter: told when the record is durable.
+    /// - Parameters:
+    ///   - lateBound: what was charged before by a row of the request's, in nano-USD; then the record's cost is told as a correction of it.
+    ///   - waiter: told when the record is durable.
     /// - Returns: whether it is as durable as it gets already; then the waiter is not told.
-    func append(_ record: LedgerRecord, settling settlement: RedisSettlement, waiter: DurabilityWaiter?) -> Bool {
+    func append(
+        _ record: LedgerRecord, lateBound: Int64? = nil, settling settlement: RedisSettlement, waiter: DurabilityWaiter?
+    ) -> Bool {
         if let redis {
             stores.recent.append(record)
             redis.append(.request(record), settling: settlement, waiter: waiter)
@@ -41,7 +45,8 @@ final class LoopJournal {
             stores.recent.append(record)
             return true
         }
-        file.append(.request(record), waiter: waiter)
+        let correction = lateBound.map { LedgerEntry.correction(LedgerCorrection(settledLate: record, bound: $0)) }
+        file.append(correction ?? .request(record), waiter: waiter)
         return false
     }
 

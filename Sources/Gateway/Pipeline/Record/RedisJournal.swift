@@ -37,6 +37,10 @@ final class RedisJournal {
         var entry: LedgerEntry
         var waiter: DurabilityWaiter?
         var tries = 0
+        /// A try before may have had its effect.
+        var mayHaveRun = false
+        /// The ledger has the row; only its wallets are left to be charged.
+        var isWritten = false
     }
 
     private let line: RedisLine
@@ -79,7 +83,7 @@ final class RedisJournal {
     private func send(_ item: Item) {
         guard line.isUp else { return fallBack(item) }
         var item = item
-        let settlement = item.tries == 0 ? item.settlement : item.settlement.repeated
+        let settlement = item.mayHaveRun ? item.settlement.repeated : item.settlement
         item.tries += 1
         let sent = item
         underWay += 1
@@ -89,9 +93,12 @@ final class RedisJournal {
         }
     }
 
-    private func answered(_ item: Item, _ result: Result<Int, RedisFailure>) {
+    private func answered(_ item: Item, _ result: Result<RedisSettlement.Outcome, RedisFailure>) {
+        var item = item
+        if case .failure(let failure) = result, failure.mayHaveRun { item.mayHaveRun = true }
         switch result {
-        case .success(let length):
+        case .success(.late(let bound)): correct(item, bound: bound)
+        case .success(.settled(let length)):
             if let stream = item.settlement.entry?.stream { settings.streams.appended(to: stream.bucket, length: length) }
             item.waiter?.notify(true)
             finishClosing()
@@ -100,20 +107,39 @@ final class RedisJournal {
         }
     }
 
+    /// What is held for the request was charged before: the difference is another row.
+    private func correct(_ item: Item, bound: Int64) {
+        guard var correction = item.settlement.correction(of: item.entry, bound: bound) else { return }
+        if item.isWritten { correction.settlement.entry = nil }
+        send(Item(settlement: correction.settlement, entry: correction.entry, waiter: item.waiter, isWritten: item.isWritten))
+    }
+
     private func fallBack(_ item: Item) {
         switch settings.fallback {
         case .file(let file):
-            fellBack.increment()
-            file.append(item.entry, waiter: item.waiter)
+            if !item.isWritten {
+                fellBack.increment()
+                file.append(item.entry, waiter: item.waiter)
+            }
+            keepCharge(of: item)
             finishClosing()
         case .spool(let spool):
             fellBack.increment()
-            spool.append(item.entry, waiter: item.waiter)
+            let charge = item.mayHaveRun ? item.settlement.repeated.charge : item.settlement.charge
+            spool.append(item.entry, charge: charge?.kind.rawValue, waiter: item.waiter)
             finishClosing()
         case .refuse:
             kept.append(item)
             retryLater()
         }
+    }
+
+    /// What is held in Redis must be settled there. Bound: requests with a hold that were under way when Redis went away; new ones are refused.
+    private func keepCharge(of item: Item) {
+        guard let charge = item.settlement.charge, charge.kind != .direct else { return }
+        let settlement = RedisSettlement(charge: charge, holder: item.settlement.holder)
+        kept.append(Item(settlement: settlement, entry: item.entry, mayHaveRun: item.mayHaveRun, isWritten: true))
+        retryLater()
     }
 
     private func retryLater() {

@@ -32,14 +32,34 @@ package struct SpoolDrain: Sendable {
         guard let last = waiting.last else { return false }
         for entry in waiting {
             // What is not readable was written by a later version of this program, which must drain it.
-            let stream = LedgerStream(bucket: RedisKey.bucket(of: try LedgerEntry(decoding: entry.bytes).tenant))
-            let client = client
-            let reply = try await client.eventLoop.flatSubmit { client.value.send(stream.append(entry.bytes), timeout: Self.timeout) }.get()
-            guard reply.value.string != nil else { throw RedisFailure.unexpectedReply }
-            streams.appended(to: stream.bucket, length: streams.length(of: stream.bucket) + 1)
+            try await settle(
+                try LedgerEntry(decoding: entry.bytes), charge: entry.charge.flatMap { RedisSettlement.Charge.Kind(rawValue: $0) })
         }
         // A record that is appended twice, because this does not come to be, is known by its id.
         await spool.remove(through: last.position)
         return waiting.count == Self.batch
+    }
+
+    /// Appends an entry to its stream, and charges the wallets that it was to charge.
+    private func settle(_ entry: LedgerEntry, charge kind: RedisSettlement.Charge.Kind?) async throws {
+        let stream = LedgerStream(bucket: RedisKey.bucket(of: entry.tenant))
+        let settlement = RedisSettlement(
+            charge: kind.map { RedisSettlement.Charge($0, of: entry) }, holder: entry.requestID.description,
+            entry: RedisSettlement.Entry(stream: stream, bytes: entry.encoded()))
+        switch try await outcome(of: settlement) {
+        case .settled(let length): streams.appended(to: stream.bucket, length: length)
+        case .late(let bound):
+            guard let (correction, _) = settlement.correction(of: entry, bound: bound) else { return }
+            if case .settled(let length) = try await outcome(of: correction) { streams.appended(to: stream.bucket, length: length) }
+        }
+    }
+
+    private func outcome(of settlement: RedisSettlement) async throws -> RedisSettlement.Outcome {
+        var command = RedisCommand([])
+        settlement.encode(into: &command)
+        let (client, sent) = (client, command)
+        let reply = try await client.eventLoop.flatSubmit { client.value.send(sent, timeout: Self.timeout) }.get()
+        guard let outcome = RedisSettlement.outcome(of: reply) else { throw RedisFailure.unexpectedReply }
+        return outcome
     }
 }

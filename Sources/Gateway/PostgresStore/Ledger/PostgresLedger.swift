@@ -56,6 +56,22 @@ package struct PostgresLedger: LedgerSink, LedgerArchive {
             [SQLValue(tenant), SQLValue(sequence)])
     }
 
+    package func spending(of tenant: String, since day: Int) async throws(LedgerError) -> [LedgerSpending] {
+        var statement = Statement(
+            """
+            SELECT department_id, user_id, CASE WHEN received_at / 86400000 >= $2::bigint THEN received_at / 86400000 ELSE 0 END AS day,
+                sum(cost)::bigint
+            FROM agentshield.ledger_entries WHERE tenant_id = $1 AND cost <> 0 GROUP BY 1, 2, 3 ORDER BY 3
+            """, [SQLValue(tenant), SQLValue(day)])
+        statement.maxRows = 1_000_000
+        statement.maxResultBytes = 128 << 20
+        return try await all(statement) { row throws(PostgresError) in
+            LedgerSpending(
+                department: try row.optionalText(0), user: try row.optionalText(1), day: Int(try row.integer(2)),
+                nanoUSD: try row.integer(3))
+        }
+    }
+
     package func close() async {
         await driver.closeAndWait()
     }

@@ -24,5 +24,6 @@ package struct Migration: Sendable, Equatable {
         Migration(version: 3, name: "0003_revisions", sql: PackageResources._003_revisions_sql),
         Migration(version: 4, name: "0004_ledger", sql: PackageResources._004_ledger_sql),
         Migration(version: 5, name: "0005_prices", sql: PackageResources._005_prices_sql),
+        Migration(version: 6, name: "0006_budgets", sql: PackageResources._006_budgets_sql),
     ]
 }

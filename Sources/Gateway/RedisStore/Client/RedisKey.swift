@@ -31,6 +31,23 @@ package struct RedisKey: Sendable, Equatable, Hashable {
         RedisKey(bucket: bucket(of: tenant), "lease", [tenant] + subject.parts)
     }
 
+    /// What a subject has spent and reserved.
+    package static func wallet(tenant: String, _ subject: BudgetSubject) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "wallet", [tenant] + subject.parts)
+    }
+
+    /// When the reservations of a bucket's tenants end.
+    package static func holds(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "holds", []) }
+
+    /// What they are, by request.
+    package static func held(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "held", []) }
+
+    /// What a request was charged whose reservation ended.
+    package static func late(bucket: UInt8, _ id: String) -> RedisKey { RedisKey(bucket: bucket, "late", [id]) }
+
+    /// What ``late(bucket:_:)`` has in front of the id and a colon.
+    static func late(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "late", []) }
+
     /// The stream of records of a bucket's tenants.
     package static func ledger(bucket: UInt8) -> RedisKey {
         RedisKey(bucket: bucket, "ledger", [])
@@ -54,6 +71,16 @@ package struct RedisKey: Sendable, Equatable, Hashable {
                 name.append(byte < 16 ? "%0" : "%")
                 name.append(String(byte, radix: 16))
             }
+        }
+    }
+}
+
+extension BudgetSubject {
+    fileprivate var parts: [String] {
+        switch self {
+        case .tenant: ["t"]
+        case .department(let name): ["d", name]
+        case .user(let name): ["u", name]
         }
     }
 }

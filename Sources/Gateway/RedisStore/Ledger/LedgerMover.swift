@@ -126,8 +126,17 @@ package final class LedgerMover: Sendable {
     // MARK: one stream
 
     private func isThere(_ bucket: UInt8) async throws(Failure) -> Bool {
-        let length = try await ask(LedgerStream(bucket: bucket).length).value.integer ?? 0
-        streams.isNow(Int(length), bucket: bucket)
+        // Whoever comes by first charges what has ended there.
+        var length = 0
+        while true {
+            let reply = try await ask(LedgerStream(bucket: bucket).expiry(count: settings.batch))
+            guard var values = reply.value.elements, let ended = values.next()?.integer, let left = values.next()?.integer else {
+                throw .redis(.unexpectedReply)
+            }
+            length = Int(left)
+            if ended < settings.batch { break }
+        }
+        streams.isNow(length, bucket: bucket)
         return length > 0
     }
 

@@ -43,6 +43,15 @@ package struct LedgerStream: Sendable, Equatable {
 
     package var length: RedisCommand { RedisCommand("XLEN", key: key) }
 
+    /// Charges the bucket's holds that have ended, appends their rows, and asks how long the stream is.
+    package func expiry(count: Int, now microseconds: Int64? = nil) -> RedisCommand {
+        var command = RedisCommand(RedisLimitScripts.expire, keyCount: 4)
+        for key in [.holds(bucket: bucket), .held(bucket: bucket), .late(bucket: bucket), key] { command.append(key) }
+        command.append(microseconds ?? 0)
+        command.append(Int64(count))
+        return command
+    }
+
     package func append(_ bytes: [UInt8]) -> RedisCommand {
         var command = RedisCommand("XADD", key: key, "*", Self.field)
         command.append(ByteBuffer(bytes: bytes))

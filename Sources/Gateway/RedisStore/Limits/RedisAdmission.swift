@@ -1,4 +1,5 @@
 package import GatewayCore
+import NIOCore
 
 /// One question to the limits in Redis: may this request pass all of its limits and caps? It takes from all of them or from none, in one script.
 ///
@@ -26,17 +27,33 @@ package struct RedisAdmission: Sendable {
         }
     }
 
+    /// What is reserved of wallets, with their keys.
+    package struct Hold: Sendable, Equatable {
+        package var bucket: UInt8
+        package var keys: [RedisKey]
+        package var demand: WalletHold
+
+        package init(bucket: UInt8, keys: [RedisKey], demand: WalletHold) {
+            self.bucket = bucket
+            self.keys = keys
+            self.demand = demand
+        }
+    }
+
     /// Of one tenant: their keys share a slot. Each limit must be countable (`RateLimit.isCountable`); configuration sees to it.
     package var rates: [Rate]
     package var caps: [Cap]
-    /// Names the request's leases: unique, and told again to release or renew them.
+    /// `nil`: no budget applies.
+    package var hold: Hold?
+    /// Names the request's leases and its hold: unique, and told again to release, renew or settle them.
     package var holder: String
     /// How long a lease lasts that nobody renews. The same for all who share a cap.
     package var leaseMilliseconds: Int64
 
-    package init(rates: [Rate], caps: [Cap], holder: String, leaseMilliseconds: Int64 = 15_000) {
+    package init(rates: [Rate], caps: [Cap], hold: Hold? = nil, holder: String, leaseMilliseconds: Int64 = 15_000) {
         self.rates = rates
         self.caps = caps
+        self.hold = hold
         self.holder = holder
         self.leaseMilliseconds = leaseMilliseconds
     }
@@ -45,24 +62,41 @@ package struct RedisAdmission: Sendable {
     ///
     /// - Parameter microseconds: the time since 1970, for tests; `nil`: Redis' clock.
     package func encode(into command: inout RedisCommand, now microseconds: Int64? = nil) {
-        command.restart(RedisLimitScripts.admit, keyCount: rates.count + caps.count)
+        command.restart(RedisLimitScripts.admit, keyCount: rates.count + caps.count + (hold.map { 2 + $0.keys.count } ?? 0))
         for rate in rates { command.append(rate.key) }
         for cap in caps { command.append(cap.key) }
+        if let hold {
+            command.append(.holds(bucket: hold.bucket))
+            command.append(.held(bucket: hold.bucket))
+            for key in hold.keys { command.append(key) }
+        }
         command.append(microseconds ?? 0)
         command.append(Int64(rates.count))
         command.append(holder)
         command.append(leaseMilliseconds)
+        command.append(Int64(caps.count))
         for rate in rates {
             command.append(rate.demand.limit.emissionIntervalNanoseconds)
             command.append(Int64(clamping: rate.demand.limit.burst))
             command.append(Int64(clamping: rate.demand.permits))
         }
         for cap in caps { command.append(Int64(cap.limit)) }
+        guard let demand = hold?.demand else { return }
+        command.append(demand.bound)
+        command.append(demand.milliseconds)
+        command.append(Int64(demand.time.day))
+        command.append(Int64(demand.time.month))
+        command.append(ByteBuffer(bytes: demand.record))
+        for limits in demand.limits {
+            for period in BudgetPeriod.allCases { if let limit = limits[period] { command.append(limit) } else { command.append("") } }
+        }
     }
 
     /// - Returns: `nil`: the reply is not the script's.
     package func outcome(of reply: RedisReply) -> AdmissionModel.Outcome? {
-        guard var values = reply.value.elements, values.left == 1 + rates.count + caps.count, let verdict = values.next()?.integer else {
+        guard var values = reply.value.elements, values.left == 1 + rates.count + caps.count + (hold == nil ? 0 : 1),
+            let verdict = values.next()?.integer
+        else {
             return nil
         }
         var outcome = AdmissionModel.Outcome(isAdmitted: verdict == 1, rates: [], leaseCounts: [])
@@ -74,6 +108,10 @@ package struct RedisAdmission: Sendable {
         for _ in caps {
             guard let count = values.next()?.integer, count >= 0 else { return nil }
             outcome.leaseCounts.append(Int(count))
+        }
+        if hold != nil {
+            guard let code = values.next()?.integer else { return nil }
+            outcome.wallet = WalletRefusal(code: Int(code))
         }
         return outcome
     }

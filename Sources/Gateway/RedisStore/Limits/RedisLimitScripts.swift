@@ -3,37 +3,54 @@
 /// A rate's value is its theoretical arrival time: microseconds since 1970 followed by three digits of nanoseconds. A key outlives its
 /// use by a minute, so that a clock that jumps does not empty it.
 package enum RedisLimitScripts {
-    package static let all = [admit, settle, renew]
+    package static let all = [admit, settle, renew, expire]
 
-    /// KEYS: rates, then caps. ARGV: now or 0, count of rates, holder, lease in ms; for each rate interval in ns, burst, permits; each cap's limit.
-    /// Answers 1 or 0, then each rate's nanoseconds ahead and each cap's leases.
+    /// KEYS: rates, then caps; then perhaps the bucket's holds and what is held, and wallets. ARGV: now or 0, count of rates, holder, lease in ms, count of
+    /// caps; for each rate interval in ns, burst, permits; each cap's limit; then perhaps the bound, the hold's ms, day, month, the record of its end, and
+    /// for each wallet the limits of a day, a month and in total, empty where there is none.
+    /// Answers 1 or 0, then each rate's nanoseconds ahead, each cap's leases, and, where wallets were asked, which has too little left: three to a wallet.
     package static let admit = RedisScript(
         now + ahead + store + """
-            local rates = tonumber(ARGV[2])
+            local rates, caps = tonumber(ARGV[2]), tonumber(ARGV[5])
             local lease = tonumber(ARGV[4])
             local admitted = 1
             local aheads, maxima, counts = {}, {}, {}
             for i = 1, rates do
-              local a = 2 + i * 3
+              local a = 3 + i * 3
               local interval, burst = tonumber(ARGV[a]), tonumber(ARGV[a + 1])
               aheads[i] = ahead(KEYS[i], 2 * burst * interval)
               if aheads[i] > (burst - tonumber(ARGV[a + 2])) * interval then admitted = 0 end
             end
-            for i = rates + 1, #KEYS do
+            for i = rates + 1, rates + caps do
               redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
               counts[i] = redis.call('ZCARD', KEYS[i])
-              if counts[i] >= tonumber(ARGV[4 + rates * 2 + i]) then admitted = 0 end
+              if counts[i] >= tonumber(ARGV[5 + rates * 2 + i]) then admitted = 0 end
+            end
+            local holds, bound = rates + caps + 1, 6 + rates * 3 + caps
+            local refused, wallets = 0, {}
+            if KEYS[holds] then
+              local day, month = 'd' .. ARGV[bound + 2], 'm' .. ARGV[bound + 3]
+              for i = holds + 2, #KEYS do
+                wallets[#wallets + 1] = KEYS[i]
+                local fields = redis.call('HMGET', KEYS[i], day, day .. 'r', month, month .. 'r', 't', 'tr')
+                for period = 1, 3 do
+                  local limit = tonumber(ARGV[bound + 1 + #wallets * 3 + period])
+                  local taken = (tonumber(fields[period * 2 - 1]) or 0) + (tonumber(fields[period * 2]) or 0)
+                  if refused == 0 and limit and taken + tonumber(ARGV[bound]) > limit then refused = (#wallets - 1) * 3 + period end
+                end
+              end
+              if refused > 0 then admitted = 0 end
             end
             local answer = {admitted}
             for i = 1, rates do
-              local a = 2 + i * 3
+              local a = 3 + i * 3
               if admitted == 1 then
                 aheads[i] = aheads[i] + tonumber(ARGV[a]) * tonumber(ARGV[a + 2])
                 store(KEYS[i], aheads[i])
               end
               answer[i + 1] = aheads[i]
             end
-            for i = rates + 1, #KEYS do
+            for i = rates + 1, rates + caps do
               if admitted == 1 then
                 redis.call('ZADD', KEYS[i], now + lease * 1000, ARGV[3])
                 redis.call('PEXPIRE', KEYS[i], lease + 60000)
@@ -41,27 +58,87 @@ package enum RedisLimitScripts {
               end
               answer[i + 1] = counts[i]
             end
+            if not KEYS[holds] then return answer end
+            answer[holds + 1] = refused
+            if admitted == 0 then return answer end
+            for _, wallet in ipairs(wallets) do
+              for _, field in ipairs({'d' .. ARGV[bound + 2], 'm' .. ARGV[bound + 3], 't'}) do
+                redis.call('HINCRBY', wallet, field .. 'r', ARGV[bound])
+              end
+            end
+            redis.call('ZADD', KEYS[holds], now + tonumber(ARGV[bound + 1]) * 1000, ARGV[3])
+            redis.call('HSET', KEYS[holds + 1], ARGV[3],
+              cmsgpack.pack({ARGV[bound], ARGV[bound + 2], ARGV[bound + 3], ARGV[bound + 4], unpack(wallets)}))
             return answer
-            """, sha1: "daec8b7f8b9ef3f0b7a0622e825b5b84bb0c0a61")
+            """, sha1: "71727e95be6164c32784a2c257276a316587981f")
 
-    /// KEYS: rates, then leases, then perhaps the stream of records. ARGV: now or 0, count of rates, holder, count of leases; for each rate interval in
-    /// ns, burst, permits to take or give back; then perhaps the record. Answers how long the stream is, or 0 without one.
+    /// KEYS: rates, then leases; then perhaps the bucket's holds, what is held, what the request was charged late, and wallets; then perhaps the stream of
+    /// records. ARGV: now or 0, count of rates, holder, count of leases, count of wallets, how they are charged (`held`, `direct` or `late`), nano-USD, day,
+    /// month; for each rate interval in ns, burst, permits to take or give back; then perhaps the record.
+    /// Answers how long the stream is, or 0 without one. `held` answers -1 less what was charged already, where the hold has ended: then the wallets are left
+    /// alone and nothing is appended.
     package static let settle = RedisScript(
-        now + ahead + store + """
-            local rates, leases = tonumber(ARGV[2]), tonumber(ARGV[4])
+        now + ahead + store + spending + """
+            local rates, leases, wallets = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
             for i = 1, rates do
-              local a = 2 + i * 3
+              local a = 7 + i * 3
               local interval = tonumber(ARGV[a])
               local most = 2 * tonumber(ARGV[a + 1]) * interval
               local settled = ahead(KEYS[i], most) + tonumber(ARGV[a + 2]) * interval
               store(KEYS[i], math.max(0, math.min(settled, most)))
             end
             for i = rates + 1, rates + leases do redis.call('ZREM', KEYS[i], ARGV[3]) end
-            local stream = KEYS[rates + leases + 1]
+            local holds = rates + leases + 1
+            local stream = KEYS[holds]
+            if wallets > 0 then
+              stream = KEYS[holds + 3 + wallets]
+              local goes = true
+              if ARGV[6] == 'held' then
+                local packed = redis.call('HGET', KEYS[holds + 1], ARGV[3])
+                if packed then
+                  local hold = cmsgpack.unpack(packed)
+                  redis.call('ZREM', KEYS[holds], ARGV[3])
+                  redis.call('HDEL', KEYS[holds + 1], ARGV[3])
+                  free(hold)
+                  for i = 5, #hold do charge(hold[i], hold[2], hold[3], ARGV[7]) end
+                else
+                  local charged = redis.call('GET', KEYS[holds + 2])
+                  if charged then return -1 - tonumber(charged) end
+                end
+                goes = false
+              elseif ARGV[6] == 'late' then
+                goes = redis.call('DEL', KEYS[holds + 2]) == 1
+              end
+              for i = holds + 3, holds + 2 + wallets do
+                if goes then charge(KEYS[i], ARGV[8], ARGV[9], ARGV[7]) end
+              end
+            end
             if not stream then return 0 end
-            redis.call('XADD', stream, '*', 'r', ARGV[5 + rates * 3])
+            redis.call('XADD', stream, '*', 'r', ARGV[10 + rates * 3])
             return redis.call('XLEN', stream)
-            """, sha1: "8d9650275149b1fdc0b83d3250fc75c9168dbc31")
+            """, sha1: "01f9fc64caa19e76a553fa1c2429228940885aaf")
+
+    /// Charges holds that have ended at their bound, and appends the rows that they brought along.
+    ///
+    /// KEYS: the bucket's holds, what is held, the beginning of the keys of what is charged late, the stream. ARGV: now or 0, how many at most.
+    /// Answers how many there were, and how long the stream is.
+    package static let expire = RedisScript(
+        now + spending + """
+            local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, tonumber(ARGV[2]))
+            for _, id in ipairs(ended) do
+              local packed = redis.call('HGET', KEYS[2], id)
+              redis.call('ZREM', KEYS[1], id)
+              if packed then
+                local hold = cmsgpack.unpack(packed)
+                redis.call('HDEL', KEYS[2], id)
+                free(hold)
+                for i = 5, #hold do charge(hold[i], hold[2], hold[3], hold[1]) end
+                redis.call('SET', KEYS[3] .. ':' .. id, hold[1], 'PX', 604800000)
+                redis.call('XADD', KEYS[4], '*', 'r', hold[4])
+              end
+            end
+            return {#ended, redis.call('XLEN', KEYS[4])}
+            """, sha1: "e1e349b25557efff41ebfb1f84a34a23fe8fd446")
 
     /// KEYS: one cap. ARGV: now or 0, lease in ms, holders. Answers 1 for each lease that was there and is renewed, else 0.
     package static let renew = RedisScript(
@@ -101,6 +178,30 @@ package enum RedisLimitScripts {
           local microseconds = math.floor(ahead / 1000)
           local arrival = string.format('%.0f%03.0f', now + microseconds, ahead - microseconds * 1000)
           redis.call('SET', key, arrival, 'PX', string.format('%.0f', math.floor(ahead / 1000000) + 60001))
+        end
+
+        """
+
+    /// What was spent is added to a wallet; the first spending of a day drops what is older than the day and the month before it. What a hold reserved is
+    /// freed: it is its bound, its day, its month, the record of its end and its wallets.
+    private static let spending = """
+        local function charge(wallet, day, month, amount)
+          if amount == '0' then return end
+          redis.call('HINCRBY', wallet, 't', amount)
+          redis.call('HINCRBY', wallet, 'm' .. month, amount)
+          if redis.call('HINCRBY', wallet, 'd' .. day, amount) ~= tonumber(amount) then return end
+          for _, field in ipairs(redis.call('HKEYS', wallet)) do
+            local kind, number = string.match(field, '^([dm])(%d+)')
+            if kind and tonumber(number) < (kind == 'd' and day or month) - 1 then redis.call('HDEL', wallet, field) end
+          end
+        end
+
+        local function free(hold)
+          for i = 5, #hold do
+            for _, field in ipairs({'d' .. hold[2], 'm' .. hold[3], 't'}) do
+              redis.call('HINCRBY', hold[i], field .. 'r', '-' .. hold[1])
+            end
+          end
         end
 
         """

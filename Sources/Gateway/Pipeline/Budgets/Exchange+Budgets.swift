@@ -1,0 +1,131 @@
+import EmbeddedStore
+import GatewayCore
+import NIOCore
+import Providers
+import RedisStore
+
+/// Budgets: the most that a request can cost is reserved before anybody is called, and what it did cost is charged when it is over.
+extension Exchange {
+    /// How long a reservation outlives its request's deadline, so that a record can be late: a minute.
+    private static let graceMilliseconds: Int64 = 60_000
+
+    var spendingTime: SpendingTime { SpendingTime(unixMilliseconds: request.id.unixMilliseconds) }
+
+    /// What may be written, over all choices.
+    private var outputTokens: UInt64 {
+        let (product, overflow) = (envelope.maxOutputTokens ?? snapshot.limits.assumedOutputTokens)
+            .multipliedReportingOverflow(by: envelope.choices)
+        return overflow ? .max : product
+    }
+
+    /// Decides, when the request has been read, whether its output is capped: where a budget applies, by what will be reserved for it.
+    func capOutput() {
+        guard loop.limits.plan(for: request.principal, snapshot.limits).wallets.isBudgeted else { return }
+        outputCap = outputTokens
+    }
+
+    /// `max_tokens` for the provider, where the caller gave none.
+    var addedMaxTokens: UInt64? {
+        outputCap == nil || envelope.maxOutputTokens != nil ? nil : snapshot.limits.assumedOutputTokens
+    }
+
+    /// What is to be reserved.
+    func hold(of wallets: WalletPlan) throws(Fault) -> WalletHold {
+        if case .none = loop.limits.wallets { throw .budgetsWithoutLedger }
+        let calls = (route?.targets ?? []).compactMap { target in price(of: target).map { (target, $0) } }
+        let bytes = max(request.body.readableBytes, body.readableBytes)
+        guard let bound = SpendingBound(calls, requestBytes: bytes, outputTokens: outputTokens) else {
+            throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
+        }
+        return WalletHold(
+            wallets: wallets.names, limits: wallets.limits, bound: min(bound.nanoUSD, Budget.maxNanoUSD + 1), time: spendingTime,
+            milliseconds: timeout.nanoseconds / 1_000_000 + Self.graceMilliseconds, record: expiredRecord(bound).encoded())
+    }
+
+    /// The row of this request if nobody ever says how it ended.
+    private func expiredRecord(_ bound: SpendingBound) -> LedgerEntry {
+        var summary = summary
+        summary.usage = bound.usage
+        summary.costNanoUSD = UInt64(max(0, bound.nanoUSD))
+        summary.priceVersion = bound.quote.version
+        summary.isEstimated = true
+        return .request(
+            LedgerRecord(
+                summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
+                requestedModel: envelope.model, usedModel: bound.target, provider: bound.provider, outcome: .expired, fault: nil,
+                receivedUnixMilliseconds: request.id.unixMilliseconds))
+    }
+
+    /// Writes down what this process has reserved, so that it is charged if the process dies; then goes on.
+    func keep(_ hold: WalletHold, in file: LedgerFile) {
+        state = .asking
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        file.keep(
+            LedgerFile.Hold(
+                id: request.id, endsAt: Int64(clamping: loop.clock.unixMilliseconds()) + hold.milliseconds, record: hold.record),
+            waiter: DurabilityWaiter(eventLoop: loop.eventLoop) { if $0 { bound.value.holdIsKept() } })
+    }
+
+    private func holdIsKept() {
+        guard case .asking = state else { return }
+        state = .new
+        do throws(Fault) {
+            try lookUp()
+        } catch {
+            fail(error)
+        }
+    }
+
+    // MARK: the end
+
+    /// Charges the wallets for the request.
+    ///
+    /// - Parameter question: what was admitted, or may have been; `nil`: nothing.
+    /// - Returns: what Redis has to be told; and the bound, where this process charged it before because the reservation had ended.
+    func charge(_ question: LimitQuestion?) -> (charge: RedisSettlement.Charge?, lateBound: Int64?) {
+        let cost = Int64(clamping: summary.costNanoUSD ?? 0)
+        let plan = question?.plan ?? loop.limits.plan(for: request.principal, snapshot.limits)
+        let isHeld = question?.hold != nil
+        switch loop.limits.wallets {
+        case .redis where isHeld || cost > 0:
+            let wallets = plan.wallets
+            return (
+                RedisSettlement.Charge(
+                    isHeld ? .held : .direct, bucket: wallets.bucket, wallets: wallets.keys, nanoUSD: cost, time: spendingTime), nil
+            )
+        case .process(let limiter, _) where isHeld:
+            let (tenant, id) = (plan.tenant, request.id.description)
+            guard let bound = limiter.settleHold(tenant: tenant, of: id, cost: cost) else { return (nil, nil) }
+            limiter.correct(tenant: tenant, of: id, plan.wallets.names, cost - bound, spendingTime)
+            return (nil, bound)
+        case .process(let limiter, _):
+            limiter.charge(tenant: plan.tenant, plan.wallets.names, cost, spendingTime)
+            return (nil, nil)
+        case .redis, .none: return (nil, nil)
+        }
+    }
+
+    // MARK: the cap
+
+    /// Whether a provider goes on beyond the cap: it has been given `max_tokens`, and each piece of text is a token at least.
+    func isBeyondCap(_ chunk: AnswerChunk) -> Bool {
+        guard let outputCap, envelope.isStreamed else { return false }
+        outputPieces += UInt64(chunk.fragments.count { $0.text.readableBytes > 0 })
+        return outputPieces > outputCap
+    }
+
+    /// Ends a stream at the cap, as a provider would have that kept to it.
+    func cutAtCap() {
+        wasCut = true
+        outputPieces = outputCap ?? 0
+        stored = nil
+        usage = nil
+        call?.cancel()
+        let open = (0..<Int(clamping: envelope.choices)).filter { choice in !summary.finishes.contains { $0.choice == choice } }
+        for choice in open {
+            let text = #"{"object":"chat.completion.chunk","choices":[{"index":\#(choice),"delta":{},"finish_reason":"length"}]}"#
+            guard let chunk = try? AnswerReader.chunk(ByteBuffer(string: text), isWhole: false, index: &loop.answerIndex) else { continue }
+            take(chunk)
+        }
+    }
+}
