@@ -187,7 +187,8 @@ let tests: [Target] = [
     test(
         "PipelineTests",
         [
-            "GatewayPipeline", "ProcessSupport", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers", "Scrubbing", nioCore,
+            "GatewayPipeline", "ProcessSupport", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "RedisStore", "Providers", "Scrubbing",
+            nioCore,
             nioPosix, nioEmbedded, logging,
         ]),
     test(
