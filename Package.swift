@@ -187,7 +187,7 @@ let tests: [Target] = [
     test(
         "PipelineTests",
         [
-            "GatewayPipeline", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "Providers",
+            "GatewayPipeline", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "RedisStore", "Providers",
             "Scrubbing", nioCore,
             nioPosix, nioEmbedded, logging,
         ]),

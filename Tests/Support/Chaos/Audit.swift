@@ -45,7 +45,8 @@ struct Audit {
         guard case .request(let record)? = try? LedgerEntry(decoding: row.bytes) else { return }
         let id = record.summary.requestID.description
         if records.updateValue(record, forKey: id) != nil { problems.append("\(id) has two rows") }
-        let cost = record.usedModel == nil || record.summary.attempts == 0 ? 0 : Self.price.cost(of: record.summary.usage)
+        let isCharged = record.outcome == .expired || (record.usedModel != nil && record.summary.attempts > 0)
+        let cost = isCharged ? Self.price.cost(of: record.summary.usage) : 0
         if record.summary.costNanoUSD != cost { problems.append("\(id) costs \(record.summary.costNanoUSD ?? 0), not \(cost)") }
     }
 
@@ -90,6 +91,8 @@ struct Audit {
         }
         return problems
     }
+
+    mutating func add(_ problem: String) { problems.append(problem) }
 
     mutating func takeProblems() -> [String] {
         defer { problems.removeAll() }

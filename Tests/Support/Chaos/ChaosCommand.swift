@@ -138,6 +138,8 @@ struct Campaign {
         try await world.startGateways()
         let buried = try await deadLetters()
         try await audit.check(load.completed, patience: .seconds(60)) { buried.contains($0.id) }
+        // A refused row is in no ledger, and its cost is in a wallet.
+        if command.trouble != .refusal, let problem = try await world.reconcile() { audit.add(problem) }
         let problems = audit.takeProblems()
         tell(round, rounds, what, after: moment, load, problems)
         totals.completed += load.completed.count
@@ -198,7 +200,11 @@ struct Campaign {
         try await asking
         await world.stopGateways()
         try await audit.check(load.completed, patience: .seconds(10))
-        let (billed, charged) = (try await world.bill() - before, audit.bill(of: audit.records.keys.filter { !known.contains($0) }))
+        if let problem = try await world.reconcile() { audit.add(problem) }
+        let (billed, charged) = (
+            try await world.bill() - before,
+            audit.bill(of: audit.records.keys.filter { !known.contains($0) && audit.records[$0]?.outcome != .expired })
+        )
         var problems = audit.takeProblems()
         if billed != charged { problems.append("the provider bills \(billed), the ledger says \(charged)") }
         tell(nil, 0, "nothing killed; bill \(charged.promptTokens) + \(charged.completionTokens) tokens", after: 1_000, load, problems)

@@ -195,8 +195,11 @@ actor World {
             auth:
               keys:
                 \(tenants.map(\.entry).joined(separator: "\n    "))
-            limits: {requests_per_minute: 6000000, burst: 6000000, concurrent_requests: 1000}
+            limits: {default_deadline: 5s, requests_per_minute: 6000000, burst: 6000000, concurrent_requests: 1000}
             ledger: {\(ledger)}
+            tenants:
+              acme: {budget: {day: 1000000, total: 1000000}}
+              umbrella: {budget: {month: 1000000}}
             log: {level: notice, format: text}
             drain_deadline: 10s
             event_loops: 2
@@ -208,6 +211,15 @@ actor World {
               - {pattern: "say:*", provider: scripted, price: {input: 0.15, output: 0.60}}
 
             """
+    }
+
+    /// Compares wallets with the ledger and what is reserved.
+    ///
+    /// - Returns: what is wrong; `nil`: nothing.
+    func reconcile() async throws -> String? {
+        let arguments = ["budgets", "reconcile"] + (setup.isShared ? [] : ["--file", ledgerFile])
+        let end = try await ProductProcess.runToEnd("agentshield", arguments: arguments, environment: environment())
+        return end.status == .exited(0) ? nil : "budgets do not reconcile: \(end.output)\(end.errorOutput)"
     }
 
     // MARK: the provider

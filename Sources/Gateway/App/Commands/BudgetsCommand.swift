@@ -5,7 +5,7 @@ import GatewayCore
 struct BudgetsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "budgets", abstract: "What tenants, departments and users may spend: in a day, in a month, in total.",
-        subcommands: [Set.self, Remove.self, List.self, Show.self])
+        subcommands: [Set.self, Remove.self, List.self, Show.self, Reconcile.self])
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

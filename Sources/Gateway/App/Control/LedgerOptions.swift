@@ -29,6 +29,15 @@ struct LedgerOptions: ParsableArguments {
         }
     }
 
+    /// What the file says is reserved.
+    func holds() async throws -> [LedgerFile.Hold] {
+        guard let file else { return [] }
+        let reader = try LedgerFileReader(path: file)
+        let holds = try await reader.holds()
+        await reader.close()
+        return holds
+    }
+
     /// Runs the body with the ledger; what goes wrong is told on standard error, with a status of sysexits.h.
     func with(_ body: (any LedgerArchive) async throws -> Void) async throws {
         do {

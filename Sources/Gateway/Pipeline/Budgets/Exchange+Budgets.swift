@@ -6,8 +6,8 @@ import RedisStore
 
 /// Budgets: the most that a request can cost is reserved before anybody is called, and what it did cost is charged when it is over.
 extension Exchange {
-    /// How long a reservation outlives its request's deadline, so that a record can be late: a minute.
-    private static let graceMilliseconds: Int64 = 60_000
+    /// How long a reservation outlives its request's deadline. A record that is later still is told as a correction.
+    private static let graceMilliseconds: Int64 = 15_000
 
     var spendingTime: SpendingTime { SpendingTime(unixMilliseconds: request.id.unixMilliseconds) }
 

@@ -107,7 +107,7 @@ package struct LedgerStream: Sendable, Equatable {
         return Self.entries(entries)
     }
 
-    private static func entries(_ value: RedisValue) -> [Entry]? {
+    static func entries(_ value: RedisValue) -> [Entry]? {
         guard let elements = value.elements else { return nil }
         var entries: [Entry] = []
         for element in elements {
