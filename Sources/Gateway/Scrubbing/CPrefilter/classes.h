@@ -23,8 +23,8 @@ typedef struct {
 /// What fired in the blocks of a tile, a mask per rule.
 typedef struct {
     mask number, code, token, colon, dashes, literal;
-    mask others;  ///< any of these
     mask assign;
+    mask rare;  ///< any rule but for numbers, codes and assignments
     mask any;
 } fired;
 

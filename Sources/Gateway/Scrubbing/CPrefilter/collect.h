@@ -45,7 +45,7 @@ INLINE void keep_named(const classes *c, mask assign, size_t blocks, const tile 
     size_t count = places_of(assign, blocks, found);
     for (size_t k = 0; k < count; k++) {
         size_t place = found[k], position = t->origin + place - 64;
-        if (!names_credential(c, place >> 6, (int)(place & 63), t->bytes, position)) assign[place >> 6] ^= 1ull << (place & 63);
+        if (!names_credential(c, place, t->bytes, position)) assign[place >> 6] ^= 1ull << (place & 63);
     }
 }
 
@@ -55,15 +55,16 @@ INLINE size_t collect(const classes *c, const shapes *s, fired *f, size_t blocks
     keep_asked(f->assign, blocks, t);
     keep_named(c, f->assign, blocks, t, found);
     for (size_t block = 1; block <= blocks; block++)
-        f->any[block] = f->assign[block] | f->others[block] | c->at[block] | c->word[block];
+        f->any[block] = f->assign[block] | f->number[block] | f->code[block] | f->rare[block];
     keep_asked(f->any, blocks, t);
     size_t count = places_of(f->any, blocks, found), written = 0;
     for (size_t k = 0; k < count; k++) {
         size_t place = found[k], block = place >> 6, position = t->origin + place - 64;
 #define BIT(mask, rule) ((uint16_t)(((mask)[block] >> (place & 63) & 1) * (rule)))
-        uint16_t rules = BIT(c->at, AGENTSHIELD_RULE_AT) | BIT(f->number, AGENTSHIELD_RULE_NUMBER) | BIT(f->code, AGENTSHIELD_RULE_CODE)
-            | BIT(f->token, AGENTSHIELD_RULE_TOKEN) | BIT(f->colon, AGENTSHIELD_RULE_COLON) | BIT(f->dashes, AGENTSHIELD_RULE_DASHES)
-            | BIT(f->assign, AGENTSHIELD_RULE_ASSIGN) | BIT(f->literal, AGENTSHIELD_RULE_LITERAL) | BIT(c->word, AGENTSHIELD_RULE_WORD);
+        uint16_t rules = BIT(f->number, AGENTSHIELD_RULE_NUMBER) | BIT(f->code, AGENTSHIELD_RULE_CODE) | BIT(f->assign, AGENTSHIELD_RULE_ASSIGN);
+        if (f->rare[block] >> (place & 63) & 1)
+            rules |= BIT(c->at, AGENTSHIELD_RULE_AT) | BIT(f->token, AGENTSHIELD_RULE_TOKEN) | BIT(f->colon, AGENTSHIELD_RULE_COLON)
+                | BIT(f->dashes, AGENTSHIELD_RULE_DASHES) | BIT(f->literal, AGENTSHIELD_RULE_LITERAL) | BIT(c->word, AGENTSHIELD_RULE_WORD);
 #undef BIT
         const uint16_t narrowing = AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_CODE | AGENTSHIELD_RULE_COLON;
         if ((rules & narrowing) && (!t->goes_on || t->known - position >= SEEN)) {

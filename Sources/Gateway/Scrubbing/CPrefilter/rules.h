@@ -136,8 +136,8 @@ INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
         // The first sign of an operator. Not a time of day: one or two digits belong to a name.
         SET(f->assign) = HERE(c->assign) & ~BEFORE(c->assign)
             & (~BEHIND(c->digit, 1) | (BEHIND(s->token, 2) & (~BEHIND(c->digit, 2) | BEHIND(s->token, 3))));
-        SET(f->others) = HERE(f->number) | HERE(f->code) | HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal);
-        SET(f->any) = HERE(f->others) | HERE(f->assign) | HERE(c->at) | HERE(c->word);
+        SET(f->rare) = HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal) | HERE(c->at) | HERE(c->word);
+        SET(f->any) = HERE(f->rare) | HERE(f->number) | HERE(f->code) | HERE(f->assign);
     }
 }
 
