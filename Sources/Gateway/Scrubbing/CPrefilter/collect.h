@@ -24,17 +24,23 @@ INLINE void keep_asked(mask m, size_t blocks, const tile *t) {
 /// Places of bits in the masks of a tile: 64 times the block, and the bit. There is room for those that are written beyond the last one.
 typedef uint16_t places[AGENTSHIELD_TILE + 4];
 
-/// Where bits are set in blocks 1 to `blocks`. Four at a time: which block has how many is hard to guess.
+/// Where bits are set in blocks 1 to `blocks`, of which there are 64 at most. First the blocks that have some, since one in prose seldom has,
+/// then four bits at a time: neither can be guessed.
 INLINE size_t places_of(const mask m, size_t blocks, places found) {
+    uint64_t filled = 0;
+    for (size_t block = 1; block <= blocks; block++) filled |= (uint64_t)(m[block] != 0) << (block - 1);
     size_t count = 0;
-    for (size_t block = 1; block <= blocks; block++) {
+    for (; filled != 0; filled &= filled - 1) {
+        size_t block = (size_t)__builtin_ctzll(filled) + 1, end = count;
         uint64_t bits = m[block];
-        size_t end = count + (size_t)__builtin_popcountll(bits);
-        for (; count < end; count += 4)
+        end += (size_t)__builtin_popcountll(bits);
+        do {
             for (size_t k = 0; k < 4; k++) {
                 found[count + k] = (uint16_t)(64 * block + (size_t)__builtin_ctzll(bits | 1ull << 63));
                 bits &= bits - 1;
             }
+            count += 4;
+        } while (count < end);
         count = end;
     }
     return count;

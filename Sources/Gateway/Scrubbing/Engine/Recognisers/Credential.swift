@@ -80,29 +80,49 @@ enum Credential {
     }
 
     private static func isAbove(_ floor: CredentialRule.Floor, _ text: Text, _ range: Range<Int>) -> Bool {
-        if floor == .none { return true }
-        var seen = SIMD4<UInt64>()
-        var digits = 0
-        var letters = 0
-        var capitals = 0
-        var run = 0
-        var longest = 0
-        for index in range {
-            let byte = text.base[index]
-            if byte.isDigit { digits += 1 } else if byte.isLetter { letters += 1 }
-            if byte &- 0x41 < 26 { capitals += 1 }
-            seen[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
-            run = byte == UInt8(ascii: "-") ? 0 : run + 1
-            longest = max(longest, run)
-        }
+        let bytes = UnsafeBufferPointer(start: text.base + range.lowerBound, count: range.count)
         switch floor {
         case .none: return true
         // Words have fewer capitals, and names in capitals fewer small letters.
-        case .mixed: return letters > 0 && (digits > 0 || letters >= 16 && capitals * 10 >= letters * 3 && capitals * 10 <= letters * 7)
-        case .random: return digits > 0 && capitals > 0 && letters > capitals
-        case .varied: return (0..<4).reduce(0) { $0 + seen[$1].nonzeroBitCount } >= 10
-        case .unhyphenated: return digits > 0 && letters > 0 && longest >= 16
+        case .mixed:
+            let (digits, letters, capitals) = classes(of: bytes)
+            return letters > 0 && (digits > 0 || letters >= 16 && capitals * 10 >= letters * 3 && capitals * 10 <= letters * 7)
+        case .random:
+            let (digits, letters, capitals) = classes(of: bytes)
+            return digits > 0 && capitals > 0 && letters > capitals
+        case .varied: return distinctCount(bytes) >= 10
+        case .unhyphenated:
+            let (digits, letters, _) = classes(of: bytes)
+            return digits > 0 && letters > 0 && hasRun(16, bytes)
         }
+    }
+
+    /// How many bytes are of each class; a loop that becomes vectors.
+    private static func classes(of bytes: UnsafeBufferPointer<UInt8>) -> (digits: Int, letters: Int, capitals: Int) {
+        var (digits, letters, capitals) = (0, 0, 0)
+        for byte in bytes {
+            digits &+= byte.isDigit ? 1 : 0
+            letters &+= byte.isLetter ? 1 : 0
+            capitals &+= byte &- 0x41 < 26 ? 1 : 0
+        }
+        return (digits, letters, capitals)
+    }
+
+    /// How many different bytes there are, all of them ASCII.
+    private static func distinctCount(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        var (low, high): (UInt64, UInt64) = (0, 0)
+        for byte in bytes {
+            let bit = 1 &<< UInt64(byte & 63)
+            if byte < 64 { low |= bit } else { high |= bit }
+        }
+        return low.nonzeroBitCount + high.nonzeroBitCount
+    }
+
+    /// So many bytes stand in a row without a hyphen.
+    private static func hasRun(_ count: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var run = 0
+        for byte in bytes where run < count { run = byte == UInt8(ascii: "-") ? 0 : run &+ 1 }
+        return run == count
     }
 
     /// The end of the token at `start`, at most `limit` bytes.
