@@ -68,22 +68,20 @@ static inline ending ending_of(uint32_t letters, const uint8_t *bytes, size_t en
 #undef PACKED
 #undef PLACE
 
-/// A byte below 128 in a set of two words.
-INLINE int is_in(uint8_t b, uint64_t low, uint64_t high) { return b < 128 && ((b < 64 ? low : high) >> (b & 63) & 1); }
+/// What may stand between a name and its sign: 1 for quotes, a bracket, a space and the first half of an operator (`?=`, `+=`), 2 for digits
+/// and `_` (`password2`).
+static const uint8_t gap_bytes[256] = {
+    [' '] = 1, ['"'] = 1, ['\''] = 1, ['\\'] = 1, ['`'] = 1, ['?'] = 1, [']'] = 1, ['.'] = 1, ['+'] = 1, ['|'] = 1,
+    ['0'] = 2, ['1'] = 2, ['2'] = 2, ['3'] = 2, ['4'] = 2, ['5'] = 2, ['6'] = 2, ['7'] = 2, ['8'] = 2, ['9'] = 2, ['_'] = 2,
+};
 
-INLINE int is_decoration(uint8_t b) {
-#define IN(c) | 1ull << ((c) & 63)
-    return is_in(b, 0 IN(' ') IN('"') IN('\'') IN('+') IN('.') IN('?'), 0 IN('\\') IN(']') IN('`') IN('|'));
-#undef IN
-}
-
-/// Between a name and the sign: up to four of quotes, a bracket, a space and the first half of an operator (`?=`, `+=`), behind up to four
-/// digits (`password2`).
+/// From the sign leftwards up to four of the first and then up to four of the others.
 INLINE int is_gap(const uint8_t *start, size_t count) {
+    if (count == 1) return gap_bytes[start[0]];
     size_t left = count;
-    while (left > 0 && count - left < 4 && is_decoration(start[left - 1])) left--;
+    while (left > 0 && count - left < 4 && gap_bytes[start[left - 1]] == 1) left--;
     size_t digits = left;
-    while (left > 0 && digits - left < 4 && (is_digit(start[left - 1]) || start[left - 1] == '_')) left--;
+    while (left > 0 && digits - left < 4 && gap_bytes[start[left - 1]] == 2) left--;
     return left == 0;
 }
 
@@ -97,24 +95,25 @@ INLINE uint64_t left_of(const mask m, size_t place) {
 /// `secretValue`; where that ends, or 0. The word has up to 12 letters.
 INLINE size_t end_before_word(uint64_t letters, uint64_t upper, const uint8_t *bytes, size_t end) {
     uint64_t humps = upper & (letters & ~upper) << 1;
-    int count = __builtin_clzll(~letters | 1), hump = humps == 0 ? 64 : __builtin_clzll(humps);
-    if (hump < count && hump < 12) return end - 1 - (size_t)hump;
-    if (count >= 12 || end == (size_t)count) return 0;
-    uint8_t before = bytes[end - 1 - (size_t)count];
-    return before == '_' || before == '-' || before == '.' ? end - 1 - (size_t)count : 0;
+    size_t count = (size_t)__builtin_clzll(~letters | 1), hump = (size_t)__builtin_clzll(humps | 1);
+    if (hump < count && hump < 12) return end - 1 - hump;
+    if (count >= 12 || end == count) return 0;
+    uint8_t before = bytes[end - 1 - count];
+    return before == '_' || before == '-' || before == '.' ? end - 1 - count : 0;
 }
 
 /// A credential's name stands before the assignment sign at a place of the tile, perhaps with a gap and a word between (`password_hash`).
 INLINE int names_credential(const classes *c, size_t place, const uint8_t *bytes, size_t position) {
     uint64_t letters = left_of(c->letter, place);
-    size_t gap = letters == 0 ? 64 : (size_t)__builtin_clzll(letters);
-    if (gap > 8 || (gap > 0 && !is_gap(bytes + position - gap, gap))) return 0;
-    size_t end = position - gap, first = end_before_word(letters << gap, left_of(c->upper, place) << gap, bytes, end);
-    uint32_t last = end < 3 ? 0 : last_three(bytes, end), before = first < 3 ? 0 : last_three(bytes, first);
+    size_t gap = (size_t)__builtin_clzll(letters | 1), end = position - gap;
+    if (gap > 8 || (gap > 0 && !is_gap(bytes + end, gap))) return 0;
+    size_t first = end_before_word(letters << gap, left_of(c->upper, place) << gap, bytes, end);
+    uint32_t last = end < 3 ? 0 : last_three(bytes, end);
+    if (first == 0) return may_end_name(last) && ending_of(last, bytes, end) == A_NAME;
+    uint32_t before = first < 3 ? 0 : last_three(bytes, first);
     if (!(may_end_name(last) | may_end_name(before))) return 0;
-    ending own = ending_of(last, bytes, end);
     // What may be a word behind a name ends like one itself: the recogniser looks.
-    return own == A_NAME || (first > 0 && (own == LIKE_A_NAME || ending_of(before, bytes, first) == A_NAME));
+    return ending_of(last, bytes, end) != NO_NAME || ending_of(before, bytes, first) == A_NAME;
 }
 
 #endif

@@ -22,7 +22,18 @@ enum Credential {
             if let finding = matchTelegram(&text, at: start) { return finding }
         default: break
         }
-        return matchDiscord(&text, at: start) ?? matchMailchimp(&text, at: start) ?? matchMaxMind(&text, at: start)
+        let first = text.byte(start)
+        if first == UInt8(ascii: "M") || first == UInt8(ascii: "N") || first == UInt8(ascii: "O"),
+            let finding = matchDiscord(&text, at: start)
+        {
+            return finding
+        }
+        if first.isHexDigit, start + 32 >= text.count || text.base[start + 32] == UInt8(ascii: "-"),
+            let finding = matchMailchimp(&text, at: start)
+        {
+            return finding
+        }
+        return text.byte(start + 6) == UInt8(ascii: "_") ? matchMaxMind(&text, at: start) : nil
     }
 
     /// A credential by a rule whose lead ends at `start`.
@@ -215,8 +226,6 @@ enum Credential {
 
     /// A bot's token: an identifier in base 64 (24 to 28 bytes, starting with M, N or O), a time stamp (6 or 7), a code (27 to 40).
     private static func matchDiscord(_ text: inout Text, at start: Int) -> Finding? {
-        let first = text.byte(start)
-        guard first == UInt8(ascii: "M") || first == UInt8(ascii: "N") || first == UInt8(ascii: "O") else { return nil }
         let identifier = tokenEnd(&text, from: start, limit: 29)
         guard (24...28).contains(identifier - start), text.byte(identifier) == UInt8(ascii: ".") else { return nil }
         let time = tokenEnd(&text, from: identifier + 1, limit: 8)
@@ -228,8 +237,6 @@ enum Credential {
 
     /// 32 hexadecimal digits, `-us` and the number of a data centre.
     private static func matchMailchimp(_ text: inout Text, at start: Int) -> Finding? {
-        guard text.byte(start).isHexDigit else { return nil }
-        if start + 32 < text.count, text.base[start + 32] != UInt8(ascii: "-") { return nil }
         var index = start
         while index - start < 33, text.byte(index).isHexDigit { index += 1 }
         guard index - start == 32, text.byte(index) == UInt8(ascii: "-"), text.byte(index + 1) == UInt8(ascii: "u"),
@@ -241,8 +248,7 @@ enum Credential {
 
     /// Six letters and digits, `_`, 29 of them, `_mmk`.
     private static func matchMaxMind(_ text: inout Text, at start: Int) -> Finding? {
-        guard text.byte(start + 6) == UInt8(ascii: "_"), text.byte(start + 36) == UInt8(ascii: "_"),
-            text.byte(start + 37) == UInt8(ascii: "m"),
+        guard text.byte(start + 36) == UInt8(ascii: "_"), text.byte(start + 37) == UInt8(ascii: "m"),
             text.byte(start + 38) == UInt8(ascii: "m"), text.byte(start + 39) == UInt8(ascii: "k"), !text.byte(start + 40).isTokenByte
         else { return nil }
         return Finding(kind: .secret, range: start..<start + 40, score: 0.95)
@@ -282,8 +288,12 @@ enum Credential {
 
     /// A JSON web token: header and payload, whose base 64 starts with `eyJ`, and perhaps a signature; or five parts, where the
     /// second is an encrypted key.
+    @inline(__always)
     static func matchJWT(_ text: inout Text, at start: Int) -> Finding? {
-        guard isObject(&text, at: start) else { return nil }
+        isObject(&text, at: start) ? matchJWTParts(&text, at: start) : nil
+    }
+
+    private static func matchJWTParts(_ text: inout Text, at start: Int) -> Finding? {
         let header = tokenEnd(&text, from: start, limit: Limits.token)
         guard header - start >= 10, text.byte(header) == UInt8(ascii: ".") else { return nil }
         let isSigned = isObject(&text, at: header + 1)
@@ -303,6 +313,7 @@ enum Credential {
         return Finding(kind: .jwt, range: start..<end, score: 0.95)
     }
 
+    @inline(__always)
     private static func isObject(_ text: inout Text, at index: Int) -> Bool {
         text.byte(index) == UInt8(ascii: "e") && text.byte(index + 1) == UInt8(ascii: "y")
             && (text.byte(index + 2) == UInt8(ascii: "J") || text.byte(index + 2) == UInt8(ascii: "A"))
