@@ -3,7 +3,7 @@
 
 #include "CPrefilter.h"
 
-/// Rules look at so many blocks of 64 bytes at a time. There is room for those of a tile, one before it, two behind it, and what a vector
+/// Rules look at up to so many blocks of 64 bytes at a time. There is room for those of a tile, one before it, two behind it, and what a vector
 /// takes with it beyond.
 enum { LANES = 8, ROOM = AGENTSHIELD_TILE / 64 + 3 + LANES };
 
@@ -23,8 +23,8 @@ typedef struct {
 /// What fired in the blocks of a tile, a mask per rule.
 typedef struct {
     mask number, code, token, colon, dashes, literal;
-    mask others;  ///< any of these
     mask assign;
+    mask rare;  ///< any rule but for numbers, codes and assignments
     mask any;
 } fired;
 
@@ -36,7 +36,7 @@ typedef struct {
     mask token;   ///< letters, digits, `_` and `-`
     mask two;     ///< a digit with another one behind it
     mask number;  ///< digits, and separators that stand between two of them
-    mask tokens, alnums, hexes;  ///< a run of four
+    mask tokens, alnums, numbers, hexes;  ///< a run of four
     mask capitals;        ///< two capitals
     mask dashes;          ///< two dashes
     mask pair;            ///< a colon with another one at most five bytes behind it

@@ -140,18 +140,18 @@ AVX512 void classify_avx512(const uint8_t *p, classes *m, size_t block) {
     __m512i class = avx512_classes(v);
 #define CLASS(bit) _mm512_test_epi8_mask(class, _mm512_set1_epi8((char)(bit)))
     uint64_t digit = CLASS(CLASS_DIGIT);
-    m->digit[block] = digit;
-    m->letter[block] = avx512_below(folded, 'a', 26);
-    m->upper[block] = avx512_below(v, 'A', 26);
-    m->hex[block] = digit | avx512_below(folded, 'a', 6);
-    m->separator[block] = CLASS(CLASS_SEPARATOR);
-    m->dash[block] = CLASS(CLASS_DASH);
-    m->underscore[block] = CLASS(CLASS_UNDERSCORE);
-    m->at[block] = CLASS(CLASS_AT);
-    m->colon[block] = CLASS(CLASS_COLON);
-    m->assign[block] = CLASS(CLASS_ASSIGN);
-    m->sign[block] = CLASS(CLASS_SIGN);
-    m->word[block] = avx512_word(p, v);
+    m->digit[block] = scalar(digit);
+    m->letter[block] = scalar(avx512_below(folded, 'a', 26));
+    m->upper[block] = scalar(avx512_below(v, 'A', 26));
+    m->hex[block] = scalar(digit | avx512_below(folded, 'a', 6));
+    m->separator[block] = scalar(CLASS(CLASS_SEPARATOR));
+    m->dash[block] = scalar(CLASS(CLASS_DASH));
+    m->underscore[block] = scalar(CLASS(CLASS_UNDERSCORE));
+    m->at[block] = scalar(CLASS(CLASS_AT));
+    m->colon[block] = scalar(CLASS(CLASS_COLON));
+    m->assign[block] = scalar(CLASS(CLASS_ASSIGN));
+    m->sign[block] = scalar(CLASS(CLASS_SIGN));
+    m->word[block] = scalar(avx512_word(p, v));
 #undef CLASS
 }
 #endif

@@ -35,82 +35,85 @@ static inline int ends_stem(const uint8_t *bytes, size_t end, const char *stems)
     }
 }
 
+/// Three letters in one number. Where they come from a text, in lower case.
+#define PACKED(a, b, c) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16)
+/// Where three letters stand in a table of all endings: the factor gives each a place of its own, or a compiler warns.
+#define PLACE(letters) ((uint32_t)((letters) * 0x07D4BEDDu) >> 22)
+
+/// The last three letters of what ends before `end`, which is three bytes or more.
+INLINE uint32_t last_three(const uint8_t *bytes, size_t end) {
+    return PACKED(bytes[end - 3], bytes[end - 2], bytes[end - 1]) | 0x202020;
+}
+
+/// The letters may be an ending of a name: false for most.
+INLINE int may_end_name(uint32_t letters) {
+#define TRUE_AT(a, b, c, stems) [PLACE(PACKED(a, b, c))] = 1,
+    static const uint8_t endings[1024] = {NAME_ENDINGS(TRUE_AT)};
+#undef TRUE_AT
+    return endings[PLACE(letters)];
+}
+
 /// How a word ends: as no credential's name does, with the last three letters of one, with all that is listed of one.
 typedef enum { NO_NAME, LIKE_A_NAME, A_NAME } ending;
 
-/// The ending of the bytes before `end`, in lower case.
-static inline ending ending_before(const uint8_t *bytes, size_t end) {
-    if (end < 3) return NO_NAME;
-    uint32_t first = bytes[end - 3] | 0x20, second = bytes[end - 2] | 0x20, last = bytes[end - 1] | 0x20;
-    // A bit for each sum of an ending: most words go no further, and a switch alone would be guessed wrong more than once a word.
-#define SUM(a, b, c) (((a) * 7 + (b) * 31 + (c) * 3) & 255)
-#define BIT_OF(word, sum) ((sum) >> 6 == (word) ? 1ull << ((sum) & 63) : 0)
-#define FIRST(a, b, c, stems) | BIT_OF(0, SUM(a, b, c))
-#define SECOND(a, b, c, stems) | BIT_OF(1, SUM(a, b, c))
-#define THIRD(a, b, c, stems) | BIT_OF(2, SUM(a, b, c))
-#define FOURTH(a, b, c, stems) | BIT_OF(3, SUM(a, b, c))
-    static const uint64_t sums[4] = {0 NAME_ENDINGS(FIRST), 0 NAME_ENDINGS(SECOND), 0 NAME_ENDINGS(THIRD), 0 NAME_ENDINGS(FOURTH)};
-    uint32_t sum = SUM(first, second, last);
-    if ((sums[sum >> 6] >> (sum & 63) & 1) == 0) return NO_NAME;
-#define PACKED(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
+static inline ending ending_of(uint32_t letters, const uint8_t *bytes, size_t end) {
 #define CASE(a, b, c, stems) case PACKED(a, b, c): return ends_stem(bytes, end - 3, stems) ? A_NAME : LIKE_A_NAME;
-    switch (PACKED(first, second, last)) {
+    switch (letters) {
     NAME_ENDINGS(CASE)
     default: return NO_NAME;
     }
-#undef SUM
-#undef BIT_OF
-#undef FIRST
-#undef SECOND
-#undef THIRD
-#undef FOURTH
-#undef PACKED
 #undef CASE
 }
 
-/// A byte below 128 in a set of two words.
-INLINE int is_in(uint8_t b, uint64_t low, uint64_t high) { return b < 128 && ((b < 64 ? low : high) >> (b & 63) & 1); }
+#undef PACKED
+#undef PLACE
 
-/// Space, quotes, `.` `+` `?`; `\\` `]` <code>`</code> `|`.
-INLINE int is_decoration(uint8_t b) { return is_in(b, 1ull << ' ' | 1ull << '"' | 1ull << '\'' | 1ull << '+' | 1ull << '.' | 1ull << '?', 1ull << ('\\' - 64) | 1ull << (']' - 64) | 1ull << ('`' - 64) | 1ull << ('|' - 64)); }
+/// What may stand between a name and its sign: 1 for quotes, a bracket, a space and the first half of an operator (`?=`, `+=`), 2 for digits
+/// and `_` (`password2`).
+static const uint8_t gap_bytes[256] = {
+    [' '] = 1, ['"'] = 1, ['\''] = 1, ['\\'] = 1, ['`'] = 1, ['?'] = 1, [']'] = 1, ['.'] = 1, ['+'] = 1, ['|'] = 1,
+    ['0'] = 2, ['1'] = 2, ['2'] = 2, ['3'] = 2, ['4'] = 2, ['5'] = 2, ['6'] = 2, ['7'] = 2, ['8'] = 2, ['9'] = 2, ['_'] = 2,
+};
 
-/// Between a name and the sign: up to four of quotes, a bracket, a space and the first half of an operator (`?=`, `+=`), behind up to four
-/// digits (`password2`).
+/// From the sign leftwards up to four of the first and then up to four of the others.
 INLINE int is_gap(const uint8_t *start, size_t count) {
+    if (count == 1) return gap_bytes[start[0]];
     size_t left = count;
-    while (left > 0 && count - left < 4 && is_decoration(start[left - 1])) left--;
+    while (left > 0 && count - left < 4 && gap_bytes[start[left - 1]] == 1) left--;
     size_t digits = left;
-    while (left > 0 && digits - left < 4 && (is_digit(start[left - 1]) || start[left - 1] == '_')) left--;
+    while (left > 0 && digits - left < 4 && gap_bytes[start[left - 1]] == 2) left--;
     return left == 0;
 }
 
-/// The 64 bits of a mask before bit `i` of a block, the nearest one highest.
-INLINE uint64_t left_of(const mask m, size_t block, int i) {
-    return i == 0 ? m[block - 1] : m[block] << (64 - i) | m[block - 1] >> i;
+/// The 64 bits of a mask before a place, the nearest one highest.
+INLINE uint64_t left_of(const mask m, size_t place) {
+    size_t block = place >> 6, shift = place & 63;
+    return m[block] << 1 << (63 - shift) | m[block - 1] >> shift;
 }
 
-/// A credential's name stands before the assignment sign at bit `sign` of a block, perhaps with a gap, and with one word of up to 12 letters
-/// behind it (`password_hash`, `secretValue`).
-INLINE int names_credential(const classes *c, size_t block, int sign, const uint8_t *bytes, size_t position) {
-    uint64_t letters = left_of(c->letter, block, sign), upper = left_of(c->upper, block, sign);
-    size_t gap = letters == 0 ? 64 : (size_t)__builtin_clzll(letters), i = position - gap;
-    if (gap > 8 || !is_gap(bytes + i, gap)) return 0;
-    letters <<= gap, upper <<= gap;
-    ending last = ending_before(bytes, i);
-    if (last == A_NAME) return 1;
-    int count = __builtin_clzll(~letters | 1);
+/// Where the word with these letters before `end`, nearest first, has a word before it, as `password` in `password_hash` and
+/// `secretValue`; where that ends, or 0. The word has up to 12 letters.
+INLINE size_t end_before_word(uint64_t letters, uint64_t upper, const uint8_t *bytes, size_t end) {
     uint64_t humps = upper & (letters & ~upper) << 1;
-    int hump = humps == 0 ? 64 : __builtin_clzll(humps);
-    size_t first;
-    if (hump < count && hump < 12) {
-        first = i - 1 - (size_t)hump;
-    } else {
-        if (count >= 12 || i == (size_t)count) return 0;
-        first = i - 1 - (size_t)count;
-        if (bytes[first] != '_' && bytes[first] != '-' && bytes[first] != '.') return 0;
-    }
+    size_t count = (size_t)__builtin_clzll(~letters | 1), hump = (size_t)__builtin_clzll(humps | 1);
+    if (hump < count && hump < 12) return end - 1 - hump;
+    if (count >= 12 || end == count) return 0;
+    uint8_t before = bytes[end - 1 - count];
+    return before == '_' || before == '-' || before == '.' ? end - 1 - count : 0;
+}
+
+/// A credential's name stands before the assignment sign at a place of the tile, perhaps with a gap and a word between (`password_hash`).
+INLINE int names_credential(const classes *c, size_t place, const uint8_t *bytes, size_t position) {
+    uint64_t letters = left_of(c->letter, place);
+    size_t gap = (size_t)__builtin_clzll(letters | 1), end = position - gap;
+    if (gap > 8 || (gap > 0 && !is_gap(bytes + end, gap))) return 0;
+    size_t first = end_before_word(letters << gap, left_of(c->upper, place) << gap, bytes, end);
+    uint32_t last = end < 3 ? 0 : last_three(bytes, end);
+    if (first == 0) return may_end_name(last) && ending_of(last, bytes, end) == A_NAME;
+    uint32_t before = first < 3 ? 0 : last_three(bytes, first);
+    if (!(may_end_name(last) | may_end_name(before))) return 0;
     // What may be a word behind a name ends like one itself: the recogniser looks.
-    return last == LIKE_A_NAME || ending_before(bytes, first) == A_NAME;
+    return ending_of(last, bytes, end) != NO_NAME || ending_of(before, bytes, first) == A_NAME;
 }
 
 #endif

@@ -82,6 +82,9 @@ INLINE int may_be_spanish(const view *v, const groups *g, int first, int count) 
     return count == 3 && first == 2 && (g->separators >> 6 & 1) && g->length == 10;
 }
 
+/// Four groups, the last three of one digit each.
+INLINE int is_version(const groups *g, int first) { return g->length == first + 6 && g->separators == 0x15ull << first; }
+
 /// The rules of a number that starts with a digit, or 0: enough digits in whole groups for a telephone number, which has the fewest of all; an
 /// IPv4 address; a date; the digits of a Spanish or a Corsican number, whose letter follows. Seven digits and no letter, or up to nine in two
 /// groups, are a telephone number or nothing.
@@ -111,7 +114,7 @@ INLINE uint16_t rules_of_number(const view *v) {
         return separator == '.' && digits < 13 && first != 2 && v->bytes[0] != '0' ? 0 : any;
     }
     if (count < 3 || separator == ' ') return 0;
-    if (count >= 4 && separator == '.') return any;
+    if (count >= 4 && separator == '.') return is_version(&g, first) ? any | AGENTSHIELD_RULE_VERSION : any;
     return (g.separators >> (first + 1) & 6) != 0 && (first == 4 || first <= 2) ? any : 0;
 }
 

@@ -7,6 +7,10 @@
 #include "words.h"
 #define WIDTH 8
 #include "rules.h"
+#define WIDTH 4
+#include "rules.h"
+#define WIDTH 2
+#include "rules.h"
 #define WIDTH 1
 #include "rules.h"
 
@@ -63,7 +67,7 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
     }
 
 /// A tile with one classifier: first the classes of all blocks, then the rules, then what fired.
-#define TILE(name, classify, collect, attributes)                                                                                        \
+#define TILE(name, classify, collect, width, attributes)                                                                                        \
     static attributes size_t name(                                                                                              \
         const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on, agentshield_trigger *triggers) {              \
         classes c;                                                                                                              \
@@ -80,13 +84,11 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         }                                                                                                                       \
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++)                                                                    \
             memset(&((mask *)&c)[k][blocks + 3], 0, LANES * sizeof(uint64_t));                                                  \
-        find_shapes_8(&c, &s, blocks + 1);                                                                                      \
+        find_shapes_##width(&c, &s, blocks + 1);                                                                                \
         if (goes_on)                                                                                                            \
             for (size_t block = 1; block <= blocks + 1; block++) s.other[block] |= unknown_bytes(count, from + 64 * block - 64); \
-        fire_8(&c, &s, &f, blocks);                                                                                             \
-        uint64_t any = 0;                                                                                                       \
-        for (size_t block = 1; block <= blocks; block++) any |= f.any[block];                                                   \
-        return any == 0 ? 0 : collect(&c, &s, &f, blocks, &t, triggers);                                                        \
+        fire_##width(&c, &s, &f, blocks);                                                                                       \
+        return collect(&c, &s, &f, blocks, &t, triggers);                                                                       \
     }
 
 /// At the end of a text that goes on, so many bytes have all that the rules look at in one block: names of credentials look furthest to the
@@ -126,20 +128,21 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         return listed(starts_of_words(&w, before), p, known, beginnings) | w.sign;                                               \
     }
 
-#define TILES(set, attributes)                   \
+/// Rules take as many masks at a time as a register of the set holds.
+#define TILES(set, width, attributes)            \
     COLLECT(collect_##set, attributes) \
-    TILE(tile_##set, classify_##set, collect_##set, attributes) \
+    TILE(tile_##set, classify_##set, collect_##set, width, attributes) \
     TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes) \
     WORDS(listed_##set, words_##set, attributes)
 
-TILES(portable, )
+TILES(portable, 2, )
 #ifdef __x86_64__
-TILES(sse2, __attribute__((target("sse2"))))
-TILES(avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
-TILES(avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
+TILES(sse2, 2, __attribute__((target("sse2"))))
+TILES(avx2, 4, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
+TILES(avx512, 8, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
-TILES(neon, )
+TILES(neon, 2, )
 #endif
 
 int agentshield_has_instruction_set(agentshield_instruction_set set) {

@@ -38,9 +38,7 @@ struct Pass {
         if position < decided { rules &= Self.rulesThatLookAhead }
         // … and what starts there or behind is not decided before the hold has moved: one look at each trigger is enough then.
         if position >= hold { rules &= Self.rulesThatLookBack }
-        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position),
-            rules & UInt32(AGENTSHIELD_RULE_WEAK) == 0 || mayBePhone(position)
-        {
+        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position), isWorthReading(position, rules) {
             lookAtNumber(position, &findings)
         }
         if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
@@ -73,7 +71,7 @@ struct Pass {
     /// The rules whose findings may start before their triggers; of a number's, a date.
     private static let rulesThatLookBack = UInt32(
         AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER
-            | AGENTSHIELD_RULE_WEAK)
+            | AGENTSHIELD_RULE_WEAK | AGENTSHIELD_RULE_VERSION)
 
     /// Looks at what the prefilter finds in a range of the text. `found`: how many triggers of the first tile are in `triggers` already.
     mutating func look(
@@ -103,9 +101,15 @@ struct Pass {
         if finding.kind == .privateKey, end >= decided, end < text.count { lookBehindKey(end, &findings) }
     }
 
-    /// A number that nothing but a context word makes a telephone's has one, or counts without.
-    private func mayBePhone(_ position: Int) -> Bool {
-        filter.minimumScore(of: .phone) <= Phone.bareScore || ContextWords.phone.isContext(of: .phone, at: position, in: text)
+    /// A number that only a context word makes something has one, or counts without.
+    @inline(__always)
+    private func isWorthReading(_ position: Int, _ rules: UInt32) -> Bool {
+        let isWeak = rules & UInt32(AGENTSHIELD_RULE_WEAK) != 0
+        let isVersion = rules & UInt32(AGENTSHIELD_RULE_VERSION) != 0 && !IPAddress.startsFrequentNetwork(text, position)
+        guard isWeak || isVersion else { return true }
+        let (kind, words, bareScore) =
+            isWeak ? (EntityKind.phone, ContextWords.phone, Phone.bareScore) : (.ipv4, .network, IPAddress.bareScore)
+        return filter.minimumScore(of: kind) <= bareScore || words.isContext(of: kind, at: position, in: text)
     }
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
