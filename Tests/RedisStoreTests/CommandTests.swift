@@ -64,8 +64,10 @@ struct CommandTests {
     @Test("all keys of a tenant share a slot, which its bucket decides")
     func sharedSlot() {
         for tenant in ["acme", "", "a{b}c", "ünïcode", String(repeating: "x", count: 200)] {
-            let keys = Self.keys(of: tenant)
-            let slot = RedisSlot.of("b\(RedisKey.bucket(of: tenant))")
+            let bucket = RedisKey.bucket(of: tenant)
+            let wallets: [RedisKey] = [BudgetSubject.tenant, .department("k1"), .user("u1")].map { .wallet(tenant: tenant, $0) }
+            let keys = Self.keys(of: tenant) + wallets + [.holds(bucket: bucket), .held(bucket: bucket), .late(bucket: bucket, "req_1")]
+            let slot = RedisSlot.of("b\(bucket)")
             #expect(keys.allSatisfy { $0.slot == slot && RedisSlot.of($0.name) == slot })
             #expect(Set(keys).count == keys.count)
         }
@@ -90,7 +92,8 @@ struct CommandTests {
             let known = words.firstIndex(of: "T") ?? words.endIndex
             return "{b<n>}:" + words[1..<known].joined(separator: ":") + ":<tenant>:<subject>"
         }
-        #expect(documented == Set(made).union(["{b<n>}:ledger"]))
+        let others = ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"].map { "{b<n>}:" + $0 }
+        #expect(documented == Set(made).union(others))
         #expect(RedisKey.ledger(bucket: 7).name == "{b7}:ledger")
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import GatewayCore
 import ProcessSupport
 import SeededRandomness
 
@@ -199,6 +200,8 @@ struct Campaign {
         load.stop()
         try await asking
         await world.stopGateways()
+        // What a busy machine had spooled is brought on by the next life.
+        if command.spool { try await world.startGateways() }
         try await audit.check(load.completed, patience: .seconds(10))
         if let problem = try await world.reconcile() { audit.add(problem) }
         let (billed, charged) = (

@@ -69,6 +69,8 @@ package struct WalletModel: Sendable, Equatable {
     private var late: [String: Late] = [:]
     /// How long such a one is remembered: a week.
     package static let lateMicroseconds: Int64 = 604_800_000_000
+    /// More are not remembered: what they are settled with then changes nothing.
+    private static let maxLate = 65_536
 
     package init() {}
 
@@ -136,7 +138,7 @@ package struct WalletModel: Sendable, Equatable {
             reservations[id] = nil
             change(reservation, by: -reservation.bound)
             charge(reservation.wallets, reservation.bound, reservation.time)
-            late[id] = Late(bound: reservation.bound, forgetAt: now + Self.lateMicroseconds)
+            if late.count < Self.maxLate { late[id] = Late(bound: reservation.bound, forgetAt: now + Self.lateMicroseconds) }
         }
         if !ended.isEmpty { late = late.filter { $0.value.forgetAt > now } }
         return ended.map { ($0.key, $0.value.record) }
