@@ -3,12 +3,16 @@
 enum Assignment {
     /// The value behind the `=`, `:` or `>` at `position`, and where it starts: the start that a stream holds.
     static func match(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
-        guard let name = CredentialName.match(text, before: position) ?? CredentialName.matchBesideValue(text, before: position) else {
-            return (position + 1, nil)
-        }
         let isClosing = text.base[position] == UInt8(ascii: ">")
+        let hadReachedEnd = text.reachedEnd
         var value = Value(&text, from: position + 1, inElement: isClosing)
         let start = value.start
+        // Before the name: a text without spaces is full of values that are too long.
+        guard value.range.count < Limits.assignedValue else { return (start, nil) }
+        guard let name = CredentialName.match(text, before: position) ?? CredentialName.matchBesideValue(text, before: position) else {
+            text.reachedEnd = hadReachedEnd
+            return (start, nil)
+        }
         if isClosing {
             let isClosed = text.byte(value.end) == UInt8(ascii: "<") && text.byte(value.end + 1) == UInt8(ascii: "/")
             guard isClosed, isElement(text, name, position) else { return (start, nil) }

@@ -16,13 +16,11 @@ enum CryptoAddress {
         while index - start < 36, base58Digits[text.byte(index)] < 58 { index += 1 }
         guard (26...35).contains(index - start), !text.byte(index).isWordByte else { return nil }
         let base = text.base
-        let isAddress = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 25 + SHA256.size) { memory in
+        let isAddress = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 25) { memory in
             guard let payload = memory.baseAddress, decodeBase58(base, start..<index, into: payload), payload[0] == 0 || payload[0] == 5
             else { return false }
-            let digest = payload + 25
-            SHA256.digest(payload, count: 21, into: digest)
-            SHA256.digest(digest, count: SHA256.size, into: digest)
-            return (0..<4).allSatisfy { digest[$0] == payload[21 + $0] }
+            let checksum = (21..<25).reduce(0) { $0 << 8 | UInt32(payload[$1]) }
+            return SHA256.startOfDoubleDigest(payload, count: 21) == checksum
         }
         return isAddress ? Finding(kind: .bitcoin, range: start..<index, score: 0.98) : nil
     }
