@@ -142,14 +142,3 @@ struct Replicas: Sendable {
         return try #require(figures?[name] as? Int)
     }
 }
-
-/// Asks again and again until a fact is there.
-func until(_ what: String, within time: Duration = .seconds(90), _ isThere: () async throws -> Bool) async throws {
-    let end = ContinuousClock.now + time
-    while try await !isThere() {
-        guard ContinuousClock.now < end else { throw Overdue(what: what) }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-}
-
-struct Overdue: Error { var what: String }
