@@ -17,7 +17,7 @@ typedef struct {
     mask dash, underscore, at, colon;
     mask assign;  ///< `:` `=` `>`
     mask sign;    ///< `+` `(`
-    mask word;    ///< `w` behind `ss`; 0xB1, the second byte of `ñ`, behind `e`
+    mask word;    ///< `s` behind `pa`, in any case; 0xB1, the second byte of `ñ`, behind `e`
 } classes;
 
 /// What fired in the blocks of a tile, a mask per rule.

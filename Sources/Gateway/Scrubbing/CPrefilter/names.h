@@ -75,11 +75,11 @@ static const uint8_t gap_bytes[256] = {
     ['0'] = 2, ['1'] = 2, ['2'] = 2, ['3'] = 2, ['4'] = 2, ['5'] = 2, ['6'] = 2, ['7'] = 2, ['8'] = 2, ['9'] = 2, ['_'] = 2,
 };
 
-/// From the sign leftwards up to four of the first and then up to four of the others.
+/// From the sign leftwards up to twelve of the first and then up to four of the others.
 INLINE int is_gap(const uint8_t *start, size_t count) {
     if (count == 1) return gap_bytes[start[0]];
     size_t left = count;
-    while (left > 0 && count - left < 4 && gap_bytes[start[left - 1]] == 1) left--;
+    while (left > 0 && count - left < 12 && gap_bytes[start[left - 1]] == 1) left--;
     size_t digits = left;
     while (left > 0 && digits - left < 4 && gap_bytes[start[left - 1]] == 2) left--;
     return left == 0;
@@ -106,7 +106,7 @@ INLINE size_t end_before_word(uint64_t letters, uint64_t upper, const uint8_t *b
 INLINE int names_credential(const classes *c, size_t place, const uint8_t *bytes, size_t position) {
     uint64_t letters = left_of(c->letter, place);
     size_t gap = (size_t)__builtin_clzll(letters | 1), end = position - gap;
-    if (gap > 8 || (gap > 0 && !is_gap(bytes + end, gap))) return 0;
+    if (gap > 16 || (gap > 0 && !is_gap(bytes + end, gap))) return 0;
     size_t first = end_before_word(letters << gap, left_of(c->upper, place) << gap, bytes, end);
     uint32_t last = end < 3 ? 0 : last_three(bytes, end);
     if (first == 0) return may_end_name(last) && ending_of(last, bytes, end) == A_NAME;

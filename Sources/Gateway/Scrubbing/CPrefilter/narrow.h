@@ -191,6 +191,7 @@ INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
     }
     if ((rules & AGENTSHIELD_RULE_CODE) && !may_be_code(v)) rules &= ~AGENTSHIELD_RULE_CODE;
     if ((rules & AGENTSHIELD_RULE_COLON) && !may_be_address(v)) rules &= ~AGENTSHIELD_RULE_COLON;
+    if ((rules & AGENTSHIELD_RULE_WORD) && v->bytes[0] != 0xB1 && (byte_at(v, 1) | 0x20) != 's') rules &= ~AGENTSHIELD_RULE_WORD;
     return rules;
 }
 

@@ -34,7 +34,7 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
         case '-': m->dash[block] |= bit, m->separator[block] |= bit; break;
         case '+': case '(': m->sign[block] |= bit; break;
         case ' ': case '.': case '/': m->separator[block] |= bit; break;
-        case 'w': if (p[i - 1] == 's' && p[i - 2] == 's') m->word[block] |= bit; break;
+        case 's': case 'S': if ((p[i - 1] | 0x20) == 'a' && (p[i - 2] | 0x20) == 'p') m->word[block] |= bit; break;
         case 0xB1: if ((p[i - 2] | 0x20) == 'e') m->word[block] |= bit; break;
         default: break;
         }
@@ -92,8 +92,8 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
     }
 
 /// At the end of a text that goes on, so many bytes have all that the rules look at in one block: names of credentials look furthest to the
-/// left, at 4 signs, 4 digits, 12 letters and what stands before them. A text that ends in more, up to TAIL, needs the block before too.
-enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
+/// left, at 12 signs, 4 digits, 12 letters and what stands before them. A text that ends in more, up to TAIL, needs the block before too.
+enum { NEAR_TAIL = 64 - 29, TAIL = 61 };
 
 /// The tile of a text that goes on, with no more than TAIL bytes from `from` on: its last block, behind which nothing is known.
 #define TAIL_TILE(name, classify, collect, attributes)                                                                                   \

@@ -16,7 +16,7 @@ enum {
     AGENTSHIELD_RULE_DASHES = 1 << 5,  ///< the first of five `-`
     AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=`, `>` or `:` behind the end of a credential's name
     AGENTSHIELD_RULE_LITERAL = 1 << 7, ///< `_` before a digit: the user may have typed a placeholder
-    AGENTSHIELD_RULE_WORD = 1 << 8,    ///< `w` behind `ss`, as in password; the second byte of `ñ`, as in contraseña
+    AGENTSHIELD_RULE_WORD = 1 << 8,    ///< the first `s` of `pass`, as in password; the second byte of `ñ`, as in contraseña
     AGENTSHIELD_RULE_WEAK = 1 << 9,    ///< with a number: without a context word it is hardly a telephone's, and never anything else
     AGENTSHIELD_RULE_VERSION = 1 << 10 ///< with a number: like `126.0.0.0`, an IPv4 address or nothing
 };

@@ -55,7 +55,7 @@ struct Pass {
             keep(finding, start: start, &findings)
         }
         if rules & UInt32(AGENTSHIELD_RULE_WORD) != 0, kinds.contains(.password) {
-            let (start, finding) = Assignment.matchPhrase(&text, at: position)
+            let (start, finding) = PasswordPhrase.match(&text, at: position)
             keep(finding, start: start, &findings)
         }
         if rules & UInt32(AGENTSHIELD_RULE_LITERAL) != 0, !literalNames.isEmpty {
