@@ -63,7 +63,10 @@ struct PrefilterTests {
                 for trigger in whole where (start..<end).contains(trigger.position) {
                     let rules = foreseen.first { $0.position == trigger.position }?.rules ?? 0
                     let weak = UInt16(AGENTSHIELD_RULE_WEAK | AGENTSHIELD_RULE_VERSION)
-                    try #require(trigger.rules & ~rules & ~weak == 0, "\(trigger) of \(bytes) at \(end)")
+                    // A number may be a year too.
+                    let isNumber = rules & UInt16(AGENTSHIELD_RULE_NUMBER) != 0
+                    let missing = trigger.rules & ~rules & ~weak & ~UInt16(isNumber ? AGENTSHIELD_RULE_YEAR : 0)
+                    try #require(missing == 0, "\(trigger) of \(bytes) at \(end)")
                     #expect(rules & ~trigger.rules & weak == 0, "what may become more is not weak")
                 }
                 #expect(foreseen == triggers(bytes[..<end], from: start, goesOn: true, .portable))
@@ -124,9 +127,7 @@ struct PrefilterTests {
         ])
     func logsAreQuiet(line: String) {
         let rules = UInt16(AGENTSHIELD_RULE_CODE | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_NUMBER)
-        let found = triggers(Array(line.utf8), .best).filter { $0.rules & rules != 0 }
-        // The year is the end of a date in words.
-        #expect(found.allSatisfy { line.utf8.dropFirst($0.position).starts(with: "2026:".utf8) }, "\(found)")
+        #expect(triggers(Array(line.utf8), .best).allSatisfy { $0.rules & rules == 0 })
     }
 
     private struct Trigger: Equatable {

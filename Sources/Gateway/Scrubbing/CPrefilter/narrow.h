@@ -186,7 +186,7 @@ INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
         if (!is_digit(v->bytes[0])) {
             if (may_be_signed_number(v)) rules |= AGENTSHIELD_RULE_NUMBER;
         } else {
-            rules |= may_end_date(v, before) ? AGENTSHIELD_RULE_NUMBER : rules_of_number(v);
+            rules |= rules_of_number(v) | (may_end_date(v, before) ? AGENTSHIELD_RULE_YEAR : 0);
         }
     }
     if ((rules & AGENTSHIELD_RULE_CODE) && !may_be_code(v)) rules &= ~AGENTSHIELD_RULE_CODE;

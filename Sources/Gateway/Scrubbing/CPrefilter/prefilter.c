@@ -60,35 +60,35 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
 }
 
 /// Apart from the tiles, which are faster without it, and once for each instruction set, some of which count bits in one instruction.
-#define COLLECT(name, attributes)                                                                                                \
-    static attributes __attribute__((noinline)) size_t name(                                                                     \
-        const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, agentshield_trigger *triggers) {              \
-        return collect(c, s, f, blocks, t, triggers);                                                                            \
+#define COLLECT(name, attributes)                                                                                   \
+    static attributes __attribute__((noinline)) size_t name(                                                        \
+        const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, agentshield_trigger *triggers) { \
+        return collect(c, s, f, blocks, t, triggers);                                                               \
     }
 
 /// A tile with one classifier: first the classes of all blocks, then the rules, then what fired.
-#define TILE(name, classify, collect, width, attributes)                                                                                        \
-    static attributes size_t name(                                                                                              \
-        const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on, agentshield_trigger *triggers) {              \
-        classes c;                                                                                                              \
-        shapes s;                                                                                                               \
-        fired f;                                                                                                                \
-        uint8_t room[66];                                                                                                       \
-        const tile t = {bytes, count, from, from, to, goes_on};                                                                 \
-        size_t blocks = (to - from + 63) / 64;                                                                                  \
-        for (size_t block = 0; block <= blocks + 2; block++) {                                                                  \
-            ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                              \
-            int inside = start >= 2 && (size_t)start + 64 <= count;                                                             \
-            classify(inside ? bytes + start : padded(bytes, count, start, room), &c, block);                                    \
-            if (goes_on && block > 0) classify_unknown(&c, block, unknown_bytes(count, (size_t)start));                         \
-        }                                                                                                                       \
-        for (size_t k = 0; k < sizeof c / sizeof(mask); k++)                                                                    \
-            memset(&((mask *)&c)[k][blocks + 3], 0, LANES * sizeof(uint64_t));                                                  \
-        find_shapes_##width(&c, &s, blocks + 1);                                                                                \
-        if (goes_on)                                                                                                            \
+#define TILE(name, classify, collect, width, attributes)                                                                         \
+    static attributes size_t name(                                                                                               \
+        const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on, agentshield_trigger *triggers) {               \
+        classes c;                                                                                                               \
+        shapes s;                                                                                                                \
+        fired f;                                                                                                                 \
+        uint8_t room[66];                                                                                                        \
+        const tile t = {bytes, count, from, from, to, goes_on};                                                                  \
+        size_t blocks = (to - from + 63) / 64;                                                                                   \
+        for (size_t block = 0; block <= blocks + 2; block++) {                                                                   \
+            ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                               \
+            int inside = start >= 2 && (size_t)start + 64 <= count;                                                              \
+            classify(inside ? bytes + start : padded(bytes, count, start, room), &c, block);                                     \
+            if (goes_on && block > 0) classify_unknown(&c, block, unknown_bytes(count, (size_t)start));                          \
+        }                                                                                                                        \
+        for (size_t k = 0; k < sizeof c / sizeof(mask); k++)                                                                     \
+            memset(&((mask *)&c)[k][blocks + 3], 0, LANES * sizeof(uint64_t));                                                   \
+        find_shapes_##width(&c, &s, blocks + 1);                                                                                 \
+        if (goes_on)                                                                                                             \
             for (size_t block = 1; block <= blocks + 1; block++) s.other[block] |= unknown_bytes(count, from + 64 * block - 64); \
-        fire_##width(&c, &s, &f, blocks);                                                                                       \
-        return collect(&c, &s, &f, blocks, &t, triggers);                                                                       \
+        fire_##width(&c, &s, &f, blocks);                                                                                        \
+        return collect(&c, &s, &f, blocks, &t, triggers);                                                                        \
     }
 
 /// At the end of a text that goes on, so many bytes have all that the rules look at in one block: names of credentials look furthest to the
@@ -96,43 +96,43 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
 enum { NEAR_TAIL = 64 - 29, TAIL = 61 };
 
 /// The tile of a text that goes on, with no more than TAIL bytes from `from` on: its last block, behind which nothing is known.
-#define TAIL_TILE(name, classify, collect, attributes)                                                                                   \
-    static attributes size_t name(                                                                                              \
-        const uint8_t *bytes, size_t count, size_t from, size_t to, agentshield_trigger *triggers) {                            \
-        classes c;                                                                                                              \
-        shapes s;                                                                                                               \
-        fired f;                                                                                                                \
-        size_t start = count - 64;                                                                                              \
-        const tile t = {bytes, count, start, from, to, true};                                                                   \
-        for (size_t k = 0; k < sizeof c / sizeof(mask); k++) {                                                                  \
-            uint64_t *m = ((mask *)&c)[k];                                                                                      \
-            m[0] = 0, m[2] = m[3] = ~0ull;                                                                                      \
-        }                                                                                                                       \
-        for (size_t k = 0; k < sizeof s / sizeof(mask); k++) {                                                                  \
-            uint64_t *m = ((mask *)&s)[k];                                                                                      \
-            m[0] = 0, m[3] = ~0ull;                                                                                             \
-        }                                                                                                                       \
-        if (count - from > NEAR_TAIL) classify(bytes + start - 64, &c, 0);                                                      \
-        classify(bytes + start, &c, 1);                                                                                         \
-        find_shapes_1(&c, &s, 2);                                                                                               \
-        s.other[2] = ~0ull;                                                                                                     \
-        fire_1(&c, &s, &f, 1);                                                                                                  \
-        keep_asked(f.any, 1, &t);                                                                                               \
-        return f.any[1] == 0 ? 0 : collect(&c, &s, &f, 1, &t, triggers);                                                        \
+#define TAIL_TILE(name, classify, collect, attributes)                                               \
+    static attributes size_t name(                                                                   \
+        const uint8_t *bytes, size_t count, size_t from, size_t to, agentshield_trigger *triggers) { \
+        classes c;                                                                                   \
+        shapes s;                                                                                    \
+        fired f;                                                                                     \
+        size_t start = count - 64;                                                                   \
+        const tile t = {bytes, count, start, from, to, true};                                        \
+        for (size_t k = 0; k < sizeof c / sizeof(mask); k++) {                                       \
+            uint64_t *m = ((mask *)&c)[k];                                                           \
+            m[0] = 0, m[2] = m[3] = ~0ull;                                                           \
+        }                                                                                            \
+        for (size_t k = 0; k < sizeof s / sizeof(mask); k++) {                                       \
+            uint64_t *m = ((mask *)&s)[k];                                                           \
+            m[0] = 0, m[3] = ~0ull;                                                                  \
+        }                                                                                            \
+        if (count - from > NEAR_TAIL) classify(bytes + start - 64, &c, 0);                           \
+        classify(bytes + start, &c, 1);                                                              \
+        find_shapes_1(&c, &s, 2);                                                                    \
+        s.other[2] = ~0ull;                                                                          \
+        fire_1(&c, &s, &f, 1);                                                                       \
+        keep_asked(f.any, 1, &t);                                                                    \
+        return f.any[1] == 0 ? 0 : collect(&c, &s, &f, 1, &t, triggers);                             \
     }
 
 /// A block of words, with `before` in front of it.
-#define WORDS(name, words, attributes)                                                                                           \
-    static attributes uint64_t name(const uint8_t *p, size_t known, uint8_t before, const uint32_t *beginnings) {                \
-        word_classes w = words(p);                                                                                               \
-        return listed(starts_of_words(&w, before), p, known, beginnings) | w.sign;                                               \
+#define WORDS(name, words, attributes)                                                                            \
+    static attributes uint64_t name(const uint8_t *p, size_t known, uint8_t before, const uint32_t *beginnings) { \
+        word_classes w = words(p);                                                                                \
+        return listed(starts_of_words(&w, before), p, known, beginnings) | w.sign;                                \
     }
 
 /// Rules take as many masks at a time as a register of the set holds.
-#define TILES(set, width, attributes)            \
-    COLLECT(collect_##set, attributes) \
+#define TILES(set, width, attributes)                                  \
+    COLLECT(collect_##set, attributes)                                 \
     TILE(tile_##set, classify_##set, collect_##set, width, attributes) \
-    TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes) \
+    TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes)   \
     WORDS(listed_##set, words_##set, attributes)
 
 TILES(portable, 2, )

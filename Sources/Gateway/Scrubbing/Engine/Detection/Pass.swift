@@ -38,8 +38,12 @@ struct Pass {
         if position < decided { rules &= Self.rulesThatLookAhead }
         // … and what starts there or behind is not decided before the hold has moved: one look at each trigger is enough then.
         if position >= hold { rules &= Self.rulesThatLookBack }
-        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position), isWorthReading(position, rules) {
-            lookAtNumber(position, &findings)
+        if rules & UInt32(AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_YEAR) != 0, !text.isInsideNumber(position) {
+            if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, isWorthReading(position, rules) {
+                lookAtNumber(position, &findings)
+            } else if rules & UInt32(AGENTSHIELD_RULE_YEAR) != 0 {
+                lookAtYear(position, &findings)
+            }
         }
         if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0 { lookAtToken(position, &findings) }
@@ -71,7 +75,7 @@ struct Pass {
     /// The rules whose findings may start before their triggers; of a number's, a date.
     private static let rulesThatLookBack = UInt32(
         AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER
-            | AGENTSHIELD_RULE_WEAK | AGENTSHIELD_RULE_VERSION)
+            | AGENTSHIELD_RULE_WEAK | AGENTSHIELD_RULE_VERSION | AGENTSHIELD_RULE_YEAR)
 
     /// Looks at what the prefilter finds in a range of the text. `found`: how many triggers of the first tile are in `triggers` already.
     mutating func look(

@@ -124,6 +124,12 @@ public struct PlaceholderMap: Sendable {
         return product.high ^ product.low
     }
 
-    /// Of the seed that Swift draws for each process, so that values cannot be chosen to collide.
-    private static let secrets = (UInt64(bitPattern: Int64(1.hashValue)) | 1, UInt64(bitPattern: Int64(2.hashValue)) | 1)
+    /// Of the standard library's hash function, which is seeded per process, so that values cannot be chosen to collide.
+    private static let secrets = (secret(1), secret(2))
+
+    private static func secret(_ number: Int) -> UInt64 {
+        var hasher = Hasher()
+        hasher.combine(number)
+        return UInt64(bitPattern: Int64(hasher.finalize())) | 1
+    }
 }
