@@ -40,6 +40,9 @@ struct TextGenerator {
         "AQ.Ab8RN6a8Fk20xPq17Zm4LwB9xK01Qza8Fk20xPq17",
         "session_id=a8Fk20xPq17Zm4LwB9xK01", "ssn 078.05.1123", "define('DB_PASSWORD', 'hunter2!x')", "requirepass abretesesamo",
         "machine x.org login ana password abrete", "--password=abretesesamo x", "API_TOKEN=${API_TOKEN:-a8Fk20xPq17Zm4Lw}",
+        "curl -u ana:s3creta9 x", "docker login -u ana -p s3creta9 x", "mysql -uroot -ps3creta9",
+        "root:$6$52450745$k5ka2p8bFuSmoVT1tzOyyuaREkkKBcCNqoDKzYiJL9RaE8yMnPgh2XzzF0NDrUhgrcLwg78xs1w5pJiypEdFX/:1",
+        "$2a$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", "AKIAZZZZZZZZZZZZZZZZ,q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8l9Z0",
         "password        = \"s3cr3t9\"", "the password is \"centipede\"", "enable password 7 094F471A1A0A",
     ]
 
@@ -62,7 +65,7 @@ struct TextGenerator {
         "-----BEGIN", "-----BEGIN PRIVATE KEY-----", "eyJ-eyJ-", "password:", "password=", "::", "a:b:c:d", "10:11:12", "://", "ABCDEF12",
         "AB12", "0x", "born on May", "nacido el 12 de", "12 de mayo de 1985", "my password is", "--token", "Bearer", "<password>", "C/",
         "101 Main", "me llamo",
-        "2001-2003", "1 (", "+1", "Q~",
+        "2001-2003", "1 (", "+1", "Q~", "curl -u", "mysql -p", "$2a$12$", "$1$", "$5$6$",
     ]
 
     static let typedPlaceholders = [

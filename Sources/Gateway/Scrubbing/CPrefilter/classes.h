@@ -16,7 +16,7 @@ typedef struct {
     mask separator;  ///< space `.` `-` `/`
     mask dash, underscore, at, colon;
     mask assign;  ///< `:` `=` `>`
-    mask sign;    ///< `+` `(`
+    mask sign;    ///< `+` `(` `$`
     mask word;    ///< `s` behind `pa`, in any case; 0xB1, the second byte of `ñ`, behind `e`
 } classes;
 
@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     mask number, code, token, colon, dashes, literal;
     mask assign;
+    mask mark;  ///< a command's option, a `$` in a hash
     mask rare;  ///< any rule but for numbers, codes and assignments
     mask any;
 } fired;

@@ -39,7 +39,7 @@ static inline void classify_neon(const uint8_t *p, classes *m, size_t block) {
     m->assign[block] = m->colon[block] | IS('=') | IS('>');
     m->underscore[block] = IS('_');
     m->dash[block] = IS('-');
-    m->sign[block] = IS('+') | IS('(');
+    m->sign[block] = IS('+') | IS('(') | IS('$');
     m->word[block] = FOUR(WORD);
     m->separator[block] = IS(' ') | m->dash[block] | IS('.') | IS('/');
 #undef FOUR

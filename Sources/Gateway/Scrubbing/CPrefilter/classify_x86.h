@@ -26,7 +26,7 @@ INLINE __attribute__((target("sse2"))) void classify_sse2(const uint8_t *p, clas
         at |= BITS(EQUAL(v, '@'));
         colon |= BITS(colons);
         assign |= BITS(OR(colons, OR(EQUAL(v, '='), EQUAL(v, '>'))));
-        sign |= BITS(OR(EQUAL(v, '+'), EQUAL(v, '(')));
+        sign |= BITS(OR(EQUAL(v, '+'), OR(EQUAL(v, '('), EQUAL(v, '$'))));
         word |= BITS(OR(
             AND(EQUAL(folded, 's'), AND(EQUAL(folded1, 'a'), EQUAL(folded2, 'p'))), AND(EQUAL(v, 0xB1), EQUAL(folded2, 'e'))));
 #undef BELOW
@@ -52,9 +52,9 @@ enum {
     CLASS_COLON = 1 << 6,
     CLASS_SEPARATOR = 1 << 7,
 };
-/// By low half: space `@` `0`; digits; `(` `8`; `9`; `:`; `+`; nothing; `-` `=`; `.` `>`; `/` `_`.
+/// By low half: space `@` `0`; digits; `$` `4`; `(` `8`; `9`; `:`; `+`; nothing; `-` `=`; `.` `>`; `/` `_`.
 #define CLASSES_OF_LOW_HALVES                                                                                                  \
-    (char)(CLASS_DIGIT | CLASS_AT | CLASS_SEPARATOR), CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT,         \
+    (char)(CLASS_DIGIT | CLASS_AT | CLASS_SEPARATOR), CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT | CLASS_SIGN, CLASS_DIGIT,         \
         CLASS_DIGIT, CLASS_DIGIT, CLASS_DIGIT | CLASS_SIGN, CLASS_DIGIT, CLASS_ASSIGN | CLASS_COLON, CLASS_SIGN, 0,            \
         (char)(CLASS_DASH | CLASS_ASSIGN | CLASS_SEPARATOR), (char)(CLASS_ASSIGN | CLASS_SEPARATOR),                           \
         (char)(CLASS_UNDERSCORE | CLASS_SEPARATOR)

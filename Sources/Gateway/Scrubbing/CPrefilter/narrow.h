@@ -179,12 +179,23 @@ INLINE int may_be_address(const view *v) {
     return (colons & colons >> 1) != 0 || __builtin_popcountll(colons) >= 5;
 }
 
+/// An option that some command takes a password with, or a sign in a hash.
+INLINE int may_be_mark(const view *v, uint8_t before) {
+    if (v->bytes[0] == '$') return before != '$';
+    if (v->bytes[0] != '-' || before != ' ') return 0;
+    switch (byte_at(v, 1)) {
+    case 'p': case 'u': case 'P': case 'U': case 'a': case 'w': return 1;
+    case '-': return byte_at(v, 2) == 'u' || byte_at(v, 2) == 'p';
+    default: return 0;
+    }
+}
+
 /// The rules of a trigger that are worth a recogniser's look; `before` is the byte before it, or 0.
 INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
     if (rules & AGENTSHIELD_RULE_NUMBER) {
         rules &= ~AGENTSHIELD_RULE_NUMBER;
         if (!is_digit(v->bytes[0])) {
-            if (may_be_signed_number(v)) rules |= AGENTSHIELD_RULE_NUMBER;
+            if (v->bytes[0] != '$' && may_be_signed_number(v)) rules |= AGENTSHIELD_RULE_NUMBER;
         } else {
             rules |= rules_of_number(v) | (may_end_date(v, before) ? AGENTSHIELD_RULE_YEAR : 0);
         }
@@ -192,6 +203,7 @@ INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
     if ((rules & AGENTSHIELD_RULE_CODE) && !may_be_code(v)) rules &= ~AGENTSHIELD_RULE_CODE;
     if ((rules & AGENTSHIELD_RULE_COLON) && !may_be_address(v)) rules &= ~AGENTSHIELD_RULE_COLON;
     if ((rules & AGENTSHIELD_RULE_WORD) && v->bytes[0] != 0xB1 && (byte_at(v, 1) | 0x20) != 's') rules &= ~AGENTSHIELD_RULE_WORD;
+    if ((rules & AGENTSHIELD_RULE_MARK) && !may_be_mark(v, before)) rules &= ~AGENTSHIELD_RULE_MARK;
     return rules;
 }
 

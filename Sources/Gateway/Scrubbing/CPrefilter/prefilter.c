@@ -32,7 +32,7 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
         case '=': case '>': m->assign[block] |= bit; break;
         case '_': m->underscore[block] |= bit; break;
         case '-': m->dash[block] |= bit, m->separator[block] |= bit; break;
-        case '+': case '(': m->sign[block] |= bit; break;
+        case '+': case '(': case '$': m->sign[block] |= bit; break;
         case ' ': case '.': case '/': m->separator[block] |= bit; break;
         case 's': case 'S': if ((p[i - 1] | 0x20) == 'a' && (p[i - 2] | 0x20) == 'p') m->word[block] |= bit; break;
         case 0xB1: if ((p[i - 2] | 0x20) == 'e') m->word[block] |= bit; break;

@@ -136,7 +136,11 @@ INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
         // The first sign of an operator. Not a time of day: one or two digits belong to a name.
         SET(f->assign) = HERE(c->assign) & ~BEFORE(c->assign)
             & (~BEHIND(c->digit, 1) | (BEHIND(s->token, 2) & (~BEHIND(c->digit, 2) | BEHIND(s->token, 3))));
-        SET(f->rare) = HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal) | HERE(c->at) | HERE(c->word);
+        // `-p`, `--user`; the last `$` of `$6$`, `$2y$10$`, `$apr1$`, …
+        SET(f->mark) = (HERE(c->dash) & ~BEFORE(s->token) & (AHEAD(c->letter, 1) | (AHEAD(c->dash, 1) & AHEAD(c->letter, 2))))
+            | (HERE(c->sign) & (BEFORE(c->digit) | BEHIND(c->sign, 2)));
+        SET(f->rare) = HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal) | HERE(c->at) | HERE(c->word)
+            | HERE(f->mark);
         SET(f->any) = HERE(f->rare) | HERE(f->number) | HERE(f->code) | HERE(f->assign);
     }
 }

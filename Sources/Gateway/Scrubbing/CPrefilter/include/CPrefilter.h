@@ -19,7 +19,8 @@ enum {
     AGENTSHIELD_RULE_WORD = 1 << 8,    ///< the first `s` of `pass`, as in password; the second byte of `ñ`, as in contraseña
     AGENTSHIELD_RULE_WEAK = 1 << 9,    ///< with a number: without a context word it is hardly a telephone's, and never anything else
     AGENTSHIELD_RULE_VERSION = 1 << 10, ///< with a number: like `126.0.0.0`, an IPv4 address or nothing
-    AGENTSHIELD_RULE_YEAR = 1 << 11    ///< a year, perhaps the end of a date in words; without AGENTSHIELD_RULE_NUMBER it is nothing else
+    AGENTSHIELD_RULE_YEAR = 1 << 11,   ///< a year, perhaps the end of a date in words; without AGENTSHIELD_RULE_NUMBER it is nothing else
+    AGENTSHIELD_RULE_MARK = 1 << 12    ///< `-` or `--` of a command's option that may take a password; `$` in a hash of one
 };
 
 /// A position, relative to the start of the tile, and the rules that fired there.

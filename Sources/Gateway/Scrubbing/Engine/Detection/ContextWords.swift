@@ -7,7 +7,7 @@ enum ContextWords: UInt8, CaseIterable {
     var list: String {
         switch self {
         case .phone:
-            "tel,tlf,tfno,telf,teléfono,telefono,telephone,phone,mobile,cell,call,móvil,movil,celular,fijo,llámame,llamame,"
+            "tel,tél,cel,tlf,tfno,telf,teléfono,telefono,telephone,phone,mobile,cell,call,móvil,movil,celular,fijo,llámame,llamame,"
                 + "llama,llamar,whatsapp,fax,text me,contact,contacto,telefon,handy,rufnummer,anrufen,téléphone,portable,appelez,"
                 + "telefone,telemóvel,ligue,cellulare,chiamami,sms"
         case .dni: "dni,nif,d.n.i,n.i.f,documento,identidad,identity"

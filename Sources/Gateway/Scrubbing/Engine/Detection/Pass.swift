@@ -39,7 +39,7 @@ struct Pass {
         // … and what starts there or behind is not decided before the hold has moved: one look at each trigger is enough then.
         if position >= hold { rules &= Self.rulesThatLookBack }
         if rules & UInt32(AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_YEAR) != 0, !text.isInsideNumber(position) {
-            if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, isWorthReading(position, rules) {
+            if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, isWorthReading(position, rules), text.base[position] != UInt8(ascii: "$") {
                 lookAtNumber(position, &findings)
             } else if rules & UInt32(AGENTSHIELD_RULE_YEAR) != 0 {
                 lookAtYear(position, &findings)
@@ -62,6 +62,7 @@ struct Pass {
             let (start, finding) = PasswordPhrase.match(&text, at: position)
             keep(finding, start: start, &findings)
         }
+        if rules & UInt32(AGENTSHIELD_RULE_MARK) != 0 { lookAtMark(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_LITERAL) != 0, !literalNames.isEmpty {
             let (start, finding) = Literal.match(&text, at: position, names: literalNames)
             keep(finding, start: start, &findings)
@@ -71,11 +72,11 @@ struct Pass {
     static func looksAhead(_ trigger: agentshield_trigger) -> Bool { UInt32(trigger.rules) & rulesThatLookAhead != 0 }
 
     /// The rules whose findings start behind their triggers.
-    private static let rulesThatLookAhead = UInt32(AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_WORD)
+    private static let rulesThatLookAhead = UInt32(AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_WORD | AGENTSHIELD_RULE_MARK)
     /// The rules whose findings may start before their triggers; of a number's, a date.
     private static let rulesThatLookBack = UInt32(
         AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER
-            | AGENTSHIELD_RULE_WEAK | AGENTSHIELD_RULE_VERSION | AGENTSHIELD_RULE_YEAR)
+            | AGENTSHIELD_RULE_WEAK | AGENTSHIELD_RULE_VERSION | AGENTSHIELD_RULE_YEAR | AGENTSHIELD_RULE_MARK)
 
     /// Looks at what the prefilter finds in a range of the text. `found`: how many triggers of the first tile are in `triggers` already.
     mutating func look(
@@ -285,11 +286,23 @@ struct Pass {
         }
         if kinds.contains(.secret) { keep(Credential.match(&text, at: position), &findings) }
         if kinds.contains(.password) { keep(Assignment.matchBehindWord(&text, token: position), &findings) }
+        if kinds.contains(.secret) { keep(Credential.matchBesideKeyID(&text, at: position), &findings) }
         if kinds.contains(.jwt) { keep(Credential.matchJWT(&text, at: position), &findings) }
         if kinds.contains(.mac), text.byte(position + 2) == UInt8(ascii: "-") {
             keep(IPAddress.matchMAC(&text, at: position), &findings)
         }
         keep(CryptoAddress.match(&text, at: position, kinds), &findings)
+    }
+
+    /// The `-` of a command's option, or a `$` in a hash.
+    private mutating func lookAtMark(_ position: Int, _ findings: inout [Finding]) {
+        if text.base[position] == UInt8(ascii: "$") {
+            guard kinds.contains(.password), let (start, finding) = PasswordHash.match(&text, at: position) else { return }
+            keep(finding, start: start, &findings)
+        } else if text.base[position] == UInt8(ascii: "-") {
+            let finding = CommandOption.match(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
     }
 
     private mutating func lookAtAt(_ position: Int, _ findings: inout [Finding]) {

@@ -136,6 +136,26 @@ enum Credential {
         return run == count
     }
 
+    /// The 40 bytes of an AWS secret at most 24 bytes behind the identifier of its key, without a name of its own: `AKIA…,…`.
+    static func matchBesideKeyID(_ text: inout Text, at position: Int) -> Finding? {
+        var start = position
+        while position - start < 40, start > 0, ASCIISet.base64.contains(text.base[start - 1]), text.base[start - 1] != UInt8(ascii: "=") {
+            start -= 1
+        }
+        var index = start
+        while index > 0, start - index < 24, !text.base[index - 1].isAlphanumeric { index -= 1 }
+        guard index < start, index >= 20, text.base[index - 1] &- 0x41 < 26 || text.base[index - 1].isDigit else { return nil }
+        let identifier = text.base + (index - 20)
+        let isIdentifier = identifier[0] == UInt8(ascii: "A") && identifier[2] == UInt8(ascii: "I") && identifier[3] == UInt8(ascii: "A")
+        guard isIdentifier, identifier[1] == UInt8(ascii: "K") || identifier[1] == UInt8(ascii: "S"),
+            (4..<20).allSatisfy({ ASCIISet.upper.contains(identifier[$0]) })
+        else { return nil }
+        var end = position
+        while end - start < 41, ASCIISet.base64.contains(text.byte(end)), text.base[end] != UInt8(ascii: "=") { end += 1 }
+        guard end - start == 40, isAbove(.mixed, text, start..<end) else { return nil }
+        return Finding(kind: .secret, range: start..<end, score: 0.8, raisedByContext: true)
+    }
+
     /// The end of the token at `start`, at most `limit` bytes.
     private static func tokenEnd(_ text: inout Text, from start: Int, limit: Int) -> Int {
         var index = start
