@@ -82,7 +82,7 @@ enum StreetAddress {
             var next = index + 2
             while next - index < 8, text.byte(next).isDigit { next += 1 }
             let isPostal = next - index == 7
-            if text.byte(next) == 0xC2 { next += 2 }
+            if text.byte(next) == 0xC2, text.byte(next + 1) & 0xC0 == 0x80 { next += 2 }
             if text.byte(next) == UInt8(ascii: " "), isPostal ? isCapital(&text, next + 1) : text.byte(next + 1) &- 0x41 < 26 {
                 if let word = nameEnd(&text, from: next + 1) { next = word }
             }
