@@ -238,6 +238,8 @@ extension Assignment {
                 if second == UInt8(ascii: "("), range.contains(where: { text.base[$0] == UInt8(ascii: ")") }) { return false }
             case UInt8(ascii: "y"), UInt8(ascii: "Y"):
                 if starts(text, with: "your"), range.count == 4 || !(text.base[range.lowerBound + 4] &- 0x61 < 26) { return false }
+            // The next option of a command.
+            case UInt8(ascii: "-"): if second == first { return false }
             case UInt8(ascii: "."): if second == UInt8(ascii: "/") || second == first { return false }
             case UInt8(ascii: "h"): if starts(text, with: "http") { return false }
             default: break
