@@ -96,7 +96,7 @@ let gatewayTargets: [Target] = [
         "GatewayPipeline", folder: "Pipeline",
         [
             "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "RedisStore", "Providers",
-            nioCore, nioConcurrency, logging, metrics, deque,
+            "Wire", nioCore, nioConcurrency, logging, metrics, deque,
         ]),
     gateway(
         "WireServer", folder: "WireServer",
@@ -187,8 +187,8 @@ let tests: [Target] = [
     test(
         "PipelineTests",
         [
-            "GatewayPipeline", "ProcessSupport", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "RedisStore", "Providers", "Scrubbing",
-            nioCore,
+            "GatewayPipeline", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "RedisStore", "Providers",
+            "Scrubbing", nioCore,
             nioPosix, nioEmbedded, logging,
         ]),
     test(

@@ -18,6 +18,13 @@ struct CacheTests {
         #expect(CachePlan(deterministic, directive: .only, isDeterministic: false).requiresHit)
     }
 
+    @Test("a key gives back its bytes")
+    func keys() throws {
+        let bytes = (0..<32).map { UInt8($0 * 7) }
+        #expect(try #require(CacheKey(bytes)).bytes == bytes)
+        #expect(CacheKey(bytes.dropLast()) == nil)
+    }
+
     @Test("the least recently used entry goes first, and the cost stays below the cap")
     func recency() throws {
         var cache = RecencyCache<Int, Int>(maxCost: 3)

@@ -100,7 +100,7 @@ struct EmbeddedControlStoreTests {
             #expect(try await store.lookUp([Self.hash(1)]).revision == 3)
             #expect(try await store.lookUp([Self.hash(2)]) == KeyAnswer(revision: 3, found: nil))
             _ = try await other.revokeKey("k", in: "acme")
-            let paused = try await other.setPaused(true, tenant: "acme")
+            let paused = try await other.changeTenant("acme", TenantChange(isPaused: true))
             #expect(try await store.changes(after: 3).changes == [.key(tenant: "acme", id: "k"), .tenant("acme")])
             #expect(try await store.lookUp([Self.hash(1)]).found?.tenant == paused)
             try await other.setStopped(true)
@@ -110,7 +110,9 @@ struct EmbeddedControlStoreTests {
             #expect(last == ControlChanges(revision: 7, changes: [], isStopped: false))
             // Of a revision that is not there yet, or no longer told, everything may have changed.
             #expect(try await store.changes(after: 8).changes == nil)
-            for number in 0..<1_001 { _ = try await other.setRegion(number % 2 == 0 ? "eu" : nil, tenant: "acme") }
+            for number in 0..<1_001 {
+                _ = try await other.changeTenant("acme", TenantChange(region: number % 2 == 0 ? .only("eu") : .anywhere))
+            }
             #expect(try await store.changes(after: 7).changes == nil)
             #expect(try await store.changes(after: 1_007).changes == [.tenant("acme")])
             await other.close()
@@ -128,8 +130,14 @@ struct EmbeddedControlStoreTests {
                 }
             }
             await #expect(throws: ControlError.invalid(constraint: "tenants_region_check")) {
-                try await store.setRegion("e u", tenant: "acme")
+                try await store.changeTenant("acme", TenantChange(isPaused: true, region: .only("e u")))
             }
+            #expect(try await store.tenant("acme")?.pausedAtUnixSeconds == nil)
+            let all = try await store.changeTenant("acme", TenantChange(isPaused: true, isStopped: true, region: .only("eu")))
+            #expect(all?.pausedAtUnixSeconds != nil && all?.stoppedAtUnixSeconds != nil && all?.region == "eu")
+            #expect(try await store.changeTenant("acme", TenantChange()) == all)
+            let none = try await store.changeTenant("acme", TenantChange(isPaused: false, isStopped: false, region: .anywhere))
+            #expect(none == Tenant(id: "acme", name: "Acme", region: nil, pausedAtUnixSeconds: nil))
             _ = try await Self.createKey("k", 1, store)
             await #expect(throws: ControlError.alreadyExists) { try await Self.createKey("other", 1, store) }
             #expect(try await store.key("other", in: "acme") == nil)

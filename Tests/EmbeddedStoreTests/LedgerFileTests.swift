@@ -38,7 +38,7 @@ struct LedgerFileTests {
             }
         }
 
-        func wait(until isThere: @Sendable ([DurabilityReport]) -> Bool) async { while !isThere(all) { await Task.yield() } }
+        func wait(until isThere: @Sendable ([DurabilityReport]) -> Bool) async throws { try await until("a report") { isThere(all) } }
     }
 
     private static func with(
@@ -145,10 +145,10 @@ struct LedgerFileTests {
             #expect(file.isAccepting)
             file.append(Self.entry(2), waiter: nil)
             #expect(!file.isAccepting)
-            await reports.wait { reports in reports.contains { if case .failing = $0 { true } else { false } } }
+            try await reports.wait { reports in reports.contains { if case .failing = $0 { true } else { false } } }
             #expect(!file.isAccepting)
             try other.execute("COMMIT")
-            await reports.wait { $0.contains(.recovered) }
+            try await reports.wait { $0.contains(.recovered) }
             try await Self.append([Self.entry(3)], to: file)
             #expect(file.isAccepting)
             #expect(try await file.chain(of: "acme", after: 0).map(\.columns.id.low) == [1, 2, 3])
@@ -165,7 +165,7 @@ struct LedgerFileTests {
                     Self.entry(number),
                     waiter: DurabilityWaiter(eventLoop: loop) { if $0 { _ = told.withLockedValue { $0.insert(number) } } })
             }
-            await reports.wait { reports in reports.contains { if case .failing = $0 { true } else { false } } }
+            try await reports.wait { reports in reports.contains { if case .failing = $0 { true } else { false } } }
             #expect(!file.isAccepting && file.waiting > 0)
             let waiting = file.waiting
             await file.close()

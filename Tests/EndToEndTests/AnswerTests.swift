@@ -1,4 +1,5 @@
 import Foundation
+import ProcessSupport
 import Testing
 
 /// Everything here is about processes: the programs as they are shipped, and clients of both doors.

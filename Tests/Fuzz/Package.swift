@@ -39,6 +39,7 @@ let package = Package(
         .target(
             name: "CPrefilter", path: "Linked/CPrefilter", cSettings: [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]),
         .target(name: "Scrubbing", dependencies: ["CPrefilter"], path: "Linked/Scrubbing", swiftSettings: instrumented),
+        .target(name: "Door", dependencies: [nioCore], path: "Linked/Door", swiftSettings: instrumented),
         .target(name: "CFuzzer"),
         .target(name: "FuzzDriver", dependencies: ["CFuzzer"], swiftSettings: instrumented),
         .target(name: "FuzzPeer", dependencies: ["FuzzDriver", "Wire", nioCore], swiftSettings: instrumented),
@@ -47,5 +48,6 @@ let package = Package(
         fuzzer("FuzzClient", ["FuzzPeer", "Wire", nioCore]),
         fuzzer("FuzzJSON", ["GatewayJSON", nioCore]),
         fuzzer("FuzzScrubbing", ["Scrubbing"]),
+        fuzzer("FuzzProxyHeader", ["Door", nioCore]),
     ]
 )

@@ -76,6 +76,21 @@ TEXT_SEEDS = [
 ]
 
 
+def proxy_header_seeds():
+    signature = bytes.fromhex("0d0a0d0a000d0a515549540a")
+    ipv4 = bytes([192, 0, 2, 7, 198, 51, 100, 1, 0xC0, 0, 0x20, 0xFB])
+    ipv6 = bytes.fromhex("20010db8" + "00" * 11 + "07") * 2 + ipv4[8:]
+    blocks = [
+        (0x21, 0x11, ipv4), (0x21, 0x21, ipv6), (0x20, 0x00, b""), (0x21, 0x31, bytes(216)), (0x21, 0x11, ipv4 + bytes([2, 0, 3]) + b"abc"),
+        # A checksum of zeros is wrong, which the search may mend.
+        (0x21, 0x11, ipv4 + bytes([3, 0, 4, 0, 0, 0, 0])), (0x21, 0x12, ipv4), (0x21, 0x11, ipv4[:8]), (0x31, 0x11, ipv4),
+    ]
+    for command, family, block in blocks:
+        yield signature + bytes([command, family]) + len(block).to_bytes(2, "big") + block + b"hello"
+    yield b"PROXY TCP4 192.0.2.7 198.51.100.1 49152 8443\r\n"
+    yield b"GET / HTTP/1.1\r\n\r\n"
+
+
 def main(folder):
     seeds = {
         "FuzzMessages": message_seeds(),
@@ -83,6 +98,7 @@ def main(folder):
         "FuzzClient": connection_seeds("client"),
         "FuzzJSON": [text.encode() for text in JSON_SEEDS],
         "FuzzScrubbing": [bytes([7]) + text.encode() for text in TEXT_SEEDS],
+        "FuzzProxyHeader": [bytes([7]) + data for data in proxy_header_seeds()],
     }
     for fuzzer, inputs in seeds.items():
         target = folder / fuzzer

@@ -22,8 +22,14 @@ struct DurabilityTests {
             setup.pipeline = pipeline
             setup.file = file
             let disk = try SQLiteConnection(path: path)
-            try await PipelineRig.run(setup) { try await body($0, file, disk) }
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await PipelineRig.run(setup) { try await body($0, file, disk) })
+            } catch {
+                result = .failure(error)
+            }
             await file.close()
+            try result.get()
         }
     }
 
@@ -33,8 +39,6 @@ struct DurabilityTests {
         }
         return record
     }
-
-    private static func until(_ isThere: () async throws -> Bool) async throws { while try await !isThere() { await Task.yield() } }
 
     @Test("the end is told after the disk has the record, and says how long that took", arguments: [true, false])
     func waits(streamed: Bool) async throws {
@@ -50,7 +54,7 @@ struct DurabilityTests {
             } else {
                 try await call.answer()
             }
-            try await Self.until { file.waiting == 1 }
+            try await until("the record") { file.waiting == 1 }
             let told = try await request.told
             #expect(told.chunks > 0 && told.summary == nil && told.fault == nil)
             #expect(try await !rig.isEmpty)
@@ -70,13 +74,13 @@ struct DurabilityTests {
             try disk.execute("BEGIN IMMEDIATE")
             let request = try await rig.begin(TestChat("one"))
             try await rig.one.call().answer()
-            try await Self.until { file.waiting == 1 }
+            try await until("the record") { file.waiting == 1 }
             let calls = try await request.told.calls
             try await request.cancel()
             try await request.pause()
             try await request.resume()
             try disk.execute("COMMIT")
-            try await Self.until { try await rig.isEmpty }
+            try await until("the record") { try await rig.isEmpty }
             #expect(try await request.told.calls == calls)
             #expect(try await Self.record(request.id, in: file)?.outcome == .answered)
         }
@@ -92,7 +96,7 @@ struct DurabilityTests {
             #expect(told.fault?.kind == .ledgerUnavailable && told.fault?.message.contains("is charged") == true)
             #expect(try await rig.isEmpty)
             try disk.execute("COMMIT")
-            try await Self.until { file.waiting == 0 }
+            try await until("the record") { file.waiting == 0 }
             #expect(try await Self.record(request.id, in: file)?.outcome == .answered)
             #expect(try await request.told.calls == told.calls)
         }
@@ -102,11 +106,11 @@ struct DurabilityTests {
     func deadline() async throws {
         try await Self.run { rig, file, disk in
             try disk.execute("BEGIN IMMEDIATE")
-            let request = try await rig.begin(TestChat("one"), timeout: .milliseconds(500))
+            let request = try await rig.begin(TestChat("one"), timeout: .seconds(2))
             try await rig.one.call().answer()
             #expect(try await request.end().fault?.kind == .deadlineExceeded)
             try disk.execute("COMMIT")
-            try await Self.until { file.waiting == 0 }
+            try await until("the record") { file.waiting == 0 }
             #expect(try await Self.record(request.id, in: file)?.outcome == .answered)
         }
     }
@@ -117,7 +121,7 @@ struct DurabilityTests {
             try disk.execute("BEGIN IMMEDIATE")
             let first = try await rig.begin(TestChat("one"))
             try await rig.one.call().answer()
-            try await Self.until { file.waiting == 1 }
+            try await until("the record") { file.waiting == 1 }
             let refused = try await rig.begin(TestChat("one")).end()
             #expect(refused.fault?.kind == .ledgerUnavailable && refused.fault?.retryAfterMilliseconds != nil)
             #expect(file.waiting == 1)
@@ -143,7 +147,7 @@ struct DurabilityTests {
             let left = try await rig.begin(TestChat("one"))
             _ = try await rig.one.call()
             try await left.cancel()
-            try await Self.until { try await Self.record(left.id, in: file) != nil }
+            try await until("the record") { try await Self.record(left.id, in: file) != nil }
             #expect(try await Self.record(hit.id, in: file)?.summary.cache == .hit)
             #expect(try await Self.record(failed.id, in: file)?.fault == "model_not_found")
             #expect(try await Self.record(left.id, in: file)?.outcome == .cancelled)

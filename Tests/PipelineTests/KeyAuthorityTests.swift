@@ -2,6 +2,7 @@ import GatewayCore
 import GatewayCrypto
 import NIOCore
 import NIOEmbedded
+import ProcessSupport
 import Synchronization
 import Testing
 
@@ -122,9 +123,10 @@ struct KeyAuthorityTests {
 
     /// Lets what is under way happen, until a fact is there.
     private func settle(_ isThere: () async throws -> Bool) async throws {
-        while try await !isThere() {
+        try await until("what was to be settled") {
+            if try await isThere() { return true }
             await loop.run()
-            await Task.yield()
+            return false
         }
     }
 

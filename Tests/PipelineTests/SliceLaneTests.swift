@@ -27,22 +27,18 @@ struct SliceLaneTests {
         if case .scrubbing = request.exchange.value.state { true } else { false }
     }
 
-    /// Takes another request of the same loop from its beginning to its end, with all that it reads and writes, and says whether
-    /// `condition` holds at that moment.
-    private func isTrue(
-        _ condition: @escaping @Sendable () -> Bool, when rig: PipelineRig
-    ) async throws -> Bool {
-        let small = try await rig.begin(TestChat("two"))
-        return try await rig.loop.flatSubmit {
-            small.recorder.value.end.map { told in told.fault == nil && told.texts == [0: "Hi"] && condition() }
-        }.get()
+    /// Begins another request of the same loop as soon as `condition` holds, takes it to its end, with all that it reads and writes, and
+    /// says whether `condition` still holds at that moment.
+    private func isAnswered(_ rig: PipelineRig, while condition: @escaping @Sendable () -> Bool) async throws -> Bool {
+        try await rig.begin(TestChat("two"), when: condition)
+            .atEnd { told in told.fault == nil && told.texts == [0: "Hi"] && condition() }
     }
 
     @Test("another request of the loop is answered while a hostile megabyte is scrubbed, whose result is that of scrubbing it at once")
     func requests() async throws {
         try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
-            let large = try await rig.begin(TestChat("one", Self.hostile))
-            #expect(try await isTrue({ Self.isScrubbing(large) }, when: rig))
+            let (large, small) = try await rig.onLoop { ($0.begin(TestChat("one", Self.hostile)), $0.begin(TestChat("two"))) }
+            #expect(try await small.atEnd { $0.texts == [0: "Hi"] && Self.isScrubbing(large) })
             let call = try await rig.one.call()
             #expect(call.body == TestChat("one", Self.scrubbed).json.replacing(#""model":"one""#, with: #""model":"model-1""#))
             try await call.answer("To <EMAIL_1>.")
@@ -57,14 +53,21 @@ struct SliceLaneTests {
     @Test("requests that end while they are scrubbed, or wait for it, leave at once and let the next one through")
     func endings() async throws {
         try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
-            let first = try await rig.begin(TestChat("one", Self.hostile))
-            let late = try await rig.begin(TestChat("one", Self.hostile), timeout: .milliseconds(1))
-            let waiting = try await rig.begin(TestChat("one", Self.hostile))
-            let last = try await rig.begin(TestChat("two", String(repeating: "a b ", count: 20_000)))
-            #expect(try await late.end().fault?.kind == .deadlineExceeded)
-            #expect(try await rig.onLoop { _ in Self.isScrubbing(first) && Self.isScrubbing(waiting) && Self.isScrubbing(last) })
-            try await waiting.cancel()
-            try await first.cancel()
+            let (first, late, waiting, last) = try await rig.onLoop { gateway in
+                (
+                    gateway.begin(TestChat("one", Self.hostile)),
+                    gateway.begin(TestChat("one", Self.hostile), timeout: .milliseconds(1)),
+                    gateway.begin(TestChat("one", Self.hostile)),
+                    gateway.begin(TestChat("two", String(repeating: "a b ", count: 20_000)))
+                )
+            }
+            let isLate = try await late.atEnd { told in
+                let areScrubbed = Self.isScrubbing(first) && Self.isScrubbing(waiting) && Self.isScrubbing(last)
+                waiting.exchange.value.cancel()
+                first.exchange.value.cancel()
+                return told.fault?.kind == .deadlineExceeded && areScrubbed
+            }
+            #expect(isLate)
             #expect(try await last.end().texts == [0: "Hi"])
             #expect(rig.record(first)?.outcome == .cancelled && rig.record(waiting)?.outcome == .cancelled)
             #expect(rig.record(first)?.summary.attempts == 0)
@@ -128,8 +131,7 @@ struct SliceLaneTests {
             } else {
                 try await call.answer(text)
             }
-            while try await rig.onLoop({ _ in !large.exchange.value.isRewriting }) {}
-            #expect(try await isTrue({ large.exchange.value.isRewriting }, when: rig))
+            #expect(try await isAnswered(rig) { large.exchange.value.isRewriting })
             let told = try await large.end()
             #expect(told.fault == nil)
             #expect(told.texts[0] == String(decoding: expected, as: UTF8.self) + (isStreamed ? " tail" : ""))
@@ -141,17 +143,23 @@ struct SliceLaneTests {
     @Test("who leaves while a long answer is scrubbed hears nothing more, and a long cached answer is told in slices")
     func answersOfLeavers() async throws {
         let text = String(Self.hostile.prefix(300_000))
-        try await PipelineRig.run { rig in
+        try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
             let leaver = try await rig.begin(TestChat("one"))
             try await rig.one.call().answer(text)
-            while try await rig.onLoop({ _ in !leaver.exchange.value.isRewriting }) {}
-            try await leaver.cancel()
+            _ = try await rig.begin(TestChat("two")) {
+                guard leaver.exchange.value.isRewriting else { return false }
+                leaver.exchange.value.cancel()
+                return true
+            }.end()
             let calls = try await leaver.told.calls
             let first = try await rig.begin(TestChat("memo"))
             try await rig.one.call().answer(text)
             let told = try await first.end()
-            let again = try await rig.begin(TestChat("memo"))
-            #expect(try await rig.onLoop { _ in again.exchange.value.isRewriting })
+            let again = try await rig.onLoop { gateway in
+                let again = gateway.begin(TestChat("memo"))
+                #expect(again.exchange.value.isRewriting)
+                return again
+            }
             let cached = try await again.end()
             #expect(cached.head?.cache == .hit && cached.texts == told.texts && told.texts[0]?.contains("<EMAIL>") == true)
             #expect(try await leaver.told.calls == calls)

@@ -124,20 +124,25 @@ extension ServerTests {
                 _ = try await plane.createTenant("acme", name: "Acme")
                 _ = try await plane.createKey("k", in: "acme", hash: Self.hash(1))
                 for isPaused in [true, true, false, false] {
-                    let tenant = try await plane.setPaused(isPaused, tenant: "acme")
+                    let tenant = try await plane.changeTenant("acme", TenantChange(isPaused: isPaused))
                     #expect((tenant?.pausedAtUnixSeconds != nil) == isPaused)
                     #expect(try await plane.lookUp(Self.hash(1))?.tenant == tenant)
                 }
-                let stopped = try await plane.setStopped(true, tenant: "acme")
+                let stopped = try await plane.changeTenant("acme", TenantChange(isStopped: true))
                 #expect(stopped?.stoppedAtUnixSeconds != nil)
-                let bound = try await plane.setRegion("eu", tenant: "acme")
+                let bound = try await plane.changeTenant("acme", TenantChange(region: .only("eu")))
                 #expect(bound?.region == "eu" && bound?.stoppedAtUnixSeconds != nil)
                 #expect(try await plane.tenants(named: ["nobody", "acme"]) == [bound])
+                // One part that is refused refuses the others with it.
+                await #expect(throws: ControlError.invalid(constraint: "tenants_region_check")) {
+                    try await plane.changeTenant("acme", TenantChange(isPaused: true, isStopped: false, region: .only("e u")))
+                }
+                #expect(try await plane.tenants(named: ["acme"]) == [bound])
                 let found = try #require(try await plane.lookUp(Self.hash(1)))
                 #expect(found.isValid && found.tenant == bound && found.key.epoch == 1)
-                #expect(try await plane.setPaused(true, tenant: "nobody") == nil)
-                #expect(try await plane.setStopped(true, tenant: "nobody") == nil)
-                #expect(try await plane.setRegion(nil, tenant: "nobody") == nil)
+                #expect(try await plane.changeTenant("nobody", TenantChange(isPaused: true)) == nil)
+                #expect(try await plane.changeTenant("nobody", TenantChange(isStopped: true)) == nil)
+                #expect(try await plane.changeTenant("nobody", TenantChange(region: .anywhere)) == nil)
             }
         }
 
@@ -155,7 +160,7 @@ extension ServerTests {
                 #expect(try await plane.lookUp([Self.hash(1)]).revision == 3)
                 #expect(try await plane.lookUp([Self.hash(2)]) == KeyAnswer(revision: 3, found: nil))
                 _ = try await plane.revokeKey("k", in: "acme")
-                _ = try await plane.setPaused(true, tenant: "acme")
+                _ = try await plane.changeTenant("acme", TenantChange(isPaused: true))
                 #expect(try await plane.changes(after: 3).changes == [.key(tenant: "acme", id: "k"), .tenant("acme")])
                 try await plane.setStopped(true)
                 #expect(try await plane.changes(after: 5) == ControlChanges(revision: 6, changes: [], isStopped: true))

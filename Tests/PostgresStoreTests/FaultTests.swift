@@ -245,7 +245,7 @@ extension PostgresDriver {
 
     /// Asks until the answer is yes.
     fileprivate func wait(for condition: String) async throws {
-        while try await rows(condition) != [["t"]] { await Task.yield() }
+        try await until(condition) { try await rows(condition) == [["t"]] }
     }
 
     fileprivate func terminate(running sql: String) async throws {
@@ -254,7 +254,7 @@ extension PostgresDriver {
             SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity
             WHERE query = $1 AND state = 'active' AND wait_event = 'PgSleep' AND pid <> pg_backend_pid() AND datname = current_database()
             """, [SQLValue(sql)])
-        while try await !query(statement, timeout: patience).rows[0].flag(0) { await Task.yield() }
+        try await until("its end") { try await query(statement, timeout: patience).rows[0].flag(0) }
     }
 
     /// Asks again while the queue is full.
@@ -262,7 +262,7 @@ extension PostgresDriver {
         while true {
             do throws(PostgresError) {
                 return try await rows(sql)
-            } catch  where error.kind == .queueFull {
+            } catch  where error.kind == .queueFull && !Task.isCancelled {
                 await Task.yield()
             }
         }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import ProcessSupport
 import Providers
 
 /// What a receiver saw of one call.
@@ -124,11 +125,9 @@ struct PoolRig: Sendable {
         try await loop.submit { try body(self.pool.value) }.get()
     }
 
-    /// Lets the loop turn until the condition holds. Ends by the test's time limit if it never does.
+    /// Lets the loop turn until the condition holds.
     func until(_ condition: @escaping @Sendable (UpstreamPool) -> Bool) async throws {
-        while try await !onLoop(condition) {
-            await Task.yield()
-        }
+        try await ProcessSupport.until("the pool's state") { try await onLoop(condition) }
     }
 
     var holdsNothing: Bool {

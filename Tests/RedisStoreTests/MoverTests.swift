@@ -118,6 +118,28 @@ struct MoverTests {
         }
     }
 
+    @Test("a replica that ends moves what it was given and what is new; what the ledger does not take stays in Redis")
+    func finishes() async throws {
+        try await RedisRig.run { _, rig in
+            let (streams, sink) = (LedgerStreams(), Sink())
+            let stream = LedgerStream(bucket: RedisKey.bucket(of: "acme"))
+            try await Self.append((0..<4).map { Self.entry($0, tenant: "acme") }, rig, streams)
+            _ = try await rig.send(stream.creation)
+            #expect(LedgerStream.read(try await rig.send(stream.read("ends", count: 2)).reply)?.count == 2)
+            #expect(LedgerStream.read(try await rig.send(stream.read("other", count: 1)).reply)?.count == 1)
+            let mover = LedgerMover(
+                client: rig.client, settings: .init(consumer: "ends"), streams: streams, sink: sink, report: { _ in })
+            sink.setBroken(true)
+            await mover.finish()
+            #expect(sink.ids.isEmpty)
+            #expect(try await Self.length("acme", rig) == 4)
+            sink.setBroken(false)
+            await mover.finish()
+            #expect(sink.ids.count == 3 && sink.known == 0)
+            #expect(try await Self.length("acme", rig) == 1)
+        }
+    }
+
     @Test("while the ledger is away nothing leaves Redis; afterwards each record is there once")
     func waits() async throws {
         try await RedisRig.run { _, rig in

@@ -10,7 +10,7 @@ struct ASCIISetTests {
             (ASCIISet.alphanumeric, digits + capitals + small), (.token, digits + capitals + small + "_-"), (.hex, digits + "abcdefABCDEF"),
             (.upper, digits + capitals), (.lower, digits + small), (.base64, digits + capitals + small + "+/="),
             (.percent, digits + capitals + small + "%"), (.dotted, digits + capitals + small + "_-.~="),
-            (.tokenSign, digits + capitals + small + "_-.~=/+"),
+            (.tokenSign, digits + capitals + small + "_-.~=/+"), (.joint, ".:/#@ "),
         ])
     func members(_ set: ASCIISet, _ expected: String) {
         let members = (UInt8.min...UInt8.max).filter { set.contains($0) }

@@ -48,7 +48,7 @@ enum ImportRules {
             name: "GatewayPipeline", folder: "Sources/Gateway/Pipeline",
             imports: [
                 "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayCrypto", "Scrubbing", "EmbeddedStore", "RedisStore",
-                "Providers", "NIOCore", "NIOHTTP1",
+                "Providers", "Wire", "NIOCore", "NIOHTTP1",
                 "NIOConcurrencyHelpers",
                 "Logging", "Metrics", "DequeModule",
             ]),

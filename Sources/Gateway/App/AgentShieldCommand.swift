@@ -9,8 +9,8 @@ struct AgentShieldCommand: AsyncParsableCommand {
         version: GatewayVersion.current,
         subcommands: [
             ServeCommand.self, CheckCommand.self, ScrubCommand.self, KeysCommand.self, TenantsCommand.self, DepartmentsCommand.self,
-            UsersCommand.self, PricesCommand.self, BudgetsCommand.self, LedgerCommand.self, PanicCommand.self, MigrateCommand.self,
-            DevCommand.self,
+            UsersCommand.self, PricesCommand.self, BudgetsCommand.self, LedgerCommand.self, CacheCommand.self, PanicCommand.self,
+            MigrateCommand.self, DevCommand.self,
             HealthcheckCommand.self,
             VersionCommand.self,
         ])

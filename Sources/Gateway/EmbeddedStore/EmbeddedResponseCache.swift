@@ -55,6 +55,9 @@ package final class EmbeddedResponseCache: Sendable {
         state.withLockedValue { $0.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds)) }
     }
 
+    /// Whether somebody here fetches the answer.
+    package func isUnderWay(_ key: CacheKey) -> Bool { state.withLockedValue { $0.flights.isUnderWay(key) } }
+
     /// Finds a stored answer, or says who fetches it.
     package func lookUp(_ key: CacheKey, now: NIODeadline, waiter: FlightWaiter) -> Lookup {
         state.withLockedValue { state in

@@ -3,20 +3,24 @@ import GatewayCore
 import GatewayJSON
 import NIOCore
 import Providers
+import RedisStore
 import Scrubbing
 
 /// The phase `cache`: who fetches the answer, and how a stored one is told again.
 extension Exchange {
-    func lookUp() throws(Fault) {
+    ///
+    /// - Parameter found: what Redis says of the cache that replicas share; `nil`: it was not asked, or does not answer.
+    func lookUp(_ found: RedisLook.Found? = nil) throws(Fault) {
         guard let target else { return }
-        cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
         guard !cachePlan.isBypass else {
             if cachePlan.requiresHit { throw .cacheMiss }
             return call(target)
         }
         let began = NIODeadline.now()
-        let lookup = find(target, now: began)
         summary.cache = .miss
+        if let fetched { return tell(fetched, as: .hit) }
+        if let found { return try goOn(with: found, target) }
+        let lookup = find(now: began)
         summary.timings[.cache] += (NIODeadline.now() - began).nanoseconds
         switch lookup {
         case .hit(let answer): tell(answer, as: .hit)
@@ -33,14 +37,16 @@ extension Exchange {
         }
     }
 
-    private func find(_ target: UpstreamTarget, now: NIODeadline) -> EmbeddedResponseCache.Lookup {
-        guard let key = loop.cacheKey(principal: request.principal, rules: rules, target: target, body: body) else { return .miss }
-        cacheKey = key
+    private func find(now: NIODeadline) -> EmbeddedResponseCache.Lookup {
         let cache = loop.stores.cache
-        guard cachePlan.looksUp else { return .miss }
-        guard cachePlan.stores else { return cache.storedAnswer(key, now: now).map { .hit($0) } ?? .miss }
+        guard let cacheKey, cachePlan.looksUp else { return .miss }
+        guard cachePlan.stores else { return cache.storedAnswer(cacheKey, now: now).map { .hit($0) } ?? .miss }
+        return cache.lookUp(cacheKey, now: now, waiter: flightWaiter)
+    }
+
+    var flightWaiter: FlightWaiter {
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        return cache.lookUp(key, now: now, waiter: FlightWaiter(eventLoop: loop.eventLoop) { bound.value.flightEnded($0) })
+        return FlightWaiter(eventLoop: loop.eventLoop) { bound.value.flightEnded($0) }
     }
 
     /// The equal request that this one waited for is over.
@@ -57,12 +63,12 @@ extension Exchange {
         case .promoted:
             cacheKey = key
             leadsFlight = true
-            call(target)
+            if loop.sharedCache != nil { watch(after: .zero) } else { call(target) }
         }
     }
 
     /// Tells a stored answer as if it came from the provider, placeholders restored for this caller.
-    private func tell(_ answer: StoredAnswer, as status: CacheStatus) {
+    func tell(_ answer: StoredAnswer, as status: CacheStatus) {
         state = .replaying
         usage = answer.usage
         summary.finishes = answer.finishes
@@ -153,6 +159,9 @@ extension Exchange {
     func share() {
         guard var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else { return }
         answer.usage = usage ?? TokenUsage()
+        if let shared = loop.sharedCache, let answerName {
+            shared.store(answer, answerName, milliseconds: target.settings.cache.timeToLiveNanoseconds / 1_000_000)
+        }
         let expiry = NIODeadline.now() + .nanoseconds(target.settings.cache.timeToLiveNanoseconds)
         if leadsFlight {
             leadsFlight = false

@@ -23,16 +23,18 @@ extension Exchange {
     }
 
     /// Asks for the request. It goes on when the answer is there: at once, or when Redis has answered.
-    func limit() throws(Fault) {
+    func askLimits() throws(Fault) {
         let model = target?.model ?? envelope.model
         let plan = loop.limits.plan(for: request.principal, model: model, snapshot.limits)
         uncounted = nil
-        guard !plan.isEmpty else { return try lookUp() }
+        let look = look
+        guard !plan.isEmpty || look != nil else { return try lookUp() }
         let began = NIODeadline.now()
         let tokens = snapshot.limits.estimatedTokens(
             requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices)
         var question = LimitQuestion(
-            plan: plan, tokens: tokens, holder: plan.caps.isEmpty && !plan.wallets.isBudgeted ? "" : request.id.description)
+            plan: plan, tokens: tokens,
+            holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil ? "" : request.id.description, look: look)
         if let refusal = loop.limits.knownRefusal(plan, now: began) {
             summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
             throw told(refusal)
@@ -55,6 +57,8 @@ extension Exchange {
     }
 
     private func goOnWithoutRedis(_ question: LimitQuestion, since began: NIODeadline) throws(Fault) {
+        // Only the cache was asked.
+        guard !question.plan.isEmpty else { return try lookUp() }
         loop.limitMetrics.withoutRedis(question.plan.faultRule)
         // Money is not counted alone: replicas would spend a budget each.
         guard question.plan.faultRule == .countAlone, question.hold == nil else {
@@ -69,7 +73,7 @@ extension Exchange {
     ) throws(Fault) {
         defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
         let refusal = loop.limits.learn(outcome, of: question, askedAt: began)
-        summary.rateLimit = question.report(outcome)
+        if !question.plan.isEmpty { summary.rateLimit = question.report(outcome) }
         guard outcome.isAdmitted else {
             let budget = question.budgetRefusal(outcome)?.fault(now: loop.clock.unixMilliseconds())
             throw refusal.map { told($0) } ?? budget ?? .overloaded
@@ -103,6 +107,7 @@ extension Exchange {
         let (charge, lateBound) = charge(question)
         settlement.charge = charge
         settlement.holder = request.id.description
+        releaseFlight(with: &settlement)
         return (settlement, lateBound)
     }
 
@@ -122,29 +127,40 @@ extension Exchange: RedisReceiver {
         guard let ask else { return }
         self.ask = nil
         let answer = result.flatMap { reply in ask.admission.outcome(of: reply).map { .success($0) } ?? .failure(.unexpectedReply) }
+        let found = (try? result.get()).flatMap { ask.admission.found(in: $0) }
         switch answer {
         case .success: loop.limits.redis?.answered()
         case .failure(let failure):
             loop.limits.redis?.failed(failure, of: ask.admission)
             if failure.mayHaveRun { doubtful = ask.question }
         }
-        guard case .asking = state else { return giveBack(answer, ask) }
+        guard case .asking = state else { return giveBack(answer, found, ask) }
         state = .new
-        do throws(Fault) {
+        attempt { () throws(Fault) in
             switch answer {
             case .success(let outcome):
                 try goOn(with: outcome, of: ask.question, .redis, since: ask.began)
-                try lookUp()
+                try lookUp(found)
             case .failure: try goOnWithoutRedis(ask.question, since: ask.began)
             }
+        }
+    }
+
+    /// Ends the request with what is thrown.
+    func attempt(_ phase: () throws(Fault) -> Void) {
+        do throws(Fault) {
+            try phase()
         } catch {
             fail(error)
         }
     }
 
     /// The request has ended while Redis was asked for it.
-    private func giveBack(_ answer: Result<AdmissionModel.Outcome, RedisFailure>, _ ask: LimitAsk) {
+    private func giveBack(_ answer: Result<AdmissionModel.Outcome, RedisFailure>, _ found: RedisLook.Found?, _ ask: LimitAsk) {
         guard case .success(let outcome) = answer, outcome.isAdmitted else { return }
-        loop.limits.redis?.settle(loop.limits.settle(LimitGrant(question: ask.question, store: .redis), usedTokens: 0, now: .now()))
+        var settlement = loop.limits.settle(LimitGrant(question: ask.question, store: .redis), usedTokens: 0, now: .now())
+        settlement.holder = ask.question.holder
+        if case .lead = found, let flight = ask.admission.look?.flight { settlement.leases.append(flight) }
+        loop.limits.redis?.settle(settlement)
     }
 }

@@ -20,8 +20,10 @@ package final class Exchange {
         case scrubbing(AfterScrub)
         /// Redis is asked for the limits.
         case asking
-        /// An equal request is under way.
+        /// An equal request is under way in this process.
         case waiting(CacheKey, FlightWaiterID)
+        /// An equal request is under way in another replica.
+        case watching
         /// A provider has the request.
         case calling
         /// A stored answer is being told.
@@ -78,7 +80,11 @@ package final class Exchange {
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
     var cacheKey: CacheKey?
+    /// What a server of answers alone had.
+    var fetched: StoredAnswer?
     var leadsFlight = false
+    /// The lease of all replicas to fetch the answer.
+    var heldFlight: RedisKey?
     var stored: StoredAnswer?
     var replay: [ByteBuffer] = []
 

@@ -42,6 +42,8 @@ package final class GatewayLoop {
     let metrics: PipelineMetrics
     let limitMetrics = LimitMetrics()
     let limits: LoopLimits
+    /// The cache that replicas share; `nil`: this process' own is all there is.
+    let sharedCache: SharedCache?
     let journal: LoopJournal
     let clock: WallClock
     var budget: InFlightBudget
@@ -76,10 +78,12 @@ package final class GatewayLoop {
     ///   - cacheSecret: the secret under which cache keys are hashed.
     ///   - share: how many event loops share the process' in-flight budget.
     ///   - redis: where limits are shared with other replicas; `nil`: they are this process' own.
+    ///   - sharedCache: how answers are shared through `redis`; `nil`: they are not.
     ///   - redisJournal: how records are journalled there; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
-        redis: RedisLimitSettings? = nil, redisJournal: RedisJournalSettings? = nil, logger: Logger, clock: WallClock = .system
+        redis: RedisLimitSettings? = nil, sharedCache: SharedCacheSettings? = nil, redisJournal: RedisJournalSettings? = nil,
+        logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
@@ -96,6 +100,7 @@ package final class GatewayLoop {
             metrics: limitMetrics)
         limits.redis?.connect()
         let line = limits.redis
+        self.sharedCache = line.flatMap { line in sharedCache.map { SharedCache(line: line, settings: $0, eventLoop: eventLoop) } }
         journal = LoopJournal(
             stores: stores, limits: limits,
             redis: line.flatMap { line in
@@ -169,6 +174,7 @@ package final class GatewayLoop {
     /// Closes the connections to providers and to Redis, when what was sent there has been done. No request may be under way.
     package func shutdown() -> EventLoopFuture<Void> {
         pool.shutDown()
+        sharedCache?.close()
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         return (journal.close() ?? eventLoop.makeSucceededFuture(0)).flatMap { lost in
             let gateway = bound.value
@@ -220,7 +226,7 @@ package final class GatewayLoop {
     /// The key of everything that could change an answer: whose it is, under which policy, from where, and the request as the provider sees it.
     func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + [rules.version, target.provider, target.model] {
+            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + [rules.version, target.provider, target.model, target.upstreamModel] {
                 var part = part
                 part.withUTF8 { text in
                     withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)

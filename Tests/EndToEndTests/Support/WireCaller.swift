@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProcessSupport
 import Wire
 import WireTransport
 

@@ -4,6 +4,7 @@ import GatewayCrypto
 import Logging
 import NIOCore
 import NIOPosix
+import ProcessSupport
 import Providers
 import Scrubbing
 
@@ -122,18 +123,43 @@ struct PipelineRig: Sendable {
         _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
         cache: CacheDirective = .modelDefault, prepare: @escaping @Sendable (Exchange) -> Void = { _ in }
     ) async throws -> PipelineRequest {
-        try await onLoop { gateway in
-            let id = gateway.makeRequestID()
-            let recorder = Recorder(loop: gateway.eventLoop)
-            let exchange = gateway.begin(
-                CallerRequest(
-                    id: id, principal: principal, body: ByteBuffer(string: chat.json), receivedAt: gateway.eventLoop.now,
-                    authenticationNanoseconds: 5_000, timeout: timeout, silenceTimeout: silence, cache: cache),
-                receiver: recorder)
-            prepare(exchange)
-            exchange.start()
-            return PipelineRequest(id: id, exchange: NIOLoopBound(exchange, eventLoop: gateway.eventLoop), recorder: recorder.bound)
+        try await onLoop {
+            $0.begin(chat, as: principal, timeout: timeout, silence: silence, cache: cache, prepare: prepare)
         }
+    }
+
+    /// Begins a request as soon as `condition` holds, in that very turn of the loop: what lasts a few turns only is not missed, however
+    /// late the test's own thread is.
+    func begin(_ chat: TestChat, when condition: @escaping @Sendable () -> Bool) async throws -> PipelineRequest {
+        let promise = loop.makePromise(of: PipelineRequest.self)
+        let end = NIODeadline.now() + .seconds(60)
+        @Sendable func look() {
+            if condition() { return promise.succeed(gateway.value.begin(chat)) }
+            if NIODeadline.now() > end { return promise.fail(Overdue("the moment for a request")) }
+            // Behind what is due by now, and in time for the loop to look at its connections.
+            loop.scheduleTask(in: .microseconds(10)) { look() }
+        }
+        loop.execute { look() }
+        return try await promise.futureResult.get()
+    }
+}
+
+extension GatewayLoop {
+    /// See ``PipelineRig/begin(_:as:timeout:silence:cache:prepare:)``.
+    func begin(
+        _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
+        cache: CacheDirective = .modelDefault, prepare: (Exchange) -> Void = { _ in }
+    ) -> PipelineRequest {
+        let id = makeRequestID()
+        let recorder = Recorder(loop: eventLoop)
+        let exchange = begin(
+            CallerRequest(
+                id: id, principal: principal, body: ByteBuffer(string: chat.json), receivedAt: eventLoop.now,
+                authenticationNanoseconds: 5_000, timeout: timeout, silenceTimeout: silence, cache: cache),
+            receiver: recorder)
+        prepare(exchange)
+        exchange.start()
+        return PipelineRequest(id: id, exchange: NIOLoopBound(exchange, eventLoop: eventLoop), recorder: recorder.bound)
     }
 }
 

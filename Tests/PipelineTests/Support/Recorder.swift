@@ -77,6 +77,11 @@ struct PipelineRequest: Sendable {
     /// The answer's or the failure's end.
     func end() async throws -> Recorder.Told { try await loop.flatSubmit { recorder.value.end }.get() }
 
+    /// What `read` finds in the turn of the loop in which the request ends.
+    func atEnd<T: Sendable>(_ read: @escaping @Sendable (Recorder.Told) -> T) async throws -> T {
+        try await loop.flatSubmit { recorder.value.end.map(read) }.get()
+    }
+
     /// Returns when so many chunks have been told.
     func chunks(_ count: Int) async throws { try await loop.flatSubmit { recorder.value.chunks(count) }.get() }
 

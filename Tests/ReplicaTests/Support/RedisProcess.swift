@@ -57,6 +57,11 @@ struct RedisProcess: Sendable {
         return try await client.eventLoop.flatSubmit { client.value.send(command, timeout: .seconds(60)) }.get().value
     }
 
+    /// The names of its keys.
+    func keys(_ pattern: String = "*") async throws -> [String] {
+        try await send("KEYS", pattern).elements.map { $0.compactMap(\.string).sorted() } ?? []
+    }
+
     /// Ends the gateways' connections, not the test's.
     func endGatewayConnections() async throws {
         let list = try await send("CLIENT", "LIST").string ?? ""

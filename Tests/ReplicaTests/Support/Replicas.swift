@@ -18,6 +18,8 @@ struct Replicas: Sendable {
         /// Who signed Redis' certificate, where it has one.
         var redisAuthority: String?
         var eventLoops = 1
+        /// Of every model.
+        var cacheMode = "off"
         /// Where tenants and keys are; `nil`: in the file alone.
         var store: StoreCommands?
         /// More lines of `auth`.
@@ -38,7 +40,7 @@ struct Replicas: Sendable {
         let controlPort: Int?
     }
 
-    let members: [Replica]
+    private(set) var members: [Replica]
     var key: String
     private let providerPort: Int
 
@@ -104,7 +106,7 @@ struct Replicas: Sendable {
         providers:
           scripted: {dialect: openai, base_url: "\(providerURL)/v1"\(setup.provider)}
         models:
-          - {pattern: "*", provider: scripted, price: {input: 0.15, output: 0.60}, cache: {mode: "off"}}
+          - {pattern: "*", provider: scripted, price: {input: 0.15, output: 0.60}, cache: {mode: "\(setup.cacheMode)"}}
         \(setup.sections)
         """ + "\n" + (setup.store?.configuration ?? "")
     }
@@ -116,6 +118,13 @@ struct Replicas: Sendable {
     func calling(with key: String) -> Replicas {
         var replicas = self
         replicas.key = key
+        return replicas
+    }
+
+    /// All but one.
+    func without(_ index: Int) -> Replicas {
+        var replicas = self
+        replicas.members.remove(at: index)
         return replicas
     }
 
@@ -142,14 +151,3 @@ struct Replicas: Sendable {
         return try #require(figures?[name] as? Int)
     }
 }
-
-/// Asks again and again until a fact is there.
-func until(_ what: String, within time: Duration = .seconds(90), _ isThere: () async throws -> Bool) async throws {
-    let end = ContinuousClock.now + time
-    while try await !isThere() {
-        guard ContinuousClock.now < end else { throw Overdue(what: what) }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-}
-
-struct Overdue: Error { var what: String }

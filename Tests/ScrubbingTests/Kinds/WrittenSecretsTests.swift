@@ -48,12 +48,24 @@ struct WrittenSecretsTests {
     func sessions(marked: String) { check(marked, "PASSWORD") }
 
     @Test(
+        "names that end as no other one does",
+        arguments: [
+            "cookie=[\(word27)]", "session_cookie: \"[\(word27)]\"", "accesskeyid=[\(word27)]", "contraseñas: [S3cr3t!9]",
+            "clave de api = [\(word27)]", "clave_secreta=[\(word27)]", "cred: [\(word27)]", "hatred: \(word27)",
+            "Cookie: theme=dark-2024-05",
+        ])
+    func endings(marked: String) { check(marked, "PASSWORD") }
+
+    @Test(
         "newer forms of credentials",
         arguments: [
             "[hvs.\(word36.prefix(24))]", "vault [s.\(word36.prefix(24))]", "key [1//0\(word36)-\(word27)]",
             "[AQ.Ab8RN6\(word36)]", "[vercel_blob_rw_\(word36)]", "[wandb_v1_\(word36)\(word27)]",
             "[bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t]",
             "[sntrys_eyJpYXQiOjE3\(word36)\(word27)_\(word36)]", "[glpat-abcDEFghiJKLmnoPQRst]", "[sm_aat_aBcDeFgHiJkLmNoP]",
+            "[amzn.mws.\(guid)]", "[0/1234567890123456:\(hex32)]", "[aio_\(word27)4]", "[da2-\(hex32.prefix(26))]",
+            "[AVNS_\(word27.prefix(19))]",
+            "[akab-\(word27.prefix(16))-\(word27.prefix(16))]", "[NRRA-\(hex32)0123456789]", "[SCW0123ABCD4567EFGH8]",
             "[duffel_live_\(word36)=ab_cd-e]", "[123456789012345|\(word27)]", "AAAA1234567:[APA91b\(word36)\(word36)\(word36)]",
             "[https://contoso.webhook.office.com/webhookb2/\(guid)@\(guid)/IncomingWebhook/\(hex32)/\(guid)]",
             "this.s.replaceAllTheOccurrences", "s.abcdefghijklmnopqrstuvwx", "glpat-your-token-goes-here", "1//0",

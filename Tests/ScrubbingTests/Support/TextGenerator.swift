@@ -38,7 +38,9 @@ struct TextGenerator {
         "{\"password\":{\"value\":\"s3cr3t9\"}}",
         "define('db_password', 'hunter2!x')", "1//0a8Fk20xPq17Zm4LwB9xK01Qz-a8Fk20xPq17Zm4LwB9",
         "AQ.Ab8RN6a8Fk20xPq17Zm4LwB9xK01Qza8Fk20xPq17",
-        "session_id=a8Fk20xPq17Zm4LwB9xK01", "ssn 078.05.1123",
+        "session_id=a8Fk20xPq17Zm4LwB9xK01", "ssn 078.05.1123", "define('DB_PASSWORD', 'hunter2!x')", "requirepass abretesesamo",
+        "machine x.org login ana password abrete", "--password=abretesesamo x", "API_TOKEN=${API_TOKEN:-a8Fk20xPq17Zm4Lw}",
+        "password        = \"s3cr3t9\"", "the password is \"centipede\"", "enable password 7 094F471A1A0A",
     ]
 
     /// What the opt-in kinds find.

@@ -1,4 +1,4 @@
-// The NEON classifier and the portable one must give the same triggers for every text. Seeded: the same texts each time.
+// The NEON classifiers and the portable ones must give the same triggers and the same starts of words for every text. Seeded: the same texts each time.
 #include "CPrefilter.h"
 
 #include <stdio.h>
@@ -50,6 +50,18 @@ static void pairs(uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) bytes[i] = (uint8_t)(i % 2 == 0 ? (i / 2 + offset) : (i / 2 + offset) >> 8);
 }
 
+static int words_agree(const uint8_t *bytes, size_t count) {
+    // Half of all three bytes begin a word.
+    static uint32_t beginnings[1024];
+    for (size_t i = 0; i < 1024; i++) beginnings[i] = (uint32_t)next();
+    for (size_t from = 0; from < count; from += 1 + next() % 64) {
+        size_t to = count - from < 64 ? count : from + 1 + next() % 64;
+        uint64_t expected = agentshield_find_words(AGENTSHIELD_PORTABLE, bytes, count, from, to, beginnings);
+        if (expected != agentshield_find_words(AGENTSHIELD_NEON, bytes, count, from, to, beginnings)) return 0;
+    }
+    return 1;
+}
+
 static int agree(void (*fill)(uint8_t *, size_t), int rounds) {
     static agentshield_trigger expected[AGENTSHIELD_TILE], found[AGENTSHIELD_TILE];
     size_t total = 0;
@@ -69,6 +81,10 @@ static int agree(void (*fill)(uint8_t *, size_t), int rounds) {
                 free(bytes);
                 return 0;
             }
+        }
+        if (!words_agree(bytes, count)) {
+            free(bytes);
+            return 0;
         }
         free(bytes);
     }

@@ -40,7 +40,7 @@ struct PanicCommand: AsyncParsableCommand {
             return try Listing.show([JSONObject(["stopped": isStopped])])
         }
         let told = try await store.with { store in
-            state == .status ? try await store.tenant(tenant) : try await store.setStopped(state == .on, tenant: tenant)
+            state == .status ? try await store.tenant(tenant) : try await store.changeTenant(tenant, TenantChange(isStopped: state == .on))
         }
         try Listing.show(told.map { JSONObject($0) }, orElse: "there is no such tenant")
     }

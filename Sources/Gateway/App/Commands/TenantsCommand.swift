@@ -44,7 +44,7 @@ struct TenantsCommand: AsyncParsableCommand {
 
         @OptionGroup var target: TenantTarget
 
-        func run() async throws { try await target.change { try await $0.setPaused(true, tenant: $1) } }
+        func run() async throws { try await target.change(TenantChange(isPaused: true)) }
     }
 
     struct Resume: AsyncParsableCommand {
@@ -52,7 +52,7 @@ struct TenantsCommand: AsyncParsableCommand {
 
         @OptionGroup var target: TenantTarget
 
-        func run() async throws { try await target.change { try await $0.setPaused(false, tenant: $1) } }
+        func run() async throws { try await target.change(TenantChange(isPaused: false)) }
     }
 
     struct Region: AsyncParsableCommand {
@@ -64,7 +64,7 @@ struct TenantsCommand: AsyncParsableCommand {
         @Option(name: .long, help: "The region; without it: any.")
         var region: String?
 
-        func run() async throws { try await target.change { try await $0.setRegion(region, tenant: $1) } }
+        func run() async throws { try await target.change(TenantChange(region: region.map { .only($0) } ?? .anywhere)) }
     }
 }
 
@@ -75,8 +75,8 @@ struct TenantTarget: ParsableArguments {
 
     @OptionGroup var store: StoreOptions
 
-    func change(_ body: (any ControlStore, String) async throws -> Tenant?) async throws {
-        let changed = try await store.with { try await body($0, tenant) }
+    func change(_ change: TenantChange) async throws {
+        let changed = try await store.with { try await $0.changeTenant(tenant, change) }
         try Listing.show(changed.map { JSONObject($0) }, orElse: "there is no such tenant")
     }
 }

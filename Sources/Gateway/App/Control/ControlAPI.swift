@@ -70,13 +70,11 @@ struct ControlAPI: Sendable {
         case "GET": return try Self.found(try await store.tenant(id)) { JSONObject($0) }
         case "PATCH":
             var fields = try ControlFields(request.body)
-            let hasRegion = fields.has("region")
-            let (paused, stopped, region) = (try fields.flag("paused"), try fields.flag("stopped"), try fields.text("region"))
+            var change = TenantChange(isPaused: try fields.flag("paused"), isStopped: try fields.flag("stopped"))
+            let region = try fields.text("region")
+            if fields.has("region") { change.region = region.map { .only($0) } ?? .anywhere }
             try fields.end()
-            var tenant = try await store.tenant(id)
-            if let paused { tenant = try await store.setPaused(paused, tenant: id) }
-            if let stopped { tenant = try await store.setStopped(stopped, tenant: id) }
-            if hasRegion { tenant = try await store.setRegion(region, tenant: id) }
+            let tenant = change == TenantChange() ? try await store.tenant(id) : try await store.changeTenant(id, change)
             return try Self.found(tenant) { JSONObject($0) }
         default: throw ControlRefusal.methodNotAllowed
         }

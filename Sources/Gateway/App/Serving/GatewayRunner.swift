@@ -49,21 +49,22 @@ struct GatewayRunner {
         let logger = Logger(label: "agentshield")
         let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()
         let state = try RedisDeployment.state(of: configuration).orExit()
-        let sharedCache = try RedisDeployment.cache(of: configuration).orExit()
+        let answers = try RedisDeployment.cache(of: configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
         let ledger = try await LedgerState.open(configuration, redis: state, on: group.next(), logger: logger)
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(),
             cache: EmbeddedResponseCache(
-                maxBytes: cache.maxBytes, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
+                // Replicas share answers in Redis, and none keeps its own.
+                maxBytes: state == nil ? cache.maxBytes : 0, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
             recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive)
         let wallets = try await restoredWallets(ledger, stores.limiter)
         let store = try openStore()
         try await checkBudgets(of: store, ledger)
         let access = keyAccess(store)
         let cacheSecret = try HKDF.sha256(secret: configuration.auth.pepper, info: Array("agentshield cache keys 1".utf8), count: 32)
-        for deployment in [state, sharedCache].compactMap({ $0 }) {
+        for deployment in [state, answers].compactMap({ $0 }) {
             try await deployment.check(on: group.next(), logger: logger).orExit()
         }
         let redis = state.map {
@@ -72,7 +73,7 @@ struct GatewayRunner {
         }
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
-            redisJournal: ledger.journal, logger: logger)
+            sharedCache: try sharedCache(state, answers), redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let moving = ledger.start(wallets)
@@ -85,9 +86,21 @@ struct GatewayRunner {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
         moving.forEach { $0.cancel() }
+        for task in moving { await task.value }
         await ledger.close()
         await store?.close()
         try await group.shutdownGracefully()
+    }
+
+    /// How answers are shared through Redis; `nil`: they are not.
+    private func sharedCache(_ state: RedisDeployment?, _ answers: RedisDeployment?) throws -> SharedCacheSettings? {
+        guard state != nil, configuration.cache.maxBytes > 0 else { return nil }
+        let pepper = configuration.auth.pepper
+        return SharedCacheSettings(
+            answers: answers?.options,
+            secret: try HKDF.sha256(secret: pepper, info: Array("agentshield cache values 1".utf8), count: 32),
+            secretID: configuration.auth.pepperID, maxBytes: configuration.cache.maxBytes, maxEntryBytes: configuration.cache.maxEntryBytes,
+            timeout: TimeAmount(configuration.redis.stateTimeout))
     }
 
     /// The wallets of a process whose ledger is a file, filled from it.

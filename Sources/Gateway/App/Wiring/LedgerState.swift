@@ -108,9 +108,9 @@ struct LedgerState: Sendable {
         return tasks
     }
 
-    /// Moves what is left to move here, and closes what is open.
+    /// Moves what is left to move here, and closes what is open; after the tasks of ``start()`` have ended.
     func close() async {
-        await mover?.moveWritten()
+        await mover?.finish()
         await spool?.close()
         if let client { try? await client.eventLoop.submit { client.value.close() }.get() }
         await archive?.close()

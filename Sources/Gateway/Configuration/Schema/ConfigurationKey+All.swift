@@ -364,9 +364,10 @@ extension ConfigurationKey {
     ]
 
     private static let rest: [ConfigurationKey] = [
-        ConfigurationKey("cache", .section, .means("the defaults below"), "The cache of answers, in memory."),
+        ConfigurationKey("cache", .section, .means("the defaults below"), "The cache of answers: in memory, or with Redis for all replicas."),
         ConfigurationKey(
-            "cache.max_bytes", .size(0...64 << 30), .defaultText("64MiB"), "Over all event loops; the oldest go first. 0: no cache."),
+            "cache.max_bytes", .size(0...64 << 30), .defaultText("64MiB"),
+            "Without Redis over all event loops, with it for each of 256 buckets of tenants; the oldest go first. 0: no cache."),
         ConfigurationKey("cache.max_entry_bytes", .size(1 << 10...64 << 20), .defaultText("1MiB"), "Larger answers are not kept."),
         ConfigurationKey(
             "cache.default_ttl", .duration(.seconds(1)...(.seconds(30 * 86_400))), .defaultText("1h"),

@@ -72,8 +72,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "redis.cache", .section, .means("the defaults below"),
             """
-            Where replicas will share cached answers; it may evict, and may be the server of `redis.state` if that does not. So far it is only \
-            checked at start: each process still caches answers by itself.
+            Where replicas share cached answers; it may evict, and may be the server of `redis.state` if that does not. Without it they are in \
+            `redis.state`.
             """),
         ConfigurationKey(
             "redis.cache.url_env", .environmentName, .means("`REDIS_CACHE_URL`, if that is there; if not, none"),

@@ -80,6 +80,11 @@ package struct CacheKey: Sendable, Hashable {
         (high, low, rest) = (words[0], words[1], SIMD2(words[2], words[3]))
     }
 
+    /// The 32 bytes that it was made of.
+    package var bytes: [UInt8] {
+        [high, low, rest[0], rest[1]].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+    }
+
     package func hash(into hasher: inout Hasher) {
         hasher.combine(high)
     }

@@ -28,6 +28,8 @@ package struct FlightTable: Sendable {
 
     package var flights: Int { waiters.count }
 
+    package func isUnderWay(_ key: CacheKey) -> Bool { waiters[key] != nil }
+
     package mutating func enter(_ key: CacheKey) -> Entry {
         guard let queue = waiters[key] else {
             waiters[key] = []

@@ -18,6 +18,25 @@ package struct Tenant: Sendable, Equatable {
     }
 }
 
+/// What to change of a tenant; `nil` leaves a field as it is.
+package struct TenantChange: Sendable, Equatable {
+    package enum Region: Sendable, Equatable {
+        case anywhere
+        case only(String)
+    }
+
+    package var isPaused: Bool?
+    /// A panic's stop.
+    package var isStopped: Bool?
+    package var region: Region?
+
+    package init(isPaused: Bool? = nil, isStopped: Bool? = nil, region: Region? = nil) {
+        self.isPaused = isPaused
+        self.isStopped = isStopped
+        self.region = region
+    }
+}
+
 package struct Department: Sendable, Equatable {
     package let tenant: String
     package let id: String

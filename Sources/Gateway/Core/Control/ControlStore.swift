@@ -25,10 +25,8 @@ package protocol ControlStore: KeyDirectory {
     func createTenant(_ id: String, name: String, region: String?) async throws(ControlError) -> Tenant
     func tenant(_ id: String) async throws(ControlError) -> Tenant?
     func tenants(after id: String) async throws(ControlError) -> [Tenant]
-    /// `nil`, here and below: there is no such tenant.
-    func setPaused(_ isPaused: Bool, tenant id: String) async throws(ControlError) -> Tenant?
-    func setRegion(_ region: String?, tenant id: String) async throws(ControlError) -> Tenant?
-    func setStopped(_ isStopped: Bool, tenant id: String) async throws(ControlError) -> Tenant?
+    /// All of the change or, where a part of it is refused, nothing. `nil`: there is no such tenant.
+    func changeTenant(_ id: String, _ change: TenantChange) async throws(ControlError) -> Tenant?
     /// Stops everybody's traffic, or lets it go on.
     func setStopped(_ isStopped: Bool) async throws(ControlError)
 

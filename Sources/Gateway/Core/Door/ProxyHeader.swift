@@ -61,7 +61,9 @@ package struct ProxyHeader: Equatable, Sendable {
         let start = bytes.prefix(signature.count)
         if start.elementsEqual(signature.prefix(start.count)) { return }
         let text = Array("PROXY ".utf8)
-        throw start.prefix(text.count).elementsEqual(text) ? .textVersion : .noHeader
+        guard start.prefix(text.count).elementsEqual(text.prefix(start.count)) else { throw .noHeader }
+        // Text that has just begun may yet be anything.
+        if start.count >= text.count { throw .textVersion }
     }
 
     /// How the block behind the fixed part begins.

@@ -103,6 +103,12 @@ struct RecordReader {
         return text
     }
 
+    mutating func bytes(_ count: Int) throws(LedgerEntryFault) -> ArraySlice<UInt8> {
+        guard count <= rest.count else { throw .cutShort }
+        defer { rest = rest.dropFirst(count) }
+        return rest.prefix(count)
+    }
+
     mutating func optionalText() throws(LedgerEntryFault) -> String? {
         try flag() ? try text() : nil
     }

@@ -90,25 +90,27 @@ package final class EmbeddedControlStore: ControlStore {
         }
     }
 
-    package func setPaused(_ isPaused: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(
-            id, "paused_at = CASE WHEN ?2 THEN coalesce(paused_at, \(EmbeddedControlSchema.now)) END", .integer(isPaused ? 1 : 0))
-    }
-
-    package func setRegion(_ region: String?, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(id, "region = ?2", SQLiteValue(region))
-    }
-
-    package func setStopped(_ isStopped: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(
-            id, "stopped_at = CASE WHEN ?2 THEN coalesce(stopped_at, \(EmbeddedControlSchema.now)) END", .integer(isStopped ? 1 : 0))
-    }
-
-    private func changeTenant(_ id: String, _ change: String, _ value: SQLiteValue) async throws(ControlError) -> Tenant? {
-        try await perform { connection throws(SQLiteError) in
-            try connection.run(
-                "UPDATE tenants SET \(change) WHERE id = ?1 RETURNING id, name, region, paused_at, stopped_at", [.text(id), value]
-            ).each { row throws(SQLiteError) in try Tenant(row, from: 0) }.first
+    package func changeTenant(_ id: String, _ change: TenantChange) async throws(ControlError) -> Tenant? {
+        let region: (isChanged: Bool, text: String?) =
+            switch change.region {
+            case nil: (false, nil)
+            case .anywhere: (true, nil)
+            case .only(let region): (true, region)
+            }
+        let now = EmbeddedControlSchema.now
+        let statement = """
+            UPDATE tenants SET
+                paused_at = CASE ?2 WHEN 1 THEN coalesce(paused_at, \(now)) WHEN 0 THEN NULL ELSE paused_at END,
+                stopped_at = CASE ?3 WHEN 1 THEN coalesce(stopped_at, \(now)) WHEN 0 THEN NULL ELSE stopped_at END,
+                region = CASE WHEN ?4 THEN ?5 ELSE region END
+            WHERE id = ?1 RETURNING id, name, region, paused_at, stopped_at
+            """
+        let flags = [change.isPaused, change.isStopped, region.isChanged].map { flag in
+            flag.map { SQLiteValue.integer($0 ? 1 : 0) } ?? .null
+        }
+        return try await perform { connection throws(SQLiteError) in
+            try connection.run(statement, [.text(id)] + flags + [SQLiteValue(region.text)])
+                .each { row throws(SQLiteError) in try Tenant(row, from: 0) }.first
         }
     }
 

@@ -75,6 +75,8 @@ struct LimitQuestion {
     let holder: String
     /// What is asked of wallets; `nil`: no budget applies.
     var hold: WalletHold?
+    /// What is asked of the cache that replicas share.
+    var look: RedisLook?
 
     var countsWhole: Bool { tokens > 0 }
 
@@ -102,7 +104,8 @@ struct LimitQuestion {
         for index in plan.tokenIndices { rates[index].demand.permits = plan.permits(tokens, at: index) }
         return RedisAdmission(
             rates: rates, caps: plan.redisCaps,
-            hold: hold.map { RedisAdmission.Hold(bucket: plan.wallets.bucket, keys: plan.wallets.keys, demand: $0) }, holder: holder)
+            hold: hold.map { RedisAdmission.Hold(bucket: plan.wallets.bucket, keys: plan.wallets.keys, demand: $0) }, look: look,
+            holder: holder)
     }
 
     /// Permits to take or give back, now that it is known how many tokens were used; limits that were estimated rightly are left out.

@@ -28,6 +28,7 @@ final class RedisLine: RedisReceiver {
         case probe
         case settlement(((Result<RedisSettlement.Outcome, RedisFailure>) -> Void)?)
         case count(RedisAdmission, (AdmissionModel.Outcome) -> Void)
+        case look(RedisAdmission, (RedisLook.Found?) -> Void)
         case renewal(RedisKey, [String])
         case retake(RedisAdmission)
         case last(EventLoopPromise<Void>)
@@ -95,7 +96,7 @@ final class RedisLine: RedisReceiver {
     ///   settled with its record.
     func failed(_ failure: RedisFailure, of admission: RedisAdmission) {
         note(failure)
-        if failure.mayHaveRun, !admission.caps.isEmpty { release(admission) }
+        if failure.mayHaveRun { release(admission) }
     }
 
     /// The request passed: its leases are renewed from now on.
@@ -109,6 +110,37 @@ final class RedisLine: RedisReceiver {
     func letGo(_ question: LimitQuestion) {
         for cap in question.plan.redisCaps { drop(question.holder, of: cap.key) }
     }
+
+    // MARK: the cache
+
+    /// The lease to fetch an answer is renewed from now on.
+    func hold(flight: RedisKey, holder: String) {
+        leases[flight, default: Held(limit: 1)].holders.insert(holder)
+        scheduleRenewal()
+    }
+
+    func letGo(flight: RedisKey, holder: String) {
+        drop(holder, of: flight)
+    }
+
+    /// Asks the cache alone, beside any limit.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside; with `nil` where there is no answer.
+    func ask(_ look: RedisLook, holder: String, _ completion: @escaping (RedisLook.Found?) -> Void) {
+        guard isUp else { return completion(nil) }
+        let admission = RedisAdmission(rates: [], caps: [], look: look, holder: holder, leaseMilliseconds: Self.leaseMilliseconds)
+        var command = RedisCommand([])
+        admission.encode(into: &command)
+        send(command, .look(admission, completion), timeout: settings.timeout)
+    }
+
+    /// Sends a command whose reply nobody needs.
+    func tell(_ command: RedisCommand) {
+        guard isUp else { return }
+        send(command, .settlement(nil), timeout: Self.patience)
+    }
+
+    // MARK: settlements
 
     /// Settles a request. Nobody waits for the reply; if it is lost, estimates grow back and leases end by themselves.
     func settle(_ settlement: RedisSettlement) {
@@ -140,7 +172,9 @@ final class RedisLine: RedisReceiver {
     }
 
     private func release(_ admission: RedisAdmission) {
-        send(RedisSettlement(leases: admission.caps.map(\.key), holder: admission.holder), nil, timeout: Self.patience)
+        let leases = admission.caps.map(\.key) + [admission.look?.flight].compactMap { $0 }
+        guard !leases.isEmpty else { return }
+        send(RedisSettlement(leases: leases, holder: admission.holder), nil, timeout: Self.patience)
     }
 
     private func drop(_ holder: String, of key: RedisKey) {
@@ -245,6 +279,10 @@ final class RedisLine: RedisReceiver {
             note(failure)
             if !isClosed { probed(false) }
         case (.count(let admission, let learn), .success(let reply)): admission.outcome(of: reply).map(learn)
+        case (.look(let admission, let completion), .success(let reply)): completion(admission.found(in: reply))
+        case (.look(let admission, let completion), .failure(let failure)):
+            if !isClosed { failed(failure, of: admission) }
+            completion(nil)
         case (.renewal(let key, let holders), .success(let reply)): renewed(key, holders, reply)
         case (.retake(let admission), .success(let reply)): retaken(admission, reply)
         case (.settlement(let completion), .success(let reply)):

@@ -41,21 +41,21 @@ package struct ControlPlane: ControlStore {
         return try await all(statement, isRepeatable: true, Tenant.init(row:))
     }
 
-    package func setPaused(_ isPaused: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(id, "paused_at = CASE WHEN $2::boolean THEN coalesce(paused_at, now()) END", SQLValue(isPaused))
-    }
-
-    package func setRegion(_ region: String?, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(id, "region = $2", SQLValue(region))
-    }
-
-    package func setStopped(_ isStopped: Bool, tenant id: String) async throws(ControlError) -> Tenant? {
-        try await changeTenant(id, "stopped_at = CASE WHEN $2::boolean THEN coalesce(stopped_at, now()) END", SQLValue(isStopped))
-    }
-
-    private func changeTenant(_ id: String, _ change: String, _ value: SQLValue) async throws(ControlError) -> Tenant? {
+    package func changeTenant(_ id: String, _ change: TenantChange) async throws(ControlError) -> Tenant? {
+        let region: (isChanged: Bool, text: String?) =
+            switch change.region {
+            case nil: (false, nil)
+            case .anywhere: (true, nil)
+            case .only(let region): (true, region)
+            }
         let statement = Statement(
-            "UPDATE agentshield.tenants SET \(change) WHERE id = $1 RETURNING \(Self.tenantColumns)", [SQLValue(id), value])
+            """
+            UPDATE agentshield.tenants SET
+                paused_at = CASE $2::boolean WHEN true THEN coalesce(paused_at, now()) WHEN false THEN NULL ELSE paused_at END,
+                stopped_at = CASE $3::boolean WHEN true THEN coalesce(stopped_at, now()) WHEN false THEN NULL ELSE stopped_at END,
+                region = CASE WHEN $4::boolean THEN $5 ELSE region END
+            WHERE id = $1 RETURNING \(Self.tenantColumns)
+            """, [SQLValue(id), SQLValue(change.isPaused), SQLValue(change.isStopped), SQLValue(region.isChanged), SQLValue(region.text)])
         return try await all(statement, isRepeatable: true, Tenant.init(row:)).first
     }
 

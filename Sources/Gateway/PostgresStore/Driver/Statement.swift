@@ -5,7 +5,7 @@ package struct SQLValue: Sendable, Equatable {
 
     package init(_ text: String?) { self.text = text }
     package init(_ number: (some BinaryInteger)?) { text = number.map { String($0) } }
-    package init(_ flag: Bool) { text = flag ? "true" : "false" }
+    package init(_ flag: Bool?) { text = flag.map { $0 ? "true" : "false" } }
 
     package static let null = SQLValue(nil as String?)
 

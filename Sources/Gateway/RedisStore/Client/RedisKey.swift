@@ -53,6 +53,37 @@ package struct RedisKey: Sendable, Equatable, Hashable {
         RedisKey(bucket: bucket, "ledger", [])
     }
 
+    /// A sealed answer to a request for a model.
+    package static func answer(tenant: String, model: String, _ key: CacheKey) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "answer", [tenant, model, hexadecimal(key)])
+    }
+
+    /// The lease of who fetches the answer.
+    package static func flight(tenant: String, _ key: CacheKey) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "flight", [tenant, hexadecimal(key)])
+    }
+
+    /// How many bytes each of a bucket's answers takes.
+    package static func answerSizes(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "answers", []) }
+
+    /// When each of them ends.
+    package static func answerEnds(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "answers:end", []) }
+
+    /// A glob pattern of the keys of answers; `nil` stands for any tenant or model. No part of a key has a character that means something in it.
+    static func answerPattern(bucket: UInt8, tenant: String?, model: String?) -> String {
+        var pattern = "{b\(bucket)}:answer:"
+        for part in [tenant, model] {
+            if let part { append(part, to: &pattern) } else { pattern.append("*") }
+            pattern.append(":")
+        }
+        return pattern + "*"
+    }
+
+    private static func hexadecimal(_ key: CacheKey) -> String {
+        let digits = Array("0123456789abcdef")
+        return String(key.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    }
+
     /// One of 256, from the tenant's id: its FNV-1a digest of 64 bits folded to 8. It can never change: counters would be left behind.
     package static func bucket(of tenant: String) -> UInt8 {
         let digest = tenant.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }

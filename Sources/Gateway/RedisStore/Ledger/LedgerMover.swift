@@ -107,10 +107,19 @@ package final class LedgerMover: Sendable {
         }
     }
 
-    /// Moves what is there now, of the streams that this process wrote to; for a process that ends.
-    package func moveWritten() async {
-        for bucket in streams.takeWritten() {
-            while let isBusy = try? await moveNew(bucket), isBusy {}
+    /// Moves what is there now, with what ``run()`` left half done; for a process that ends, after ``run()`` has returned: the replica that
+    /// comes back may have another name, and others leave its entries alone for a while.
+    ///
+    /// Gives up at the first trouble, and begins nothing more after ``Settings/timeout``: what is left is another mover's.
+    package func finish() async {
+        let end = NIODeadline.now() + settings.timeout
+        do throws(Failure) {
+            for bucket in 0...255 as ClosedRange<UInt8> where try await isThere(bucket) {
+                try await moveAgain(bucket)
+                while NIODeadline.now() < end, try await moveNew(bucket) {}
+            }
+        } catch {
+            report(.failing(error.description))
         }
     }
 

@@ -45,15 +45,20 @@ package struct RedisAdmission: Sendable {
     package var caps: [Cap]
     /// `nil`: no budget applies.
     package var hold: Hold?
+    /// What is asked of the cache; `nil`: nothing.
+    package var look: RedisLook?
     /// Names the request's leases and its hold: unique, and told again to release, renew or settle them.
     package var holder: String
     /// How long a lease lasts that nobody renews. The same for all who share a cap.
     package var leaseMilliseconds: Int64
 
-    package init(rates: [Rate], caps: [Cap], hold: Hold? = nil, holder: String, leaseMilliseconds: Int64 = 15_000) {
+    package init(
+        rates: [Rate], caps: [Cap], hold: Hold? = nil, look: RedisLook? = nil, holder: String, leaseMilliseconds: Int64 = 15_000
+    ) {
         self.rates = rates
         self.caps = caps
         self.hold = hold
+        self.look = look
         self.holder = holder
         self.leaseMilliseconds = leaseMilliseconds
     }
@@ -62,9 +67,12 @@ package struct RedisAdmission: Sendable {
     ///
     /// - Parameter microseconds: the time since 1970, for tests; `nil`: Redis' clock.
     package func encode(into command: inout RedisCommand, now microseconds: Int64? = nil) {
-        command.restart(RedisLimitScripts.admit, keyCount: rates.count + caps.count + (hold.map { 2 + $0.keys.count } ?? 0))
+        let cacheKeys = [look?.answer, look?.flight].compactMap { $0 }
+        let keyCount = rates.count + caps.count + cacheKeys.count + (hold.map { 2 + $0.keys.count } ?? 0)
+        command.restart(RedisLimitScripts.admit, keyCount: keyCount)
         for rate in rates { command.append(rate.key) }
         for cap in caps { command.append(cap.key) }
+        for key in cacheKeys { command.append(key) }
         if let hold {
             command.append(.holds(bucket: hold.bucket))
             command.append(.held(bucket: hold.bucket))
@@ -75,6 +83,7 @@ package struct RedisAdmission: Sendable {
         command.append(holder)
         command.append(leaseMilliseconds)
         command.append(Int64(caps.count))
+        command.append(Int64(cacheKeys.count))
         for rate in rates {
             command.append(rate.demand.limit.emissionIntervalNanoseconds)
             command.append(Int64(clamping: rate.demand.limit.burst))
@@ -94,7 +103,8 @@ package struct RedisAdmission: Sendable {
 
     /// - Returns: `nil`: the reply is not the script's.
     package func outcome(of reply: RedisReply) -> AdmissionModel.Outcome? {
-        guard var values = reply.value.elements, values.left == 1 + rates.count + caps.count + (hold == nil ? 0 : 1),
+        guard var values = reply.value.elements,
+            values.left == 1 + rates.count + caps.count + (hold == nil ? 0 : 1) + (look == nil ? 0 : 1),
             let verdict = values.next()?.integer
         else {
             return nil
@@ -114,6 +124,12 @@ package struct RedisAdmission: Sendable {
             outcome.wallet = WalletRefusal(code: Int(code))
         }
         return outcome
+    }
+
+    /// - Returns: what the cache answered; `nil`: it was not asked, or the reply is not the script's.
+    package func found(in reply: RedisReply) -> RedisLook.Found? {
+        guard look != nil, let values = reply.value.elements else { return nil }
+        return Array(values).last.flatMap { RedisLook.found($0) }
     }
 
     /// Writes the renewal of leases of one cap.

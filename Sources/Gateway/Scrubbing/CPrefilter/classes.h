@@ -3,7 +3,7 @@
 
 #include "CPrefilter.h"
 
-/// Rules look at so many blocks of 64 bytes at a time. There is room for those of a tile, one before it, two behind it, and what a vector
+/// Rules look at up to so many blocks of 64 bytes at a time. There is room for those of a tile, one before it, two behind it, and what a vector
 /// takes with it beyond.
 enum { LANES = 8, ROOM = AGENTSHIELD_TILE / 64 + 3 + LANES };
 
@@ -17,14 +17,14 @@ typedef struct {
     mask dash, underscore, at, colon;
     mask assign;  ///< `:` `=` `>`
     mask sign;    ///< `+` `(`
-    mask word;    ///< `w` behind `ss`; 0xB1, the second byte of `ñ`, behind `e`
+    mask word;    ///< `s` behind `pa`, in any case; 0xB1, the second byte of `ñ`, behind `e`
 } classes;
 
 /// What fired in the blocks of a tile, a mask per rule.
 typedef struct {
     mask number, code, token, colon, dashes, literal;
-    mask others;  ///< any of these
     mask assign;
+    mask rare;  ///< any rule but for numbers, codes and assignments
     mask any;
 } fired;
 
@@ -36,7 +36,7 @@ typedef struct {
     mask token;   ///< letters, digits, `_` and `-`
     mask two;     ///< a digit with another one behind it
     mask number;  ///< digits, and separators that stand between two of them
-    mask tokens, alnums, hexes;  ///< a run of four
+    mask tokens, alnums, numbers, hexes;  ///< a run of four
     mask capitals;        ///< two capitals
     mask dashes;          ///< two dashes
     mask pair;            ///< a colon with another one at most five bytes behind it
@@ -44,6 +44,10 @@ typedef struct {
 } shapes;
 
 #define INLINE static inline __attribute__((always_inline))
+
+INLINE int is_digit(uint8_t b) { return (uint8_t)(b - '0') < 10; }
+INLINE int is_letter(uint8_t b) { return (uint8_t)((b | 0x20) - 'a') < 26; }
+INLINE int is_separator(uint8_t b) { return b == ' ' || (uint8_t)(b - '-') < 3; }
 
 /// Keeps a mask in a general register: compilers would turn masks that lie side by side into vectors, one lane at a time.
 INLINE uint64_t scalar(uint64_t bits) {

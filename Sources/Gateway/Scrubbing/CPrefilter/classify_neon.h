@@ -25,11 +25,11 @@ static inline void classify_neon(const uint8_t *p, classes *m, size_t block) {
 #define LETTER(i) BELOW(folded[i], 'a', 26)
 #define UPPER(i) BELOW(v[i], 'A', 26)
 #define HEXLETTER(i) BELOW(folded[i], 'a', 6)
-#define BEHIND(i, n) vld1q_u8(p + 16 * (i) - (n))
+#define BEHIND(i, n) vorrq_u8(vld1q_u8(p + 16 * (i) - (n)), vdupq_n_u8(0x20))
 #define WORD(i)                                                                                                  \
     vorrq_u8(                                                                                                    \
-        vandq_u8(EQUAL(v[i], 'w'), vandq_u8(EQUAL(BEHIND(i, 1), 's'), EQUAL(BEHIND(i, 2), 's'))),                \
-        vandq_u8(EQUAL(v[i], 0xB1), EQUAL(vorrq_u8(BEHIND(i, 2), vdupq_n_u8(0x20)), 'e')))
+        vandq_u8(EQUAL(folded[i], 's'), vandq_u8(EQUAL(BEHIND(i, 1), 'a'), EQUAL(BEHIND(i, 2), 'p'))),           \
+        vandq_u8(EQUAL(v[i], 0xB1), EQUAL(BEHIND(i, 2), 'e')))
     m->digit[block] = FOUR(DIGIT);
     m->letter[block] = FOUR(LETTER);
     m->upper[block] = FOUR(UPPER);

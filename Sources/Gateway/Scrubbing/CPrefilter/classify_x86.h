@@ -7,8 +7,9 @@ INLINE __attribute__((target("sse2"))) void classify_sse2(const uint8_t *p, clas
     uint64_t sign = 0, word = 0;
     for (int i = 0; i < 64; i += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-        __m128i v1 = _mm_loadu_si128((const __m128i *)(p + i - 1)), v2 = _mm_loadu_si128((const __m128i *)(p + i - 2));
-        __m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20));
+        const __m128i space = _mm_set1_epi8(0x20);
+        __m128i folded = _mm_or_si128(v, space), folded1 = _mm_or_si128(_mm_loadu_si128((const __m128i *)(p + i - 1)), space);
+        __m128i folded2 = _mm_or_si128(_mm_loadu_si128((const __m128i *)(p + i - 2)), space);
 #define BELOW(x, base, n) _mm_cmpeq_epi8(_mm_min_epu8(_mm_sub_epi8(x, _mm_set1_epi8(base)), _mm_set1_epi8((n) - 1)), _mm_sub_epi8(x, _mm_set1_epi8(base)))
 #define EQUAL(x, c) _mm_cmpeq_epi8(x, _mm_set1_epi8((char)(c)))
 #define OR(a, b) _mm_or_si128(a, b)
@@ -27,8 +28,7 @@ INLINE __attribute__((target("sse2"))) void classify_sse2(const uint8_t *p, clas
         assign |= BITS(OR(colons, OR(EQUAL(v, '='), EQUAL(v, '>'))));
         sign |= BITS(OR(EQUAL(v, '+'), EQUAL(v, '(')));
         word |= BITS(OR(
-            AND(EQUAL(v, 'w'), AND(EQUAL(v1, 's'), EQUAL(v2, 's'))),
-            AND(EQUAL(v, 0xB1), EQUAL(OR(v2, _mm_set1_epi8(0x20)), 'e'))));
+            AND(EQUAL(folded, 's'), AND(EQUAL(folded1, 'a'), EQUAL(folded2, 'p'))), AND(EQUAL(v, 0xB1), EQUAL(folded2, 'e'))));
 #undef BELOW
 #undef EQUAL
 #undef OR
@@ -82,11 +82,13 @@ AVX2 __m256i avx2_classes(__m256i v) {
     return _mm256_and_si256(_mm256_shuffle_epi8(low, v), _mm256_shuffle_epi8(high, half));
 }
 
-AVX2 __m256i avx2_word(const uint8_t *p, __m256i v) {
-    __m256i v1 = _mm256_loadu_si256((const __m256i *)(p - 1)), v2 = _mm256_loadu_si256((const __m256i *)(p - 2));
-    __m256i password = _mm256_and_si256(avx2_equal(v, 'w'), _mm256_and_si256(avx2_equal(v1, 's'), avx2_equal(v2, 's')));
-    __m256i enye = _mm256_and_si256(avx2_equal(v, 0xB1), avx2_equal(_mm256_or_si256(v2, _mm256_set1_epi8(0x20)), 'e'));
-    return _mm256_or_si256(password, enye);
+AVX2 __m256i avx2_word(const uint8_t *p, __m256i v, __m256i folded) {
+    const __m256i space = _mm256_set1_epi8(0x20);
+    __m256i folded1 = _mm256_or_si256(_mm256_loadu_si256((const __m256i *)(p - 1)), space);
+    __m256i folded2 = _mm256_or_si256(_mm256_loadu_si256((const __m256i *)(p - 2)), space);
+    __m256i pass = _mm256_and_si256(avx2_equal(folded, 's'), _mm256_and_si256(avx2_equal(folded1, 'a'), avx2_equal(folded2, 'p')));
+    __m256i enye = _mm256_and_si256(avx2_equal(v, 0xB1), avx2_equal(folded2, 'e'));
+    return _mm256_or_si256(pass, enye);
 }
 
 AVX2 void classify_avx2(const uint8_t *p, classes *m, size_t block) {
@@ -107,7 +109,7 @@ AVX2 void classify_avx2(const uint8_t *p, classes *m, size_t block) {
     m->colon[block] = CLASS(6);
     m->assign[block] = CLASS(3);
     m->sign[block] = CLASS(1);
-    m->word[block] = avx2_bits(avx2_word(p, v), avx2_word(p + 32, w));
+    m->word[block] = avx2_bits(avx2_word(p, v, vfold), avx2_word(p + 32, w, wfold));
 #undef CLASS
 }
 
@@ -124,14 +126,15 @@ AVX512 __m512i avx512_classes(__m512i v) {
     return _mm512_and_si512(_mm512_shuffle_epi8(low, v), _mm512_shuffle_epi8(high, half));
 }
 
-AVX512 uint64_t avx512_word(const uint8_t *p, __m512i v) {
-    __m512i v1 = _mm512_loadu_si512((const void *)(p - 1)), v2 = _mm512_loadu_si512((const void *)(p - 2));
+AVX512 uint64_t avx512_word(const uint8_t *p, __m512i v, __m512i folded) {
+    const __m512i space = _mm512_set1_epi8(0x20);
+    __m512i folded1 = _mm512_or_si512(_mm512_loadu_si512((const void *)(p - 1)), space);
+    __m512i folded2 = _mm512_or_si512(_mm512_loadu_si512((const void *)(p - 2)), space);
 #define EQUAL(given, x, c) _mm512_mask_cmpeq_epi8_mask(given, x, _mm512_set1_epi8((char)(c)))
-    __mmask64 password = EQUAL(EQUAL(_mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('w')), v1, 's'), v2, 's');
-    __mmask64 enye = EQUAL(
-        _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8((char)0xB1)), _mm512_or_si512(v2, _mm512_set1_epi8(0x20)), 'e');
+    __mmask64 pass = EQUAL(EQUAL(_mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8('s')), folded1, 'a'), folded2, 'p');
+    __mmask64 enye = EQUAL(_mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8((char)0xB1)), folded2, 'e');
 #undef EQUAL
-    return password | enye;
+    return pass | enye;
 }
 
 AVX512 void classify_avx512(const uint8_t *p, classes *m, size_t block) {
@@ -140,18 +143,18 @@ AVX512 void classify_avx512(const uint8_t *p, classes *m, size_t block) {
     __m512i class = avx512_classes(v);
 #define CLASS(bit) _mm512_test_epi8_mask(class, _mm512_set1_epi8((char)(bit)))
     uint64_t digit = CLASS(CLASS_DIGIT);
-    m->digit[block] = digit;
-    m->letter[block] = avx512_below(folded, 'a', 26);
-    m->upper[block] = avx512_below(v, 'A', 26);
-    m->hex[block] = digit | avx512_below(folded, 'a', 6);
-    m->separator[block] = CLASS(CLASS_SEPARATOR);
-    m->dash[block] = CLASS(CLASS_DASH);
-    m->underscore[block] = CLASS(CLASS_UNDERSCORE);
-    m->at[block] = CLASS(CLASS_AT);
-    m->colon[block] = CLASS(CLASS_COLON);
-    m->assign[block] = CLASS(CLASS_ASSIGN);
-    m->sign[block] = CLASS(CLASS_SIGN);
-    m->word[block] = avx512_word(p, v);
+    m->digit[block] = scalar(digit);
+    m->letter[block] = scalar(avx512_below(folded, 'a', 26));
+    m->upper[block] = scalar(avx512_below(v, 'A', 26));
+    m->hex[block] = scalar(digit | avx512_below(folded, 'a', 6));
+    m->separator[block] = scalar(CLASS(CLASS_SEPARATOR));
+    m->dash[block] = scalar(CLASS(CLASS_DASH));
+    m->underscore[block] = scalar(CLASS(CLASS_UNDERSCORE));
+    m->at[block] = scalar(CLASS(CLASS_AT));
+    m->colon[block] = scalar(CLASS(CLASS_COLON));
+    m->assign[block] = scalar(CLASS(CLASS_ASSIGN));
+    m->sign[block] = scalar(CLASS(CLASS_SIGN));
+    m->word[block] = scalar(avx512_word(p, v, folded));
 #undef CLASS
 }
 #endif

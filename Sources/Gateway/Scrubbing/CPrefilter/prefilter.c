@@ -3,7 +3,13 @@
 #include "classes.h"
 #include "classify_neon.h"
 #include "classify_x86.h"
+#include "collect.h"
+#include "words.h"
 #define WIDTH 8
+#include "rules.h"
+#define WIDTH 4
+#include "rules.h"
+#define WIDTH 2
 #include "rules.h"
 #define WIDTH 1
 #include "rules.h"
@@ -28,108 +34,11 @@ static void classify_portable(const uint8_t *p, classes *m, size_t block) {
         case '-': m->dash[block] |= bit, m->separator[block] |= bit; break;
         case '+': case '(': m->sign[block] |= bit; break;
         case ' ': case '.': case '/': m->separator[block] |= bit; break;
-        case 'w': if (p[i - 1] == 's' && p[i - 2] == 's') m->word[block] |= bit; break;
+        case 's': case 'S': if ((p[i - 1] | 0x20) == 'a' && (p[i - 2] | 0x20) == 'p') m->word[block] |= bit; break;
         case 0xB1: if ((p[i - 2] | 0x20) == 'e') m->word[block] |= bit; break;
         default: break;
         }
     }
-}
-
-/// The last three letters of credentials' names: password, passwd, pwd, pass, secret, token, key, clave, contraseña, credential(s), auth,
-/// authorization, passphrase, senha, pin, cookie, session id, `_pw`, and more; and of `value`, which stands beside a name.
-#define NAME_ENDINGS(X)                                                                                                          \
-    X('o', 'r', 'd') X('s', 'w', 'd') X('p', 'w', 'd') X('a', 's', 's') X('r', 'e', 't') X('k', 'e', 'n') X('k', 'e', 'y')        \
-    X('a', 'v', 'e') X('i', 'a', 'l') X('a', 'l', 's') X('u', 't', 'h') X('a', 's', 'e') X('p', 'i', 'n') X(0xE3, 0xB1, 'a')      \
-    X('s', 'n', 'a') X('p', 's', 'w') X('r', 'd', 's') X('n', 'i', 'a') X('e', 'n', 'a') X('n', 'h', 'a') X('o', 'r', 't')        \
-    X('i', 'o', 'n') X('e', 'd', 's') X('c', 'o', 'd') X('e', 't', 's') X('e', 'n', 's') X('e', 'y', 's') X('s', 'i', 'g')        \
-    X('p', 'a', 't') X('s', 's', 'e') X('o', 'd', 'e') X('l', 'u', 'e') X('s', 'i', 'd') X('n', 'i', 'd') X(0x7F, 'p', 'w')
-
-/// The three bytes before `end`, in lower case, are such an ending.
-static int ends_name(const uint8_t *bytes, size_t end) {
-    if (end < 3) return 0;
-    uint32_t first = bytes[end - 3] | 0x20, second = bytes[end - 2] | 0x20, last = bytes[end - 1] | 0x20;
-    // A bit for each sum of an ending: most words go no further, and a switch alone would be guessed wrong more than once a word.
-#define SUM(a, b, c) (((a) * 7 + (b) * 31 + (c) * 3) & 255)
-#define BIT_OF(word, sum) ((sum) >> 6 == (word) ? 1ull << ((sum) & 63) : 0)
-#define FIRST(a, b, c) | BIT_OF(0, SUM(a, b, c))
-#define SECOND(a, b, c) | BIT_OF(1, SUM(a, b, c))
-#define THIRD(a, b, c) | BIT_OF(2, SUM(a, b, c))
-#define FOURTH(a, b, c) | BIT_OF(3, SUM(a, b, c))
-    static const uint64_t sums[4] = {0 NAME_ENDINGS(FIRST), 0 NAME_ENDINGS(SECOND), 0 NAME_ENDINGS(THIRD), 0 NAME_ENDINGS(FOURTH)};
-    uint32_t sum = SUM(first, second, last);
-    if ((sums[sum >> 6] >> (sum & 63) & 1) == 0) return 0;
-#define PACKED(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
-#define CASE(a, b, c) case PACKED(a, b, c):
-    switch (PACKED(first, second, last)) {
-    NAME_ENDINGS(CASE) return 1;
-    default: return 0;
-    }
-#undef SUM
-#undef BIT_OF
-#undef FIRST
-#undef SECOND
-#undef THIRD
-#undef FOURTH
-#undef PACKED
-#undef CASE
-}
-
-static int is_decoration(uint8_t b) {
-    return b == ' ' || b == '"' || b == '\'' || b == '\\' || b == '`' || b == '?' || b == ']' || b == '.' || b == '+' || b == '|';
-}
-
-/// The 64 bits of a mask before bit `i` of a block, the nearest one highest.
-INLINE uint64_t left_of(const mask m, size_t block, int i) {
-    return i == 0 ? m[block - 1] : m[block] << (64 - i) | m[block - 1] >> i;
-}
-
-/// A credential's name stands before the assignment sign at bit `sign` of a block: quotes, a bracket, a space and the first half of an
-/// operator (`?=`, `+=`) are skipped, then digits (`password2`), then, if there is no name yet, one word of up to 12 letters
-/// (`password_hash`, `secretValue`).
-static int names_credential(const classes *c, size_t block, int sign, const uint8_t *bytes, size_t position) {
-    size_t i = position;
-    for (int skipped = 0; skipped < 4 && i > 0 && is_decoration(bytes[i - 1]); skipped++) i--;
-    for (int skipped = 0; skipped < 4 && i > 0 && ((uint8_t)(bytes[i - 1] - '0') < 10 || bytes[i - 1] == '_'); skipped++) i--;
-    uint64_t letters = left_of(c->letter, block, sign) << (position - i), upper = left_of(c->upper, block, sign) << (position - i);
-    if (letters >> 63 == 0) return 0;
-    if (ends_name(bytes, i)) return 1;
-    int count = __builtin_clzll(~letters | 1);
-    uint64_t humps = upper & (letters & ~upper) << 1;
-    int hump = humps == 0 ? 64 : __builtin_clzll(humps);
-    if (hump < count && hump < 12) return ends_name(bytes, i - 1 - (size_t)hump);
-    if (count >= 12 || i == (size_t)count) return 0;
-    uint8_t before = bytes[i - 1 - (size_t)count];
-    return (before == '_' || before == '-' || before == '.') && ends_name(bytes, i - 1 - (size_t)count);
-}
-
-/// Of the assignment signs in a block, those behind a credential's name.
-static uint64_t assigned(const classes *c, size_t block, uint64_t signs, const uint8_t *bytes, size_t start) {
-    uint64_t named = 0;
-    for (; signs != 0; signs &= signs - 1) {
-        int sign = __builtin_ctzll(signs);
-        if (names_credential(c, block, sign, bytes, start + (size_t)sign)) named |= signs & -signs;
-    }
-    return named;
-}
-
-/// Writes what fired in a block, which starts at `start`, in order; `mine` is the block without what is outside of the tile.
-static __attribute__((noinline)) size_t collect(
-    const classes *c, const fired *f, size_t block, uint64_t mine, const uint8_t *bytes, size_t start, size_t from,
-    agentshield_trigger *triggers, size_t written) {
-    uint64_t assign = assigned(c, block, f->assign[block] & mine, bytes, start);
-    uint64_t any = assign | ((f->others[block] | c->at[block] | c->word[block]) & mine);
-    for (; any != 0; any &= any - 1) {
-        int i = __builtin_ctzll(any);
-#define BIT(mask, rule) ((uint16_t)(((mask) >> i & 1) * (rule)))
-        uint16_t rules = BIT(c->at[block], AGENTSHIELD_RULE_AT) | BIT(f->number[block], AGENTSHIELD_RULE_NUMBER)
-            | BIT(f->code[block], AGENTSHIELD_RULE_CODE) | BIT(f->token[block], AGENTSHIELD_RULE_TOKEN)
-            | BIT(f->colon[block], AGENTSHIELD_RULE_COLON) | BIT(f->dashes[block], AGENTSHIELD_RULE_DASHES)
-            | BIT(assign, AGENTSHIELD_RULE_ASSIGN) | BIT(f->literal[block], AGENTSHIELD_RULE_LITERAL)
-            | BIT(c->word[block], AGENTSHIELD_RULE_WORD);
-#undef BIT
-        triggers[written++] = (agentshield_trigger){(uint16_t)(start - from + (size_t)i), rules};
-    }
-    return written;
 }
 
 /// The 64 bytes at `start` and the two before them, with zeros in place of those outside of the text.
@@ -150,15 +59,23 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
     for (size_t k = 0; k < sizeof *c / sizeof(mask); k++) ((mask *)c)[k][block] |= unknown;
 }
 
+/// Apart from the tiles, which are faster without it, and once for each instruction set, some of which count bits in one instruction.
+#define COLLECT(name, attributes)                                                                                                \
+    static attributes __attribute__((noinline)) size_t name(                                                                     \
+        const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, agentshield_trigger *triggers) {              \
+        return collect(c, s, f, blocks, t, triggers);                                                                            \
+    }
+
 /// A tile with one classifier: first the classes of all blocks, then the rules, then what fired.
-#define TILE(name, classify, attributes)                                                                                        \
+#define TILE(name, classify, collect, width, attributes)                                                                                        \
     static attributes size_t name(                                                                                              \
         const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on, agentshield_trigger *triggers) {              \
         classes c;                                                                                                              \
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         uint8_t room[66];                                                                                                       \
-        size_t blocks = (to - from + 63) / 64, written = 0;                                                                     \
+        const tile t = {bytes, count, from, from, to, goes_on};                                                                 \
+        size_t blocks = (to - from + 63) / 64;                                                                                  \
         for (size_t block = 0; block <= blocks + 2; block++) {                                                                  \
             ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                              \
             int inside = start >= 2 && (size_t)start + 64 <= count;                                                             \
@@ -167,30 +84,26 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         }                                                                                                                       \
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++)                                                                    \
             memset(&((mask *)&c)[k][blocks + 3], 0, LANES * sizeof(uint64_t));                                                  \
-        find_shapes_8(&c, &s, blocks + 1);                                                                                      \
+        find_shapes_##width(&c, &s, blocks + 1);                                                                                \
         if (goes_on)                                                                                                            \
             for (size_t block = 1; block <= blocks + 1; block++) s.other[block] |= unknown_bytes(count, from + 64 * block - 64); \
-        fire_8(&c, &s, &f, blocks);                                                                                             \
-        for (size_t block = 1; block <= blocks; block++) {                                                                      \
-            size_t start = from + 64 * (block - 1);                                                                             \
-            uint64_t mine = to - start < 64 ? (1ull << (to - start)) - 1 : ~0ull;                                               \
-            if ((f.any[block] & mine) != 0) written = collect(&c, &f, block, mine, bytes, start, from, triggers, written);      \
-        }                                                                                                                       \
-        return written;                                                                                                         \
+        fire_##width(&c, &s, &f, blocks);                                                                                       \
+        return collect(&c, &s, &f, blocks, &t, triggers);                                                                       \
     }
 
 /// At the end of a text that goes on, so many bytes have all that the rules look at in one block: names of credentials look furthest to the
-/// left, at 4 signs, 4 digits, 12 letters and what stands before them. A text that ends in more, up to TAIL, needs the block before too.
-enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
+/// left, at 12 signs, 4 digits, 12 letters and what stands before them. A text that ends in more, up to TAIL, needs the block before too.
+enum { NEAR_TAIL = 64 - 29, TAIL = 61 };
 
 /// The tile of a text that goes on, with no more than TAIL bytes from `from` on: its last block, behind which nothing is known.
-#define TAIL_TILE(name, classify, attributes)                                                                                   \
+#define TAIL_TILE(name, classify, collect, attributes)                                                                                   \
     static attributes size_t name(                                                                                              \
         const uint8_t *bytes, size_t count, size_t from, size_t to, agentshield_trigger *triggers) {                            \
         classes c;                                                                                                              \
         shapes s;                                                                                                               \
         fired f;                                                                                                                \
         size_t start = count - 64;                                                                                              \
+        const tile t = {bytes, count, start, from, to, true};                                                                   \
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++) {                                                                  \
             uint64_t *m = ((mask *)&c)[k];                                                                                      \
             m[0] = 0, m[2] = m[3] = ~0ull;                                                                                      \
@@ -204,22 +117,32 @@ enum { NEAR_TAIL = 64 - 21, TAIL = 61 };
         find_shapes_1(&c, &s, 2);                                                                                               \
         s.other[2] = ~0ull;                                                                                                     \
         fire_1(&c, &s, &f, 1);                                                                                                  \
-        uint64_t mine = ~0ull << (from - start) & (to < count ? (1ull << (to - start)) - 1 : ~0ull);                            \
-        return (f.any[1] & mine) == 0 ? 0 : collect(&c, &f, 1, mine, bytes, start, from, triggers, 0);                          \
+        keep_asked(f.any, 1, &t);                                                                                               \
+        return f.any[1] == 0 ? 0 : collect(&c, &s, &f, 1, &t, triggers);                                                        \
     }
 
-#define TILES(set, attributes)                   \
-    TILE(tile_##set, classify_##set, attributes) \
-    TAIL_TILE(tail_##set, classify_##set, attributes)
+/// A block of words, with `before` in front of it.
+#define WORDS(name, words, attributes)                                                                                           \
+    static attributes uint64_t name(const uint8_t *p, size_t known, uint8_t before, const uint32_t *beginnings) {                \
+        word_classes w = words(p);                                                                                               \
+        return listed(starts_of_words(&w, before), p, known, beginnings) | w.sign;                                               \
+    }
 
-TILES(portable, )
+/// Rules take as many masks at a time as a register of the set holds.
+#define TILES(set, width, attributes)            \
+    COLLECT(collect_##set, attributes) \
+    TILE(tile_##set, classify_##set, collect_##set, width, attributes) \
+    TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes) \
+    WORDS(listed_##set, words_##set, attributes)
+
+TILES(portable, 2, )
 #ifdef __x86_64__
-TILES(sse2, __attribute__((target("sse2"))))
-TILES(avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
-TILES(avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
+TILES(sse2, 2, __attribute__((target("sse2"))))
+TILES(avx2, 4, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
+TILES(avx512, 8, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
-TILES(neon, )
+TILES(neon, 2, )
 #endif
 
 int agentshield_has_instruction_set(agentshield_instruction_set set) {
@@ -263,4 +186,25 @@ size_t agentshield_find_triggers(
     default: return FIND(portable);
     }
 #undef FIND
+}
+
+uint64_t agentshield_find_words(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings) {
+    uint8_t room[66];
+    const uint8_t *p = from + 64 <= count ? bytes + from : padded(bytes, count, (ptrdiff_t)from, room);
+    uint8_t before = from > 0 ? bytes[from - 1] : 0;
+    uint64_t asked = to - from < 64 ? (1ull << (to - from)) - 1 : ~0ull;
+#define LISTED(set) (listed_##set(p, count - from, before, beginnings) & asked)
+    switch (set) {
+#ifdef __x86_64__
+    case AGENTSHIELD_SSE2: return LISTED(sse2);
+    case AGENTSHIELD_AVX2: return LISTED(avx2);
+    case AGENTSHIELD_AVX512: return LISTED(avx512);
+#endif
+#ifdef __aarch64__
+    case AGENTSHIELD_NEON: return LISTED(neon);
+#endif
+    default: return LISTED(portable);
+    }
+#undef LISTED
 }

@@ -44,6 +44,7 @@ INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
         SET(s->other) = ~HERE(s->alnum);
         SET(s->tokens) = HERE(s->token) & AHEAD(s->token, 1) & AHEAD(s->token, 2) & AHEAD(s->token, 3);
         SET(s->alnums) = HERE(s->alnum) & AHEAD(s->alnum, 1) & AHEAD(s->alnum, 2) & AHEAD(s->alnum, 3);
+        SET(s->numbers) = HERE(s->number) & AHEAD(s->number, 1) & AHEAD(s->number, 2) & AHEAD(s->number, 3);
         SET(s->hexes) = HERE(c->hex) & AHEAD(c->hex, 1) & AHEAD(c->hex, 2) & AHEAD(c->hex, 3);
     }
 }
@@ -53,8 +54,7 @@ INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
 INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t count) {
     EACH_BLOCK(count) {
         lanes start = HERE(s->start) & HERE(c->digit), sign = HERE(c->sign);
-        lanes seven = HERE(s->number) & AHEAD(s->number, 1) & AHEAD(s->number, 2) & AHEAD(s->number, 3) & AHEAD(s->number, 4)
-            & AHEAD(s->number, 5) & AHEAD(s->number, 6);
+        lanes seven = HERE(s->numbers) & AHEAD(s->numbers, 3);
         // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, …
         lanes signs = AHEAD(s->two, 1) | (AHEAD(c->sign, 1) & AHEAD(c->digit, 2))
             | (AHEAD(c->digit, 1) & (AHEAD(c->separator, 2) | AHEAD(c->sign, 2)));
@@ -136,8 +136,8 @@ INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
         // The first sign of an operator. Not a time of day: one or two digits belong to a name.
         SET(f->assign) = HERE(c->assign) & ~BEFORE(c->assign)
             & (~BEHIND(c->digit, 1) | (BEHIND(s->token, 2) & (~BEHIND(c->digit, 2) | BEHIND(s->token, 3))));
-        SET(f->others) = HERE(f->number) | HERE(f->code) | HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal);
-        SET(f->any) = HERE(f->others) | HERE(f->assign) | HERE(c->at) | HERE(c->word);
+        SET(f->rare) = HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal) | HERE(c->at) | HERE(c->word);
+        SET(f->any) = HERE(f->rare) | HERE(f->number) | HERE(f->code) | HERE(f->assign);
     }
 }
 

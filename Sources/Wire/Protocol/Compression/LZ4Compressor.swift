@@ -1,5 +1,5 @@
 import CLZ4
-import NIOCore
+package import NIOCore
 
 /// Compresses payloads into LZ4 blocks. Its working memory (16 KiB) is reused from payload to payload; nothing of one payload
 /// is left for the next. One per event loop, shared by the loop's connections; not thread-safe.
@@ -19,7 +19,7 @@ package final class LZ4Compressor {
     /// Appends `uncompressed length (varint) | block` to `output`, but only if that is shorter than `payload` itself.
     ///
     /// - Returns: how many bytes were appended; `nil` if it would not shrink, and nothing was appended.
-    func compress(_ payload: UnsafeRawBufferPointer, into output: inout ByteBuffer) -> Int? {
+    package func compress(_ payload: UnsafeRawBufferPointer, into output: inout ByteBuffer) -> Int? {
         let prefix = Varint(UInt64(payload.count))
         // One byte less than the payload: LZ4 gives up as soon as the block does not fit.
         let capacity = payload.count - prefix.byteCount - 1

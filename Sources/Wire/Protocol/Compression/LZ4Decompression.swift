@@ -1,8 +1,8 @@
 import CLZ4
-import NIOCore
+package import NIOCore
 
 /// Reads payloads that ``LZ4Compressor`` or a peer's LZ4 wrote.
-enum LZ4Decompression {
+package enum LZ4Decompression {
     /// The uncompressed length that a compressed payload declares; moves `payload` to its block.
     ///
     /// - Parameter limit: the longest payload that is accepted; checked before anything is allocated.
@@ -23,7 +23,11 @@ enum LZ4Decompression {
     }
 
     /// The uncompressed payload in a buffer of its own, exactly as long as declared.
-    static func decompress(_ payload: ByteBuffer, limit: Int) throws(ConnectionBreach) -> ByteBuffer {
+    ///
+    /// - Parameters:
+    ///   - payload: as ``LZ4Compressor`` writes it: the length, then a block.
+    ///   - limit: the longest payload that is accepted.
+    package static func decompress(_ payload: ByteBuffer, limit: Int) throws(ConnectionBreach) -> ByteBuffer {
         var block = payload
         let length = try readDeclaredLength(&block, limit: limit)
         var output = ByteBufferAllocator().buffer(capacity: length)

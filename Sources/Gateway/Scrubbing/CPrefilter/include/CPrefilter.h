@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Why a position is worth a recogniser's look; one position may carry several.
+/// Why a position is worth a recogniser's look; one position may carry several. Numbers, codes and colons that nothing can come of, by the
+/// 64 bytes from them on, are left out.
 enum {
     AGENTSHIELD_RULE_AT = 1 << 0,      ///< `@`
     AGENTSHIELD_RULE_NUMBER = 1 << 1,  ///< a number starts: seven bytes of digits and single separators; signs of a telephone number; a year
@@ -15,7 +16,9 @@ enum {
     AGENTSHIELD_RULE_DASHES = 1 << 5,  ///< the first of five `-`
     AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=`, `>` or `:` behind the end of a credential's name
     AGENTSHIELD_RULE_LITERAL = 1 << 7, ///< `_` before a digit: the user may have typed a placeholder
-    AGENTSHIELD_RULE_WORD = 1 << 8     ///< `w` behind `ss`, as in password; the second byte of `ñ`, as in contraseña
+    AGENTSHIELD_RULE_WORD = 1 << 8,    ///< the first `s` of `pass`, as in password; the second byte of `ñ`, as in contraseña
+    AGENTSHIELD_RULE_WEAK = 1 << 9,    ///< with a number: without a context word it is hardly a telephone's, and never anything else
+    AGENTSHIELD_RULE_VERSION = 1 << 10 ///< with a number: like `126.0.0.0`, an IPv4 address or nothing
 };
 
 /// A position, relative to the start of the tile, and the rules that fired there.
@@ -50,5 +53,12 @@ enum { AGENTSHIELD_TILE = 4096 };
 size_t agentshield_find_triggers(
     agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, bool goes_on,
     agentshield_trigger *triggers);
+
+/// Where context words may start in `bytes[from..<to]`, 64 bytes at most: bit k is the byte at `from + k`. Looks at bytes outside of that
+/// range too, never outside of `bytes[0..<count]`. `>` and `*`, which end what stands for a finding, count too.
+///
+/// `beginnings`: by the lower five bits of a listed word's first two bytes (1024 entries), a bit for those of its third one.
+uint64_t agentshield_find_words(
+    agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings);
 
 #endif

@@ -3,11 +3,25 @@
 /// `@unchecked`: the memory is written here, before anybody else has it, and never freed.
 struct ContextIndex: @unchecked Sendable {
     private struct Entry {
-        var offset: UInt16
-        var length: UInt8
-        /// The third byte, 0 in a word of two.
-        var third: UInt8
-        var lists: UInt64
+        let offset: UInt16
+        let length: UInt8
+        let lists: UInt64
+        /// The first eight bytes, the first one lowest; zeros where the text may have another byte than these in lower case.
+        let head: UInt64
+        /// Ones where ``head`` counts.
+        let mask: UInt64
+
+        init(_ word: [UInt8], offset: Int, lists: UInt64) {
+            self.offset = UInt16(truncatingIfNeeded: offset)
+            length = UInt8(truncatingIfNeeded: word.count)
+            self.lists = lists
+            var (head, mask): (UInt64, UInt64) = (0, 0)
+            for (place, byte) in word.prefix(8).enumerated() where byte > 0x20 && byte < 0x80 {
+                head |= UInt64(byte) << UInt64(8 * place)
+                mask |= 0xFF << UInt64(8 * place)
+            }
+            (self.head, self.mask) = (head, mask)
+        }
     }
 
     static let shared = ContextIndex()
@@ -19,7 +33,7 @@ struct ContextIndex: @unchecked Sendable {
     /// Where each bucket starts in `entries`; one more than there are buckets.
     private let starts: UnsafePointer<UInt16>
     /// By the lower five bits of a word's first two bytes, a bit for those of its third one: they are the same in capitals and small letters.
-    private let beginnings: UnsafePointer<UInt32>
+    let beginnings: UnsafePointer<UInt32>
     private static let buckets = 512
 
     private init() {
@@ -39,10 +53,7 @@ struct ContextIndex: @unchecked Sendable {
         var offset = 0
         for (index, word) in words.enumerated() {
             (bytes + offset).initialize(from: word, count: word.count)
-            (entries + index).initialize(
-                to: Entry(
-                    offset: UInt16(truncatingIfNeeded: offset), length: UInt8(truncatingIfNeeded: word.count),
-                    third: word.count > 2 ? word[2] : 0, lists: lists[word] ?? 0))
+            (entries + index).initialize(to: Entry(word, offset: offset, lists: lists[word] ?? 0))
             offset += word.count
             starts[Self.bucket(word[0], word[1]) + 1] += 1
             // A space in the list stands for other signs too.
@@ -63,13 +74,6 @@ struct ContextIndex: @unchecked Sendable {
         Int(first & 31) << 5 | Int(second & 31)
     }
 
-    /// False for most places where no word starts.
-    @inline(__always)
-    func mayStart(at start: Int, in text: Text) -> Bool {
-        guard start + 2 < text.count else { return true }
-        return beginnings[Self.beginning(text.base[start], text.base[start + 1])] &>> UInt32(text.base[start + 2] & 31) & 1 != 0
-    }
-
     /// Calls `found` with the end and the lists of each word that starts at `start`, and whether what follows does not make it another one.
     @inline(__always)
     func words(at start: Int, in text: Text, _ found: (_ end: Int, _ lists: UInt64, _ isWhole: Bool) -> Void) {
@@ -80,14 +84,14 @@ struct ContextIndex: @unchecked Sendable {
         var index = Int(starts[bucket])
         let last = Int(starts[bucket + 1])
         guard index < last else { return }
-        let third = start + 2 < text.count ? Self.folded(text.base[start + 2], behind: text.base[start + 1]) : 0
+        // Every byte of a head has this bit, capitals in the text have not.
+        let lowered = text.eightBytes(start) | 0x2020_2020_2020_2020
         while index < last {
             let entry = entries[index]
             index &+= 1
-            // Most words end here; a space in the list stands for other signs too.
-            guard entry.third == third || entry.third <= 0x20 else { continue }
+            // Most words end here.
+            guard (lowered ^ entry.head) & entry.mask == 0, matches(entry, at: start, in: text) else { continue }
             let end = start + Int(entry.length)
-            guard matches(entry, at: start, in: text) else { continue }
             // `phoneNumber` and `phone_number` hold the word `phone`, `phonetic` does not.
             let next = end < text.count ? text.base[end] : 0
             found(end, entry.lists, !(next &- 0x61 < 26) && next < 0xC3)

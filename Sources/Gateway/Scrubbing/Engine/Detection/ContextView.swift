@@ -15,6 +15,7 @@ struct ContextView {
     static let capacity = Limits.contextWindow
 
     private let index: ContextIndex
+    private let instructionSet: InstructionSet
     private let recent: UnsafeMutablePointer<Word>
     private var count = 0
     /// Words that start before this are in `recent`, as far back as a window reaches.
@@ -23,8 +24,9 @@ struct ContextView {
     private var replacementEnd = 0
 
     /// `memory` has room for ``capacity`` words.
-    init(_ memory: UnsafeMutablePointer<Word>) {
+    init(_ memory: UnsafeMutablePointer<Word>, _ instructionSet: InstructionSet) {
         index = .shared
+        self.instructionSet = instructionSet
         recent = memory
     }
 
@@ -41,19 +43,12 @@ struct ContextView {
             replacementEnd = 0
             lookedTo = first
         }
-        var position = lookedTo
+        let from = lookedTo
         lookedTo = start
-        var starts = WordStarts(behind: position > 0 ? text.base[position - 1] : 0)
-        while position < start {
-            var found = starts.next(text.eightBytes(position))
-            while found != 0 {
-                let place = position &+ found.trailingZeroBitCount / 8
-                guard place < start else { return }
-                // A letter, or one of the signs.
-                if text.base[place] < UInt8(ascii: "A") || index.mayStart(at: place, in: text) { stop(at: place, in: text) }
-                found &= found &- 1
-            }
-            position &+= 8
+        var found = instructionSet.findWords(text, from..<start, beginnings: index.beginnings)
+        while found != 0 {
+            stop(at: from &+ found.trailingZeroBitCount, in: text)
+            found &= found &- 1
         }
     }
 

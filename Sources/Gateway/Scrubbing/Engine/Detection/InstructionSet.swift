@@ -28,6 +28,12 @@ public enum InstructionSet: CaseIterable, Sendable {
         agentshield_find_triggers(set, text.base, text.count, range.lowerBound, range.upperBound, goesOn, triggers.baseAddress)
     }
 
+    /// Where context words may start in a range of `text`, 64 bytes at most: a bit for each byte, the first one lowest.
+    @inline(__always)
+    func findWords(_ text: Text, _ range: Range<Int>, beginnings: UnsafePointer<UInt32>) -> UInt64 {
+        agentshield_find_words(set, text.base, text.count, range.lowerBound, range.upperBound, beginnings)
+    }
+
     var set: agentshield_instruction_set {
         switch self {
         case .portable: AGENTSHIELD_PORTABLE

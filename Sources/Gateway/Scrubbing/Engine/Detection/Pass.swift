@@ -38,7 +38,9 @@ struct Pass {
         if position < decided { rules &= Self.rulesThatLookAhead }
         // … and what starts there or behind is not decided before the hold has moved: one look at each trigger is enough then.
         if position >= hold { rules &= Self.rulesThatLookBack }
-        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position) { lookAtNumber(position, &findings) }
+        if rules & UInt32(AGENTSHIELD_RULE_NUMBER) != 0, !text.isInsideNumber(position), isWorthReading(position, rules) {
+            lookAtNumber(position, &findings)
+        }
         if rules & UInt32(AGENTSHIELD_RULE_CODE) != 0 { lookAtCode(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_TOKEN) != 0 { lookAtToken(position, &findings) }
         if rules & UInt32(AGENTSHIELD_RULE_AT) != 0 { lookAtAt(position, &findings) }
@@ -46,15 +48,14 @@ struct Pass {
         if rules & UInt32(AGENTSHIELD_RULE_DASHES) != 0, kinds.contains(.privateKey) {
             let finding = PrivateKey.match(&text, at: position)
             keep(finding, start: position, &findings)
-            // The footer's dashes hide the start of a token right behind them.
-            if let end = finding?.range.upperBound { lookAtToken(end, &findings) }
+            if let end = finding?.range.upperBound { lookBehindKey(end, &findings) }
         }
         if rules & UInt32(AGENTSHIELD_RULE_ASSIGN) != 0, kinds.contains(.password) {
             let (start, finding) = Assignment.match(&text, at: position)
             keep(finding, start: start, &findings)
         }
         if rules & UInt32(AGENTSHIELD_RULE_WORD) != 0, kinds.contains(.password) {
-            let (start, finding) = Assignment.matchPhrase(&text, at: position)
+            let (start, finding) = PasswordPhrase.match(&text, at: position)
             keep(finding, start: start, &findings)
         }
         if rules & UInt32(AGENTSHIELD_RULE_LITERAL) != 0, !literalNames.isEmpty {
@@ -69,7 +70,8 @@ struct Pass {
     private static let rulesThatLookAhead = UInt32(AGENTSHIELD_RULE_ASSIGN | AGENTSHIELD_RULE_WORD)
     /// The rules whose findings may start before their triggers; of a number's, a date.
     private static let rulesThatLookBack = UInt32(
-        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER)
+        AGENTSHIELD_RULE_AT | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_LITERAL | AGENTSHIELD_RULE_TOKEN | AGENTSHIELD_RULE_NUMBER
+            | AGENTSHIELD_RULE_WEAK | AGENTSHIELD_RULE_VERSION)
 
     /// Looks at what the prefilter finds in a range of the text. `found`: how many triggers of the first tile are in `triggers` already.
     mutating func look(
@@ -96,7 +98,18 @@ struct Pass {
     /// Goes on behind what an earlier pass found last.
     mutating func resume(behind finding: Finding, _ findings: inout [Finding]) {
         let end = finding.range.upperBound
-        if finding.kind == .privateKey, end >= decided, end < text.count { lookAtToken(end, &findings) }
+        if finding.kind == .privateKey, end >= decided, end < text.count { lookBehindKey(end, &findings) }
+    }
+
+    /// A number that only a context word makes something has one, or counts without.
+    @inline(__always)
+    private func isWorthReading(_ position: Int, _ rules: UInt32) -> Bool {
+        let isWeak = rules & UInt32(AGENTSHIELD_RULE_WEAK) != 0
+        let isVersion = rules & UInt32(AGENTSHIELD_RULE_VERSION) != 0 && !IPAddress.startsFrequentNetwork(text, position)
+        guard isWeak || isVersion else { return true }
+        let (kind, words, bareScore) =
+            isWeak ? (EntityKind.phone, ContextWords.phone, Phone.bareScore) : (.ipv4, .network, IPAddress.bareScore)
+        return filter.minimumScore(of: kind) <= bareScore || words.isContext(of: kind, at: position, in: text)
     }
 
     private mutating func lookAtNumber(_ position: Int, _ findings: inout [Finding]) {
@@ -242,19 +255,27 @@ struct Pass {
         noteReach(position)
     }
 
+    /// The dashes of a key's footer hide the start of a token right behind them.
+    private mutating func lookBehindKey(_ position: Int, _ findings: inout [Finding]) {
+        var end = position
+        while end - position < Self.shortestToken, text.byte(end).isTokenByte { end += 1 }
+        if end - position == Self.shortestToken || text.reachedEnd { lookAtToken(position, &findings) }
+    }
+
+    /// A shorter run of letters, digits, `_` and `-` is no trigger.
+    private static let shortestToken = 16
+
     private mutating func lookAtToken(_ position: Int, _ findings: inout [Finding]) {
         // Credentials that are known by what stands before the run start there.
         let before = text.before(position)
         let looksBack = ASCIISet.tokenSign.contains(before) || before == UInt8(ascii: ":")
         guard position < hold || looksBack else { return }
-        matchToken(position, &findings)
+        if position + Self.shortestToken <= text.count { matchToken(position, &findings) } else { text.reachedEnd = true }
         if text.reachedEnd { noteReach(looksBack ? text.tokenStart(before: position) : position) }
     }
 
+    /// The run at `position` is long enough.
     private mutating func matchToken(_ position: Int, _ findings: inout [Finding]) {
-        var end = position
-        while end - position < 16, text.byte(end).isTokenByte { end += 1 }
-        guard end - position == 16 else { return }
         if kinds.contains(.privateKey), text.base[position] == UInt8(ascii: "P"), text.base[position + 1] == UInt8(ascii: "u") {
             keep(PrivateKey.matchPuTTY(&text, at: position), &findings)
         }

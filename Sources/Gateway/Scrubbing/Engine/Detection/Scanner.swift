@@ -65,17 +65,23 @@ public struct Scanner: Sendable {
             guard let folds = reading.readOn(bytes, count: ScanProgress.slice) else { return false }
             progress.stage = .scanning(folds: folds)
         }
-        guard case .scanning(folds: true) = progress.stage else { return look(bytes, &progress, &findings) }
+        guard case .scanning(folds: true) = progress.stage else {
+            guard look(bytes, &progress, &findings) else { return false }
+            Finding.resolveOverlaps(&findings)
+            return true
+        }
         // Out of `self`, which a scan changes.
         var reading = FoldedText()
         swap(&reading, &self.reading)
         defer { swap(&reading, &self.reading) }
         guard reading.bytes.withUnsafeBytes({ look($0, &progress, &findings) }) else { return false }
         for index in findings.indices { findings[index].range = reading.original(findings[index].range, bytes) }
+        // The longer one of two is so in the text, not in its reading.
+        Finding.resolveOverlaps(&findings)
         return true
     }
 
-    /// Looks at the next slice of what is scanned.
+    /// Looks at the next slice of what is scanned; true behind the last one. Overlaps are left as they are.
     private mutating func look(_ bytes: UnsafeRawBufferPointer, _ progress: inout ScanProgress, _ findings: inout [Finding]) -> Bool {
         let slice = progress.scanned..<min(progress.scanned + ScanProgress.slice, bytes.count)
         let known = findings.count
@@ -91,7 +97,6 @@ public struct Scanner: Sendable {
         patterns?.collect(bytes, slice, free: &progress.free, kinds: kinds, filter: filter, sorting: known, into: &findings)
         progress.scanned = slice.upperBound
         guard slice.upperBound == bytes.count else { return false }
-        Finding.resolveOverlaps(&findings)
         progress = ScanProgress()
         return true
     }
@@ -211,7 +216,7 @@ public struct Scanner: Sendable {
             contextWords.withUnsafeMutableBufferPointer { words in
                 withUnsafeTemporaryAllocation(of: UInt8.self, capacity: NumberRun.scratchSize) { scratch in
                     guard let words = words.baseAddress, let scratch = scratch.baseAddress else { return }
-                    var context = ContextView(words)
+                    var context = ContextView(words, instructionSet)
                     withUnsafeMutablePointer(to: &context) { context in
                         var text = text
                         text.context = context

@@ -26,17 +26,24 @@ enum Placeholder {
     /// The longest text that can turn out to be a placeholder: `&lt; NAME\_1234567 &gt;` and the byte behind.
     static let longest = Limits.kindName + Limits.placeholderDigits + 13
 
-    static func write(name: some Sequence<UInt8>, number: Int, into output: inout [UInt8]) {
-        output.append(UInt8(ascii: "<"))
-        output.append(contentsOf: name)
-        output.append(UInt8(ascii: "_"))
-        var divisor = 1
-        while number / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            output.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
+    static func write(name: String, number: Int, into output: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { memory in
+            // From the end: `>`, the digits, lowest first.
+            var start = memory.count - 1
+            memory[start] = UInt8(ascii: ">")
+            var rest = number
+            repeat {
+                start -= 1
+                memory[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            start -= 1
+            memory[start] = UInt8(ascii: "_")
+            output.append(UInt8(ascii: "<"))
+            var name = name
+            name.withUTF8 { output.append(contentsOf: $0) }
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: memory[start...]))
         }
-        output.append(UInt8(ascii: ">"))
     }
 
     /// What stands at `start` of `text`. `previous` are the two bytes before it, the nearer one last (0 at the start of everything).

@@ -83,13 +83,13 @@ public struct RequestScrubber: Sendable {
             let finding = findings[index]
             let action = policy.action(for: finding.kind)
             if action == .logOnly { continue }
-            output.append(contentsOf: text[progress.copied..<finding.range.lowerBound])
+            output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[progress.copied..<finding.range.lowerBound]))
             replace(finding, UnsafeRawBufferPointer(rebasing: text[finding.range]), by: action, into: &output)
             progress.copied = finding.range.upperBound
         }
         progress.replaced = end
         guard end == findings.count else { return false }
-        output.append(contentsOf: text[progress.copied...])
+        output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[progress.copied...]))
         return true
     }
 
@@ -138,7 +138,7 @@ public struct RequestScrubber: Sendable {
         case .placeholder:
             let name = policy.name(of: finding.kind)
             let number = placeholders.number(for: value, kind: finding.kind, name: name)
-            Placeholder.write(name: name.utf8, number: number, into: &output)
+            Placeholder.write(name: name, number: number, into: &output)
         case .redact:
             Replacement.redact(policy.name(of: finding.kind), into: &output)
         case .hash:

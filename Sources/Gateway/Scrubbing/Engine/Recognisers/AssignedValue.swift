@@ -35,13 +35,42 @@ extension Assignment {
                 return
             }
             for _ in 0..<3 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
-            // `= b"…"`, `: |` and `\"` inside of a string.
+            index = Self.defaultStart(&text, from: index)
+            if index == start, text.byte(index) == UInt8(ascii: "-"), text.base[index - 1] == UInt8(ascii: ":") { index += 1 }
+            // `\"` inside of a string; `b"…"`, `f'…'`.
             if text.byte(index) == UInt8(ascii: "\\") { index += 1 }
+            if Self.isLiteralPrefix(text.byte(index)), Self.isQuote(text.byte(index + 1)) { index += 1 }
             let quote = text.byte(index)
-            isQuoted = quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") || quote == UInt8(ascii: "`")
+            isQuoted = Self.isQuote(quote)
             if isQuoted { index += 1 }
-            range = index..<Self.end(&text, from: index, quote: isQuoted ? quote : nil, inPhrase: inPhrase)
+            let body = isQuoted ? index : Self.schemeEnd(&text, from: index)
+            range = index..<Self.end(&text, from: body, quote: isQuoted ? quote : nil, inPhrase: inPhrase)
             count(text)
+        }
+
+        /// Behind `{SSHA}`, the scheme of a directory's hash; `start` if there is none.
+        private static func schemeEnd(_ text: inout Text, from start: Int) -> Int {
+            guard text.byte(start) == UInt8(ascii: "{") else { return start }
+            var index = start + 1
+            while index - start < 14, ASCIISet.upper.contains(text.byte(index)) || text.byte(index) == UInt8(ascii: "-") { index += 1 }
+            return index - start > 3 && text.byte(index) == UInt8(ascii: "}") ? index + 1 : start
+        }
+
+        private static func isQuote(_ byte: UInt8) -> Bool {
+            byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "`")
+        }
+
+        private static func isLiteralPrefix(_ byte: UInt8) -> Bool {
+            let letter = byte.lowercased
+            return letter == UInt8(ascii: "b") || letter == UInt8(ascii: "f") || letter == UInt8(ascii: "r") || letter == UInt8(ascii: "u")
+        }
+
+        /// Behind `${NAME:-`, where a reference's default stands; `start` if there is no such thing.
+        private static func defaultStart(_ text: inout Text, from start: Int) -> Int {
+            guard text.byte(start) == UInt8(ascii: "$"), text.byte(start + 1) == UInt8(ascii: "{") else { return start }
+            var index = start + 2
+            while index - start < 32, text.byte(index).isWordByte { index += 1 }
+            return text.byte(index) == UInt8(ascii: ":") && text.byte(index + 1) == UInt8(ascii: "-") ? index + 2 : start
         }
 
         /// At most ``Limits/assignedValue`` bytes: a quoted value ends at its quote, a line end or an escape of the quote, a bare one at a stop.
@@ -141,11 +170,12 @@ extension Assignment {
                 if lower + upper == 0 { return digits == range.count && digits <= 16 && distinct > 1 }
                 let classes = (lower > 0 ? 1 : 0) + (upper > 0 ? 1 : 0) + (digits > 0 ? 1 : 0) + (signs > 0 ? 1 : 0)
                 guard classes >= 2, isQuoted || digits > 0 || signs > 1 else { return false }
-                if digits == 0, upper == 0 || !isQuoted, isPath(text) { return false }
+                if digits == 0, upper == 0 || !isQuoted, isPath(text) || isLocation(text) { return false }
                 return digits > 0 || signs > 0 || isQuoted && distinct >= 6
             case .key, .authorization:
-                guard !isAssignment(text), range.count >= 12, distinct >= 8, digits > 0, lower + upper > 1 else { return false }
-                return digits > 1 && !isPath(text) || lower > 0 && upper > 0 && !isPath(text)
+                guard !isAssignment(text), range.count >= 12, distinct >= 8, lower + upper > 1 else { return false }
+                let isMixed = digits > 1 || digits > 0 && lower > 0 && upper > 0
+                return isMixed && !isPath(text) || isShuffled(text)
             case .anyKey, .session:
                 return !isAssignment(text) && range.count >= 20 && distinct >= 10 && digits > 2 && lower + upper > 2 && !isPath(text)
             }
@@ -153,7 +183,8 @@ extension Assignment {
 
         /// In a connection string, or beside the name of a user, any word is a password.
         func isPlain(_ text: Text, isField: Bool = false) -> Bool {
-            isLiteral(text) && !isSpaced && range.count >= 4 && lower + upper + digits > 2 && (isField || !isEmptyWord(text))
+            guard isLiteral(text), !isSpaced, range.count >= 4, lower + upper + digits > 2 else { return false }
+            return isField || !isEmptyWord(text) && !isLocation(text)
         }
 
         /// Behind `password is` or only `password`: what no sentence goes on with.
@@ -174,9 +205,16 @@ extension Assignment {
             isLiteral(text) && distinct >= 6 && (digits > 0 || lower > 0 && upper > 0)
         }
 
+        /// Capitals and small letters in turn, as no words have them.
+        private func isShuffled(_ text: Text) -> Bool {
+            guard range.count >= 16, signs <= 2, 5 * upper >= 2 * lower, 5 * lower >= upper else { return false }
+            let turns = zip(range, range.dropFirst()).count { (text.base[$0] ^ text.base[$1]) & 0x20 != 0 }
+            return 5 * turns >= 2 * range.count
+        }
+
         /// Not a reference to a value elsewhere (`$VAR`, `%s`, `{{…}}`), a mask, a placeholder (`<…>`, `your-key`), a path or a URL.
         private func isLiteral(_ text: Text) -> Bool {
-            guard !range.isEmpty, range.count < Limits.assignedValue, !isMasked, distinct > 1 else { return false }
+            guard !range.isEmpty, range.count < Limits.assignedValue, !isMasked, distinct > 1, !isStandIn(text) else { return false }
             let first = text.base[range.lowerBound]
             let second = range.count > 1 ? text.base[range.lowerBound + 1] : 0
             switch first {
@@ -185,11 +223,19 @@ extension Assignment {
                 let isReference = second == UInt8(ascii: "{") || second == UInt8(ascii: "(")
                 if isReference, range.contains(where: { text.base[$0] == second + 2 || text.base[$0] == second + 1 }) { return false }
                 if digits == 0 || upper == 0 || lower == 0, range.dropFirst().allSatisfy({ text.base[$0].isWordByte }) { return false }
-            case UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return false
+            case UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return isHash(text)
+            case UInt8(ascii: "a"): if starts(text, with: "arn:") { return false }
+            case UInt8(ascii: "&"): if starts(text, with: "&lt;") { return false }
+            // `!Ref`, `#id`, `'$NAME'`
+            case UInt8(ascii: "!"), UInt8(ascii: "#"):
+                if digits == 0, !isQuoted || upper == 0 || signs - hyphens(text) < 2 { return false }
+            case UInt8(ascii: "'"), UInt8(ascii: "\""): if second == UInt8(ascii: "$") { return false }
             case UInt8(ascii: "*"): if !isQuoted { return false }
             // A path, or base 64.
             case UInt8(ascii: "/"): if range.count < 32 || digits < 3 || upper < 3 { return false }
-            case UInt8(ascii: "%"): if range.count < 8 || second == UInt8(ascii: "(") || second == UInt8(ascii: "{") { return false }
+            case UInt8(ascii: "%"):
+                if range.count < 8 || second == UInt8(ascii: "{") { return false }
+                if second == UInt8(ascii: "("), range.contains(where: { text.base[$0] == UInt8(ascii: ")") }) { return false }
             case UInt8(ascii: "y"), UInt8(ascii: "Y"):
                 if starts(text, with: "your"), range.count == 4 || !(text.base[range.lowerBound + 4] &- 0x61 < 26) { return false }
             case UInt8(ascii: "."): if second == UInt8(ascii: "/") || second == first { return false }
@@ -197,6 +243,49 @@ extension Assignment {
             default: break
             }
             return true
+        }
+
+        /// `{SSHA}…`: a hash in a directory; `{…}`: what Jenkins encrypted.
+        private func isHash(_ text: Text) -> Bool {
+            guard text.base[range.lowerBound] == UInt8(ascii: "{"), range.count >= 24, digits > 0 else { return false }
+            let inner = range.dropFirst().prefix { ASCIISet.base64.contains(text.base[$0]) || Self.isHyphen(text.base[$0]) }
+            guard inner.endIndex < range.upperBound, text.base[inner.endIndex] == UInt8(ascii: "}") else { return false }
+            return (3...12).contains(inner.count) || inner.endIndex == range.upperBound - 1 && inner.count >= 40
+        }
+
+        /// A name that stands where the value comes: `%DB_PASSWORD%`, `__TOKEN__`, `@KEY@`, `DB_PASSWORD`, `prefix-{id}`, `password_here`; a
+        /// label: `Password:`.
+        private func isStandIn(_ text: Text) -> Bool {
+            guard signs > 0 else { return false }
+            let first = text.base[range.lowerBound]
+            let last = text.base[range.upperBound - 1]
+            if first == last, first == UInt8(ascii: "%") || first == UInt8(ascii: "@"), signs == underscores(text) + 2 { return true }
+            if digits == 0 {
+                if lower == 0, upper > 2, signs == underscores(text) { return true }
+                if last == UInt8(ascii: ":") || ends(text, with: "here") && hyphens(text) > 0 { return true }
+            }
+            guard isQuoted, signs > 1, let open = range.dropFirst().first(where: { text.base[$0] == UInt8(ascii: "{") }) else {
+                return false
+            }
+            let inner = range.suffix(from: open + 1).prefix { text.base[$0].isWordByte || text.base[$0] == UInt8(ascii: ".") }
+            return inner.endIndex < range.upperBound && text.base[inner.endIndex] == UInt8(ascii: "}")
+        }
+
+        /// Words, the last of which is a credential's: `new_password`, `app.secret`, `#user-token`.
+        func isName(_ text: Text) -> Bool {
+            guard digits == 0, let name = CredentialName.match(text, before: end), name.start >= range.lowerBound else { return false }
+            let isWord = name.start == range.lowerBound || CredentialName.isBoundary(text, name.start)
+            return isWord && range.allSatisfy { text.base[$0].isTokenByte || ASCIISet.joint.contains(text.base[$0]) }
+        }
+
+        private func underscores(_ text: Text) -> Int { range.count { text.base[$0] == UInt8(ascii: "_") } }
+
+        private func hyphens(_ text: Text) -> Int { range.count { Self.isHyphen(text.base[$0]) } }
+
+        /// `sites/passwords#edit`
+        private func isLocation(_ text: Text) -> Bool {
+            digits == 0 && range.contains { text.base[$0] == UInt8(ascii: "/") }
+                && range.allSatisfy { text.base[$0].isTokenByte || ASCIISet.joint.contains(text.base[$0]) }
         }
 
         /// Words of letters with dots, slashes or hyphens between them, and hardly a digit: `os.environ`, `config.db.pass1`, `my-secret-2`.
@@ -232,21 +321,22 @@ extension Assignment {
         func isRandom(_ text: Text) -> Bool {
             // Words that are written as one have few capitals.
             let isMixed = digits > 0 && signs == 0 && 5 * upper >= 2 * lower && 5 * lower >= 2 * upper
-            return isUUID(text) || digits > 2 && (lower > 2 && upper > 2 || range.count >= 24 && signs <= 2)
-                || range.count >= 24 && isMixed
+            return isUUID(text) || digits > 2 && (lower > 2 && upper > 2 || range.count >= 22 && signs <= 2)
+                || range.count >= 24 && isMixed || range.count >= 20 && digits == 0 && isShuffled(text)
         }
 
         /// `1st`, `2x`, `10th`: a number with an ending.
         private func isOrdinal(_ text: Text) -> Bool {
-            text.base[range.lowerBound].isDigit && lower + upper <= 2 && signs == 0
+            text.base[range.lowerBound].isDigit && lower + upper <= 2 && signs == 0 && range.count < 8
         }
 
         /// Words that stand where a value would: `null`, `string`, `required`.
         private func isEmptyWord(_ text: Text) -> Bool {
             let words: [StaticString] = [
-                "null", "none", "true", "false", "string", "required", "optional", "password", "undefined", "empty", "hidden", "text",
-                "value", "redacted",
-                "please", "must", "should", "that", "this", "your", "with", "from", "will", "when", "optional", "secret",
+                "null", "none", "true", "false", "string", "required", "optional", "password", "undefined", "empty",
+                "hidden", "text", "value", "redacted", "please", "must", "should", "that", "this", "your", "with",
+                "from", "will", "when", "secret", "option", "flag", "argument", "parameter", "file", "stdin", "prompt",
+                "instead", "which", "only", "also", "switch", "field", "input",
             ]
             return words.contains { $0.utf8CodeUnitCount == range.count && starts(text, with: $0) }
         }
@@ -254,6 +344,12 @@ extension Assignment {
         private func starts(_ text: Text, with word: StaticString) -> Bool {
             word.utf8CodeUnitCount <= range.count
                 && (0..<word.utf8CodeUnitCount).allSatisfy { text.base[range.lowerBound + $0].lowercased == word.utf8Start[$0] }
+        }
+
+        private func ends(_ text: Text, with word: StaticString) -> Bool {
+            let start = range.upperBound - word.utf8CodeUnitCount
+            return start >= range.lowerBound
+                && (0..<word.utf8CodeUnitCount).allSatisfy { text.base[start + $0].lowercased == word.utf8Start[$0] }
         }
 
         private static func isHyphen(_ byte: UInt8) -> Bool {

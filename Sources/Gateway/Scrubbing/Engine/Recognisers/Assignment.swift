@@ -1,14 +1,18 @@
 /// Values that are assigned to the name of a credential: `password = "…"`, `"api_key": "…"`, `AccountKey=…;`, `<secret>…</secret>`,
-/// `Authorization: Bearer …`; and those that a sentence gives: `my password is …`, `--token …`.
+/// `Authorization: Bearer …`; and tokens behind a word that says what they are: `--token …`.
 enum Assignment {
     /// The value behind the `=`, `:` or `>` at `position`, and where it starts: the start that a stream holds.
     static func match(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
-        guard let name = CredentialName.match(text, before: position) ?? CredentialName.matchBesideValue(text, before: position) else {
-            return (position + 1, nil)
-        }
         let isClosing = text.base[position] == UInt8(ascii: ">")
+        let hadReachedEnd = text.reachedEnd
         var value = Value(&text, from: position + 1, inElement: isClosing)
         let start = value.start
+        // Before the name: a text without spaces is full of values that are too long.
+        guard value.range.count < Limits.assignedValue else { return (start, nil) }
+        guard let name = CredentialName.match(text, before: position) ?? CredentialName.matchBesideValue(text, before: position) else {
+            text.reachedEnd = hadReachedEnd
+            return (start, nil)
+        }
         if isClosing {
             let isClosed = text.byte(value.end) == UInt8(ascii: "<") && text.byte(value.end + 1) == UInt8(ascii: "/")
             guard isClosed, isElement(text, name, position) else { return (start, nil) }
@@ -16,36 +20,6 @@ enum Assignment {
         if !value.isQuoted, let typed = value.behindType(&text) { value = typed }
         return (start, finding(&text, value, name))
     }
-
-    /// `my password is …`, `la contraseña es …`, `--password …`: the word around `position`, which is the `w` of password or the second
-    /// byte of `ñ`.
-    static func matchPhrase(_ text: inout Text, at position: Int) -> (start: Int, finding: Finding?) {
-        guard let end = wordEnd(&text, at: position) else { return (position + 1, nil) }
-        guard text.byte(end) == UInt8(ascii: " ") else { return (end, matchArgument(&text, behind: end)) }
-        guard let name = CredentialName.match(text, before: end), name.strength == .password else { return (position + 1, nil) }
-        let verb = verbEnd(&text, from: end + 1)
-        let value = Value(&text, from: verb ?? end + 1, inPhrase: true)
-        guard value.isPhrased(text, hasVerb: verb != nil) else { return (end, nil) }
-        return (end, Finding(kind: .password, range: value.range, score: verb != nil ? 0.7 : 0.6, raisedByContext: true))
-    }
-
-    /// `setPassword("…")`, `define('DB_PASSWORD', '…')`: the argument of what a name that ends at `end` calls, or the argument behind it.
-    private static func matchArgument(_ text: inout Text, behind end: Int) -> Finding? {
-        var index = end + 1
-        if isQuote(text.byte(end)) {
-            guard text.byte(index) == UInt8(ascii: ",") else { return nil }
-            index += text.byte(index + 1) == UInt8(ascii: " ") ? 2 : 1
-        } else if text.byte(end) != UInt8(ascii: "(") {
-            return nil
-        }
-        let quote = text.byte(index)
-        guard isQuote(quote), let name = CredentialName.match(text, before: end), name.strength == .password else { return nil }
-        let value = Value(&text, from: index)
-        guard text.byte(value.end) == quote, value.isSecretive(text, strength: .password), !isRepeated(text, value) else { return nil }
-        return Finding(kind: .password, range: value.range, score: 0.7)
-    }
-
-    private static func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") }
 
     /// A long token behind a word that says what it is: `Bearer …`, `--token …`, `my API key is …`.
     static func matchBehindWord(_ text: inout Text, token position: Int) -> Finding? {
@@ -59,7 +33,7 @@ enum Assignment {
         // `setProperty("API_TOKEN", "…")`
         let isArgument = isQuoted && text.before(end) == UInt8(ascii: ",")
         if isArgument { end -= 1 }
-        if let verb = verbStart(text, before: end) { end = verb }
+        if let verb = PasswordPhrase.verbStart(text, before: end) { end = verb }
         let isScheme = endsWithScheme(text, end)
         let name = isScheme ? CredentialName.Match(start: end, strength: .key) : CredentialName.match(text, before: end)
         guard let name, name.strength != .anyKey, name.strength != .session, isScheme || isArgument || isFreeName(text, name.start) else {
@@ -94,7 +68,9 @@ enum Assignment {
             if next == UInt8(ascii: "(") || next == UInt8(ascii: "[") { return nil }
         }
         let isField = name.strength != .session && isField(text, name.start)
-        if isField ? value.isPlain(text, isField: true) : value.isSecretive(text, strength: name.strength) {
+        if !isField, value.isName(text) { return nil }
+        let takesAny = isField || name.strength == .password && PasswordPhrase.isFlag(text, name.start) && value.isPlain(text)
+        if takesAny ? value.isPlain(text, isField: true) : value.isSecretive(text, strength: name.strength) {
             return Finding(kind: .password, range: value.range, score: value.isQuoted ? 0.8 : 0.7)
         }
         // `password = "letmein"`, `PASSWORD=letmein` at the end of a line.
@@ -108,27 +84,23 @@ enum Assignment {
         return nil
     }
 
-    /// `Bearer …`, `Basic …`, `token …`.
+    /// `Bearer …`, `Basic …`, `token …`; all of it may stand in quotes.
     private static func authorization(_ text: inout Text, _ value: Value) -> Finding? {
-        guard text.byte(value.end) == UInt8(ascii: " "), value.isScheme(text) else {
+        let scheme = value.isQuoted ? Value(&text, from: value.range.lowerBound) : value
+        guard text.byte(scheme.end) == UInt8(ascii: " "), scheme.isScheme(text) else {
             return value.isSecretive(text, strength: .key) ? Finding(kind: .password, range: value.range, score: 0.8) : nil
         }
-        let token = Value(&text, from: value.end + 1)
+        let token = Value(&text, from: scheme.end + 1)
         guard token.range.count >= 8, token.isVaried(text) else { return nil }
         return Finding(kind: .password, range: token.range, score: 0.85)
     }
 
     /// A word in quotes behind any sign, or right behind `=` up to the end of the line.
     private static func isBareAssignment(_ text: inout Text, _ value: Value) -> Bool {
-        if value.isQuoted { return value.range.count >= 6 && !isRepeated(text, value) }
+        if value.isQuoted { return value.range.count >= 6 }
         guard value.range.lowerBound == value.start, text.base[value.start - 1] == UInt8(ascii: "=") else { return false }
         let next = text.byte(value.end)
         return value.range.count >= 6 && (next == 0 || next == UInt8(ascii: "\n") || next == UInt8(ascii: "\r"))
-    }
-
-    /// The value has a name of passwords in it: `password: "new_password"`, a label.
-    private static func isRepeated(_ text: Text, _ value: Value) -> Bool {
-        CredentialName.match(text, before: value.end) != nil
     }
 
     /// A field of a connection string or of a URL's query.
@@ -137,45 +109,21 @@ enum Assignment {
         return before == UInt8(ascii: ";") || before == UInt8(ascii: "&") || before == UInt8(ascii: "?")
     }
 
-    /// The name and the `>` are an XML element's start: `<db:password>`.
+    /// The name and the `>` are an XML element's start: `<db:password>`, `<entry key="password">`.
     private static func isElement(_ text: Text, _ name: CredentialName.Match, _ position: Int) -> Bool {
         var index = name.start
+        if text.base[position - 1] == UInt8(ascii: "\"") {
+            while index > 0, name.start - index < 40, text.base[index - 1].isTokenByte || text.base[index - 1] == UInt8(ascii: ".") {
+                index -= 1
+            }
+            let attribute: StaticString = "key=\""
+            let start = index - attribute.utf8CodeUnitCount
+            return start > 0 && (start..<index).allSatisfy { text.base[$0] == attribute.utf8Start[$0 - start] }
+        }
         while index > 0, name.start - index < 40, text.base[index - 1].isTokenByte || text.base[index - 1] == UInt8(ascii: ":") {
             index -= 1
         }
         return text.before(index) == UInt8(ascii: "<") && text.base[position - 1].isWordByte
-    }
-
-    /// The end of `password`, `passwort`, `passwd` or `contraseña`.
-    private static func wordEnd(_ text: inout Text, at position: Int) -> Int? {
-        if text.base[position] == 0xB1 {
-            return text.before(position) == 0xC3 && text.byte(position + 1).lowercased == UInt8(ascii: "a") ? position + 2 : nil
-        }
-        var index = position + 1
-        while index - position < 5, text.byte(index).isLetter { index += 1 }
-        let ending = text.base[index - 1].lowercased
-        return ending == UInt8(ascii: "d") || ending == UInt8(ascii: "t") ? index : nil
-    }
-
-    private static let verbs: [StaticString] = ["is ", "es ", "ist ", "era ", "was ", "to "]
-
-    private static func verbEnd(_ text: inout Text, from start: Int) -> Int? {
-        for verb in verbs {
-            var count = 0
-            while count < verb.utf8CodeUnitCount, text.byte(start + count) == verb.utf8Start[count] { count += 1 }
-            if count == verb.utf8CodeUnitCount { return start + count }
-        }
-        return nil
-    }
-
-    /// Where the space before a verb that ends at `end` stands.
-    private static func verbStart(_ text: Text, before end: Int) -> Int? {
-        for verb in verbs {
-            let length = verb.utf8CodeUnitCount - 1
-            guard end > length, text.before(end - length) == UInt8(ascii: " ") else { continue }
-            if (0..<length).allSatisfy({ text.base[end - length + $0] == verb.utf8Start[$0] }) { return end - length - 1 }
-        }
-        return nil
     }
 
     /// A word of its own, a flag or the end of a name of several words: `token`, `--api-key`, `aws_secret_access_key`; not the end of another word.

@@ -58,10 +58,11 @@ enum BirthDate {
         ContextWords.birth.isContext(of: .dateOfBirth, at: start, in: text)
     }
 
-    private static let months: [StaticString] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "enero",
-        "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "setiembre", "octubre", "noviembre", "diciembre",
-    ]
+    private static let names: StaticString =
+        "january,february,march,april,may,june,july,august,september,october,november,december,enero,febrero,marzo,abril,mayo,junio,julio,agosto,septiembre,setiembre,octubre,noviembre,diciembre"
+
+    /// By first byte.
+    private static let months = ByteTable(ListedWord.all(names)) { $0[0] }
 
     /// 1900 to 2099 alone, as far as it has come.
     @inline(__always)
@@ -170,19 +171,17 @@ enum BirthDate {
     /// A bit for each third letter of the names of months, by their first two.
     private static let beginnings: [UInt32] = {
         var table = [UInt32](repeating: 0, count: 1024)
-        for month in months {
-            let letters = month.utf8Start
-            table[Int(letters[0] & 31) << 5 | Int(letters[1] & 31)] |= 1 << UInt32(letters[2] & 31)
-        }
+        for month in ListedWord.all(names) { table[Int(month[0] & 31) << 5 | Int(month[1] & 31)] |= 1 << UInt32(month[2] & 31) }
         return table
     }()
 
     /// The name of a month, or its first three or four letters.
     private static func isMonth(_ text: Text, _ range: Range<Int>) -> Bool {
         guard range.count >= 3, mayStart(text, range.lowerBound) else { return false }
-        return months.contains { month in
-            (range.count == month.utf8CodeUnitCount || range.count <= 4 && range.count < month.utf8CodeUnitCount)
-                && isEqual(text, range, month, length: range.count)
+        let isShort = range.count <= 4
+        return months[text.base[range.lowerBound].lowercased].contains { month in
+            guard isShort ? range.count <= month.count : range.count == month.count else { return false }
+            return (1..<range.count).allSatisfy { text.base[range.lowerBound + $0].lowercased == month[$0] }
         }
     }
 

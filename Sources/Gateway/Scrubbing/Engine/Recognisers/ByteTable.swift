@@ -29,6 +29,23 @@ struct ByteTable<Entry>: @unchecked Sendable {
     }
 }
 
+/// A small number for each byte: its place in an alphabet, or another one.
+///
+/// `@unchecked`: as ``ByteTable``.
+struct ByteMap: @unchecked Sendable {
+    private let values: UnsafePointer<UInt8>
+
+    init(_ other: UInt8, _ alphabet: StaticString) {
+        let values = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
+        values.initialize(repeating: other, count: 256)
+        for place in 0..<alphabet.utf8CodeUnitCount { values[Int(alphabet.utf8Start[place])] = UInt8(truncatingIfNeeded: place) }
+        self.values = UnsafePointer(values)
+    }
+
+    @inline(__always)
+    subscript(byte: UInt8) -> UInt8 { values[Int(byte)] }
+}
+
 /// A word of a list, in the program's own memory.
 struct ListedWord {
     private let bytes: UnsafePointer<UInt8>

@@ -2,12 +2,15 @@
 enum Credential {
     /// A credential whose first run of 16 or more letters, digits, `_` and `-` starts at `start`.
     static func match(_ text: inout Text, at start: Int) -> Finding? {
-        if text.before(start) == UInt8(ascii: "/"), let finding = matchWebhook(&text, at: start) { return finding }
-        let rules = CredentialRule.byFirstByte[text.byte(start)]
-        for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
-            if let finding = match(rules[index], &text, at: start) { return finding }
+        let before = text.before(start)
+        if before == UInt8(ascii: "/"), let finding = matchWebhook(&text, at: start) { return finding }
+        if CredentialRule.mayStart(text.byte(start), text.byte(start + 1), text.byte(start + 2)) {
+            let rules = CredentialRule.byFirstByte[text.byte(start)]
+            for index in rules.indices where hasPrefix(rules[index].prefix, &text, at: start) {
+                if let finding = match(rules[index], &text, at: start) { return finding }
+            }
         }
-        switch text.before(start) {
+        switch before {
         case UInt8(ascii: "."), UInt8(ascii: "~"):
             if let finding = matchLed(&text, at: start) { return finding }
             if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) { return finding }
@@ -19,7 +22,18 @@ enum Credential {
             if let finding = matchTelegram(&text, at: start) { return finding }
         default: break
         }
-        return matchDiscord(&text, at: start) ?? matchMailchimp(&text, at: start) ?? matchMaxMind(&text, at: start)
+        let first = text.byte(start)
+        if first == UInt8(ascii: "M") || first == UInt8(ascii: "N") || first == UInt8(ascii: "O"),
+            let finding = matchDiscord(&text, at: start)
+        {
+            return finding
+        }
+        if first.isHexDigit, start + 32 >= text.count || text.base[start + 32] == UInt8(ascii: "-"),
+            let finding = matchMailchimp(&text, at: start)
+        {
+            return finding
+        }
+        return text.byte(start + 6) == UInt8(ascii: "_") ? matchMaxMind(&text, at: start) : nil
     }
 
     /// A credential by a rule whose lead ends at `start`.
@@ -77,29 +91,49 @@ enum Credential {
     }
 
     private static func isAbove(_ floor: CredentialRule.Floor, _ text: Text, _ range: Range<Int>) -> Bool {
-        if floor == .none { return true }
-        var seen = SIMD4<UInt64>()
-        var digits = 0
-        var letters = 0
-        var capitals = 0
-        var run = 0
-        var longest = 0
-        for index in range {
-            let byte = text.base[index]
-            if byte.isDigit { digits += 1 } else if byte.isLetter { letters += 1 }
-            if byte &- 0x41 < 26 { capitals += 1 }
-            seen[Int(byte >> 6)] |= 1 << UInt64(byte & 63)
-            run = byte == UInt8(ascii: "-") ? 0 : run + 1
-            longest = max(longest, run)
-        }
+        let bytes = UnsafeBufferPointer(start: text.base + range.lowerBound, count: range.count)
         switch floor {
         case .none: return true
         // Words have fewer capitals, and names in capitals fewer small letters.
-        case .mixed: return letters > 0 && (digits > 0 || letters >= 16 && capitals * 10 >= letters * 3 && capitals * 10 <= letters * 7)
-        case .random: return digits > 0 && capitals > 0 && letters > capitals
-        case .varied: return (0..<4).reduce(0) { $0 + seen[$1].nonzeroBitCount } >= 10
-        case .unhyphenated: return digits > 0 && letters > 0 && longest >= 16
+        case .mixed:
+            let (digits, letters, capitals) = classes(of: bytes)
+            return letters > 0 && (digits > 0 || letters >= 16 && capitals * 10 >= letters * 3 && capitals * 10 <= letters * 7)
+        case .random:
+            let (digits, letters, capitals) = classes(of: bytes)
+            return digits > 0 && capitals > 0 && letters > capitals
+        case .varied: return distinctCount(bytes) >= 10
+        case .unhyphenated:
+            let (digits, letters, _) = classes(of: bytes)
+            return digits > 0 && letters > 0 && hasRun(16, bytes)
         }
+    }
+
+    /// How many bytes are of each class; a loop that becomes vectors.
+    private static func classes(of bytes: UnsafeBufferPointer<UInt8>) -> (digits: Int, letters: Int, capitals: Int) {
+        var (digits, letters, capitals) = (0, 0, 0)
+        for byte in bytes {
+            digits &+= byte.isDigit ? 1 : 0
+            letters &+= byte.isLetter ? 1 : 0
+            capitals &+= byte &- 0x41 < 26 ? 1 : 0
+        }
+        return (digits, letters, capitals)
+    }
+
+    /// How many different bytes there are, all of them ASCII.
+    private static func distinctCount(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        var (low, high): (UInt64, UInt64) = (0, 0)
+        for byte in bytes {
+            let bit = 1 &<< UInt64(byte & 63)
+            if byte < 64 { low |= bit } else { high |= bit }
+        }
+        return low.nonzeroBitCount + high.nonzeroBitCount
+    }
+
+    /// So many bytes stand in a row without a hyphen.
+    private static func hasRun(_ count: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var run = 0
+        for byte in bytes where run < count { run = byte == UInt8(ascii: "-") ? 0 : run &+ 1 }
+        return run == count
     }
 
     /// The end of the token at `start`, at most `limit` bytes.
@@ -192,8 +226,6 @@ enum Credential {
 
     /// A bot's token: an identifier in base 64 (24 to 28 bytes, starting with M, N or O), a time stamp (6 or 7), a code (27 to 40).
     private static func matchDiscord(_ text: inout Text, at start: Int) -> Finding? {
-        let first = text.byte(start)
-        guard first == UInt8(ascii: "M") || first == UInt8(ascii: "N") || first == UInt8(ascii: "O") else { return nil }
         let identifier = tokenEnd(&text, from: start, limit: 29)
         guard (24...28).contains(identifier - start), text.byte(identifier) == UInt8(ascii: ".") else { return nil }
         let time = tokenEnd(&text, from: identifier + 1, limit: 8)
@@ -205,8 +237,6 @@ enum Credential {
 
     /// 32 hexadecimal digits, `-us` and the number of a data centre.
     private static func matchMailchimp(_ text: inout Text, at start: Int) -> Finding? {
-        guard text.byte(start).isHexDigit else { return nil }
-        if start + 32 < text.count, text.base[start + 32] != UInt8(ascii: "-") { return nil }
         var index = start
         while index - start < 33, text.byte(index).isHexDigit { index += 1 }
         guard index - start == 32, text.byte(index) == UInt8(ascii: "-"), text.byte(index + 1) == UInt8(ascii: "u"),
@@ -218,8 +248,7 @@ enum Credential {
 
     /// Six letters and digits, `_`, 29 of them, `_mmk`.
     private static func matchMaxMind(_ text: inout Text, at start: Int) -> Finding? {
-        guard text.byte(start + 6) == UInt8(ascii: "_"), text.byte(start + 36) == UInt8(ascii: "_"),
-            text.byte(start + 37) == UInt8(ascii: "m"),
+        guard text.byte(start + 36) == UInt8(ascii: "_"), text.byte(start + 37) == UInt8(ascii: "m"),
             text.byte(start + 38) == UInt8(ascii: "m"), text.byte(start + 39) == UInt8(ascii: "k"), !text.byte(start + 40).isTokenByte
         else { return nil }
         return Finding(kind: .secret, range: start..<start + 40, score: 0.95)
@@ -259,8 +288,12 @@ enum Credential {
 
     /// A JSON web token: header and payload, whose base 64 starts with `eyJ`, and perhaps a signature; or five parts, where the
     /// second is an encrypted key.
+    @inline(__always)
     static func matchJWT(_ text: inout Text, at start: Int) -> Finding? {
-        guard isObject(&text, at: start) else { return nil }
+        isObject(&text, at: start) ? matchJWTParts(&text, at: start) : nil
+    }
+
+    private static func matchJWTParts(_ text: inout Text, at start: Int) -> Finding? {
         let header = tokenEnd(&text, from: start, limit: Limits.token)
         guard header - start >= 10, text.byte(header) == UInt8(ascii: ".") else { return nil }
         let isSigned = isObject(&text, at: header + 1)
@@ -280,6 +313,7 @@ enum Credential {
         return Finding(kind: .jwt, range: start..<end, score: 0.95)
     }
 
+    @inline(__always)
     private static func isObject(_ text: inout Text, at index: Int) -> Bool {
         text.byte(index) == UInt8(ascii: "e") && text.byte(index + 1) == UInt8(ascii: "y")
             && (text.byte(index + 2) == UInt8(ascii: "J") || text.byte(index + 2) == UInt8(ascii: "A"))

@@ -38,7 +38,7 @@ enum CredentialName {
         let lists: [(Family, StaticString)] = [
             (
                 .wholePassword,
-                "password,passwords,passwd,passphrase,passwort,kennwort,contraseña,contraseñas,contrasena,mot de passe,senha,pwd,psswd,userpass,dbpass"
+                "password,passwords,passwd,passphrase,passwort,kennwort,contraseña,contraseñas,contrasena,mot de passe,senha,pwd,psswd,userpass,dbpass,requirepass,storepass,keypass,masterauth"
             ),
             (.header, "authorization"),
             (
@@ -55,7 +55,7 @@ enum CredentialName {
     /// What stands before `key` in names of no credential, by last byte.
     private static let openKeys = ByteTable(
         ListedWord.all(
-            "public,primary,foreign,cache,sort,partition,index,unique,natural,composite,host,pub,map,object,row,hot,short,registry,group,lookup,translation,idempotency,bucket,hash,range,routing,message,dict,json,column,order,color,license plate,candidate,super,surrogate,access kind"
+            "public,primary,foreign,cache,sort,partition,index,unique,natural,composite,host,pub,map,object,row,hot,short,registry,group,lookup,translation,idempotency,bucket,hash,range,routing,message,dict,json,column,order,color,license plate,candidate,super,surrogate,access kind,project,uniq,row id"
         )
     ) { $0.last }
 
@@ -63,7 +63,7 @@ enum CredentialName {
     /// (`password_hash`, `secretValue`) and digits (`password2`) are part of the name.
     static func match(_ text: Text, before position: Int) -> Match? {
         var end = position
-        while end > 0, position - end < 4, isDecoration(text.base[end - 1]) { end -= 1 }
+        while end > 0, position - end < 12, isDecoration(text.base[end - 1]) { end -= 1 }
         var stem = end
         while stem > 0, end - stem < 4, text.base[stem - 1].isDigit || text.base[stem - 1] == UInt8(ascii: "_") { stem -= 1 }
         if let match = stemMatch(text, end: stem) { return match }
@@ -214,10 +214,14 @@ enum CredentialName {
     /// `PASS` alone, as test logs have it.
     private static func isVerdict(_ text: Text, _ range: Range<Int>) -> Bool {
         let before = text.before(range.lowerBound)
-        return range.count == 4 && text.base[range.upperBound - 1] == UInt8(ascii: "S") && !before.isWordByte && before != UInt8(ascii: "-")
+        let isWord = !before.isWordByte && before != UInt8(ascii: "-")
+        let isAlone = range.count == 4 && text.base[range.upperBound - 1] == UInt8(ascii: "S") && isWord
+        guard isAlone, range.upperBound < text.count else { return isAlone }
+        let next = text.base[range.upperBound] == UInt8(ascii: " ") ? range.upperBound + 1 : range.upperBound
+        return next >= text.count || text.base[next] != UInt8(ascii: "=")
     }
 
-    private static func isBoundary(_ text: Text, _ start: Int) -> Bool {
+    static func isBoundary(_ text: Text, _ start: Int) -> Bool {
         let first = text.base[start]
         let before = text.before(start)
         return !before.isLetter || (first != first.lowercased && before == before.lowercased)

@@ -49,6 +49,22 @@ struct CredentialRule: Sendable {
     /// The rules without a lead by first byte; most bytes have none.
     static let byFirstByte = ByteTable(all) { $0.prefix.utf8Start[0] }
 
+    /// A rule's prefix may start with these three bytes: false for most.
+    @inline(__always)
+    static func mayStart(_ first: UInt8, _ second: UInt8, _ third: UInt8) -> Bool {
+        beginnings[Int(first & 31) << 5 | Int(second & 31)] &>> UInt32(third & 31) & 1 != 0
+    }
+
+    /// By the lower five bits of a prefix's first two bytes, a bit for those of its third one; all of them where there is none.
+    private static let beginnings: [UInt32] = {
+        var table = [UInt32](repeating: 0, count: 1024)
+        for rule in all {
+            let prefix = rule.prefix.utf8Start
+            table[Int(prefix[0] & 31) << 5 | Int(prefix[1] & 31)] |= rule.prefix.utf8CodeUnitCount > 2 ? 1 << UInt32(prefix[2] & 31) : .max
+        }
+        return table
+    }()
+
     /// The rules with a lead by the byte before its last one.
     static let byLead = ByteTable(led) { $0.lead.utf8Start[$0.lead.utf8CodeUnitCount - 2] }
 
@@ -72,7 +88,18 @@ struct CredentialRule: Sendable {
         .init("", 60, floor: .varied, lead: "pk.", tails: [dot(22, .alphanumeric)]),
         .init("", 60, floor: .varied, lead: "sk.", tails: [dot(22, .alphanumeric)]),  // Mapbox
         .init("", 40, lead: "t1."),  // Yandex
+        .init("", 36, most: 36, lead: "amzn.mws."),
+        .init("", 16, .hex, most: 16, floor: .none, lead: "0/", tails: [asana]),
+        .init("", 16, .hex, most: 16, floor: .none, lead: "1/", tails: [asana]),
+        .init("", 20, lead: "eyJ0eXAiOiAiVENWMiJ9.", tails: [dot(20)]),  // TeamCity
+        .init("", 40, .alphanumeric, lead: "dp.st.dev."), .init("", 40, .alphanumeric, lead: "dp.st.stg."),
+        .init("", 40, .alphanumeric, lead: "dp.st.prd."),
+        .init("", 32, lead: "api_live."), .init("", 32, lead: "api_sandbox."),  // Onfido
+        .init("", 40, lead: "dsapi."), .init("", 30, lead: "st."),
     ]
+
+    /// A colon and the secret behind an Asana client's or user's number.
+    private static let asana = Tail(separator: UInt8(ascii: ":"), minimum: 32, alphabet: .hex)
 
     private static func dot(_ minimum: Int, _ alphabet: ASCIISet = .token, isOptional: Bool = false) -> Tail {
         Tail(separator: UInt8(ascii: "."), minimum: minimum, alphabet: alphabet, isOptional: isOptional)
@@ -87,6 +114,8 @@ struct CredentialRule: Sendable {
         .init("wandb_v1_", 40),
         .init("csk-", 40, .alphanumeric), .init("pcsk_", 40), .init("esecret_", 30), .init("fc-", 32, .hex), .init("tvly-", 28),
         .init("BSA", 28),
+        .init("llx-", 48, .alphanumeric), .init("sk_", 48, .hex, most: 48), .init("napi_", 60, .alphanumeric), .init("bb_live_", 22),
+        .init("pa-", 40, floor: .unhyphenated), .init("voyage-", 40, floor: .unhyphenated),
         // This gateway
         .init(
             "ask_", 32, .alphanumeric, most: 32,
@@ -96,9 +125,14 @@ struct CredentialRule: Sendable {
         // AWS and other clouds
         .init("AKIA", 16, .upper, most: 16, floor: .none), .init("ASIA", 16, .upper, most: 16, floor: .none),
         .init("ABIA", 16, .upper, most: 16, floor: .none), .init("ACCA", 16, .upper, most: 16, floor: .none),
-        .init("A3T", 17, .upper, most: 17), .init("ABSK", 90, .base64), .init("bedrock-api-key-", 28, .base64),
+        .init("AGPA", 16, .upper, most: 16), .init("AIDA", 16, .upper, most: 16), .init("AROA", 16, .upper, most: 16),
+        .init("AIPA", 16, .upper, most: 16), .init("ANPA", 16, .upper, most: 16), .init("ANVA", 16, .upper, most: 16),
+        .init("da2-", 26, .lower, most: 26), .init("A3T", 17, .upper, most: 17), .init("ABSK", 90, .base64),
+        .init("bedrock-api-key-", 28, .base64),
         .init("LTAI", 16, .alphanumeric),
         .init("AKID", 32, .alphanumeric), .init("YCAJ", 30), .init("YCMj", 30), .init("AQVN", 35), .init("ocid1-", 60),
+        .init("ALTAK", 40), .init("AKLT", 40, .alphanumeric), .init("SCW", 17, .upper, most: 17), .init("EXO", 24, .alphanumeric, most: 24),
+        .init("y0_", 50), .init("ucat_", 26, .upper), .init("akab-", 33, floor: .unhyphenated), .init("AVNS_", 19, most: 19),
         // GitHub, GitLab, Bitbucket and Atlassian
         .init("ghp_", 36, .alphanumeric), .init("gho_", 36, .alphanumeric), .init("ghu_", 36, .alphanumeric),
         .init("ghs_", 36, .alphanumeric), .init("ghr_", 36, .alphanumeric), .init("github_pat_", 50), .init("gitlab_session", 32),
@@ -106,7 +140,8 @@ struct CredentialRule: Sendable {
         .init("glft-", 20),
         .init("glrt-", 20, tails: [dot(2, .lower, isOptional: true), dot(7, .lower, isOptional: true)]), .init("glrtr-", 20),
         .init("glcbt-", 20),
-        .init("glptt-", 20), .init("glsoat-", 20), .init("glimt-", 20), .init("glagent-", 20), .init("gloas-", 20), .init("glffct-", 20),
+        .init("glwt-", 20), .init("gitlab_runner_", 20), .init("glptt-", 20), .init("glsoat-", 20), .init("glimt-", 20),
+        .init("glagent-", 20), .init("gloas-", 20), .init("glffct-", 20),
         .init("GR1348941", 20),
         .init("ATATT3", 60, tails: [equals]), .init("ATCTT3", 60, tails: [equals]), .init("ATBB", 32, .alphanumeric),
         // Slack
@@ -122,6 +157,9 @@ struct CredentialRule: Sendable {
         .init("shptka_", 32, .hex),
         .init("access_token-production-", 32), .init("access_token-sandbox-", 32), .init("access-production-", 36),
         .init("access-sandbox-", 36),
+        .init("sk_live_", 32), .init("sk_test_", 32), .init("pk_test_", 24, .alphanumeric), .init("sq0idp-", 22), .init("skapi_", 30),
+        .init("live_", 30, .alphanumeric, floor: .random), .init("rzp_test_", 14, .alphanumeric), .init("pdl_sdbx_apikey_", 20),
+        .init("pdl_live_apikey_", 20), .init("polar_oat_", 30), .init("polar_pat_", 30), .init("ramp_sec_", 40),
         .init("access-development-", 36), .init("APP_USR-", 30), .init("FLWSECK_TEST-", 12), .init("FLWSECK-", 32),
         .init("FLWPUBK_TEST-", 32),
         .init("EZAK", 54, .alphanumeric), .init("EZTK", 54, .alphanumeric), .init("duffel_live_", 43, .dotted),
@@ -132,11 +170,12 @@ struct CredentialRule: Sendable {
         // Telephony and mail
         .init("SK", 32, .hex, most: 32), .init("AC", 32, .hex, most: 32), .init("key-", 32, .hex), .init("pubkey-", 32, .hex),
         .init("xkeysib-", 60),
-        .init("xsmtpsib-", 60), .init("re_", 20), .init("mlsn-", 50),
+        .init("xsmtpsib-", 60), .init("KEY0", 40), .init("re_", 20), .init("mlsn-", 50),
         // Packages and images
         .init("npm_", 36, .alphanumeric), .init("pypi-", 50), .init("rubygems_", 48, .hex), .init("cio", 32, .alphanumeric, most: 32),
         .init("oy2", 43, .alphanumeric), .init("dckr_pat_", 20), .init("dckr_oat_", 20), .init("CLOJARS_", 60, .alphanumeric),
         .init("AKCp", 60, .alphanumeric), .init("AP", 64, .alphanumeric, most: 90), .init("cmVmd", 55, .alphanumeric),
+        .init("CCIPRJ_", 40), .init("tss_", 32, .alphanumeric), .init("ion_", 42, .lower), .init("exp_", 40, .alphanumeric),
         // Data and hosting
         .init("sbp_", 40, .hex), .init("sb_secret_", 20), .init("dop_v1_", 64, .hex), .init("doo_v1_", 64, .hex),
         .init("dor_v1_", 64, .hex),
@@ -150,11 +189,17 @@ struct CredentialRule: Sendable {
         .init("vercel_blob_rw_", 20),
         .init("4b1d", 38, .alphanumeric, most: 38),
         .init("dnkey-", 60, .dotted), .init("pat", 14, .alphanumeric, most: 14, floor: .none, tails: [dot(64, .hex)]), .init("fnAE", 36),
+        .init("CCDB1_", 40), .init("mdb_sa_sk_", 40), .init("dkea", 32, .hex), .init("dose", 32, .hex), .init("xau_", 30, .alphanumeric),
+        .init("vtwn_", 28, .alphanumeric), .init("zpka_", 40), .init("aio_", 28, .alphanumeric, most: 28), .init("cio_", 32),
         // Monitoring
         .init("glsa_", 32), .init("glc_", 32, .base64), .init("eyJrIjoi", 60, .base64),
         .init("sntrys_", 40, .base64, tails: [Tail(separator: UInt8(ascii: "_"), minimum: 20, alphabet: .base64, isOptional: true)]),
         .init("sntryu_", 40),
-        .init("NRAK-", 27, .upper), .init("NRJS-", 19, .hex), .init("NRII-", 32), .init("NRAA-", 27), .init("phc_", 40, .alphanumeric),
+        .init("NRAK-", 27, .upper), .init("NRJS-", 19, .hex), .init("NRII-", 32), .init("NRAA-", 27),
+        .init("NRRA-", 42, .hex), .init("NRIQ-", 32), .init("NRSP-", 37), .init("xaat-", 36), .init("xapt-", 36),
+        .init("hcaik_", 58, .lower), .init("hcxik_", 58, .lower),
+        .init("dG9rO", 54, .base64, most: 60), .init("lmb_", 40),
+        .init("persona_production_", 30), .init("persona_sandbox_", 30), .init("phc_", 40, .alphanumeric),
         .init("phx_", 40, .alphanumeric), .init("squ_", 40), .init("sqp_", 40), .init("sqa_", 40), .init("ddpat_", 40), .init("hlx_", 40),
         // Secrets, work and design tools
         .init("dp_pt_", 40), .init("pul-", 40, .hex), .init("PMAK-", 50), .init("PMAT-", 26), .init("lin_api_", 32, .alphanumeric),
@@ -169,7 +214,11 @@ struct CredentialRule: Sendable {
         .init("API-", 26, .upper, most: 26),
         .init("apify_api_", 36, .alphanumeric), .init("tskey-", 20), .init("buildkite_", 40), .init("bkua_", 40, .hex),
         .init("CCIPAT_", 40),
-        .init("ubkey_", 22), .init("ory_at_", 40), .init("whop_", 40), .init("waka_", 36), .init("lip_", 40), .init("EAAI", 80),
+        .init("figo_", 40), .init("figdr_", 40), .init("ATTA", 72, .alphanumeric, most: 72), .init("slk_", 64, .hex), .init("cnvca", 48),
+        .init("bkpt_", 40), .init("bkaj_", 40), .init("pina_", 32, .alphanumeric), .init("samsara_api_", 30, .alphanumeric),
+        .init("rootly_", 64, .hex), .init("ctp_", 30), .init("secret-live-", 32), .init("secret-test-", 32), .init("ptk_", 30),
+        .init("dvc_server_", 30), .init("wrkaus-", 40), .init("lip_", 40),
+        .init("ubkey_", 22), .init("ory_at_", 40), .init("whop_", 40), .init("waka_", 36), .init("EAAI", 80),
         .init("ZXlKaGJHY2lPaUp", 40, .base64),
         .init("sm_aat_", 16, .alphanumeric), .init("sm_pat_", 16, .alphanumeric), .init("sm_sat_", 16, .alphanumeric),
         .init("cal_live_", 32), .init("mmk_", 40),

@@ -11,24 +11,21 @@ enum CryptoAddress {
 
     /// 25 bytes in base 58: version, hash, and the start of their double SHA-256.
     private static func matchBase58(_ text: inout Text, at start: Int) -> Finding? {
+        // Most tokens have a zero, which is no digit, before they are long enough.
         var index = start
-        while index - start < 36, text.byte(index).isAlphanumeric { index += 1 }
+        while index - start < 36, base58Digits[text.byte(index)] < 58 { index += 1 }
         guard (26...35).contains(index - start), !text.byte(index).isWordByte else { return nil }
         let base = text.base
-        let isAddress = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 25 + SHA256.size) { memory in
+        let isAddress = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 25) { memory in
             guard let payload = memory.baseAddress, decodeBase58(base, start..<index, into: payload), payload[0] == 0 || payload[0] == 5
-            else {
-                return false
-            }
-            let digest = payload + 25
-            SHA256.digest(payload, count: 21, into: digest)
-            SHA256.digest(digest, count: SHA256.size, into: digest)
-            return (0..<4).allSatisfy { digest[$0] == payload[21 + $0] }
+            else { return false }
+            let checksum = (21..<25).reduce(0) { $0 << 8 | UInt32(payload[$1]) }
+            return SHA256.startOfDoubleDigest(payload, count: 21) == checksum
         }
         return isAddress ? Finding(kind: .bitcoin, range: start..<index, score: 0.98) : nil
     }
 
-    /// Writes 25 bytes; false if there is another sign or the number is larger. At most 38 digits.
+    /// Writes the 25 bytes of a number in base 58, of at most 38 digits; false if it is larger.
     private static func decodeBase58(_ base: UnsafePointer<UInt8>, _ range: Range<Int>, into payload: UnsafeMutablePointer<UInt8>) -> Bool {
         // 224 bits, the lowest first: 38 digits have 223. Five digits at a time, which is what fits into 32 bits.
         var limbs = SIMD8<UInt32>()
@@ -38,9 +35,7 @@ enum CryptoAddress {
             var carry: UInt64 = 0
             let end = min(index + 5, range.upperBound)
             while index < end {
-                let digit = base58Digits[Int(base[index])]
-                guard digit < 58 else { return false }
-                carry = carry &* 58 &+ UInt64(digit)
+                carry = carry &* 58 &+ UInt64(base58Digits[base[index]])
                 factor = factor &* 58
                 index += 1
             }
@@ -54,19 +49,12 @@ enum CryptoAddress {
         return limbs[6] <= 0xFF
     }
 
-    /// By byte; 58 for what is no digit.
-    private static let base58Digits: [UInt8] = {
-        var digits = [UInt8](repeating: 58, count: 256)
-        for (digit, byte) in "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".utf8.enumerated() {
-            digits[Int(byte)] = UInt8(truncatingIfNeeded: digit)
-        }
-        return digits
-    }()
+    /// 58 for what is no digit.
+    private static let base58Digits = ByteMap(58, "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
 
     /// BIP 173 and 350: `bc1`, one case, the checksum of either variant.
     private static func matchBech32(_ text: inout Text, at start: Int) -> Finding? {
         guard text.byte(start + 1).lowercased == UInt8(ascii: "c"), text.byte(start + 2) == UInt8(ascii: "1") else { return nil }
-        let alphabet: StaticString = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
         let isUpper = text.byte(start) == UInt8(ascii: "B")
         // The human-readable part, expanded: high bits, zero, low bits of "bc".
         var checksum = polymod(polymod(polymod(polymod(polymod(1, 3), 3), 0), 2), 3)
@@ -74,15 +62,17 @@ enum CryptoAddress {
         while index - start < 75 {
             let byte = text.byte(index)
             guard byte.isAlphanumeric else { break }
-            guard byte.isDigit || (byte &- 0x41 < 26) == isUpper,
-                let value = (0..<32).first(where: { alphabet.utf8Start[$0] == byte.lowercased })
-            else { return nil }
+            let value = bech32Digits[byte.lowercased]
+            guard byte.isDigit || (byte &- 0x41 < 26) == isUpper, value < 32 else { return nil }
             checksum = polymod(checksum, UInt32(value))
             index += 1
         }
         guard index - start >= 14, !text.byte(index).isWordByte, checksum == 1 || checksum == 0x2BC8_30A3 else { return nil }
         return Finding(kind: .bitcoin, range: start..<index, score: 0.98)
     }
+
+    /// 32 for what is no digit.
+    private static let bech32Digits = ByteMap(32, "qpzry9x8gf2tvdw0s3jn54khce6mua7l")
 
     private static func polymod(_ checksum: UInt32, _ value: UInt32) -> UInt32 {
         let top = checksum >> 25

@@ -1,41 +1,57 @@
 /// SHA-256 (FIPS 180-4) of one block, for the checksums of addresses: the engine depends on no library. Not for keys.
 enum SHA256 {
-    static let size = 32
-
-    /// Writes the ``size`` bytes of the digest. The message is shorter than 56 bytes, and may be where the digest is written.
-    static func digest(_ message: UnsafePointer<UInt8>, count: Int, into digest: UnsafeMutablePointer<UInt8>) {
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { memory in
-            guard let words = memory.baseAddress else { return }
-            words.initialize(repeating: 0, count: 64)
+    /// The first four bytes of the digest of a message's digest, the first one leading. The message is shorter than 56 bytes.
+    static func startOfDoubleDigest(_ message: UnsafePointer<UInt8>, count: Int) -> UInt32 {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 16) { memory in
+            guard let words = memory.baseAddress else { return 0 }
+            words.initialize(repeating: 0, count: 16)
             for index in 0..<count { words[index >> 2] |= UInt32(message[index]) &<< UInt32(24 &- (index & 3) &* 8) }
-            words[count >> 2] |= 0x80 << UInt32(24 - count % 4 * 8)
-            words[15] = UInt32(truncatingIfNeeded: count * 8)
-            for index in 16..<64 {
-                let low = rotate(words[index &- 15], 7) ^ rotate(words[index &- 15], 18) ^ words[index &- 15] &>> 3
-                let high = rotate(words[index &- 2], 17) ^ rotate(words[index &- 2], 19) ^ words[index &- 2] &>> 10
-                words[index] = words[index &- 16] &+ low &+ words[index &- 7] &+ high
-            }
-            let state = constants.withUnsafeBufferPointer { compress(initial, words, $0) }
-            for index in 0..<size { digest[index] = UInt8(truncatingIfNeeded: state[index >> 2] &>> UInt32(24 &- (index & 3) &* 8)) }
+            end(words, count)
+            let digest = compress(words)
+            words.update(repeating: 0, count: 16)
+            for index in 0..<8 { words[index] = digest[index] }
+            end(words, 32)
+            return compress(words)[0]
         }
     }
 
-    private static func compress(
-        _ state: SIMD8<UInt32>, _ words: UnsafePointer<UInt32>, _ constants: UnsafeBufferPointer<UInt32>
-    ) -> SIMD8<UInt32> {
-        var (a, b, c, d, e, f, g, h) = (state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7])
-        // Eight rounds at a time, after which each word is in its place again.
-        for index in stride(from: 0, to: 64, by: 8) {
-            round(a, b, c, &d, e, f, g, &h, constants[index] &+ words[index])
-            round(h, a, b, &c, d, e, f, &g, constants[index &+ 1] &+ words[index &+ 1])
-            round(g, h, a, &b, c, d, e, &f, constants[index &+ 2] &+ words[index &+ 2])
-            round(f, g, h, &a, b, c, d, &e, constants[index &+ 3] &+ words[index &+ 3])
-            round(e, f, g, &h, a, b, c, &d, constants[index &+ 4] &+ words[index &+ 4])
-            round(d, e, f, &g, h, a, b, &c, constants[index &+ 5] &+ words[index &+ 5])
-            round(c, d, e, &f, g, h, a, &b, constants[index &+ 6] &+ words[index &+ 6])
-            round(b, c, d, &e, f, g, h, &a, constants[index &+ 7] &+ words[index &+ 7])
+    /// What stands behind the `count` bytes of a message.
+    private static func end(_ words: UnsafeMutablePointer<UInt32>, _ count: Int) {
+        words[count >> 2] |= 0x80 << UInt32(24 - count % 4 * 8)
+        words[15] = UInt32(truncatingIfNeeded: count * 8)
+    }
+
+    /// The digest of one block, whose words are used up.
+    private static func compress(_ words: UnsafeMutablePointer<UInt32>) -> SIMD8<UInt32> {
+        constants.withUnsafeBufferPointer { constants in
+            var (a, b, c, d) = (initial[0], initial[1], initial[2], initial[3])
+            var (e, f, g, h) = (initial[4], initial[5], initial[6], initial[7])
+            // Eight rounds at a time, after which each word is in its place again.
+            for index in stride(from: 0, to: 64, by: 8) {
+                if index >= 16 { extend(words, index & 8) }
+                let words = words + (index & 8)
+                round(a, b, c, &d, e, f, g, &h, constants[index] &+ words[0])
+                round(h, a, b, &c, d, e, f, &g, constants[index &+ 1] &+ words[1])
+                round(g, h, a, &b, c, d, e, &f, constants[index &+ 2] &+ words[2])
+                round(f, g, h, &a, b, c, d, &e, constants[index &+ 3] &+ words[3])
+                round(e, f, g, &h, a, b, c, &d, constants[index &+ 4] &+ words[4])
+                round(d, e, f, &g, h, a, b, &c, constants[index &+ 5] &+ words[5])
+                round(c, d, e, &f, g, h, a, &b, constants[index &+ 6] &+ words[6])
+                round(b, c, d, &e, f, g, h, &a, constants[index &+ 7] &+ words[7])
+            }
+            return initial &+ SIMD8(a, b, c, d, e, f, g, h)
         }
-        return state &+ SIMD8(a, b, c, d, e, f, g, h)
+    }
+
+    /// Puts the next eight words of the schedule into the place of those sixteen before.
+    @inline(__always)
+    private static func extend(_ words: UnsafeMutablePointer<UInt32>, _ first: Int) {
+        for place in first..<first + 8 {
+            let (early, late) = (words[(place &+ 1) & 15], words[(place &+ 14) & 15])
+            let low = rotate(early, 7) ^ rotate(early, 18) ^ early &>> 3
+            let high = rotate(late, 17) ^ rotate(late, 19) ^ late &>> 10
+            words[place] = words[place] &+ low &+ words[(place &+ 9) & 15] &+ high
+        }
     }
 
     @inline(__always)

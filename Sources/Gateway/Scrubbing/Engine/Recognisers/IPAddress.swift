@@ -1,5 +1,19 @@
 /// IPv4 addresses in dotted form.
 enum IPAddress {
+    /// The score of what may be a version or a section, without a context word.
+    static let bareScore: Float = 0.4
+
+    /// The number at `start` is the first one of a network that people write often.
+    static func startsFrequentNetwork(_ text: Text, _ start: Int) -> Bool {
+        var value = 0
+        var index = start
+        while index < text.count, index - start < 4, text.base[index].isDigit {
+            value = value &* 10 &+ text.base[index].digitValue
+            index += 1
+        }
+        return value == 10 || value == 127 || value == 172 || value == 192 || value == 8
+    }
+
     /// Whether ``matchIPv4(_:_:)`` is worth a call.
     @inline(__always)
     static func hasShape(_ phrase: NumberPhrase) -> Bool {
@@ -17,7 +31,6 @@ enum IPAddress {
             guard size <= 3, phrase.value(first, size) <= 255, size == 1 || phrase.digit(first) != 0 else { return nil }
             if size == 1 { single += 1 }
         }
-        let network = phrase.value(0, phrase.size(ofGroup: 0))
         let index = phrase.end(ofGroup: 3)
         let next = text.byte(index)
         // `1.7.10.1.txt`, `1.2.3.4+dfsg`, `2.39.90.1-1`: names of files and versions.
@@ -26,8 +39,8 @@ enum IPAddress {
             next != UInt8(ascii: "-") || !text.byte(index + 1).isAlphanumeric || startsAddress(&text, at: index + 1)
         else { return nil }
         // Sections of standards and versions, 27.7.3.3, unless it is a network that people write often.
-        if single == 3, network != 10, network != 127, network != 172, network != 192, network != 8 {
-            return .inContext(.ipv4, start..<index, weak: 0.4, raised: 0.7, words: .network, text)
+        if single == 3, !startsFrequentNetwork(text, start) {
+            return .inContext(.ipv4, start..<index, weak: bareScore, raised: 0.7, words: .network, text)
         }
         // Four single digits are more often a version or a section than an address, unless a word says otherwise.
         if single == 4 { return .inContext(.ipv4, start..<index, weak: 0.3, raised: 0.6, words: .network, text) }

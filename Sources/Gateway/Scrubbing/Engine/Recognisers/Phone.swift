@@ -3,6 +3,9 @@ enum Phone {
     /// Nobody writes a national number in more groups.
     private static let mostGroups = 8
 
+    /// The score of digits that could be anything, without a context word.
+    static let bareScore: Float = 0.3
+
     /// The longest number at the start of `phrase`, which is not the rest of another one.
     static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
         if phrase.hasParenthesis, !phrase.isClosed { return nil }
@@ -59,7 +62,7 @@ enum Phone {
         let uniform = phrase.hasUniformSeparators(groups: groups)
         let isSlashed = groups > 1 && phrase.separator(0) == UInt8(ascii: "/")
         let isDotted = uniform && phrase.separator(0) == UInt8(ascii: ".")
-        if isSlashed { return 0.3 }
+        if isSlashed { return bareScore }
         switch shape {
         case 0x03_03_04:
             guard uniform else { return 0.3 }
@@ -80,7 +83,7 @@ enum Phone {
         case 0x02_04_04 where phrase.separator(0) == UInt8(ascii: " ") && phrase.separator(1) == UInt8(ascii: "-"): return 0.6  // BR
         case 0x02_04_04: return uniform && !isDotted ? 0.5 : 0.3  // MX, IT, BR
         case 0x02_05_04: return 0.6  // BR mobile
-        default: return 0.3
+        default: return bareScore
         }
     }
 

@@ -191,7 +191,7 @@ public struct StreamScrubber: Sendable {
             if placeholders != nil { unnumberedValues += 1 }
             return Replacement.redact(name, into: &output)
         }
-        Placeholder.write(name: name.utf8, number: number, into: &output)
+        Placeholder.write(name: name, number: number, into: &output)
     }
 
     /// Drops decided text that no look-behind reaches.

@@ -1,0 +1,51 @@
+package import NIOCore
+
+/// An answer as bytes, for a cache outside of this process. A reader that meets a version it does not know has no answer.
+extension StoredAnswer {
+    private static let version: UInt8 = 1
+
+    package func encoded() -> [UInt8] {
+        var writer = RecordWriter()
+        writer.append(byte: Self.version)
+        writer.append(isStreamed)
+        writer.append(model)
+        writer.append(provider)
+        for tokens in [usage.input, usage.cacheRead, usage.cacheWrite, usage.output, usage.reasoning] { writer.append(tokens) }
+        writer.append(UInt64(finishes.count))
+        for finish in finishes {
+            writer.append(UInt64(clamping: finish.choice))
+            writer.append(byte: finish.reason.rawValue)
+            writer.append(finish.providerReason)
+        }
+        let chunks = chunks
+        writer.append(UInt64(chunks.count))
+        for chunk in chunks { writer.append(UInt64(chunk.readableBytes)) }
+        return writer.bytes + bytes.readableBytesView
+    }
+
+    /// - Returns: `nil`: the bytes are no answer, or one that another version wrote.
+    package init?(decoding bytes: ByteBuffer) {
+        var reader = RecordReader(Array(bytes.readableBytesView)[...])
+        guard let answer = try? Self.read(from: &reader) else { return nil }
+        self = answer
+    }
+
+    private static func read(from reader: inout RecordReader) throws(LedgerEntryFault) -> StoredAnswer {
+        let version = try reader.byte()
+        guard version == Self.version else { throw .unknownVersion(version) }
+        var answer = StoredAnswer(isStreamed: try reader.flag(), model: try reader.text(), provider: try reader.text())
+        answer.usage = TokenUsage(
+            input: try reader.number(), cacheRead: try reader.number(), cacheWrite: try reader.number(), output: try reader.number(),
+            reasoning: try reader.number())
+        for _ in 0..<(try reader.count()) {
+            let choice = Int(clamping: try reader.number())
+            guard let reason = FinishReason(rawValue: try reader.byte()) else { throw .malformed }
+            answer.finishes.append(AnswerFinish(choice: choice, reason: reason, providerReason: try reader.text()))
+        }
+        var lengths: [Int] = []
+        for _ in 0..<(try reader.count()) { lengths.append(Int(clamping: try reader.number())) }
+        for length in lengths { answer.append(ByteBuffer(bytes: try reader.bytes(length))) }
+        guard reader.isAtEnd else { throw .tooLong }
+        return answer
+    }
+}

@@ -1,0 +1,100 @@
+import GatewayCore
+package import GatewayCrypto
+package import NIOCore
+package import RedisStore
+
+/// How answers are shared through Redis.
+package struct SharedCacheSettings: Sendable {
+    /// Where answers are kept; `nil`: beside the limits.
+    package var answers: RedisOptions?
+    package var secret: Secret
+    /// The secret's name.
+    package var secretID: String
+    /// Of one bucket of tenants.
+    package var maxBytes: Int
+    package var maxEntryBytes: Int
+    /// For each question on a request's way.
+    package var timeout: TimeAmount
+
+    package init(answers: RedisOptions?, secret: Secret, secretID: String, maxBytes: Int, maxEntryBytes: Int, timeout: TimeAmount) {
+        self.answers = answers
+        self.secret = secret
+        self.secretID = secretID
+        self.maxBytes = maxBytes
+        self.maxEntryBytes = maxEntryBytes
+        self.timeout = timeout
+    }
+}
+
+/// Whose answer to what.
+struct AnswerName {
+    var tenant: String
+    var model: String
+    var key: CacheKey
+}
+
+/// The cache in Redis as one event loop uses it: sealed answers, and the leases of those who fetch them. Confined to its loop.
+///
+/// Whatever goes wrong is a miss: no answer, one that does not open, no reply in time.
+final class SharedCache {
+    private let line: RedisLine
+    /// A server of answers alone.
+    private let answers: RedisClient?
+    private let settings: SharedCacheSettings
+    private let seal: AnswerSeal
+    private let eventLoop: any EventLoop
+    /// For what nobody waits for.
+    private static let patience = TimeAmount.seconds(5)
+
+    init(line: RedisLine, settings: SharedCacheSettings, eventLoop: any EventLoop) {
+        self.line = line
+        self.settings = settings
+        self.eventLoop = eventLoop
+        answers = settings.answers.map { RedisClient(options: $0, eventLoop: eventLoop) }
+        seal = AnswerSeal(secret: settings.secret, id: settings.secretID, longest: settings.maxEntryBytes)
+    }
+
+    /// Whether answers are asked for by themselves, before the limits are.
+    var isApart: Bool { answers != nil }
+
+    func look(_ name: AnswerName, leads: Bool) -> RedisLook {
+        RedisLook(answer: answerKey(name), flight: leads ? .flight(tenant: name.tenant, name.key) : nil)
+    }
+
+    private func answerKey(_ name: AnswerName) -> RedisKey { .answer(tenant: name.tenant, model: name.model, name.key) }
+
+    func open(_ value: ByteBuffer, _ name: AnswerName) -> StoredAnswer? {
+        seal.open(value, as: name.key, of: name.tenant)
+    }
+
+    /// Asks the server of answers.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside.
+    func fetch(_ name: AnswerName, _ completion: @escaping (StoredAnswer?) -> Void) {
+        guard let answers else { return completion(nil) }
+        answers.send(RedisAnswers.get(answerKey(name)), timeout: settings.timeout).assumeIsolated().whenComplete { [self] result in
+            completion((try? result.get())?.value.bytes.flatMap { open($0, name) })
+        }
+    }
+
+    /// Asks for an answer, or for the lease to fetch it.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside; with `nil` where Redis does not answer.
+    func ask(_ name: AnswerName, holder: String, _ completion: @escaping (RedisLook.Found?) -> Void) {
+        line.ask(look(name, leads: true), holder: holder, completion)
+    }
+
+    /// Keeps an answer; nobody waits for it. One that is too large is not kept.
+    func store(_ answer: StoredAnswer, _ name: AnswerName, milliseconds: Int64) {
+        guard answer.cost <= settings.maxEntryBytes, let value = seal.seal(answer, as: name.key, of: name.tenant) else { return }
+        let command = RedisAnswers.store(
+            value, as: answerKey(name), bucket: RedisKey.bucket(of: name.tenant), milliseconds: max(1, milliseconds),
+            maxBytes: settings.maxBytes)
+        guard let answers else { return line.tell(command) }
+        answers.send(command, timeout: Self.patience).whenComplete { _ in }
+    }
+
+    func close() {
+        answers?.close()
+    }
+}

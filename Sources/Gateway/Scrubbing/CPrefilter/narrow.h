@@ -1,0 +1,198 @@
+// A second look at what fired: the shape around a trigger says of most numbers, codes and colons in logs and source code that no recogniser
+// can make anything of them. This costs a few instructions on masks that are there already; a recogniser's look costs a hundred.
+//
+// Only for a trigger with SEEN known bytes from it on. What stands before it rules nothing out that a boundary would not: a finding may end
+// there, and that is one.
+#ifndef AGENTSHIELD_NARROW_H
+#define AGENTSHIELD_NARROW_H
+
+#include "classes.h"
+
+/// So many bytes from a trigger on are in a view.
+enum { SEEN = 64 };
+
+/// The text from a trigger on; bit k of a mask is the byte k places behind it.
+typedef struct {
+    const classes *c;
+    const shapes *s;
+    size_t bit;            ///< the trigger's place in the masks: 64 times its block, and its bit
+    const uint8_t *bytes;  ///< what stands there; there may be less than SEEN bytes
+    size_t count;
+} view;
+
+INLINE uint64_t seen(const mask m, size_t bit) {
+    size_t block = bit >> 6, shift = bit & 63;
+    return m[block] >> shift | m[block + 1] << 1 << (63 - shift);
+}
+
+INLINE uint8_t byte_at(const view *v, size_t place) { return place < v->count ? v->bytes[place] : 0; }
+
+/// The lowest `count` bits (0 to 63).
+INLINE uint64_t lowest(int count) { return (1ull << count) - 1; }
+
+/// How many of the lowest bits are set in a row.
+INLINE int run_length(uint64_t bits) { return bits == ~0ull ? 64 : __builtin_ctzll(~bits); }
+
+/// Digits in groups with single separators between them.
+typedef struct {
+    int length;           ///< from the first digit to behind the last one
+    uint64_t separators;  ///< between the groups
+    uint8_t next;         ///< what follows
+} groups;
+
+/// Longer ones are not narrowed.
+enum { LONGEST_NUMBER = 31 };
+
+INLINE groups groups_at(const view *v, size_t place) {
+    groups g = {.length = run_length(seen(v->s->number, v->bit + place))};
+    if (g.length > LONGEST_NUMBER) return g;
+    g.separators = ~seen(v->c->digit, v->bit + place) & lowest(g.length);
+    g.next = byte_at(v, place + (size_t)g.length);
+    return g;
+}
+
+/// A telephone number behind `+` or `(`: one that starts with 0 has no country, and one in parentheses must have them closed.
+INLINE int may_be_signed_number(const view *v) {
+    uint8_t first = byte_at(v, 1);
+    if (!is_digit(first)) return 1;
+    groups g = groups_at(v, 1);
+    if (g.length > LONGEST_NUMBER) return 1;
+    if (v->bytes[0] == '(') {
+        size_t behind = (size_t)g.length + 2;
+        return g.next == ')' && (is_digit(byte_at(v, behind)) || (is_separator(byte_at(v, behind)) && is_digit(byte_at(v, behind + 1))));
+    }
+    int digits = g.length - __builtin_popcountll(g.separators);
+    return first != '0' && (digits >= 8 || g.next == '(' || (is_separator(g.next) && byte_at(v, (size_t)g.length + 2) == '('));
+}
+
+/// A year of two centuries alone, behind something that may stand between a month and a year.
+INLINE int may_end_date(const view *v, uint8_t before) {
+    int is_joint = before == ' ' || before == ',' || (uint8_t)(before - '-') < 3;
+    int is_century = (v->bytes[0] == '1' && byte_at(v, 1) == '9') || (v->bytes[0] == '2' && byte_at(v, 1) == '0');
+    return is_joint && is_century && (seen(v->c->digit, v->bit) & 15) == 15 && (seen(v->s->alnum, v->bit) >> 4 & 1) == 0;
+}
+
+/// Eight digits, or seven, and their letter; `12.345.678Z`.
+INLINE int may_be_spanish(const view *v, const groups *g, int first, int count) {
+    if (first == 7 || first == 8) {
+        uint8_t next = byte_at(v, (size_t)first);
+        size_t letter = (size_t)first + (next == '-' || next == ' ');
+        return is_letter(byte_at(v, letter)) && (seen(v->s->alnum, v->bit) >> (letter + 1) & 1) == 0;
+    }
+    return count == 3 && first == 2 && (g->separators >> 6 & 1) && g->length == 10;
+}
+
+/// Four groups, the last three of one digit each.
+INLINE int is_version(const groups *g, int first) { return g->length == first + 6 && g->separators == 0x15ull << first; }
+
+/// The rules of a number that starts with a digit, or 0: enough digits in whole groups for a telephone number, which has the fewest of all; an
+/// IPv4 address; a date; the digits of a Spanish or a Corsican number, whose letter follows. Seven digits and no letter, or up to nine in two
+/// groups, are a telephone number or nothing.
+INLINE uint16_t rules_of_number(const view *v) {
+    const uint16_t any = AGENTSHIELD_RULE_NUMBER, weak = AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_WEAK;
+    groups g = groups_at(v, 0);
+    if (g.length > LONGEST_NUMBER || g.next == '(' || (is_separator(g.next) && byte_at(v, (size_t)g.length + 1) == '(')) return any;
+    int count = 1 + __builtin_popcountll(g.separators), digits = g.length + 1 - count;
+    int first = count > 1 ? __builtin_ctzll(g.separators) : g.length;
+    int is_cut = is_letter(g.next) || g.next == '_';
+    if (is_cut) {
+        uint8_t letter = g.next | 0x20;
+        int may_have_extension = digits >= 7 && count > 1 && (letter == 'x' || letter == 'e');
+        int may_be_corsican = digits == 6 && (letter == 'a' || letter == 'b') && v->bytes[g.length - 1] == '2';
+        if (may_have_extension || may_be_corsican || may_be_spanish(v, &g, first, count)) return any;
+        // The last group is part of a word.
+        if (count == 1) return 0;
+        digits -= g.length - 64 + __builtin_clzll(g.separators);
+        count--;
+    }
+    uint8_t separator = byte_at(v, (size_t)first);
+    if (digits >= 7) {
+        if (count == 1) return digits == 7 && !may_be_spanish(v, &g, first, count) ? weak : any;
+        if (count != 2 || first > 6) return any;
+        if (digits <= 9) return separator == '.' ? 0 : weak;
+        // A fraction; none of the other numbers that may have a dot starts with three to six digits, but for cards and Germany's telephones.
+        return separator == '.' && digits < 13 && first != 2 && v->bytes[0] != '0' ? 0 : any;
+    }
+    if (count < 3 || separator == ' ') return 0;
+    if (count >= 4 && separator == '.') return is_version(&g, first) ? any | AGENTSHIELD_RULE_VERSION : any;
+    return (g.separators >> (first + 1) & 6) != 0 && (first == 4 || first <= 2) ? any : 0;
+}
+
+/// The letters and digits of a code, a bit for each place.
+typedef struct { uint32_t letters, digits; } form;
+
+/// By the length of the word, what codes of letters and digits look like; {0, 0} is none.
+static const form forms[19][3] = {
+    [8] = {{0x01, 0xFE}, {0x03, 0xFC}, {0x3F, 0}},  // Spanish companies and passports; banks
+    [9] = {{0x01, 0xFE}, {0x03, 0xFC}, {0x07, 0x1F8}},  // the same; British insurance
+    [10] = {{0x21F, 0x1E0}},                         // Indian tax
+    [11] = {{0x3F, 0}, {0x403, 0x3FC}},              // banks; Spanish identity with its country
+    [12] = {{0x07, 0x1F8}},                          // Mexican tax, of companies
+    [13] = {{0x0F, 0x3F0}},                          // and of people
+    [14] = {{0, 0x3000}},                            // Brazilian companies
+    [16] = {{0x3F, 0}},                              // Italian tax
+    [18] = {{0x0F, 0x3F0}},                          // Mexican population
+};
+
+/// The countries whose bank accounts have an IBAN: by the first letter, the second ones. Those of IBAN.swift; a test compares them.
+static const char *const iban_countries[26] = {
+    "DELOTZ", "AEFGHIJRY", "FGHIMRVYZ", "EJKOZ", "EGS", "IKOR", "ABEILQRTW", "NRU", "ELQRST", "O", "MWZ", "BCITUVY", "ACDEGKLNRTUZ",
+    "EILO", "M", "KLST", "A", "OSU", "ACDEIKMNOTV", "DGLNR", "A", "AG", "", "K", "E", "",
+};
+
+INLINE int has_iban(uint8_t first, uint8_t second) {
+    const char *seconds = iban_countries[(first | 0x20) - 'a'];
+    while (*seconds != 0 && *seconds != (second & 0xDF)) seconds++;
+    return *seconds != 0;
+}
+
+/// A code that starts with a letter or a digit.
+INLINE int may_be_code(const view *v) {
+    uint64_t alnum = seen(v->s->alnum, v->bit), digits = seen(v->c->digit, v->bit), letters = alnum & ~digits;
+    int length = run_length(alnum);
+    // `AB.12C.D34/0001-56`, `00aa.bb11.2c3d`
+    if ((length == 2 || length == 4) && byte_at(v, (size_t)length) == '.') return 1;
+    if (letters & 1) {
+        if ((letters & 3) == 3 && (digits >> 2 & 3) == 3 && has_iban(v->bytes[0], byte_at(v, 1))) return 1;
+        uint8_t first = v->bytes[0] | 0x20;
+        if (first >= 'x' && first <= 'z' && (digits >> (length == 1 ? 2 : 1) & 127) == 127) return 1;
+        // `A-5881850-1`; `AB 12 34 56 C`, `AB12 34 56 C`, with or without the other spaces.
+        if (length == 1) return (digits >> 2 & 127) == 127;
+        if (length == 2 || length == 4) {
+            if (byte_at(v, (size_t)length) != ' ') return 0;
+            digits >>= length + 1;
+            return (digits & 3) == 3 && ((digits >> 2 & 3) == 3 || (digits >> 3 & 3) == 3);
+        }
+    }
+    if (length > 18 || byte_at(v, (size_t)length) == '_') return 0;
+    for (const form *f = forms[length]; f < forms[length] + 3; f++)
+        if ((f->letters | f->digits) != 0 && (letters & f->letters) == f->letters && (digits & f->digits) == f->digits) return 1;
+    return 0;
+}
+
+/// An IPv6 or a hardware address from its first colon on: at least five colons, or two in a row.
+INLINE int may_be_address(const view *v) {
+    uint64_t colons = seen(v->c->colon, v->bit);
+    int length = run_length(colons | seen(v->c->hex, v->bit));
+    if (length > 63) return 1;
+    colons &= lowest(length);
+    return (colons & colons >> 1) != 0 || __builtin_popcountll(colons) >= 5;
+}
+
+/// The rules of a trigger that are worth a recogniser's look; `before` is the byte before it, or 0.
+INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
+    if (rules & AGENTSHIELD_RULE_NUMBER) {
+        rules &= ~AGENTSHIELD_RULE_NUMBER;
+        if (!is_digit(v->bytes[0])) {
+            if (may_be_signed_number(v)) rules |= AGENTSHIELD_RULE_NUMBER;
+        } else {
+            rules |= may_end_date(v, before) ? AGENTSHIELD_RULE_NUMBER : rules_of_number(v);
+        }
+    }
+    if ((rules & AGENTSHIELD_RULE_CODE) && !may_be_code(v)) rules &= ~AGENTSHIELD_RULE_CODE;
+    if ((rules & AGENTSHIELD_RULE_COLON) && !may_be_address(v)) rules &= ~AGENTSHIELD_RULE_COLON;
+    if ((rules & AGENTSHIELD_RULE_WORD) && v->bytes[0] != 0xB1 && (byte_at(v, 1) | 0x20) != 's') rules &= ~AGENTSHIELD_RULE_WORD;
+    return rules;
+}
+
+#endif
