@@ -99,7 +99,7 @@ struct CacheTests {
                     try await Self.store(
                         rig, Self.key(number), String(repeating: "x", count: 800), milliseconds: life * 1_000, maxBytes: cap))
             }
-            #expect(try await Self.store(rig, Self.key(4), "x", maxBytes: cap))
+            #expect(try await Self.store(rig, Self.key(4), String(repeating: "x", count: 800), maxBytes: cap))
             #expect(try await rig.send(RedisAnswers.get(Self.key(2))).isNull)
             #expect(try await !rig.send(RedisAnswers.get(Self.key(3))).isNull)
         }

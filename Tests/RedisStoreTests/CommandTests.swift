@@ -66,7 +66,15 @@ struct CommandTests {
         for tenant in ["acme", "", "a{b}c", "ünïcode", String(repeating: "x", count: 200)] {
             let bucket = RedisKey.bucket(of: tenant)
             let wallets: [RedisKey] = [BudgetSubject.tenant, .department("k1"), .user("u1")].map { .wallet(tenant: tenant, $0) }
-            let keys = Self.keys(of: tenant) + wallets + [.holds(bucket: bucket), .held(bucket: bucket), .late(bucket: bucket, "req_1")]
+            let cache: [RedisKey] =
+                CacheKey([UInt8](repeating: 7, count: 32)).map {
+                    [
+                        .answer(tenant: tenant, model: "m", $0), .flight(tenant: tenant, $0), .answerSizes(bucket: bucket),
+                        .answerEnds(bucket: bucket),
+                    ]
+                } ?? []
+            let others: [RedisKey] = [.holds(bucket: bucket), .held(bucket: bucket), .late(bucket: bucket, "req_1")]
+            let keys = Self.keys(of: tenant) + wallets + cache + others
             let slot = RedisSlot.of("b\(bucket)")
             #expect(keys.allSatisfy { $0.slot == slot && RedisSlot.of($0.name) == slot })
             #expect(Set(keys).count == keys.count)
@@ -92,7 +100,8 @@ struct CommandTests {
             let known = words.firstIndex(of: "T") ?? words.endIndex
             return "{b<n>}:" + words[1..<known].joined(separator: ":") + ":<tenant>:<subject>"
         }
-        let others = ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"].map { "{b<n>}:" + $0 }
+        let cache = ["answer:<tenant>:<model>:<key>", "answers", "answers:end", "flight:<tenant>:<key>"]
+        let others = (cache + ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"]).map { "{b<n>}:" + $0 }
         #expect(documented == Set(made).union(others))
         #expect(RedisKey.ledger(bucket: 7).name == "{b7}:ledger")
     }

@@ -1,6 +1,8 @@
 import Foundation
 import NIOCore
+import NIOHTTP1
 import ProcessSupport
+import RedisStore
 import Testing
 
 extension ReplicaTests {
@@ -109,8 +111,8 @@ extension ReplicaTests {
                 setup.redisTimeout = "500ms"
                 try await Replicas.run(setup) { replicas in
                     for text in ["one", "two"] { #expect(try await replicas.chat(0, "echo", text).status == 200) }
+                    try await until("both are stored") { try await redis.keys("*:answer:*").count == 2 }
                     let keys = try await redis.keys("*:answer:*")
-                    try #require(keys.count == 2)
                     // Each has the other's, which is sealed for another request.
                     _ = try await redis.send("RENAME", keys[0], "{x}")
                     _ = try await redis.send("RENAME", keys[1], keys[0])
