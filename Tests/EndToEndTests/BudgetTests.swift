@@ -151,6 +151,41 @@ extension EndToEndTests {
             }
         }
 
+        @Test("what a killed gateway had reserved is charged in full by the next one, in one row, when its time is over")
+        func killed() async throws {
+            try await withTemporaryDirectory { directory in
+                let ledger = directory.appendingPathComponent("ledger.sqlite").path
+                let extra = "ledger: {file: \"\(ledger)\"}\ntenants: {acme: {budget: {day: 1}}}\n"
+                func expired() async throws -> [JSON] {
+                    try await Self.command("ledger", "export", "--file", ledger, "--format", "jsonl").output.split(separator: "\n")
+                        .map { try JSON(String($0)) }.filter { $0.string("outcome") == "expired" }
+                }
+                try await Stack.run(extra: extra) { stack in
+                    let caller = try await Door.http.connect(stack, key: stack.keys.main)
+                    defer { caller.close() }
+                    let call = try await caller.begin(Chat("say:100+slow-50ms", streamed: true, deadlineMilliseconds: 2_000))
+                    try await call.begun()
+                    let open = try await Self.command("budgets", "reconcile", "--file", ledger, "--json")
+                    let wallets = try open.output.split(separator: "\n").map { try JSON(String($0)) }
+                    #expect(wallets.count == 1 && (wallets[0].int("day.reserved") ?? 0) > 0 && wallets[0].int("day.spent") == 0)
+                    stack.gateway.kill(SIGKILL)
+                    #expect(await stack.gateway.waitForExit() == .signalled(SIGKILL))
+                    try stack.removeAuthority()
+                }
+                #expect(try await expired().isEmpty)
+                try await Stack.run(extra: extra) { stack in
+                    try await until("the row") { try await !expired().isEmpty }
+                    #expect(try await Self.ask(stack, .http, stack.keys.main).isWhole)
+                }
+                let rows = try await expired()
+                #expect(rows.count == 1 && (rows[0].int("cost_nano_usd") ?? 0) > 0)
+                let repriced = try await Self.command("ledger", "reprice", "--file", ledger)
+                #expect(repriced.status == .exited(0), "\(repriced)")
+                let verified = try await Self.command("ledger", "verify", "--file", ledger)
+                #expect(verified.status == .exited(0))
+            }
+        }
+
         @Test("a gateway that cannot count budgets does not start with any, in the file or in the store")
         func needsLedger() async throws {
             try await withTemporaryDirectory { directory in

@@ -40,7 +40,7 @@ extension BudgetsCommand {
             try await ledger.with { archive in
                 let tenants = try await tenants(of: archive)
                 if ledger.file != nil {
-                    for tenant in tenants { try await addUp(tenant, archive, &totals) }
+                    try await addUp(tenants, archive, &totals)
                 } else {
                     try await withRedis { store in
                         for tenant in tenants { try await compare(tenant, archive, store, &totals) }
@@ -66,10 +66,18 @@ extension BudgetsCommand {
 
         // MARK: a file
 
-        private func addUp(_ tenant: String, _ archive: any LedgerArchive, _ totals: inout ReconciliationTotals) async throws {
+        private func addUp(_ tenants: [String], _ archive: any LedgerArchive, _ totals: inout ReconciliationTotals) async throws {
+            let holds = try await ledger.holds().compactMap { try? LedgerEntry(decoding: $0.record) }
+            // A tenant may have its first request under way.
+            let all = tenant == nil ? Swift.Set(tenants).union(holds.map(\.tenant)).sorted() : tenants
+            for tenant in all { try await addUp(tenant, holds.filter { $0.tenant == tenant }, archive, &totals) }
+        }
+
+        private func addUp(
+            _ tenant: String, _ holds: [LedgerEntry], _ archive: any LedgerArchive, _ totals: inout ReconciliationTotals
+        ) async throws {
             let now = now
             var spending = TenantSpending(try await archive.spending(of: tenant, since: now.day - 62))
-            let holds = try await ledger.holds().compactMap { try? LedgerEntry(decoding: $0.record) }.filter { $0.tenant == tenant }
             for hold in holds { spending.add(subjectsOf: hold) }
             for subject in spending.subjects {
                 let reservations = holds.filter { $0.subjects.contains(subject) }.map {
