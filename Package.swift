@@ -187,7 +187,8 @@ let tests: [Target] = [
     test(
         "PipelineTests",
         [
-            "GatewayPipeline", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "RedisStore", "Providers",
+            "GatewayPipeline", "ProcessSupport", "SeededRandomness", "GatewayCore", "GatewayCrypto", "EmbeddedStore", "RedisStore",
+            "Providers",
             "Scrubbing", nioCore,
             nioPosix, nioEmbedded, logging,
         ]),

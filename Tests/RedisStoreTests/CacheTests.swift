@@ -84,7 +84,8 @@ struct CacheTests {
                 let size = Int.random(in: 0..<(Bool.random(using: &random) ? 100 : 6_000), using: &random)
                 let key = try Self.key(UInt8.random(in: 0..<20, using: &random))
                 _ = try await Self.store(
-                    rig, key, String(repeating: "x", count: size), milliseconds: Int64.random(in: 1...60_000, using: &random), maxBytes: cap)
+                    rig, key, String(repeating: "x", count: size), milliseconds: Int64.random(in: 1...60_000, using: &random), maxBytes: cap
+                )
                 let sizes = try #require(try await rig.send("HVALS", RedisKey.answerSizes(bucket: Self.bucket).name).elements)
                 // The sum stands among them.
                 let total = sizes.compactMap { $0.string.flatMap { Int($0) } }.reduce(0, +) / 2

@@ -226,7 +226,8 @@ package final class GatewayLoop {
     /// The key of everything that could change an answer: whose it is, under which policy, from where, and the request as the provider sees it.
     func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + [rules.version, target.provider, target.model, target.upstreamModel] {
+            let route = [rules.version, target.provider, target.model, target.upstreamModel]
+            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + route {
                 var part = part
                 part.withUTF8 { text in
                     withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)

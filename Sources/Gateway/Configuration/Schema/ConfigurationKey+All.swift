@@ -364,7 +364,8 @@ extension ConfigurationKey {
     ]
 
     private static let rest: [ConfigurationKey] = [
-        ConfigurationKey("cache", .section, .means("the defaults below"), "The cache of answers: in memory, or with Redis for all replicas."),
+        ConfigurationKey(
+            "cache", .section, .means("the defaults below"), "The cache of answers: in memory, or with Redis for all replicas."),
         ConfigurationKey(
             "cache.max_bytes", .size(0...64 << 30), .defaultText("64MiB"),
             "Without Redis over all event loops, with it for each of 256 buckets of tenants; the oldest go first. 0: no cache."),

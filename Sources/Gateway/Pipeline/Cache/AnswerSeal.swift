@@ -60,7 +60,8 @@ final class AnswerSeal {
         var value = value
         let header = header
         guard value.readableBytes <= longest + header.count + AEADKey.nonceCount + AEADKey.tagCount + 1,
-            value.readBytes(length: header.count) == header, let nonce = value.readBytes(length: AEADKey.nonceCount), let aead = aead(tenant)
+            value.readBytes(length: header.count) == header, let nonce = value.readBytes(length: AEADKey.nonceCount),
+            let aead = aead(tenant)
         else { return nil }
         let data = associatedData(key, tenant)
         let opened = try? value.withUnsafeReadableBytes { sealed in
