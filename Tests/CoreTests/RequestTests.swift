@@ -25,6 +25,20 @@ struct RequestTests {
                 + #","stream_options":{"include_usage":true}}"#)
     }
 
+    @Test(
+        "a cap that the caller did not give goes under the name that the model knows",
+        arguments: [
+            ("gpt-4o", "max_tokens"), ("olmo-2", "max_tokens"), ("llama3", "max_tokens"), ("o3-mini", "max_completion_tokens"),
+            ("gpt-5-nano", "max_completion_tokens"),
+        ])
+    func cap(model: String, name: String) throws {
+        var workspace = RequestWorkspace()
+        let body = ByteBuffer(string: #"{"model":"m","messages":[{"role":"user","content":"x"}]}"#)
+        _ = try workspace.read(body)
+        let rendered = String(buffer: workspace.render(body, upstreamModel: model, asksForUsage: false, maxTokens: 7))
+        #expect(rendered == #"{"model":"\#(model)","messages":[{"role":"user","content":"x"}],"\#(name)":7}"#)
+    }
+
     @Test("tools are numbered before messages, so that a conversation that grows keeps its numbers")
     func numbering() throws {
         let (body, _) = try scrubbed(

@@ -70,7 +70,7 @@ package struct RequestWorkspace: ~Copyable {
         index.read(body) { root in
             Self.replaceModel(in: root, by: upstreamModel, &splicer)
             if asksForUsage { Self.askForUsage(in: root, &splicer) }
-            if let maxTokens { Self.cap(root, maxTokens, &splicer) }
+            if let maxTokens { Self.cap(root, maxTokens, of: upstreamModel, &splicer) }
         }
         var rendered = ByteBuffer()
         if splicer.isEmpty { rendered = body } else { splicer.write(body, into: &rendered) }
@@ -93,11 +93,17 @@ package struct RequestWorkspace: ~Copyable {
     }
 
     /// A member that is there says `null`.
-    private static func cap(_ root: JSONValue, _ maxTokens: UInt64, _ splicer: inout JSONSplicer) {
+    private static func cap(_ root: JSONValue, _ maxTokens: UInt64, of upstreamModel: String, _ splicer: inout JSONSplicer) {
         guard let member = root.members.first(where: { $0.key.equals("max_tokens") || $0.key.equals("max_completion_tokens") }) else {
-            return splicer.insert(into: root, "max_tokens", integer: Int64(clamping: maxTokens))
+            let name: StaticString = takesNewName(upstreamModel) ? "max_completion_tokens" : "max_tokens"
+            return splicer.insert(into: root, name, integer: Int64(clamping: maxTokens))
         }
         splicer.replace(member.value.range, withInteger: Int64(clamping: maxTokens))
+    }
+
+    /// OpenAI's reasoning models (`o3-mini`, `gpt-5`) refuse `max_tokens`; many compatible servers know nothing else.
+    private static func takesNewName(_ model: String) -> Bool {
+        model.hasPrefix("gpt-5") || (model.hasPrefix("o") && model.dropFirst().first?.isNumber == true)
     }
 
     private static func askForUsage(in root: JSONValue, _ splicer: inout JSONSplicer) {
