@@ -27,26 +27,36 @@ struct SliceLaneTests {
         if case .scrubbing = request.exchange.value.state { true } else { false }
     }
 
+    /// Tries again where the other side of a socket was too late to see what is there for a moment only.
+    private func happens(_ body: () async throws -> Bool) async throws {
+        for _ in 0..<20 where try await body() { return }
+        Issue.record("not once in 20 tries")
+    }
+
     /// Begins another request of the same loop as soon as `condition` holds, takes it to its end, with all that it reads and writes, and
     /// says whether `condition` still holds at that moment.
-    private func isAnswered(_ rig: PipelineRig, while condition: @escaping @Sendable () -> Bool) async throws -> Bool {
-        try await rig.begin(TestChat("two"), when: condition)
-            .atEnd { told in told.fault == nil && told.texts == [0: "Hi"] && condition() }
+    private func isAnswered(_ rig: PipelineRig, while condition: @escaping @Sendable () -> Bool) -> EventLoopFuture<Bool> {
+        rig.begin(TestChat("two"), when: condition).flatMap { small in
+            small.recorder.value.end.map { told in told.fault == nil && told.texts == [0: "Hi"] && condition() }
+        }
     }
 
     @Test("another request of the loop is answered while a hostile megabyte is scrubbed, whose result is that of scrubbing it at once")
     func requests() async throws {
         try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
-            let (large, small) = try await rig.onLoop { ($0.begin(TestChat("one", Self.hostile)), $0.begin(TestChat("two"))) }
-            #expect(try await small.atEnd { $0.texts == [0: "Hi"] && Self.isScrubbing(large) })
-            let call = try await rig.one.call()
-            #expect(call.body == TestChat("one", Self.scrubbed).json.replacing(#""model":"one""#, with: #""model":"model-1""#))
-            try await call.answer("To <EMAIL_1>.")
-            let told = try await large.end()
-            #expect(told.texts == [0: "To ana@example.com."])
-            #expect(told.summary?.scrubbed.contains(ScrubCount(kind: "EMAIL", count: 11_000)) == true)
-            #expect((told.summary?.timings[.scrub] ?? 0) > 0 && (told.summary?.timings[.route] ?? 0) > 0)
-            #expect(try await rig.isEmpty)
+            try await happens {
+                let (large, small) = try await rig.onLoop { ($0.begin(TestChat("one", Self.hostile)), $0.begin(TestChat("two"))) }
+                let wasAnswered = try await small.atEnd { $0.texts == [0: "Hi"] && Self.isScrubbing(large) }
+                let call = try await rig.one.call()
+                #expect(call.body == TestChat("one", Self.scrubbed).json.replacing(#""model":"one""#, with: #""model":"model-1""#))
+                try await call.answer("To <EMAIL_1>.")
+                let told = try await large.end()
+                #expect(told.texts == [0: "To ana@example.com."])
+                #expect(told.summary?.scrubbed.contains(ScrubCount(kind: "EMAIL", count: 11_000)) == true)
+                #expect((told.summary?.timings[.scrub] ?? 0) > 0 && (told.summary?.timings[.route] ?? 0) > 0)
+                #expect(try await rig.isEmpty)
+                return wasAnswered
+            }
         }
     }
 
@@ -120,23 +130,27 @@ struct SliceLaneTests {
         _ = Array(text.utf8).withUnsafeBytes { whole.feed($0, into: &expected) }
         _ = whole.finish(into: &expected)
         try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
-            let large = try await rig.begin(TestChat("one", streamed: isStreamed))
-            let call = try await rig.one.call()
-            if isStreamed {
-                try await call.beginStream()
-                try await call.piece(text)
-                try await call.piece(" tail")
-                try await call.finish()
-                try await call.done()
-            } else {
-                try await call.answer(text)
+            try await happens {
+                let large = try await rig.begin(TestChat("one", streamed: isStreamed))
+                let call = try await rig.one.call()
+                let isOtherAnswered = isAnswered(rig) { large.exchange.value.isRewriting }
+                if isStreamed {
+                    try await call.beginStream()
+                    try await call.piece(text)
+                    try await call.piece(" tail")
+                    try await call.finish()
+                    try await call.done()
+                } else {
+                    try await call.answer(text)
+                }
+                let wasAnswered = try await isOtherAnswered.get()
+                let told = try await large.end()
+                #expect(told.fault == nil)
+                #expect(told.texts[0] == String(decoding: expected, as: UTF8.self) + (isStreamed ? " tail" : ""))
+                #expect(told.summary?.scrubbed.first?.kind == "EMAIL")
+                #expect(try await rig.isEmpty)
+                return wasAnswered
             }
-            #expect(try await isAnswered(rig) { large.exchange.value.isRewriting })
-            let told = try await large.end()
-            #expect(told.fault == nil)
-            #expect(told.texts[0] == String(decoding: expected, as: UTF8.self) + (isStreamed ? " tail" : ""))
-            #expect(told.summary?.scrubbed.first?.kind == "EMAIL")
-            #expect(try await rig.isEmpty)
         }
     }
 
@@ -145,12 +159,13 @@ struct SliceLaneTests {
         let text = String(Self.hostile.prefix(300_000))
         try await PipelineRig.run(.init(replyOfTwo: Self.reply)) { rig in
             let leaver = try await rig.begin(TestChat("one"))
-            try await rig.one.call().answer(text)
-            _ = try await rig.begin(TestChat("two")) {
+            let other = rig.begin(TestChat("two")) {
                 guard leaver.exchange.value.isRewriting else { return false }
                 leaver.exchange.value.cancel()
                 return true
-            }.end()
+            }
+            try await rig.one.call().answer(text)
+            _ = try await other.get().end()
             let calls = try await leaver.told.calls
             let first = try await rig.begin(TestChat("memo"))
             try await rig.one.call().answer(text)

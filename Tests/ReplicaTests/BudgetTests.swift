@@ -46,20 +46,22 @@ extension ReplicaTests {
 
         @Test("replicas together never spend more than a budget, and the wallets agree with the ledger to the nano-USD")
         func neverOverspend() async throws {
-            try await Self.run(3) { scene in
-                let limit = 40_000
-                for who in [[], ["--user", "ana"]] as [[String]] {
-                    let arguments = ["budgets", "set", "acme"] + who + ["--period", "month", "--limit", "0.000040"]
+            try await Self.run(8) { scene in
+                var random = SystemRandomNumberGenerator()
+                let limits = (0..<2).map { _ in Int.random(in: 20...60, using: &random) }
+                let limit = 1_000 * (limits.min() ?? 0)
+                for (who, limit) in zip([[], ["--user", "ana"]] as [[String]], limits) {
+                    let arguments = ["budgets", "set", "acme"] + who + ["--period", "month", "--limit", "0.0000\(limit)"]
                     let set = try await ProductProcess.runToEnd("agentshield", arguments: arguments, environment: scene.store.environment)
                     #expect(set.status == .exited(0))
                 }
                 let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
-                    for client in 0..<6 {
+                    for client in 0..<16 {
                         group.addTask {
                             let connection = try await scene.replicas.connect(client)
                             defer { connection.close() }
                             var statuses: [Int] = []
-                            for number in 0..<40 {
+                            for number in 0..<20 {
                                 let answer = try await connection.chat("say:\(1 + number % 5)", streamed: number % 2 == 0, maxTokens: 5)
                                 statuses.append(answer.status)
                             }
@@ -71,6 +73,7 @@ extension ReplicaTests {
                 #expect(Set(statuses) == [200, 402])
                 try await until("all rows in the ledger") { try await scene.rows().count == statuses.count }
                 let spent = try await scene.rows().reduce(0) { $0 + ($1["cost_nano_usd"] as? Int ?? 0) }
+                print("8 gateways, budgets of \(limits) µUSD: \(spent) nano-USD spent of \(limit)")
                 #expect(spent > limit / 2 && spent <= limit)
                 try await until("wallets and ledger agree") { try await scene.reconciles() }
             }

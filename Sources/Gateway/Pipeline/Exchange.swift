@@ -80,6 +80,8 @@ package final class Exchange {
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
     var cacheKey: CacheKey?
+    /// What its answer is called, whoever gives it in the end; `nil`: it is neither looked up nor stored.
+    var answerName: AnswerName?
     /// What a server of answers alone had.
     var fetched: StoredAnswer?
     var leadsFlight = false

@@ -128,9 +128,9 @@ struct PipelineRig: Sendable {
         }
     }
 
-    /// Begins a request as soon as `condition` holds, in that very turn of the loop: what lasts a few turns only is not missed, however
-    /// late the test's own thread is.
-    func begin(_ chat: TestChat, when condition: @escaping @Sendable () -> Bool) async throws -> PipelineRequest {
+    /// Begins a request as soon as `condition` holds, in that very turn of the loop, and looks for it from now on: what lasts a few turns only is not
+    /// missed, however late the test's own thread is.
+    func begin(_ chat: TestChat, when condition: @escaping @Sendable () -> Bool) -> EventLoopFuture<PipelineRequest> {
         let promise = loop.makePromise(of: PipelineRequest.self)
         let end = NIODeadline.now() + .seconds(60)
         @Sendable func look() {
@@ -140,7 +140,7 @@ struct PipelineRig: Sendable {
             loop.scheduleTask(in: .microseconds(10)) { look() }
         }
         loop.execute { look() }
-        return try await promise.futureResult.get()
+        return promise.futureResult
     }
 }
 

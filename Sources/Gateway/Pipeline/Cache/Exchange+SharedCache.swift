@@ -14,12 +14,7 @@ extension Exchange {
         cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
         guard !cachePlan.isBypass else { return }
         cacheKey = loop.cacheKey(principal: request.principal, rules: rules, target: target, body: body)
-    }
-
-    /// `nil`: the request's answer is neither looked up nor stored.
-    var answerName: AnswerName? {
-        guard let cacheKey, let target else { return nil }
-        return AnswerName(tenant: request.principal.tenant, model: target.model, key: cacheKey)
+        answerName = cacheKey.map { AnswerName(tenant: request.principal.tenant, model: target.model, key: $0) }
     }
 
     /// What Redis is asked of the cache together with the limits. A request whose equal is under way here waits for that one, and fetches nothing.
