@@ -1,7 +1,7 @@
 import AgentShield
 import Testing
 
-@Suite("The in-process client", .timeLimit(.minutes(1)))
+@Suite("The in-process client", .timeLimit(.minutes(4)))
 struct InProcessTests {
     @Test("answers chats and streams with the program's own code")
     func answers() async throws {

@@ -5,7 +5,7 @@ import NIOCore
 import Testing
 import Wire
 
-@Suite("The client against a gateway on loopback TLS", .timeLimit(.minutes(2)))
+@Suite("The client against a gateway on loopback TLS", .timeLimit(.minutes(4)))
 struct LoopbackTests {
     private func makeClient(
         _ gateways: LoopbackGateway..., host: String = "localhost", adjust: (inout AgentShieldClient.Configuration) -> Void = { _ in }

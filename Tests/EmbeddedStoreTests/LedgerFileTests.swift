@@ -10,7 +10,7 @@ import Testing
 
 @testable import EmbeddedStore
 
-@Suite("The ledger in a SQLite file", .timeLimit(.minutes(1)))
+@Suite("The ledger in a SQLite file", .timeLimit(.minutes(4)))
 struct LedgerFileTests {
     private static let secret = Secret("a secret for chains")
 

@@ -7,7 +7,7 @@ import Testing
 struct EndToEndTests {}
 
 extension EndToEndTests {
-    @Suite("answers", .sharedStack, .timeLimit(.minutes(2)))
+    @Suite("answers", .sharedStack, .timeLimit(.minutes(4)))
     struct AnswerTests {
         private static let personalData = ["ana.lopez@example.com", "4111 1111 1111 1111", "ES91 2100 0418 4502 0005 1332"]
         private static let prompt =

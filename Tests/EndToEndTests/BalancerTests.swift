@@ -3,7 +3,7 @@ import ProcessSupport
 import Testing
 
 extension EndToEndTests {
-    @Suite("TCP balancers that tell who their clients are", .timeLimit(.minutes(2)))
+    @Suite("TCP balancers that tell who their clients are", .timeLimit(.minutes(4)))
     struct BalancerTests {
         private static let signature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
 

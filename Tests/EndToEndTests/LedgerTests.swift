@@ -3,7 +3,7 @@ import ProcessSupport
 import Testing
 
 extension EndToEndTests {
-    @Suite("the ledger", .timeLimit(.minutes(2)))
+    @Suite("the ledger", .timeLimit(.minutes(4)))
     struct LedgerTests {
         private static func command(_ arguments: String...) async throws -> (
             status: ProductProcess.ExitStatus, output: String, error: String

@@ -5,7 +5,7 @@ import ProcessSupport
 import Testing
 
 extension EndToEndTests {
-    @Suite("the program", .timeLimit(.minutes(2)))
+    @Suite("the program", .timeLimit(.minutes(4)))
     struct ProcessTests {
         @Test("SIGTERM lets what runs end, takes nothing new, and ends the program with status 0")
         func drains() async throws {

@@ -5,7 +5,7 @@ import NIOSSL
 import Testing
 
 extension EndToEndTests {
-    @Suite("one port for everything", .sharedStack, .timeLimit(.minutes(2)))
+    @Suite("one port for everything", .sharedStack, .timeLimit(.minutes(4)))
     struct ProtocolChoiceTests {
         @Test(
             "ALPN chooses the door",

@@ -5,7 +5,7 @@ import Testing
 import Wire
 
 extension EndToEndTests {
-    @Suite("refusals", .sharedStack, .timeLimit(.minutes(2)))
+    @Suite("refusals", .sharedStack, .timeLimit(.minutes(4)))
     struct RefusalTests {
         @Test("an unknown model and a wrong key cost a request, not its connection", arguments: Door.allCases, [false, true])
         func keepsConnection(door: Door, streamed: Bool) async throws {

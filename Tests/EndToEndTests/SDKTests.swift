@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 extension EndToEndTests {
-    @Suite("the SDK and gateways that go", .timeLimit(.minutes(2)))
+    @Suite("the SDK and gateways that go", .timeLimit(.minutes(4)))
     struct SDKTests {
         /// What became of many calls.
         private struct Outcome {

@@ -3,7 +3,7 @@ import ProcessSupport
 import Testing
 
 extension EndToEndTests {
-    @Suite("scrubbing policies", .sharedStack, .timeLimit(.minutes(2)))
+    @Suite("scrubbing policies", .sharedStack, .timeLimit(.minutes(4)))
     struct ScrubbingTests {
         private static let card = "4111 1111 1111 1111"
 
@@ -95,7 +95,7 @@ extension EndToEndTests {
         }
     }
 
-    @Suite("agentshield scrub", .timeLimit(.minutes(2)))
+    @Suite("agentshield scrub", .timeLimit(.minutes(4)))
     struct ScrubCommandTests {
         private func scrub(
             _ text: String, _ arguments: [String] = [], policy: String? = nil

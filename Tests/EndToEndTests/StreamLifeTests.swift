@@ -2,7 +2,7 @@ import ProcessSupport
 import Testing
 
 extension EndToEndTests {
-    @Suite("the life of a stream", .sharedStack, .timeLimit(.minutes(2)))
+    @Suite("the life of a stream", .sharedStack, .timeLimit(.minutes(4)))
     struct StreamLifeTests {
         @Test("a deadline ends a request that gets no answer, and its call", arguments: Door.allCases, [false, true])
         func deadline(door: Door, streamed: Bool) async throws {

@@ -1,7 +1,7 @@
 import Testing
 
 extension EndToEndTests {
-    @Suite("a provider that fails", .sharedStack, .timeLimit(.minutes(2)))
+    @Suite("a provider that fails", .sharedStack, .timeLimit(.minutes(4)))
     struct UpstreamFaultTests {
         struct Outcome: Sendable {
             var documented: Documented?

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatewayPipeline
 
-@Suite("pipeline: what is refused before a provider hears of it", .timeLimit(.minutes(1)))
+@Suite("pipeline: what is refused before a provider hears of it", .timeLimit(.minutes(4)))
 struct AdmissionTests {
     struct Refusal: Sendable, CustomTestStringConvertible {
         var testDescription: String

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatewayPipeline
 
-@Suite("pipeline: answers", .timeLimit(.minutes(1)))
+@Suite("pipeline: answers", .timeLimit(.minutes(4)))
 struct AnswerTests {
     @Test("a whole answer is told with its usage, its cost and the time of each phase, and written down once")
     func whole() async throws {

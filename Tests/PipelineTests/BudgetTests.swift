@@ -9,7 +9,7 @@ import Testing
 
 @testable import GatewayPipeline
 
-@Suite("pipeline: budgets", .timeLimit(.minutes(1)))
+@Suite("pipeline: budgets", .timeLimit(.minutes(4)))
 struct BudgetTests {
     /// Of the test's requests: their bytes as the provider gets them, at 1 nano-USD each, and 10 output tokens at 2.
     private static func bound(_ chat: TestChat) -> Int64 {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GatewayPipeline
 
-@Suite("What an answer of the cache is found by", .timeLimit(.minutes(1)))
+@Suite("What an answer of the cache is found by", .timeLimit(.minutes(4)))
 struct CacheKeyTests {
     /// Fields of the dialect, and some that nobody knows, each with values that differ for whoever reads them.
     private static let fields: [(name: String, values: [String])] = [

@@ -8,7 +8,7 @@ import Testing
 @testable import EmbeddedStore
 @testable import GatewayPipeline
 
-@Suite("pipeline: an answer ends when its record is durable", .timeLimit(.minutes(1)))
+@Suite("pipeline: an answer ends when its record is durable", .timeLimit(.minutes(4)))
 struct DurabilityTests {
     /// A gateway with a ledger, and a second hand on its file.
     private static func run(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatewayPipeline
 
-@Suite("pipeline: another provider", .timeLimit(.minutes(1)))
+@Suite("pipeline: another provider", .timeLimit(.minutes(4)))
 struct FallbackTests {
     @Test("is asked where the first failed by itself", arguments: [401, 403, 408, 429, 500, 503, 504])
     func rescues(status: Int) async throws {

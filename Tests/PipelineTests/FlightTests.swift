@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatewayPipeline
 
-@Suite("pipeline: equal requests at once", .timeLimit(.minutes(1)))
+@Suite("pipeline: equal requests at once", .timeLimit(.minutes(4)))
 struct FlightTests {
     private static let chat = TestChat("memo", "Mail ana@example.com")
 

@@ -49,7 +49,7 @@ private final class HeldDirectory: KeyDirectory {
 }
 
 /// The bounds that docs/control-plane.md tells, each reached, with the answer that is told there.
-@Suite("what an event loop knows of the store's keys", .timeLimit(.minutes(2)))
+@Suite("what an event loop knows of the store's keys", .timeLimit(.minutes(4)))
 struct KeyAuthorityTests {
     private let loop = NIOAsyncTestingEventLoop()
     private let store = HeldDirectory()

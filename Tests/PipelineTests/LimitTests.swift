@@ -4,7 +4,7 @@ import Testing
 
 @testable import GatewayPipeline
 
-@Suite("pipeline: limits in one process", .timeLimit(.minutes(1)))
+@Suite("pipeline: limits in one process", .timeLimit(.minutes(4)))
 struct LimitTests {
     private static func rate(_ burst: UInt64) -> RateLimit { RateLimit(permits: 1, periodNanoseconds: Callers.day, burst: burst) }
 

@@ -2,7 +2,7 @@ import Foundation
 import ProcessSupport
 import Testing
 
-@Suite("Process support", .timeLimit(.minutes(1)))
+@Suite("Process support", .timeLimit(.minutes(4)))
 struct ProductProcessTests {
     private static func isAlive(_ identifier: Int32) -> Bool {
         kill(identifier, 0) == 0

@@ -2,7 +2,7 @@ import NIOCore
 import Providers
 import Testing
 
-@Suite("Scripted provider: faults and record", .timeLimit(.minutes(1)))
+@Suite("Scripted provider: faults and record", .timeLimit(.minutes(4)))
 struct ScriptedProviderFaultTests {
     @Test("statuses come as the dialect's errors", arguments: [400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 529])
     func failures(status: Int) async throws {

@@ -4,7 +4,7 @@ import ProcessSupport
 import Providers
 import Testing
 
-@Suite("Scripted provider: answers", .timeLimit(.minutes(1)))
+@Suite("Scripted provider: answers", .timeLimit(.minutes(4)))
 struct ScriptedProviderTests {
     @Test("echo, plain")
     func echoPlain() async throws {

@@ -2,7 +2,7 @@ import NIOCore
 import Providers
 import Testing
 
-@Suite("Upstream pool: cancelling and pausing", .timeLimit(.minutes(1)))
+@Suite("Upstream pool: cancelling and pausing", .timeLimit(.minutes(4)))
 struct UpstreamCallTests {
     @Test("cancelling before the answer closes the socket at once and nothing is delivered")
     func cancelBeforeAnswer() async throws {

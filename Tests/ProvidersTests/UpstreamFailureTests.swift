@@ -3,7 +3,7 @@ import NIOCore
 import Providers
 import Testing
 
-@Suite("Upstream pool: failures", .timeLimit(.minutes(1)))
+@Suite("Upstream pool: failures", .timeLimit(.minutes(4)))
 struct UpstreamFailureTests {
     @Test("a stale connection is replaced without the caller's noticing")
     func staleConnection() async throws {

@@ -3,7 +3,7 @@ import NIOHTTP1
 import Providers
 import Testing
 
-@Suite("Upstream pool: connections", .timeLimit(.minutes(1)))
+@Suite("Upstream pool: connections", .timeLimit(.minutes(4)))
 struct UpstreamPoolTests {
     @Test("a request goes out whole and its answer comes back whole")
     func oneExchange() async throws {

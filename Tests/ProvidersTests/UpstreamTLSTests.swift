@@ -7,7 +7,7 @@ func trustingTLS() throws -> UpstreamTLS {
     try UpstreamTLS(trustRoots: Array(TestCertificates.root.utf8))
 }
 
-@Suite("Upstream pool: TLS", .timeLimit(.minutes(1)))
+@Suite("Upstream pool: TLS", .timeLimit(.minutes(4)))
 struct UpstreamTLSTests {
     @Test("a trusted certificate with the right name is accepted, and the connection kept")
     func rightName() async throws {

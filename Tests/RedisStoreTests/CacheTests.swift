@@ -5,7 +5,7 @@ import Testing
 
 @testable import RedisStore
 
-@Suite("Answers in Redis", .timeLimit(.minutes(2)))
+@Suite("Answers in Redis", .timeLimit(.minutes(4)))
 struct CacheTests {
     private static let bucket = RedisKey.bucket(of: "acme")
 

@@ -11,7 +11,7 @@ enum MultiThreadedEventLoops {
     static func next() -> any EventLoop { MultiThreadedEventLoopGroup.singleton.next() }
 }
 
-@Suite("A Redis cluster", .timeLimit(.minutes(2)))
+@Suite("A Redis cluster", .timeLimit(.minutes(4)))
 struct ClusterTests {
     struct Node {
         var id: String

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RedisStore
 
-@Suite("The way into Redis: credentials, TLS, roles", .timeLimit(.minutes(2)))
+@Suite("The way into Redis: credentials, TLS, roles", .timeLimit(.minutes(4)))
 struct DoorTests {
     @Test("password, database and name of the connection are what the options say")
     func password() async throws {

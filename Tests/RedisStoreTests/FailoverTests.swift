@@ -4,7 +4,7 @@ import Testing
 
 @testable import RedisStore
 
-@Suite("Redis while another server takes over", .timeLimit(.minutes(2)))
+@Suite("Redis while another server takes over", .timeLimit(.minutes(4)))
 struct FailoverTests {
     private func admission() -> RedisCommand {
         let limit = RateLimit(permits: 1_000_000, periodNanoseconds: 60_000_000_000)

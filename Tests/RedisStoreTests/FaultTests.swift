@@ -6,7 +6,7 @@ import Testing
 
 @testable import RedisStore
 
-@Suite("Redis in trouble", .timeLimit(.minutes(2)))
+@Suite("Redis in trouble", .timeLimit(.minutes(4)))
 struct FaultTests {
     @Test("a server that is stopped: commands end at their deadline, late replies meet nobody, then all goes on")
     func paused() async throws {

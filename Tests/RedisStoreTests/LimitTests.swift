@@ -5,7 +5,7 @@ import Testing
 
 @testable import RedisStore
 
-@Suite("Limits in Redis", .timeLimit(.minutes(2)))
+@Suite("Limits in Redis", .timeLimit(.minutes(4)))
 struct LimitTests {
     private static let now: Int64 = 1_800_000_000_000_000
 

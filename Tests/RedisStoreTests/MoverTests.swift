@@ -6,7 +6,7 @@ import Testing
 
 @testable import RedisStore
 
-@Suite("Records on their way through Redis", .timeLimit(.minutes(2)))
+@Suite("Records on their way through Redis", .timeLimit(.minutes(4)))
 struct MoverTests {
     /// A ledger in memory that a test can break.
     private final class Sink: LedgerSink {

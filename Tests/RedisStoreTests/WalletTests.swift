@@ -5,7 +5,7 @@ import Testing
 
 @testable import RedisStore
 
-@Suite("Wallets in Redis", .timeLimit(.minutes(2)))
+@Suite("Wallets in Redis", .timeLimit(.minutes(4)))
 struct WalletTests {
     private static let now: Int64 = 1_800_000_000_000_000
     private static let tenant = "t"

@@ -11,7 +11,7 @@ package struct Overdue: Error, CustomStringConvertible {
 ///
 /// - Throws: ``Overdue`` when it is not there in time; `CancellationError` when the test's own time is up: a test that waited on would
 ///   hold up the whole run.
-package func until(_ what: String, within time: Duration = .seconds(60), _ isThere: () async throws -> Bool) async throws {
+package func until(_ what: String, within time: Duration = .seconds(150), _ isThere: () async throws -> Bool) async throws {
     let end = ContinuousClock.now + time
     while try await !isThere() {
         guard ContinuousClock.now < end else { throw Overdue(what) }
