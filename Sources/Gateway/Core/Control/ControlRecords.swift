@@ -25,6 +25,15 @@ package struct TenantChange: Sendable, Equatable {
         case only(String)
     }
 
+    /// What the region becomes, where it changes; `nil` in it: any.
+    package var newRegion: String?? {
+        switch region {
+        case nil: nil
+        case .anywhere: .some(nil)
+        case .only(let region): region
+        }
+    }
+
     package var isPaused: Bool?
     /// A panic's stop.
     package var isStopped: Bool?

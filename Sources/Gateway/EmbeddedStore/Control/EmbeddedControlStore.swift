@@ -91,12 +91,6 @@ package final class EmbeddedControlStore: ControlStore {
     }
 
     package func changeTenant(_ id: String, _ change: TenantChange) async throws(ControlError) -> Tenant? {
-        let region: (isChanged: Bool, text: String?) =
-            switch change.region {
-            case nil: (false, nil)
-            case .anywhere: (true, nil)
-            case .only(let region): (true, region)
-            }
         let now = EmbeddedControlSchema.now
         let statement = """
             UPDATE tenants SET
@@ -105,11 +99,11 @@ package final class EmbeddedControlStore: ControlStore {
                 region = CASE WHEN ?4 THEN ?5 ELSE region END
             WHERE id = ?1 RETURNING id, name, region, paused_at, stopped_at
             """
-        let flags = [change.isPaused, change.isStopped, region.isChanged].map { flag in
+        let flags = [change.isPaused, change.isStopped, change.newRegion != nil].map { flag in
             flag.map { SQLiteValue.integer($0 ? 1 : 0) } ?? .null
         }
         return try await perform { connection throws(SQLiteError) in
-            try connection.run(statement, [.text(id)] + flags + [SQLiteValue(region.text)])
+            try connection.run(statement, [.text(id)] + flags + [SQLiteValue(change.newRegion ?? nil)])
                 .each { row throws(SQLiteError) in try Tenant(row, from: 0) }.first
         }
     }

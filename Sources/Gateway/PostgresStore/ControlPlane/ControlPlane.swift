@@ -42,12 +42,6 @@ package struct ControlPlane: ControlStore {
     }
 
     package func changeTenant(_ id: String, _ change: TenantChange) async throws(ControlError) -> Tenant? {
-        let region: (isChanged: Bool, text: String?) =
-            switch change.region {
-            case nil: (false, nil)
-            case .anywhere: (true, nil)
-            case .only(let region): (true, region)
-            }
         let statement = Statement(
             """
             UPDATE agentshield.tenants SET
@@ -55,7 +49,11 @@ package struct ControlPlane: ControlStore {
                 stopped_at = CASE $3::boolean WHEN true THEN coalesce(stopped_at, now()) WHEN false THEN NULL ELSE stopped_at END,
                 region = CASE WHEN $4::boolean THEN $5 ELSE region END
             WHERE id = $1 RETURNING \(Self.tenantColumns)
-            """, [SQLValue(id), SQLValue(change.isPaused), SQLValue(change.isStopped), SQLValue(region.isChanged), SQLValue(region.text)])
+            """,
+            [
+                SQLValue(id), SQLValue(change.isPaused), SQLValue(change.isStopped), SQLValue(change.newRegion != nil),
+                SQLValue(change.newRegion ?? nil),
+            ])
         return try await all(statement, isRepeatable: true, Tenant.init(row:)).first
     }
 
