@@ -214,7 +214,8 @@ let tests: [Target] = [
     test(
         "EndToEndTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "GatewayCrypto", "TokenForge", "Wire",
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "EmbeddedStore", "GatewayCrypto", "TokenForge",
+            "Wire",
             "WireTransport",
             nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket,
         ]),

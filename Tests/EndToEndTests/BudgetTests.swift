@@ -2,6 +2,8 @@ import Foundation
 import ProcessSupport
 import Testing
 
+@testable import EmbeddedStore
+
 extension EndToEndTests {
     @Suite("budgets", .timeLimit(.minutes(3)))
     struct BudgetTests {
@@ -148,6 +150,11 @@ extension EndToEndTests {
                 #expect(repriced.status == .exited(0) && repriced.output.contains("difference 0 nano-USD"), "\(repriced)")
                 let reconciled = try await Self.command("budgets", "reconcile", "--file", ledger)
                 #expect(reconciled.status == .exited(0) && reconciled.output.contains("difference 0 nano-USD"))
+                // A column that says something else than its row.
+                try SQLiteConnection(path: ledger).execute(
+                    "UPDATE entries SET cost = cost + 7 WHERE sequence = 1 AND tenant_id = 'initech'")
+                let differing = try await Self.command("budgets", "reconcile", "--file", ledger)
+                #expect(differing.status == .exited(65) && differing.output.contains("initech tenant, t: the store has "))
             }
         }
 

@@ -4,8 +4,6 @@ import Foundation
 import GatewayConfiguration
 import GatewayCore
 import GatewayCrypto
-import NIOCore
-import NIOPosix
 import RedisStore
 
 extension BudgetsCommand {
@@ -14,8 +12,9 @@ extension BudgetsCommand {
             commandName: "reconcile", abstract: "Compares what wallets have counted with the ledger and the open reservations.",
             discussion: """
                 Looks at each tenant, department and user of the ledger. With REDIS_URL and DATABASE_URL it compares the wallets in Redis with the ledger in \
-                PostgreSQL, with what is on its way there, and with what is reserved; with --file it adds the file up, from which a gateway fills its \
-                wallets at each start. Each tenant must be quiet for a moment. Ends with status 65 where there is a difference, 75 where a tenant was never quiet.
+                PostgreSQL, or with --file in the file, with what is on its way there, and with what is reserved. Without REDIS_URL it compares what a gateway \
+                fills its wallets with at each start with the file's rows. Each tenant must be quiet for a moment. Ends with status 65 where there is a \
+                difference, 75 where a tenant was never quiet.
                 """)
 
         @Option(name: .long, help: "Only this tenant.")
@@ -27,24 +26,27 @@ extension BudgetsCommand {
         @Flag(name: .long, help: "One JSON object for each wallet, a line each.")
         var json = false
 
-        @Option(name: .long, help: "PEM certificates to trust for Redis instead of the system's.")
-        var redisCaFile: String?
-
+        @OptionGroup var redis: RedisArguments
         @OptionGroup var ledger: LedgerOptions
 
+        /// How often a tenant is looked at again that is not quiet.
+        private static let tries = 50
+
         func run() async throws {
-            if ledger.file != nil, rebuild {
-                throw ValidationError("with a file there is nothing to rebuild: a gateway fills its wallets from it at each start")
+            let server = try redis.options(["REDIS_URL"])
+            guard server != nil || ledger.file != nil else {
+                throw ValidationError("there are no wallets: set REDIS_URL, or give --file for a gateway without Redis")
+            }
+            if server == nil, rebuild {
+                throw ValidationError("without Redis there is nothing to rebuild: a gateway fills its wallets from the file at each start")
             }
             var totals = ReconciliationTotals()
             try await ledger.with { archive in
                 let tenants = try await tenants(of: archive)
-                if ledger.file != nil {
-                    try await addUp(tenants, archive, &totals)
-                } else {
-                    try await withRedis { store in
-                        for tenant in tenants { try await compare(tenant, archive, store, &totals) }
-                    }
+                guard let server else { return try await addUp(tenants, archive, &totals) }
+                try await redis.with(server) { client in
+                    let store = WalletStore(client: client)
+                    for tenant in tenants { try await compare(tenant, archive, store, &totals) }
                 }
             }
             if !json { print("\(totals.wallets) wallets, difference \(totals.difference) nano-USD") }
@@ -73,51 +75,50 @@ extension BudgetsCommand {
             for tenant in all { try await addUp(tenant, holds.filter { $0.tenant == tenant }, archive, &totals) }
         }
 
+        /// Compares what a gateway fills its wallets with, the sums of a column, with what the rows themselves say, until nothing has changed meanwhile.
         private func addUp(
             _ tenant: String, _ holds: [LedgerEntry], _ archive: any LedgerArchive, _ totals: inout ReconciliationTotals
         ) async throws {
-            let now = now
-            var spending = TenantSpending(try await archive.spending(of: tenant, since: now.day - 62))
-            for hold in holds { spending.add(subjectsOf: hold) }
-            for subject in spending.subjects {
-                let reservations = holds.filter { $0.subjects.contains(subject) }.map {
-                    WalletAudit.Reservation(bound: $0.costNanoUSD ?? 0, time: SpendingTime(unixMilliseconds: $0.unixMilliseconds))
+            for _ in 0..<Self.tries {
+                let before = try await archive.head(of: tenant)
+                var filled = TenantSpending(try await archive.spending(of: tenant, since: now.day - 62))
+                var rows = try await spending(of: tenant, byRowsOf: archive)
+                for hold in holds {
+                    filled.add(subjectsOf: hold)
+                    rows.add(subjectsOf: hold)
                 }
-                let audit = WalletAudit(stored: [:], spending: spending[subject], reservations: reservations, now: now)
-                totals.wallets += 1
-                if json { try Listing.show([JSONObject(audit, tenant, subject, now, stored: audit.right)]) }
+                guard try await archive.head(of: tenant) == before else { continue }
+                let found = rows.subjects.map { subject in
+                    let reservations = holds.filter { $0.subjects.contains(subject) }.map {
+                        WalletAudit.Reservation(bound: $0.costNanoUSD ?? 0, time: SpendingTime(unixMilliseconds: $0.unixMilliseconds))
+                    }
+                    let stored = WalletAudit(stored: [:], spending: filled[subject], reservations: reservations, now: now).right
+                    return (subject, WalletAudit(stored: stored, spending: rows[subject], reservations: reservations, now: now))
+                }
+                return try tell(found, tenant, &totals)
+            }
+            tellBusy(tenant, &totals)
+        }
+
+        /// What the tenant's rows say, each by itself.
+        private func spending(of tenant: String, byRowsOf archive: any LedgerArchive) async throws -> TenantSpending {
+            var spending = TenantSpending()
+            var position = Int64(0)
+            while true {
+                let rows = try await archive.rows(LedgerQuery(tenant: tenant), after: position)
+                guard let last = rows.last else { return spending }
+                for row in rows { spending.add(try LedgerEntry(decoding: row.bytes)) }
+                position = last.position
             }
         }
 
-        // MARK: Redis and PostgreSQL
-
-        private func withRedis(_ body: (WalletStore) async throws -> Void) async throws {
-            guard Vault.process.holds("REDIS_URL") else {
-                throw ValidationError("there are no wallets: set REDIS_URL, or give --file for a gateway without Redis")
-            }
-            let url = try EnvironmentSecret.read("REDIS_URL", minimumCount: 1).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-            let loop = MultiThreadedEventLoopGroup.singleton.next()
-            let options: RedisOptions
-            do {
-                options = try RedisOptions(url: url, trustRoots: try redisCaFile.map { try SmallFile.read($0) })
-            } catch {
-                throw Refused("REDIS_URL cannot be used: \(error)", status: 78).told
-            }
-            let client = try await loop.submit { NIOLoopBound(RedisClient(options: options, eventLoop: loop), eventLoop: loop) }.get()
-            do {
-                try await body(WalletStore(client: client))
-                try await loop.submit { client.value.close() }.get()
-            } catch let failure as RedisFailure {
-                try await loop.submit { client.value.close() }.get()
-                throw Refused("Redis cannot be asked: \(failure)", status: 69).told
-            }
-        }
+        // MARK: Redis
 
         /// Looks at the ledger between two looks at Redis, until nothing has changed meanwhile.
         private func compare(
             _ tenant: String, _ archive: any LedgerArchive, _ store: WalletStore, _ totals: inout ReconciliationTotals
         ) async throws {
-            for _ in 0..<50 {
+            for _ in 0..<Self.tries {
                 let before = try await archive.head(of: tenant)
                 let rows = try await archive.spending(of: tenant, since: now.day - 62)
                 let moving = try await store.snapshot(tenant: tenant, [])
@@ -133,8 +134,7 @@ extension BudgetsCommand {
                 }
                 try await Task.sleep(for: .milliseconds(100))
             }
-            totals.isBusy = true
-            FileHandle.standardError.write(Data("agentshield: the tenant \(tenant) was never quiet; pause it, or try again\n".utf8))
+            tellBusy(tenant, &totals)
         }
 
         /// - Returns: `nil`: what is on its way, or reserved, has changed meanwhile.
@@ -169,6 +169,15 @@ extension BudgetsCommand {
                     guard try await store.replace(tenant: tenant, subject, audit.stored, by: audit.right) else { return false }
                 }
             }
+            try tell(found, tenant, &totals)
+            return true
+        }
+
+        // MARK: what was found
+
+        private func tell(
+            _ found: [(subject: BudgetSubject, audit: WalletAudit)], _ tenant: String, _ totals: inout ReconciliationTotals
+        ) throws {
             for (subject, audit) in found {
                 totals.wallets += 1
                 if json { try Listing.show([JSONObject(audit, tenant, subject, now, stored: audit.stored)]) }
@@ -182,7 +191,11 @@ extension BudgetsCommand {
                             + (rebuild ? "; set to that" : ""))
                 }
             }
-            return true
+        }
+
+        private func tellBusy(_ tenant: String, _ totals: inout ReconciliationTotals) {
+            totals.isBusy = true
+            FileHandle.standardError.write(Data("agentshield: the tenant \(tenant) was never quiet; pause it, or try again\n".utf8))
         }
     }
 }
@@ -198,28 +211,28 @@ private struct ReconciliationTotals {
 
 /// What each subject of a tenant has spent.
 private struct TenantSpending {
-    private var bySubject: [BudgetSubject: [(nanoUSD: Int64, time: SpendingTime)]] = [:]
+    private var bySubject: [BudgetSubject: [SpendingTime: Int64]] = [:]
 
-    init(_ rows: [LedgerSpending]) {
-        for row in rows {
-            for subject in BudgetSubject.all(department: row.department, user: row.user) {
-                bySubject[subject, default: []].append((row.nanoUSD, row.time))
-            }
-        }
+    init(_ rows: [LedgerSpending] = []) {
+        for row in rows { add(row.nanoUSD, row.time, BudgetSubject.all(department: row.department, user: row.user)) }
     }
 
     mutating func add(_ entry: LedgerEntry) {
-        for subject in entry.subjects {
-            bySubject[subject, default: []].append((entry.costNanoUSD ?? 0, SpendingTime(unixMilliseconds: entry.unixMilliseconds)))
-        }
+        add(entry.costNanoUSD ?? 0, SpendingTime(unixMilliseconds: entry.unixMilliseconds), entry.subjects)
+    }
+
+    private mutating func add(_ nanoUSD: Int64, _ time: SpendingTime, _ subjects: [BudgetSubject]) {
+        for subject in subjects { bySubject[subject, default: [:]][time, default: 0] += nanoUSD }
     }
 
     /// Makes its subjects known, without anything spent.
     mutating func add(subjectsOf entry: LedgerEntry) {
-        for subject in entry.subjects where bySubject[subject] == nil { bySubject[subject] = [] }
+        for subject in entry.subjects where bySubject[subject] == nil { bySubject[subject] = [:] }
     }
 
-    subscript(_ subject: BudgetSubject) -> [(nanoUSD: Int64, time: SpendingTime)] { bySubject[subject] ?? [] }
+    subscript(_ subject: BudgetSubject) -> [(nanoUSD: Int64, time: SpendingTime)] {
+        (bySubject[subject] ?? [:]).map { (nanoUSD: $0.value, time: $0.key) }
+    }
 
     var subjects: [BudgetSubject] { bySubject.keys.sorted { ($0.level, $0.name ?? "") < ($1.level, $1.name ?? "") } }
 }
