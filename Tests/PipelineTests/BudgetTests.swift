@@ -1,4 +1,3 @@
-import EmbeddedStore
 import Foundation
 import GatewayCore
 import GatewayCrypto
@@ -7,6 +6,7 @@ import ProcessSupport
 import RedisStore
 import Testing
 
+@testable import EmbeddedStore
 @testable import GatewayPipeline
 
 @Suite("pipeline: budgets", .timeLimit(.minutes(4)))
@@ -69,6 +69,30 @@ struct BudgetTests {
             #expect(try await second.end().fault == nil)
             #expect(try await rig.one.calls == 2)
             #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("a disk that takes too long refuses the request, and nothing of it stays reserved, in this life of the process or the next")
+    func stuckDisk() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = directory.appendingPathComponent("ledger.sqlite").path
+            var setup = try Self.settings(path)
+            setup.pipeline = PipelineSettings(ledgerTimeout: .milliseconds(50))
+            let file = try #require(setup.file)
+            let disk = try SQLiteConnection(path: path)
+            try await PipelineRig.run(setup) { rig in
+                let chat = TestChat("one")
+                try await Self.set(Self.bound(chat), rig)
+                try disk.execute("BEGIN IMMEDIATE")
+                let stuck = try await rig.begin(chat).end()
+                #expect(stuck.fault?.kind == .ledgerUnavailable && stuck.fault?.retryAfterMilliseconds != nil)
+                try disk.execute("COMMIT")
+                try await until("its row, in which nothing is charged") { try await Self.entries(file).map(\.costNanoUSD) == [0] }
+                #expect(try await file.holds().isEmpty)
+                #expect(try await rig.one.calls == 0)
+                #expect(try await rig.isEmpty)
+            }
+            await file.close()
         }
     }
 

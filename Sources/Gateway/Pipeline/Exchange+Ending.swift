@@ -26,8 +26,8 @@ extension Exchange {
     ) {
         let began = loop.eventLoop.now
         ending = Ending(receiver: receiver, fault: fault, began: began)
-        // A request that was refused for the ledger's sake is not what fills it.
-        let isShed = fault?.kind == .ledgerUnavailable && calls == 0
+        // A request that was refused for the ledger's sake is not what fills it, unless something of it stands there already.
+        let isShed = fault?.kind == .ledgerUnavailable && calls == 0 && !hasKeptHold
         guard !isShed else {
             loop.journal.settle(settlement)
             return finish(with: fault)

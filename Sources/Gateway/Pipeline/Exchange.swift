@@ -70,6 +70,9 @@ package final class Exchange {
     var grant: LimitGrant?
     /// Redis did not answer, and may have reserved what was asked for.
     var doubtful: LimitQuestion?
+    /// What is reserved stands in the ledger's file, until the request's row is there.
+    var hasKeptHold = false
+    var holdTimer: Scheduled<Void>?
     /// Output tokens that a budget has been asked for; `nil`: no budget applies.
     var outputCap: UInt64?
     /// Pieces of text that came of the present call.
@@ -237,6 +240,8 @@ package final class Exchange {
         self.receiver = nil
         deadlineTimer?.cancel()
         deadlineTimer = nil
+        holdTimer?.cancel()
+        holdTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
         let wasWithProvider = call?.wasSent == true
         if outcome != .answered || wasCut { call?.cancel() }

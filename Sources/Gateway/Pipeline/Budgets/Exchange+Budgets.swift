@@ -56,9 +56,13 @@ extension Exchange {
                 receivedUnixMilliseconds: request.id.unixMilliseconds))
     }
 
-    /// Writes down what this process has reserved, so that it is charged if the process dies; then goes on.
+    /// Writes down what this process has reserved, so that it is charged if the process dies; then goes on. A disk that takes too long refuses the request.
     func keep(_ hold: WalletHold, in file: LedgerFile) {
         state = .asking
+        hasKeptHold = true
+        holdTimer = loop.eventLoop.assumeIsolated().scheduleTask(in: snapshot.pipeline.ledgerTimeout) { [self] in
+            if case .asking = state { fail(.ledgerUnavailable) }
+        }
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         file.keep(
             LedgerFile.Hold(
@@ -68,12 +72,9 @@ extension Exchange {
 
     private func holdIsKept() {
         guard case .asking = state else { return }
+        holdTimer?.cancel()
         state = .new
-        do throws(Fault) {
-            try lookUp()
-        } catch {
-            fail(error)
-        }
+        attempt { () throws(Fault) in try lookUp() }
     }
 
     // MARK: the end
