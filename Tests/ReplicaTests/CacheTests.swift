@@ -55,6 +55,17 @@ extension ReplicaTests {
                     #expect(second.headers.first(name: "x-agentshield-cost-usd").flatMap { Double($0) } == 0)
                     #expect(first.body.contains("ana@example.com") && second.body.contains("bob@example.org"))
                     #expect(try await replicas.providerFigure("requests") == 1)
+                    // Others' answers are purged, and then these.
+                    for (arguments, deleted) in [
+                        (["--tenant", "umbrella"], 0), (["--tenant", "acme", "--model", "other"], 0), (["--model", "echo"], 1),
+                    ] {
+                        let run = try await ProductProcess.runToEnd(
+                            "agentshield", arguments: ["cache", "purge", "--yes"] + arguments, environment: ["REDIS_URL": redis.url])
+                        #expect(run.status == .exited(0) && run.output == "\(deleted) answer\(deleted == 1 ? "" : "s") deleted\n")
+                    }
+                    let third = try await replicas.chat(2, "echo", "Write to ana@example.com")
+                    #expect(third.headers.first(name: "x-agentshield-cache") == "miss")
+                    try await until("it is kept") { try await redis.keys("*:answer:acme:*").count == 1 }
                     // Nothing of it can be read in Redis.
                     let keys = try await redis.keys("*:answer:acme:*")
                     try #require(keys.count == 1)

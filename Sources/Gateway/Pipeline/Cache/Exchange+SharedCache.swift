@@ -43,9 +43,8 @@ extension Exchange {
         switch found {
         case .answer(let value):
             if let answerName, let answer = loop.sharedCache?.open(value, answerName) { return tell(answer, as: .hit) }
-            if cachePlan.requiresHit { throw .cacheMiss }
-            // What does not open is replaced.
-            call(target)
+            // What does not open is none, and is replaced.
+            try goOn(with: .none, target)
         case .lead:
             holdFlight()
             enterFlight(target)

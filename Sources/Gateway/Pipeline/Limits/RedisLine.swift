@@ -28,6 +28,7 @@ final class RedisLine: RedisReceiver {
         case probe
         case settlement(((Result<RedisSettlement.Outcome, RedisFailure>) -> Void)?)
         case count(RedisAdmission, (AdmissionModel.Outcome) -> Void)
+        case told
         case look(RedisAdmission, (RedisLook.Found?) -> Void)
         case renewal(RedisKey, [String])
         case retake(RedisAdmission)
@@ -134,10 +135,10 @@ final class RedisLine: RedisReceiver {
         send(command, .look(admission, completion), timeout: settings.timeout)
     }
 
-    /// Sends a command whose reply nobody needs.
+    /// Sends a command of the cache, whose reply nobody needs: a server that is too full for an answer is no trouble of the limits'.
     func tell(_ command: RedisCommand) {
         guard isUp else { return }
-        send(command, .settlement(nil), timeout: Self.patience)
+        send(command, .told, timeout: Self.patience)
     }
 
     // MARK: settlements
@@ -274,6 +275,7 @@ final class RedisLine: RedisReceiver {
         guard let waited = pending.removeValue(forKey: tag) else { return }
         switch (waited, result) {
         case (.last(let promise), _): promise.succeed(())
+        case (.told, _): break
         case (.probe, .success): probed(true)
         case (.probe, .failure(let failure)):
             note(failure)
