@@ -4,12 +4,6 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 
-#if canImport(Darwin)
-import Darwin
-#else
-import Glibc
-#endif
-
 /// Whose connections a listener takes, and where they come from: those of TCP balancers begin with the header of the PROXY protocol, which names the
 /// client; all others are served as they come, with their socket's address.
 struct BalancerGate: Sendable {
@@ -39,19 +33,8 @@ struct BalancerGate: Sendable {
     }
 
     private func isBalancer(_ address: SocketAddress?) -> Bool {
-        guard let bytes = address?.packedIPAddress else { return false }
+        guard let bytes = address?.ipAddress.flatMap({ NetworkText.bytes(ofAddress: $0) }) else { return false }
         return networks.contains { $0.contains(bytes) }
-    }
-}
-
-extension SocketAddress {
-    /// In network byte order; `nil`: it is no IP address.
-    fileprivate var packedIPAddress: [UInt8]? {
-        switch self {
-        case .v4(let address): withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
-        case .v6(let address): withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
-        case .unixDomainSocket: nil
-        }
     }
 }
 

@@ -10,8 +10,7 @@ internal import Glibc
 package enum NetworkText {
     package static func parse(_ text: String) throws(ValueProblem) -> NetworkRange {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        let bytes = ipv4(String(parts[0])) ?? ipv6(String(parts[0]))
-        guard let bytes, let bits = parts.count == 1 ? bytes.count * 8 : length(parts[1]) else {
+        guard let bytes = bytes(ofAddress: String(parts[0])), let bits = parts.count == 1 ? bytes.count * 8 : length(parts[1]) else {
             throw ValueProblem("is no network", remedy: "write addresses as 10.0.0.0/8 or \"2001:db8::/32\", or one address")
         }
         guard let range = NetworkRange(bytes: bytes, prefixBits: bits) else {
@@ -21,6 +20,9 @@ package enum NetworkText {
         }
         return range
     }
+
+    /// An address in network byte order; `nil`: it is none.
+    package static func bytes(ofAddress text: String) -> [UInt8]? { ipv4(text) ?? ipv6(text) }
 
     private static func length(_ text: Substring) -> Int? {
         (1...3).contains(text.utf8.count) && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
