@@ -147,6 +147,8 @@ struct BudgetTests {
             let told = try await request.end()
             #expect(told.fault == nil && told.texts[0] == "aaaaaaaaaa")
             #expect(told.summary?.finishes.map(\.reason) == [.length])
+            // Its end is of the same stream.
+            #expect(told.last.map { String(buffer: $0) } == #"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}"#)
             #expect(told.summary?.isEstimated == true && told.summary?.usage.output == 10)
             try await call.closed()
             #expect(try await Self.entries(file).count == 1)

@@ -157,7 +157,7 @@ extension Exchange: UpstreamReceiver {
                     take(chunk)
                     continue
                 }
-                cutAtCap()
+                cutAtCap(before: chunk)
                 answerWasRead()
             case .done:
                 guard !summary.finishes.isEmpty else { throw .badAnswer(target, "it ended before the answer did") }

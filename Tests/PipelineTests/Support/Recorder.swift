@@ -9,6 +9,8 @@ final class Recorder: AnswerReceiver {
         var head: AnswerHead?
         var texts: [Int: String] = [:]
         var chunks = 0
+        /// The last chunk as it came.
+        var last: ByteBuffer?
         var summary: AnswerSummary?
         var fault: Fault?
         /// Everything that was told, after the end too.
@@ -48,6 +50,7 @@ final class Recorder: AnswerReceiver {
     func answerReceived(_ chunk: AnswerChunk) {
         told.calls += 1
         told.chunks += 1
+        told.last = chunk.raw
         for fragment in chunk.fragments { told.texts[fragment.key.choice, default: ""] += String(buffer: fragment.text) }
         for waiter in waiting where waiter.chunks <= told.chunks { waiter.promise.succeed(()) }
         waiting.removeAll { $0.chunks <= told.chunks }

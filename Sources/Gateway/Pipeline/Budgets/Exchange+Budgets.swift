@@ -1,5 +1,6 @@
 import EmbeddedStore
 import GatewayCore
+import GatewayJSON
 import NIOCore
 import Providers
 import RedisStore
@@ -116,17 +117,28 @@ extension Exchange {
     }
 
     /// Ends a stream at the cap, as a provider would have that kept to it.
-    func cutAtCap() {
+    func cutAtCap(before chunk: AnswerChunk) {
         wasCut = true
         outputPieces = outputCap ?? 0
         stored = nil
         usage = nil
         call?.cancel()
+        if let last = ending(of: chunk) { take(last) }
+    }
+
+    /// The chunk, with the end of every open choice in place of what it has of them: all else, the stream's id among it, is as the provider says it.
+    private func ending(of chunk: AnswerChunk) -> AnswerChunk? {
         let open = (0..<Int(clamping: envelope.choices)).filter { choice in !summary.finishes.contains { $0.choice == choice } }
-        for choice in open {
-            let text = #"{"object":"chat.completion.chunk","choices":[{"index":\#(choice),"delta":{},"finish_reason":"length"}]}"#
-            guard let chunk = try? AnswerReader.chunk(ByteBuffer(string: text), isWhole: false, index: &loop.answerIndex) else { continue }
-            take(chunk)
+        let ends = open.map { #"{"index":\#($0),"delta":{},"finish_reason":"length"}"# }.joined(separator: ",")
+        guard (try? loop.answerIndex.scan(chunk.raw)) != nil else { return nil }
+        var splicer = JSONSplicer()
+        loop.answerIndex.read(chunk.raw) { root in
+            for member in root.members where member.key.equals("choices") {
+                splicer.replace(member.value.range, withRaw: ByteBuffer(string: "[\(ends)]"))
+            }
         }
+        var raw = ByteBuffer()
+        splicer.write(chunk.raw, into: &raw)
+        return try? AnswerReader.chunk(raw, isWhole: false, index: &loop.answerIndex)
     }
 }
