@@ -173,6 +173,7 @@ enum CompleteFile {
               patterns:
                 - {name: CASE, pattern: 'case [0-9]{5}', case_insensitive: true, score: 0.8, context: [file], action: "mask:2"}
         cache: {max_bytes: 1MiB, max_entry_bytes: 64KiB, default_ttl: 5m, scope: user, max_waiters: 4}
+        idempotency: {ttl: 5m, max_bytes: 1MiB}
         log: {level: debug, format: text, client_address: true}
         drain_deadline: 5s
         event_loops: 2

@@ -24,8 +24,9 @@ struct AnswerSealTests {
 
     @Test(
         "what was sealed opens for its tenant and key, whatever it is",
-        arguments: [[], [""], ["x"], ["{}", "", String(repeating: "to <EMAIL_1>, ", count: 10_000)]])
-    func opens(texts: [String]) throws {
+        arguments: [[], [0], [1], [2, 0, 10_000]])
+    func opens(repetitions: [Int]) throws {
+        let texts = repetitions.map { String(repeating: "to <EMAIL_1>, ", count: $0) }
         let (answer, key) = (Self.answer(texts), try Self.key(1))
         let value = try #require(Self.seal().seal(answer, as: key, of: "acme"))
         #expect(Self.seal().open(value, as: key, of: "acme") == answer)
@@ -42,6 +43,21 @@ struct AnswerSealTests {
         #expect(Self.seal().open(value, as: try Self.key(2), of: "acme") == nil)
         #expect(Self.seal("another").open(value, as: key, of: "acme") == nil)
         #expect(Self.seal(id: "2").open(value, as: key, of: "acme") == nil)
+    }
+
+    @Test("a piece of a stream opens in its place of its own stream, and as nothing else")
+    func pieces() throws {
+        let (piece, key) = (Self.answer(["text"]), try Self.key(1))
+        let place = AnswerSeal.Place(holder: "req_1", index: 3)
+        let value = try #require(Self.seal().seal(piece, as: key, of: "acme", at: place))
+        #expect(Self.seal().open(value, as: key, of: "acme", at: place) == piece)
+        for other in [AnswerSeal.Place(holder: "req_1", index: 2), AnswerSeal.Place(holder: "req_2", index: 3)] {
+            #expect(Self.seal().open(value, as: key, of: "acme", at: other) == nil)
+        }
+        #expect(Self.seal().open(value, as: key, of: "acme") == nil)
+        #expect(Self.seal().open(value, as: key, of: "umbrella", at: place) == nil)
+        let whole = try #require(Self.seal().seal(piece, as: key, of: "acme"))
+        #expect(Self.seal().open(whole, as: key, of: "acme", at: place) == nil)
     }
 
     @Test("changed, cut and foreign bytes are no answer", arguments: 0..<50 as Range<UInt64>)

@@ -75,6 +75,53 @@ extension ReplicaTests {
             }
         }
 
+        @Test("a stream is told to those who wait in other replicas while it comes, and goes on for them when its own caller leaves")
+        func fansOut() async throws {
+            try await RedisProcess.run { redis in
+                try await Replicas.run(Self.setup(redis)) { replicas in
+                    let text = (0..<40).map { "word\($0)" }.joined(separator: " ")
+                    let leader = try await replicas.connect(0)
+                    async let left = try? leader.chat("echo+slow-250ms", text, streamed: true)
+                    try await until("it is under way") { try await replicas.providerFigure("active") == 1 }
+                    let connections = [try await replicas.connect(1), try await replicas.connect(2), try await replicas.connect(2)]
+                    async let answers = withThrowingTaskGroup(of: Answer.self) { group in
+                        for connection in connections { group.addTask { try await connection.chat("echo+slow-250ms", text, streamed: true) } }
+                        return try await group.reduce(into: [Answer]()) { $0.append($1) }
+                    }
+                    for connection in connections {
+                        try await until("the stream's beginning is told") { try await connection.soFar.contains("word1") }
+                    }
+                    #expect(try await replicas.providerFigure("active") == 1)
+                    leader.close()
+                    _ = await left
+                    for answer in try await answers {
+                        #expect(answer.status == 200 && answer.headers.first(name: "x-agentshield-cache") == "coalesced")
+                        #expect(answer.body.contains("word39") && answer.body.hasSuffix("data: [DONE]\n\n"))
+                    }
+                    #expect(try await replicas.providerFigure("requests") == 1)
+                    #expect(try await replicas.chat(1, "echo+slow-250ms", text, streamed: true).headers.first(name: "x-agentshield-cache") == "hit")
+                }
+            }
+        }
+
+        @Test("a stream whose replica is killed ends with an error for those who have begun to tell it elsewhere")
+        func streamKilled() async throws {
+            try await RedisProcess.run { redis in
+                try await Replicas.run(Self.setup(redis, count: 2)) { replicas in
+                    let text = (0..<400).map { "word\($0)" }.joined(separator: " ")
+                    let victim = Task { try? await replicas.chat(0, "echo+slow-250ms", text, streamed: true) }
+                    try await until("it is under way") { try await replicas.providerFigure("active") == 1 }
+                    let connection = try await replicas.connect(1)
+                    async let answer = connection.chat("echo+slow-250ms", text, streamed: true)
+                    try await until("the stream's beginning is told") { try await connection.soFar.contains("word1") }
+                    replicas.members[0].process.kill(SIGKILL)
+                    _ = await victim.value
+                    let told = try await answer
+                    #expect(told.body.contains("stream_broken") && !told.body.contains("[DONE]"))
+                }
+            }
+        }
+
         @Test("answers go to a server of their own where there is one")
         func apart() async throws {
             try await RedisProcess.run { redis in
@@ -137,6 +184,10 @@ extension ReplicaTests {
                     #expect(try await replicas.chat(2, "echo", "one").headers.first(name: "x-agentshield-cache") == "hit")
                     for key in keys { _ = try await redis.send("SET", key, "no answer") }
                     #expect(try await replicas.chat(2, "echo", "one").headers.first(name: "x-agentshield-cache") == "miss")
+                    try await until("it is replaced") {
+                        for key in keys where try await redis.send("GET", key).string != "no answer" { return true }
+                        return false
+                    }
                     for key in keys {
                         _ = try await redis.send("DEL", key)
                         _ = try await redis.send("LPUSH", key, "of another type")

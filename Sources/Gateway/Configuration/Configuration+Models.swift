@@ -78,6 +78,12 @@ extension Configuration {
         package var maxWaiters: Int
     }
 
+    package struct Idempotency: Sendable, Equatable {
+        /// How long an answer is told again.
+        package var timeToLive: Duration
+        package var maxBytes: Int
+    }
+
     package struct Scrubbing: Sendable {
         /// By name; `default` is always there.
         package var policies: [String: NamedPolicy]

@@ -24,6 +24,7 @@ package struct Configuration: Sendable {
     package var priceCeiling: Price?
     package var scrub: Scrubbing
     package var cache: Cache
+    package var idempotency: Idempotency
     package var log: Log
     /// How long requests under way may go on after SIGTERM.
     package var drainDeadline: Duration

@@ -27,10 +27,11 @@ package struct FlightWaiter: Sendable {
 package final class EmbeddedResponseCache: Sendable {
     package enum Lookup: Sendable {
         case hit(StoredAnswer)
-        /// Not stored, and nobody fetches it: fetch it and tell ``complete(_:with:expiresAt:)`` or ``abandon(_:)``.
-        case lead
-        /// Not stored, but under way: the waiter will be told.
-        case wait(FlightWaiterID)
+        /// Not stored, and nobody fetches it: fetch it and tell ``complete(_:with:expiresAt:)`` or ``abandon(_:)``. What comes of a stream is told to
+        /// those who follow it.
+        case lead(FlightLog)
+        /// Not stored, but under way: the waiter will be told. What has come of a stream can be followed.
+        case wait(FlightWaiterID, FlightLog)
         /// Not stored, and nothing to wait for.
         case miss
     }
@@ -39,13 +40,17 @@ package final class EmbeddedResponseCache: Sendable {
         var answers: RecencyCache<CacheKey, StoredAnswer>
         var flights: FlightTable
         var waiters: [FlightWaiterID: FlightWaiter] = [:]
+        var logs: [CacheKey: FlightLog] = [:]
     }
 
     private let state: NIOLockedValueBox<State>
     private let maxEntryBytes: Int
+    /// Of a stream that others follow while it comes.
+    private let maxLogBytes: Int
 
-    package init(maxBytes: Int, maxEntryBytes: Int, maxWaitersPerFlight: Int) {
+    package init(maxBytes: Int, maxEntryBytes: Int, maxWaitersPerFlight: Int, maxLogBytes: Int = 8 << 20) {
         self.maxEntryBytes = maxEntryBytes
+        self.maxLogBytes = maxLogBytes
         state = NIOLockedValueBox(
             State(answers: RecencyCache(maxCost: maxBytes), flights: FlightTable(maxWaitersPerFlight: maxWaitersPerFlight)))
     }
@@ -63,33 +68,46 @@ package final class EmbeddedResponseCache: Sendable {
         state.withLockedValue { state in
             if let answer = state.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds)) { return .hit(answer) }
             switch state.flights.enter(key) {
-            case .lead: return .lead
+            case .lead:
+                let log = FlightLog(maxBytes: maxLogBytes)
+                state.logs[key] = log
+                return .lead(log)
             case .alone: return .miss
             case .wait(let id):
+                guard let log = state.logs[key] else { return .miss }
                 state.waiters[id] = waiter
-                return .wait(id)
+                return .wait(id, log)
             }
         }
     }
 
-    /// Stores what a leader fetched and tells all who wait.
+    /// Stores what a leader fetched and tells all who wait. Those who follow a stream have heard it already.
     package func complete(_ key: CacheKey, with answer: StoredAnswer, expiresAt: NIODeadline) {
         let waiters = state.withLockedValue { state in
             if answer.cost <= maxEntryBytes {
                 state.answers.insert(answer, for: key, cost: answer.cost, expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds))
             }
-            return state.flights.completed(key).compactMap { state.waiters.removeValue(forKey: $0) }
+            let waiters = state.flights.completed(key).compactMap { state.waiters.removeValue(forKey: $0) }
+            return state.logs.removeValue(forKey: key)?.hasBegun == true ? [] : waiters
         }
         for waiter in waiters {
             waiter.eventLoop.execute { waiter.notify(.answered(answer)) }
         }
     }
 
-    /// A leader ends without an answer that may be shared.
+    /// A leader ends without an answer that may be kept. A stream that has begun breaks for those who follow it, unless it was whole.
     package func abandon(_ key: CacheKey) {
-        let promoted = state.withLockedValue { state in
-            state.flights.abandoned(key).flatMap { state.waiters.removeValue(forKey: $0) }
+        let (promoted, log) = state.withLockedValue { state -> (FlightWaiter?, FlightLog?) in
+            guard let log = state.logs[key], log.hasBegun else {
+                let promoted = state.flights.abandoned(key).flatMap { state.waiters.removeValue(forKey: $0) }
+                if promoted == nil { state.logs[key] = nil }
+                return (promoted, nil)
+            }
+            state.logs[key] = nil
+            for waiter in state.flights.completed(key) { state.waiters[waiter] = nil }
+            return (nil, log)
         }
+        log?.finish(.broken)
         if let promoted {
             promoted.eventLoop.execute { promoted.notify(.promoted) }
         }

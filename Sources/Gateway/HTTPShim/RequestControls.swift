@@ -8,6 +8,7 @@ struct RequestControls: Equatable {
     var timeout: TimeAmount?
     /// How long it waits without hearing anything of the answer. `nil`: it does not say.
     var silenceTimeout: TimeAmount?
+    var idempotencyKey: String?
     /// At most 128 visible ASCII characters.
     var callerRequestID: String?
     var traceparent: String?
@@ -28,6 +29,10 @@ extension RequestHeaders {
         if let contradiction { throw .badHeader(contradiction, "stands twice with different values") }
         controls.cache = try cache()
         controls.timeout = try timeout()
+        if let idempotencyKey {
+            guard IdempotencyClaim.isKey(idempotencyKey.trimmed) else { throw .badIdempotencyKey }
+            controls.idempotencyKey = String(idempotencyKey.trimmed)
+        }
         controls.silenceTimeout = silenceTimeout()
         if let route, !route.trimmed.isEmpty { throw .badHeader("x-agentshield-route", "names no route: this gateway has none") }
         controls.callerRequestID = callerRequestID.flatMap(Self.visibleASCII)

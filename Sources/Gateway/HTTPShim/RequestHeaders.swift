@@ -17,6 +17,7 @@ struct RequestHeaders {
     private(set) var readTimeoutSeconds: String?
     private(set) var route: String?
     private(set) var callerRequestID: String?
+    private(set) var idempotencyKey: String?
     private(set) var traceparent: String?
     private(set) var tracestate: String?
     private(set) var isChunked = false
@@ -52,6 +53,7 @@ struct RequestHeaders {
             if name.isHeader("authorization") { take(value, \.authorization, "authorization") }
             if name.isHeader("cache-control") { cacheControl = cacheControl.map { "\($0),\(value)" } ?? value }
         case 14 where name.isHeader("content-length"): take(value, \.contentLength, "content-length")
+        case 15 where name.isHeader("idempotency-key"): take(value, \.idempotencyKey, "idempotency-key")
         case 16:
             if name.isHeader("content-encoding") { take(value, \.contentEncoding, "content-encoding") }
             if name.isHeader("cf-connecting-ip") { takeOnce(value, \.connectingAddress) }

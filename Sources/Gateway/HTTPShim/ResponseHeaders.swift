@@ -56,6 +56,7 @@ extension HTTPHeaders {
         add(name: "x-agentshield-provider", value: HeaderText.sanitised(head.provider))
         add(name: "x-agentshield-cache", value: head.cache.name)
         add(name: "x-agentshield-route-reason", value: HeaderText.sanitised(head.routeReason))
+        if head.isRepetition { add(name: "idempotent-replayed", value: "true") }
         if !head.scrubbed.isEmpty { add(name: "x-agentshield-scrubbed", value: HeaderText.scrubbed(head.scrubbed)) }
     }
 
@@ -67,7 +68,7 @@ extension HTTPHeaders {
 
     /// - Parameter withHead: whether the answer's head comes in the trailers too.
     static func trailerNames(withHead: Bool) -> String {
-        let head = withHead ? "x-agentshield-model, x-agentshield-provider, x-agentshield-cache, x-agentshield-route-reason, " : ""
+        let head = withHead ? "x-agentshield-model, x-agentshield-provider, x-agentshield-cache, x-agentshield-route-reason, idempotent-replayed, " : ""
         return "\(head)\(cost), \(overhead)"
     }
 

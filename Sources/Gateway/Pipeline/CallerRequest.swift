@@ -16,6 +16,8 @@ package struct CallerRequest {
     /// How long the caller waits without hearing anything of the answer. `nil`: it does not say.
     package var silenceTimeout: TimeAmount?
     package var cache: CacheDirective
+    /// Names the request, whatever repeats it; checked by the door (``IdempotencyClaim/isKey(_:)``).
+    package var idempotencyKey: String?
     /// The caller's own user; recorded, not authenticated.
     package var endUser: String?
     /// The caller's own name for the request; recorded.
@@ -28,8 +30,8 @@ package struct CallerRequest {
 
     package init(
         id: RequestID, principal: Principal, body: ByteBuffer, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
-        timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, endUser: String? = nil,
-        callerRequestID: String? = nil,
+        timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, idempotencyKey: String? = nil,
+        endUser: String? = nil, callerRequestID: String? = nil,
         traceparent: String? = nil, tracestate: String? = nil, clientAddress: String? = nil
     ) {
         self.id = id
@@ -40,6 +42,7 @@ package struct CallerRequest {
         self.timeout = timeout
         self.silenceTimeout = silenceTimeout
         self.cache = cache
+        self.idempotencyKey = idempotencyKey
         self.endUser = endUser
         self.callerRequestID = callerRequestID
         self.traceparent = traceparent

@@ -8,9 +8,17 @@ import Scrubbing
 
 /// The phase `cache`: who fetches the answer, and how a stored one is told again.
 extension Exchange {
+    /// Goes on behind the limits.
     ///
-    /// - Parameter found: what Redis says of the cache that replicas share; `nil`: it was not asked, or does not answer.
-    func lookUp(_ found: RedisLook.Found? = nil) throws(Fault) {
+    /// - Parameters:
+    ///   - found: what Redis says of the cache that replicas share; `nil`: it was not asked, or does not answer.
+    ///   - claimed: what it says of the request's idempotency key, likewise.
+    func lookUp(_ found: RedisLook.Found? = nil, claimed: RedisClaim.Found? = nil) throws(Fault) {
+        if try isFirst(claimed) { try carryOut(found) }
+    }
+
+    /// Answers the request from the cache, or by a call.
+    func carryOut(_ found: RedisLook.Found? = nil) throws(Fault) {
         guard let target else { return }
         guard !cachePlan.isBypass else {
             if cachePlan.requiresHit { throw .cacheMiss }
@@ -24,13 +32,10 @@ extension Exchange {
         summary.timings[.cache] += (NIODeadline.now() - began).nanoseconds
         switch lookup {
         case .hit(let answer): tell(answer, as: .hit)
-        case .lead:
-            leadsFlight = true
+        case .lead(let log):
+            lead(log)
             call(target)
-        case .wait(let waiter):
-            guard let cacheKey else { return }
-            state = .waiting(cacheKey, waiter)
-            callStartedAt = began
+        case .wait(let waiter, let log): wait(waiter, log)
         case .miss:
             if cachePlan.requiresHit { throw .cacheMiss }
             call(target)
@@ -49,9 +54,26 @@ extension Exchange {
         return FlightWaiter(eventLoop: loop.eventLoop) { bound.value.flightEnded($0) }
     }
 
+    func lead(_ log: FlightLog) {
+        leadsFlight = true
+        guard envelope.isStreamed else { return }
+        flightLog = log
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        log.lead(on: loop.eventLoop) { bound.value.followersChanged($0) }
+    }
+
+    func wait(_ waiter: FlightWaiterID, _ log: FlightLog) {
+        guard let cacheKey else { return }
+        state = .waiting(cacheKey, waiter)
+        callStartedAt = .now()
+        guard envelope.isStreamed else { return }
+        flightLog = log
+        follow(waiter, log)
+    }
+
     /// The equal request that this one waited for is over.
     private func flightEnded(_ outcome: FlightOutcome) {
-        guard case .waiting(let key, _) = state, let target else {
+        guard case .waiting(let key, let waiter) = state, let target else {
             // Too late: this request is over. A lead that it was given goes to the next.
             if case .promoted = outcome, let cacheKey { loop.stores.cache.abandon(cacheKey) }
             return
@@ -63,6 +85,11 @@ extension Exchange {
         case .promoted:
             cacheKey = key
             leadsFlight = true
+            if let flightLog {
+                following = nil
+                flightLog.leave(waiter)
+                lead(flightLog)
+            }
             if loop.sharedCache != nil { watch(after: .zero) } else { call(target) }
         }
     }
@@ -73,6 +100,7 @@ extension Exchange {
         usage = answer.usage
         summary.finishes = answer.finishes
         replay = answer.chunks.reversed()
+        stored = answer
         rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
         begin(cache: status, model: answer.model, provider: answer.provider)
         continueReplay()
@@ -81,7 +109,7 @@ extension Exchange {
     func continueReplay() {
         let began = NIODeadline.now()
         var rest = ScanProgress.slice
-        while !isPaused, !isRewriting, case .replaying = state, let raw = replay.popLast() {
+        while !isPaused, !isRewriting, case .replaying = state, let raw = nextOfReplay() {
             do {
                 rewrite(try AnswerReader.chunk(raw, isWhole: !envelope.isStreamed, index: &loop.answerIndex))
             } catch {
@@ -90,10 +118,17 @@ extension Exchange {
             rest -= raw.readableBytes
             if rest <= 0, !isRewriting, !replay.isEmpty { return loop.sliceLane.add(self) }
         }
-        guard case .replaying = state, replay.isEmpty, !isPaused, !isRewriting else { return }
+        guard case .replaying = state, replay.isEmpty, !isPaused, !isRewriting, hasReadAll() else { return }
         guard finishRewriting() else { return }
+        answerRepetitions()
         summary.timings[.answer] += (NIODeadline.now() - began).nanoseconds
         end()
+    }
+
+    /// The next chunk of a stored answer, or of one that comes meanwhile.
+    private func nextOfReplay() -> ByteBuffer? {
+        if replay.isEmpty { readOn() }
+        return replay.popLast()
     }
 
     /// Takes a chunk to the caller, scrubbed and restored. Ends the request where the policy blocks what is in it. A long chunk goes through the
@@ -157,7 +192,7 @@ extension Exchange {
 
     /// A leader has the whole answer: stores it and tells those who wait.
     func share() {
-        guard var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else { return }
+        guard cachePlan.stores, var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else { return }
         answer.usage = usage ?? TokenUsage()
         if let shared = loop.sharedCache, let answerName {
             shared.store(answer, answerName, milliseconds: target.settings.cache.timeToLiveNanoseconds / 1_000_000)

@@ -28,7 +28,7 @@ extension Exchange: UpstreamReceiver {
         calls += 1
         wasRead = false
         rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
-        stored = cachePlan.stores ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
+        stored = cachePlan.stores || heldClaim != nil ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
         var headers = binding.headers
         if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
         if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
@@ -130,7 +130,8 @@ extension Exchange: UpstreamReceiver {
     /// Every chunk of a provider's answer has been taken, the last one perhaps not yet delivered.
     private func answerWasRead() {
         guard !isOver else { return }
-        guard !isRewriting else {
+        tellEnd()
+        guard !isRewriting, behind.isEmpty else {
             wasRead = true
             return
         }
@@ -161,7 +162,7 @@ extension Exchange: UpstreamReceiver {
                 answerWasRead()
             case .done:
                 guard !summary.finishes.isEmpty else { throw .badAnswer(target, "it ended before the answer did") }
-                answerIsWhole()
+                answerWasRead()
             }
         }
     }
@@ -181,26 +182,29 @@ extension Exchange: UpstreamReceiver {
         }
         if !hasBegun, let target {
             begin(cache: cachePlan.isBypass ? .bypass : .miss, model: target.model, provider: target.provider)
-            for held in heldChunks { rewrite(held) }
+            startRelay()
+            for held in heldChunks { pass(on: held) }
             heldChunks.removeAll()
         }
-        rewrite(chunk)
+        pass(on: chunk)
     }
 
     /// Goes on with what came while a long chunk was being rewritten; what comes later is held by the call, which is paused.
     func continueReading() {
+        guard catchUp() else { return }
         do {
             try drainReader()
         } catch {
             return attemptFailed(hasBegun ? .broken(error, target) : error.naming(target))
         }
         guard !isRewriting else { return }
-        if wasRead { answerWasRead() } else if !isPaused { call?.resumeReading() }
+        if wasRead { answerWasRead() } else if !isPaused || isFollowed { call?.resumeReading() }
     }
 
     private func answerIsWhole() {
         guard finishRewriting() else { return }
         stored?.finishes = summary.finishes
+        answerRepetitions()
         share()
         end()
     }

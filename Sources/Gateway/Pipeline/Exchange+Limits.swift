@@ -27,14 +27,15 @@ extension Exchange {
         let model = target?.model ?? envelope.model
         let plan = loop.limits.plan(for: request.principal, model: model, snapshot.limits)
         uncounted = nil
-        let look = look
-        guard !plan.isEmpty || look != nil else { return try lookUp() }
+        let (look, claim) = (look, claimQuestion)
+        guard !plan.isEmpty || look != nil || claim != nil else { return try lookUp() }
         let began = NIODeadline.now()
         let tokens = snapshot.limits.estimatedTokens(
             requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices)
         var question = LimitQuestion(
             plan: plan, tokens: tokens,
-            holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil ? "" : request.id.description, look: look)
+            holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil && claim == nil ? "" : request.id.description,
+            claim: claim, look: look)
         if let refusal = loop.limits.knownRefusal(plan, now: began) {
             summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
             throw told(refusal)
@@ -57,7 +58,7 @@ extension Exchange {
     }
 
     private func goOnWithoutRedis(_ question: LimitQuestion, since began: NIODeadline) throws(Fault) {
-        // Only the cache was asked.
+        // Only the cache was asked, or an idempotency key.
         guard !question.plan.isEmpty else { return try lookUp() }
         loop.limitMetrics.withoutRedis(question.plan.faultRule)
         // Money is not counted alone: replicas would spend a budget each.
@@ -108,6 +109,7 @@ extension Exchange {
         settlement.charge = charge
         settlement.holder = request.id.description
         releaseFlight(with: &settlement)
+        releaseClaim(with: &settlement)
         return (settlement, lateBound)
     }
 
@@ -127,20 +129,21 @@ extension Exchange: RedisReceiver {
         guard let ask else { return }
         self.ask = nil
         let answer = result.flatMap { reply in ask.admission.outcome(of: reply).map { .success($0) } ?? .failure(.unexpectedReply) }
-        let found = (try? result.get()).flatMap { ask.admission.found(in: $0) }
+        let reply = try? result.get()
+        let (found, claimed) = (reply.flatMap { ask.admission.found(in: $0) }, reply.flatMap { ask.admission.claimed(in: $0) })
         switch answer {
         case .success: loop.limits.redis?.answered()
         case .failure(let failure):
             loop.limits.redis?.failed(failure, of: ask.admission)
             if failure.mayHaveRun { doubtful = ask.question }
         }
-        guard case .asking = state else { return giveBack(answer, found, ask) }
+        guard case .asking = state else { return giveBack(answer, found, claimed, ask) }
         state = .new
         attempt { () throws(Fault) in
             switch answer {
             case .success(let outcome):
                 try goOn(with: outcome, of: ask.question, .redis, since: ask.began)
-                try lookUp(found)
+                try lookUp(found, claimed: claimed)
             case .failure: try goOnWithoutRedis(ask.question, since: ask.began)
             }
         }
@@ -156,11 +159,14 @@ extension Exchange: RedisReceiver {
     }
 
     /// The request has ended while Redis was asked for it.
-    private func giveBack(_ answer: Result<AdmissionModel.Outcome, RedisFailure>, _ found: RedisLook.Found?, _ ask: LimitAsk) {
+    private func giveBack(
+        _ answer: Result<AdmissionModel.Outcome, RedisFailure>, _ found: RedisLook.Found?, _ claimed: RedisClaim.Found?, _ ask: LimitAsk
+    ) {
         guard case .success(let outcome) = answer, outcome.isAdmitted else { return }
         var settlement = loop.limits.settle(LimitGrant(question: ask.question, store: .redis), usedTokens: 0, now: .now())
         settlement.holder = ask.question.holder
         if case .lead = found, let flight = ask.admission.look?.flight { settlement.leases.append(flight) }
+        if case .mine = claimed, let claim = ask.admission.claim { settlement.leases.append(claim.lease) }
         loop.limits.redis?.settle(settlement)
     }
 }

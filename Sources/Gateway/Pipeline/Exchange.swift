@@ -1,3 +1,4 @@
+import DequeModule
 import EmbeddedStore
 package import GatewayCore
 import GatewayJSON
@@ -9,9 +10,10 @@ import Scrubbing
 /// One request under way: carries out what the phases decide. Confined to its event loop.
 ///
 /// ```
-/// authenticate → known refusal? → scrub → limit → cache ─ hit ───────────────→ answer → record
-///                                                   ├ wait ─ answered ───────→ answer → record
-///                                                   └ lead, miss → route → call → answer → record
+/// authenticate → known refusal? → scrub → limit ─ repetition ───────────────────→ answer → record
+///                                           └ cache ─ hit ──────────────────────→ answer → record
+///                                               ├ wait ─ answered ──────────────→ answer → record
+///                                               └ lead, miss → route → call ────→ answer → record
 /// ```
 package final class Exchange {
     enum State {
@@ -24,6 +26,10 @@ package final class Exchange {
         case waiting(CacheKey, FlightWaiterID)
         /// An equal request is under way in another replica.
         case watching
+        /// A request with the same idempotency key is under way in this process.
+        case repeating(FlightWaiterID)
+        /// One is under way in another replica.
+        case repeatingElsewhere
         /// A provider has the request.
         case calling
         /// A stored answer is being told.
@@ -80,6 +86,14 @@ package final class Exchange {
     /// The answer was cut at the cap.
     var wasCut = false
 
+    // idempotency
+    /// What its idempotency key stands for; `nil`: it has none.
+    var claim: IdempotencyClaim?
+    /// Where it is known that this request is the one that is carried out.
+    var heldClaim: ClaimPlace?
+    /// What it is told was the answer to another one with its key.
+    var isRepetition = false
+
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
     var cacheKey: CacheKey?
@@ -88,6 +102,18 @@ package final class Exchange {
     /// What a server of answers alone had.
     var fetched: StoredAnswer?
     var leadsFlight = false
+    /// What comes of the stream that this request leads or follows.
+    var flightLog: FlightLog?
+    /// How far it has followed a stream that another one fetches.
+    var following: Following?
+    /// How it ended for its caller, though the answer goes on for those who follow it.
+    var departure: Departure?
+    /// What came while the caller did not read, and others did.
+    var behind: Deque<AnswerChunk> = []
+    /// What it tells the other replicas of its stream.
+    var relay: Relay?
+    /// What it has heard of a stream that another replica fetches.
+    var tail: Tail?
     /// The lease of all replicas to fetch the answer.
     var heldFlight: RedisKey?
     var stored: StoredAnswer?
@@ -135,21 +161,25 @@ package final class Exchange {
     package func cancel() {
         guard !isOver else { return leaveEnding() }
         receiver = nil
-        close(.cancelled, fault: nil)
+        if !departs(.cancelled, nil) { close(.cancelled, fault: nil) }
     }
 
     /// The caller reads no further for now: the provider is not read either. What is already on its way may still come.
     package func pause() {
         guard !isOver, !isPaused else { return }
         isPaused = true
-        call?.pauseReading()
+        if !isFollowed { call?.pauseReading() }
     }
 
     package func resume() {
         guard !isOver, isPaused else { return }
         isPaused = false
-        if isRewriting { return }
-        if case .replaying = state { continueReplay() } else { call?.resumeReading() }
+        if !isRewriting { goOn() }
+    }
+
+    /// Goes on telling the answer.
+    func goOn() {
+        if case .replaying = state { continueReplay() } else { continueReading() }
     }
 
     // MARK: the phases before the call
@@ -171,8 +201,12 @@ package final class Exchange {
 
     var timeout: TimeAmount { min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout) }
 
-    private func armDeadline() {
-        let deadline = request.receivedAt + timeout
+    /// Where others follow the answer, it may take longer than its own caller waits.
+    private var latest: NIODeadline { request.receivedAt + (departure == nil ? timeout : snapshot.pipeline.maxTimeout) }
+
+    func armDeadline() {
+        deadlineTimer?.cancel()
+        let deadline = latest
         let next = request.silenceTimeout.map { min(deadline, lastHeardAt + $0) } ?? deadline
         deadlineTimer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: next) { [self] in deadlinePassed() }
     }
@@ -180,9 +214,9 @@ package final class Exchange {
     private func deadlinePassed() {
         guard !isOver else { return }
         let now = loop.eventLoop.now
-        guard now < request.receivedAt + timeout else { return fail(.deadlinePassed(timeout)) }
+        guard now < latest else { return fail(.deadlinePassed(timeout)) }
         // A caller that does not read waits for nothing.
-        if isPaused { lastHeardAt = now }
+        if isPaused || departure != nil { lastHeardAt = now }
         if let silence = request.silenceTimeout, now >= lastHeardAt + silence { return fail(.silent(silence)) }
         armDeadline()
     }
@@ -207,7 +241,8 @@ package final class Exchange {
         receiver?.answerBegan(
             AnswerHead(
                 requestID: request.id, model: model, provider: provider, cache: cache, routeReason: summary.routeReason,
-                createdUnixSeconds: loop.clock.unixMilliseconds() / 1_000, scrubbed: summary.scrubbed, rateLimit: summary.rateLimit))
+                createdUnixSeconds: loop.clock.unixMilliseconds() / 1_000, scrubbed: summary.scrubbed, rateLimit: summary.rateLimit,
+                isRepetition: isRepetition))
     }
 
     func deliver(_ chunk: AnswerChunk) {
@@ -224,15 +259,24 @@ package final class Exchange {
     }
 
     func fail(_ fault: Fault) {
-        guard !isOver else { return }
+        guard !isOver, !departs(.failed, fault) else { return }
         close(.failed, fault: fault)
+    }
+
+    /// Tells the caller that it hears nothing more, though the request is not over.
+    func dismiss(_ fault: Fault?) {
+        isPaused = false
+        let receiver = self.receiver
+        self.receiver = nil
+        if let fault { receiver?.answerFailed(fault, summary: summary) }
     }
 
     // MARK: record
 
     /// The request is over: gives back what it holds, books it and writes it down. Its place it keeps until the caller has heard of the end.
-    private func close(_ outcome: Outcome, fault: Fault?) {
-        let waiting: (CacheKey, FlightWaiterID)? = if case .waiting(let key, let waiter) = state { (key, waiter) } else { nil }
+    func close(_ outcome: Outcome, fault: Fault?) {
+        let (outcome, fault) = departure.map { ($0.outcome, $0.fault) } ?? (outcome, fault)
+        leaveFlights()
         state = .over
         loop.sliceLane.remove(self)
         slicedScrub = nil
@@ -250,7 +294,6 @@ package final class Exchange {
         let began = NIODeadline.now()
         settle(wasWithProvider: wasWithProvider)
         let (settlement, lateBound) = settleLimits()
-        if let (key, waiter) = waiting { _ = loop.stores.cache.leave(key, waiter) }
         if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
         body = ByteBuffer()
@@ -262,6 +305,17 @@ package final class Exchange {
         loop.metrics.record(record)
         loop.logger.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
         write(record, lateBound: lateBound, settling: settlement, telling: receiver, fault)
+    }
+
+    /// The request waits for no other one any more.
+    func leaveFlights() {
+        switch state {
+        case .waiting(let key, let waiter):
+            _ = loop.stores.cache.leave(key, waiter)
+            flightLog?.leave(waiter)
+        case .repeating(let waiter): if let claim { loop.stores.claims.leave(claim.key, waiter) }
+        default: stopFollowing()
+        }
     }
 
     /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.

@@ -12,6 +12,7 @@ import Scrubbing
 package struct GatewayStores: Sendable {
     package let limiter: EmbeddedLimiter
     package let cache: EmbeddedResponseCache
+    package let claims: EmbeddedClaims
     /// Records of which there is no durable ledger here, or which are on their way to it.
     package let recent: RecentRecords
     /// The ledger of this process alone.
@@ -20,11 +21,12 @@ package struct GatewayStores: Sendable {
     package let archive: (any LedgerArchive)?
 
     package init(
-        limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, recent: RecentRecords, file: LedgerFile? = nil,
+        limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, claims: EmbeddedClaims, recent: RecentRecords, file: LedgerFile? = nil,
         archive: (any LedgerArchive)? = nil
     ) {
         self.limiter = limiter
         self.cache = cache
+        self.claims = claims
         self.recent = recent
         self.file = file
         self.archive = archive ?? file
@@ -44,6 +46,8 @@ package final class GatewayLoop {
     let limits: LoopLimits
     /// The cache that replicas share; `nil`: this process' own is all there is.
     let sharedCache: SharedCache?
+    /// Idempotency keys that replicas share; `nil`: this process' own are all there are.
+    let sharedClaims: SharedClaims?
     let journal: LoopJournal
     let clock: WallClock
     var budget: InFlightBudget
@@ -79,10 +83,12 @@ package final class GatewayLoop {
     ///   - share: how many event loops share the process' in-flight budget.
     ///   - redis: where limits are shared with other replicas; `nil`: they are this process' own.
     ///   - sharedCache: how answers are shared through `redis`; `nil`: they are not.
+    ///   - sharedClaims: how idempotency keys are; likewise.
     ///   - redisJournal: how records are journalled there; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
-        redis: RedisLimitSettings? = nil, sharedCache: SharedCacheSettings? = nil, redisJournal: RedisJournalSettings? = nil,
+        redis: RedisLimitSettings? = nil, sharedCache: SharedCacheSettings? = nil, sharedClaims: SharedClaimSettings? = nil,
+        redisJournal: RedisJournalSettings? = nil,
         logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
@@ -101,6 +107,7 @@ package final class GatewayLoop {
         limits.redis?.connect()
         let line = limits.redis
         self.sharedCache = line.flatMap { line in sharedCache.map { SharedCache(line: line, settings: $0, eventLoop: eventLoop) } }
+        self.sharedClaims = line.flatMap { line in sharedClaims.map { SharedClaims(line: line, settings: $0) } }
         journal = LoopJournal(
             stores: stores, limits: limits,
             redis: line.flatMap { line in
@@ -227,16 +234,36 @@ package final class GatewayLoop {
     func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
             let route = [rules.version, target.provider, target.model, target.upstreamModel]
-            for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + route {
-                var part = part
-                part.withUTF8 { text in
-                    withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)
-                    add(UnsafeRawBufferPointer(text))
-                }
-            }
+            Self.add(principal.cacheOwner(snapshot.pipeline.cacheScope) + route, add)
             body.withUnsafeReadableBytes(add)
         })
         return digest.withUnsafeBytes { CacheKey($0) }
+    }
+
+    /// What an idempotency key stands for. A key is its owner's alone: another principal's equal key is another one.
+    func claim(_ key: String, principal: Principal, body: ByteBuffer, rules: ScrubRules) -> IdempotencyClaim? {
+        func hash(_ parts: [String], _ body: ByteBuffer) -> CacheKey? {
+            let digest = cacheHash.hash(parts: { add in
+                Self.add(parts, add)
+                body.withUnsafeReadableBytes(add)
+            })
+            return digest.withUnsafeBytes { CacheKey($0) }
+        }
+        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, "chat", key], ByteBuffer()),
+            let fingerprint = hash(["idempotency fingerprint"], body),
+            let answer = hash(["idempotency answer", rules.version], ByteBuffer(bytes: named.bytes + fingerprint.bytes))
+        else { return nil }
+        return IdempotencyClaim(key: named, fingerprint: fingerprint, answer: answer)
+    }
+
+    /// Each part with its length, so that no two lists read alike.
+    private static func add(_ parts: [String], _ add: (UnsafeRawBufferPointer) -> Void) {
+        for var part in parts {
+            part.withUTF8 { text in
+                withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)
+                add(UnsafeRawBufferPointer(text))
+            }
+        }
     }
 }
 

@@ -187,12 +187,14 @@ package final class WireDoor: WireDelegate {
             switch request.operation {
             case .chat(let chat):
                 guard request.route.isEmpty else { throw .invalidField("route", "names no route: this gateway has none") }
+                let idempotencyKey = try idempotencyKey(of: request)
                 let body = try ChatTranslation.body(of: chat, extra: &extraIndex)
                 begin(
                     chat, request, on: stream, handler,
                     CallerRequest(
                         id: id, principal: principal, body: body, receivedAt: receivedAt,
-                        authenticationNanoseconds: authenticated.nanoseconds, clientAddress: clientAddress))
+                        authenticationNanoseconds: authenticated.nanoseconds, idempotencyKey: idempotencyKey,
+                        clientAddress: clientAddress))
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
             case .embeddings, .feedback, .resume:
@@ -203,6 +205,15 @@ package final class WireDoor: WireDelegate {
         } catch {
             handler.perform { $0.sendError(ErrorBody(error, requestID: id), on: stream) }
         }
+    }
+
+    private func idempotencyKey(of request: Request) throws(Fault) -> String? {
+        guard !request.idempotencyKey.isEmpty else { return nil }
+        let key = request.idempotencyKey.string
+        guard IdempotencyClaim.isKey(key) else {
+            throw .invalidField("idempotency_key", "has 1 to \(IdempotencyClaim.maxKeyBytes) visible ASCII characters")
+        }
+        return key
     }
 
     private func begin(_ chat: ChatRequest, _ request: Request, on stream: StreamID, _ handler: WireServerHandler, _ call: CallerRequest) {

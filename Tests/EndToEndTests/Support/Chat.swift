@@ -10,12 +10,13 @@ struct Chat: Sendable {
     var deadlineMilliseconds: Int?
     /// `off`, `refresh`, `only`.
     var cache: String?
+    var idempotencyKey: String?
     /// In place of the connection's key, for this request alone.
     var key: String?
 
     init(
         _ model: String, _ text: String = "Hello out there", streamed: Bool = false, choices: Int = 1, deadlineMilliseconds: Int? = nil,
-        cache: String? = nil, key: String? = nil
+        cache: String? = nil, idempotencyKey: String? = nil, key: String? = nil
     ) {
         self.model = model
         self.text = text
@@ -23,6 +24,7 @@ struct Chat: Sendable {
         self.choices = choices
         self.deadlineMilliseconds = deadlineMilliseconds
         self.cache = cache
+        self.idempotencyKey = idempotencyKey
         self.key = key
     }
 
@@ -85,6 +87,7 @@ struct Documented: Sendable {
     static let unsupported = Documented(203, "unsupported", 501)
     static let modelNotFound = Documented(205, "model_not_found", 404)
     static let cacheMiss = Documented(209, "cache_miss", 504)
+    static let idempotencyConflict = Documented(207, "idempotency_conflict", 409)
     static let blockedByPolicy = Documented(206, "blocked_by_policy", 422)
     static let unauthenticated = Documented(300, "unauthenticated", 401, http: "invalid_api_key")
     static let tenantPaused = Documented(302, "tenant_paused", 403)

@@ -79,6 +79,7 @@ final class HTTPCaller: Caller {
         var headers: [(String, String)] = [("content-type", "application/json")]
         if let key { headers.append(("authorization", "Bearer \(key)")) }
         if let deadline = chat.deadlineMilliseconds { headers.append(("x-agentshield-deadline-ms", "\(deadline)")) }
+        if let key = chat.idempotencyKey { headers.append(("idempotency-key", key)) }
         if let cache = chat.cache { headers.append(("x-agentshield-cache", cache)) }
         let fields = headers
         try await channel.eventLoop.submit { [self] in

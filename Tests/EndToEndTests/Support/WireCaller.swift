@@ -274,7 +274,7 @@ extension Request {
         if chat.choices > 1 { body.choices = UInt32(chat.choices) }
         let directives: [String: CacheDirective] = ["off": .off, "refresh": .refresh, "only": .only]
         self.init(
-            deadlineMs: UInt32(chat.deadlineMilliseconds ?? 0), credential: Text(chat.key ?? ""),
-            cache: chat.cache.flatMap { directives[$0] } ?? .default, operation: .chat(body))
+            deadlineMs: UInt32(chat.deadlineMilliseconds ?? 0), idempotencyKey: Text(chat.idempotencyKey ?? ""),
+            credential: Text(chat.key ?? ""), cache: chat.cache.flatMap { directives[$0] } ?? .default, operation: .chat(body))
     }
 }

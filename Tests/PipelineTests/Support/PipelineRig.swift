@@ -54,6 +54,7 @@ struct PipelineRig: Sendable {
         let (one, two) = (try await ScriptedUpstream(loop: providers), try await ScriptedUpstream(loop: providers, reply: setup.replyOfTwo))
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(), cache: EmbeddedResponseCache(maxBytes: 1 << 20, maxEntryBytes: 1 << 20, maxWaitersPerFlight: 8),
+            claims: EmbeddedClaims(maxBytes: 1 << 20, timeToLive: .minutes(1)),
             recent: RecentRecords(capacity: 1000), file: setup.file)
         let snapshot = try Self.snapshot(setup, one: one.port, two: two.port)
         var logger = Logger(label: "pipeline tests")
@@ -108,7 +109,12 @@ struct PipelineRig: Sendable {
 
     /// Nothing of any request is left.
     var isEmpty: Bool {
-        get async throws { try await onLoop { $0.budget.requests == 0 && $0.budget.bytes == 0 && $0.stores.cache.counts.flights == 0 } }
+        get async throws {
+            try await onLoop {
+                $0.budget.requests == 0 && $0.budget.bytes == 0 && $0.stores.cache.counts.flights == 0
+                    && $0.stores.claims.counts.running == 0
+            }
+        }
     }
 
     /// Records written so far.
@@ -121,10 +127,12 @@ struct PipelineRig: Sendable {
     /// Begins a request; `prepare` is called between `begin` and `start`.
     func begin(
         _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
-        cache: CacheDirective = .modelDefault, prepare: @escaping @Sendable (Exchange) -> Void = { _ in }
+        cache: CacheDirective = .modelDefault, idempotencyKey: String? = nil,
+        prepare: @escaping @Sendable (Exchange) -> Void = { _ in }
     ) async throws -> PipelineRequest {
         try await onLoop {
-            $0.begin(chat, as: principal, timeout: timeout, silence: silence, cache: cache, prepare: prepare)
+            $0.begin(
+                chat, as: principal, timeout: timeout, silence: silence, cache: cache, idempotencyKey: idempotencyKey, prepare: prepare)
         }
     }
 
@@ -145,17 +153,18 @@ struct PipelineRig: Sendable {
 }
 
 extension GatewayLoop {
-    /// See ``PipelineRig/begin(_:as:timeout:silence:cache:prepare:)``.
+    /// See ``PipelineRig/begin(_:as:timeout:silence:cache:idempotencyKey:prepare:)``.
     func begin(
         _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
-        cache: CacheDirective = .modelDefault, prepare: (Exchange) -> Void = { _ in }
+        cache: CacheDirective = .modelDefault, idempotencyKey: String? = nil, prepare: (Exchange) -> Void = { _ in }
     ) -> PipelineRequest {
         let id = makeRequestID()
         let recorder = Recorder(loop: eventLoop)
         let exchange = begin(
             CallerRequest(
                 id: id, principal: principal, body: ByteBuffer(string: chat.json), receivedAt: eventLoop.now,
-                authenticationNanoseconds: 5_000, timeout: timeout, silenceTimeout: silence, cache: cache),
+                authenticationNanoseconds: 5_000, timeout: timeout, silenceTimeout: silence, cache: cache,
+                idempotencyKey: idempotencyKey),
             receiver: recorder)
         prepare(exchange)
         exchange.start()

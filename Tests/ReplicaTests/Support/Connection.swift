@@ -51,7 +51,7 @@ final class Connection: Sendable {
     /// A chat, whole; one that is streamed is told with all its events.
     func chat(
         _ model: String = "echo", _ text: String = "Hello", streamed: Bool = false, maxTokens: Int? = nil,
-        deadlineMilliseconds: Int? = nil
+        deadlineMilliseconds: Int? = nil, idempotencyKey: String? = nil
     ) async throws -> Answer {
         let cap = maxTokens.map { ",\"max_tokens\":\($0)" } ?? ""
         let body = #"{"model":"\#(model)","messages":[{"role":"user","content":"\#(text)"}],"stream":\#(streamed)\#(cap)}"#
@@ -60,6 +60,7 @@ final class Connection: Sendable {
             ("content-length", String(body.utf8.count)),
         ])
         if let deadlineMilliseconds { headers.add(name: "x-agentshield-deadline-ms", value: String(deadlineMilliseconds)) }
+        if let idempotencyKey { headers.add(name: "idempotency-key", value: idempotencyKey) }
         return try await send(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/v1/chat/completions", headers: headers), body)
     }
 
@@ -79,6 +80,9 @@ final class Connection: Sendable {
         }.get()
     }
 
+    /// What has come of the answer under way.
+    var soFar: String { get async throws { try await channel.eventLoop.submit { [reader] in reader.value.soFar }.get() } }
+
     func close() { channel.close(promise: nil) }
 }
 
@@ -95,6 +99,8 @@ private final class AnswerReader: ChannelInboundHandler {
         self.promise = promise
         return promise.futureResult
     }
+
+    var soFar: String { promise == nil ? "" : answer.body }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {

@@ -135,12 +135,13 @@ struct Replicas: Sendable {
     /// One request over a connection of its own.
     func chat(
         _ index: Int = 0, _ model: String = "echo", _ text: String = "Hello", streamed: Bool = false, maxTokens: Int? = nil,
-        deadlineMilliseconds: Int? = nil
+        deadlineMilliseconds: Int? = nil, idempotencyKey: String? = nil
     ) async throws -> Answer {
         let connection = try await connect(index)
         defer { connection.close() }
         return try await connection.chat(
-            model, text, streamed: streamed, maxTokens: maxTokens, deadlineMilliseconds: deadlineMilliseconds)
+            model, text, streamed: streamed, maxTokens: maxTokens, deadlineMilliseconds: deadlineMilliseconds,
+            idempotencyKey: idempotencyKey)
     }
 
     /// A figure of the provider's: `active`, `peak_active`, `requests`.

@@ -58,6 +58,8 @@ struct GatewayRunner {
             cache: EmbeddedResponseCache(
                 // Replicas share answers in Redis, and none keeps its own.
                 maxBytes: state == nil ? cache.maxBytes : 0, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
+            claims: EmbeddedClaims(
+                maxBytes: configuration.idempotency.maxBytes, timeToLive: TimeAmount(configuration.idempotency.timeToLive)),
             recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive)
         let wallets = try await restoredWallets(ledger, stores.limiter)
         let store = try openStore()
@@ -73,7 +75,7 @@ struct GatewayRunner {
         }
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
-            sharedCache: try sharedCache(state, answers), redisJournal: ledger.journal, logger: logger)
+            sharedCache: try sharedCache(state, answers), sharedClaims: try sharedClaims(state), redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let moving = ledger.start(wallets)
@@ -101,6 +103,16 @@ struct GatewayRunner {
             secret: try HKDF.sha256(secret: pepper, info: Array("agentshield cache values 1".utf8), count: 32),
             secretID: configuration.auth.pepperID, maxBytes: configuration.cache.maxBytes, maxEntryBytes: configuration.cache.maxEntryBytes,
             timeout: TimeAmount(configuration.redis.stateTimeout))
+    }
+
+    /// How idempotency keys are; `nil`: they are not.
+    private func sharedClaims(_ state: RedisDeployment?) throws -> SharedClaimSettings? {
+        guard state != nil else { return nil }
+        return SharedClaimSettings(
+            secret: try HKDF.sha256(
+                secret: configuration.auth.pepper, info: Array("agentshield idempotency values 1".utf8), count: 32),
+            secretID: configuration.auth.pepperID, timeToLive: TimeAmount(configuration.idempotency.timeToLive),
+            maxBytes: configuration.idempotency.maxBytes, maxTimeout: TimeAmount(configuration.limits.maxDeadline))
     }
 
     /// The wallets of a process whose ledger is a file, filled from it.

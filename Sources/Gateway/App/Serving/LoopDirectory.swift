@@ -40,7 +40,8 @@ struct LoopDirectory: Sendable {
     /// Makes a context on each loop of the group.
     static func make(
         on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret,
-        redis: RedisLimitSettings?, sharedCache: SharedCacheSettings?, redisJournal: RedisJournalSettings?, logger: Logger
+        redis: RedisLimitSettings?, sharedCache: SharedCacheSettings?, sharedClaims: SharedClaimSettings?,
+        redisJournal: RedisJournalSettings?, logger: Logger
     ) async throws -> LoopDirectory {
         var contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         let loops = Array(group.makeIterator())
@@ -48,7 +49,7 @@ struct LoopDirectory: Sendable {
             contexts[ObjectIdentifier(loop)] = try await loop.submit {
                 let gateway = try GatewayLoop(
                     eventLoop: loop, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, share: loops.count,
-                    redis: redis, sharedCache: sharedCache, redisJournal: redisJournal, logger: logger)
+                    redis: redis, sharedCache: sharedCache, sharedClaims: sharedClaims, redisJournal: redisJournal, logger: logger)
                 return NIOLoopBound(LoopContext(gateway: gateway), eventLoop: loop)
             }.get()
         }

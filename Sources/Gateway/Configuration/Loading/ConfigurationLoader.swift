@@ -107,6 +107,8 @@ package enum ConfigurationLoader {
             priceCeiling: priceCeiling(root.section("prices")),
             scrub: scrub,
             cache: cache,
+            idempotency: Configuration.Idempotency(
+                timeToLive: root.section("idempotency").duration("ttl"), maxBytes: root.section("idempotency").integer("max_bytes")),
             log: Configuration.Log(
                 level: log.choice("level"), format: log.choice("format"), hasClientAddress: log.flag("client_address")),
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),

@@ -379,6 +379,14 @@ extension ConfigurationKey {
         ConfigurationKey(
             "cache.max_waiters", .integer(0...65_536), .defaultText("256"),
             "Requests that may wait for an equal one under way; more go to the provider themselves."),
+        ConfigurationKey("idempotency", .section, .means("the defaults below"), "Answers that are told again to whoever repeats a request."),
+        ConfigurationKey(
+            "idempotency.ttl", .duration(.seconds(1)...(.seconds(7 * 86_400))), .defaultText("1h"),
+            "How long an answer is kept for repetitions with the same idempotency key."),
+        ConfigurationKey(
+            "idempotency.max_bytes", .size(0...64 << 30), .defaultText("16MiB"),
+            "Without Redis over all event loops, with it for each of 256 buckets of tenants. 0: no answer is kept; a repetition still waits for the first."
+        ),
         ConfigurationKey("log", .section, .means("the defaults below"), "The log, on standard error."),
         ConfigurationKey(
             "log.level", .choice(Configuration.Log.Level.allCases.map(\.rawValue)), .defaultText("info"),

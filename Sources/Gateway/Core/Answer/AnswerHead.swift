@@ -23,10 +23,12 @@ package struct AnswerHead: Sendable, Equatable {
     package var createdUnixSeconds: UInt64
     package var scrubbed: [ScrubCount]
     package var rateLimit: LimitReport?
+    /// Whether it is the answer to an earlier request with the same idempotency key.
+    package var isRepetition: Bool
 
     package init(
         requestID: RequestID, model: String, provider: String, cache: CacheStatus, routeReason: String, createdUnixSeconds: UInt64,
-        scrubbed: [ScrubCount], rateLimit: LimitReport?
+        scrubbed: [ScrubCount], rateLimit: LimitReport?, isRepetition: Bool = false
     ) {
         self.requestID = requestID
         self.model = model
@@ -36,6 +38,7 @@ package struct AnswerHead: Sendable, Equatable {
         self.createdUnixSeconds = createdUnixSeconds
         self.scrubbed = scrubbed
         self.rateLimit = rateLimit
+        self.isRepetition = isRepetition
     }
 }
 

@@ -34,8 +34,16 @@ final class AnswerSeal {
         self.longest = longest
     }
 
+    /// Where a piece of a stream belongs: it opens there alone.
+    struct Place {
+        /// Who fetches the stream.
+        var holder: String
+        var index: Int
+    }
+
+    /// - Parameter place: `nil`: it is a whole answer.
     /// - Returns: `nil`: libcrypto refuses; the answer is not stored then.
-    func seal(_ answer: StoredAnswer, as key: CacheKey, of tenant: String) -> ByteBuffer? {
+    func seal(_ answer: StoredAnswer, as key: CacheKey, of tenant: String, at place: Place? = nil) -> ByteBuffer? {
         guard let aead = aead(tenant) else { return nil }
         let plain = answer.encoded()
         var text = ByteBuffer(integer: Form.compressed.rawValue)
@@ -44,7 +52,7 @@ final class AnswerSeal {
             text.writeBytes(plain)
         }
         let nonce = (0..<AEADKey.nonceCount).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        let data = associatedData(key, tenant)
+        let data = associatedData(key, tenant, place)
         let sealed = try? text.withUnsafeReadableBytes { text in
             try data.withUnsafeBytes { try aead.seal(text, nonce: nonce, associatedData: $0) }
         }
@@ -56,14 +64,14 @@ final class AnswerSeal {
     }
 
     /// - Returns: `nil`: it was not sealed for this tenant and key, or not under this secret, or was changed since.
-    func open(_ value: ByteBuffer, as key: CacheKey, of tenant: String) -> StoredAnswer? {
+    func open(_ value: ByteBuffer, as key: CacheKey, of tenant: String, at place: Place? = nil) -> StoredAnswer? {
         var value = value
         let header = header
         guard value.readableBytes <= longest + header.count + AEADKey.nonceCount + AEADKey.tagCount + 1,
             value.readBytes(length: header.count) == header, let nonce = value.readBytes(length: AEADKey.nonceCount),
             let aead = aead(tenant)
         else { return nil }
-        let data = associatedData(key, tenant)
+        let data = associatedData(key, tenant, place)
         let opened = try? value.withUnsafeReadableBytes { sealed in
             try data.withUnsafeBytes { try aead.open(sealed, nonce: nonce, associatedData: $0) }
         }
@@ -78,8 +86,12 @@ final class AnswerSeal {
 
     private var header: [UInt8] { [Self.version, UInt8(id.count)] + id }
 
-    private func associatedData(_ key: CacheKey, _ tenant: String) -> [UInt8] {
-        header + key.bytes + Array(tenant.utf8)
+    /// A piece's begins behind the key with a byte that no tenant's name begins with, for it is not UTF-8.
+    private func associatedData(_ key: CacheKey, _ tenant: String, _ place: Place?) -> [UInt8] {
+        guard let place else { return header + key.bytes + Array(tenant.utf8) }
+        let holder = Array(place.holder.utf8.prefix(255))
+        return header + key.bytes + [0xFF] + Array(ByteBuffer(integer: UInt64(clamping: place.index)).readableBytesView)
+            + [UInt8(holder.count)] + holder + Array(tenant.utf8)
     }
 
     private func aead(_ tenant: String) -> AEADKey? {

@@ -6,7 +6,7 @@ import RedisStore
 /// The cache that replicas share: one of all replicas fetches an answer, the others watch for it.
 extension Exchange {
     /// How often Redis is asked for an answer that another replica fetches.
-    private static let watchInterval = TimeAmount.milliseconds(50)
+    static let watchInterval = TimeAmount.milliseconds(50)
 
     /// Decides what the cache does for the request, and what its answer would be found by.
     func planCache() {
@@ -26,6 +26,7 @@ extension Exchange {
     /// Asks the server of answers, where that is another one than the limits', and then the limits.
     func limit() throws(Fault) {
         planCache()
+        planClaim()
         guard let shared = loop.sharedCache, shared.isApart, cachePlan.looksUp, let answerName else { return try askLimits() }
         let began = NIODeadline.now()
         state = .asking
@@ -60,15 +61,11 @@ extension Exchange {
         let cache = loop.stores.cache
         switch cache.lookUp(cacheKey, now: .now(), waiter: flightWaiter) {
         case .hit(let answer): tell(answer, as: .hit)
-        case .lead:
-            leadsFlight = true
+        case .lead(let log):
+            lead(log)
             if heldFlight == nil { watch(after: .zero) } else { call(target) }
-        case .wait(let waiter):
-            guard heldFlight != nil else {
-                state = .waiting(cacheKey, waiter)
-                callStartedAt = .now()
-                return
-            }
+        case .wait(let waiter, let log):
+            guard heldFlight != nil else { return wait(waiter, log) }
             // Of two that asked at once this one has the lease: the other will find its answer in Redis.
             _ = cache.leave(cacheKey, waiter)
             call(target)
@@ -76,7 +73,7 @@ extension Exchange {
         }
     }
 
-    private func holdFlight() {
+    func holdFlight() {
         guard let answerName else { return }
         let key = RedisKey.flight(tenant: answerName.tenant, answerName.key)
         heldFlight = key
@@ -103,6 +100,7 @@ extension Exchange {
             shared.fetch(answerName) { [self] answer in
                 guard case .watching = state else { return }
                 if let answer { return share(found: answer) }
+                guard !envelope.isStreamed else { return readTail(of: answerName, shared) }
                 shared.ask(answerName, holder: request.id.description) { [self] in watched($0, answerName) }
             }
         }
@@ -125,7 +123,7 @@ extension Exchange {
         }
     }
 
-    private func stopWatching(_ target: UpstreamTarget) {
+    func stopWatching(_ target: UpstreamTarget) {
         summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
         callStartedAt = .uptimeNanoseconds(0)
         state = .new
@@ -133,7 +131,7 @@ extension Exchange {
     }
 
     /// Another replica's answer is there: for this request, and for those that wait for it here.
-    private func share(found answer: StoredAnswer) {
+    func share(found answer: StoredAnswer) {
         summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
         callStartedAt = .uptimeNanoseconds(0)
         if leadsFlight, let cacheKey {
@@ -143,7 +141,7 @@ extension Exchange {
         tell(answer, as: .coalesced)
     }
 
-    private func giveFlightBack(_ name: AnswerName) {
+    func giveFlightBack(_ name: AnswerName) {
         loop.limits.redis?.settle(
             RedisSettlement(leases: [.flight(tenant: name.tenant, name.key)], holder: request.id.description))
     }

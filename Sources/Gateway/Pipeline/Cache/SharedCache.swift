@@ -84,6 +84,44 @@ final class SharedCache {
         line.ask(look(name, leads: true), holder: holder, completion)
     }
 
+    // MARK: streams under way
+
+    var maxEntryBytes: Int { settings.maxEntryBytes }
+
+    /// Whether another replica watches for what comes of a stream.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside.
+    func isWatched(_ name: AnswerName, _ completion: @escaping (Bool) -> Void) {
+        line.ask(RedisTail.isWatched(tailKeys(name))) { completion($0?.value.integer == 1) }
+    }
+
+    /// Tells those who watch a piece of a stream; nobody waits for it.
+    func publish(_ piece: StoredAnswer, _ name: AnswerName, holder: String, index: Int) {
+        guard let sealed = seal.seal(piece, as: name.key, of: name.tenant, at: AnswerSeal.Place(holder: holder, index: index)) else { return }
+        line.tell(RedisTail.publish(RedisTail.Piece(holder: holder, sealed: sealed), index: index, tailKeys(name)))
+    }
+
+    func open(_ piece: RedisTail.Piece, _ name: AnswerName, index: Int) -> StoredAnswer? {
+        seal.open(piece.sealed, as: name.key, of: name.tenant, at: AnswerSeal.Place(holder: piece.holder, index: index))
+    }
+
+    /// Asks what has come of a stream, or for the lease to fetch it.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside; with `nil` where Redis does not answer.
+    func readTail(_ name: AnswerName, from index: Int, asker: String, _ completion: @escaping (RedisTail.Found?) -> Void) {
+        let keys = tailKeys(name)
+        line.ask(RedisTail.read(keys, from: index, asker: asker)) { reply in
+            // A lease that may have been taken by a question without an answer ends by itself, as that of a replica that died.
+            completion(reply.flatMap { RedisTail.found($0, from: index) })
+        }
+    }
+
+    private func tailKeys(_ name: AnswerName) -> RedisTail.Keys {
+        RedisTail.Keys(tenant: name.tenant, answer: answerKey(name), name.key)
+    }
+
+    // MARK: whole answers
+
     /// Keeps an answer; nobody waits for it. One that is too large is not kept.
     func store(_ answer: StoredAnswer, _ name: AnswerName, milliseconds: Int64) {
         guard answer.cost <= settings.maxEntryBytes, let value = seal.seal(answer, as: name.key, of: name.tenant) else { return }

@@ -75,6 +75,8 @@ struct LimitQuestion {
     let holder: String
     /// What is asked of wallets; `nil`: no budget applies.
     var hold: WalletHold?
+    /// What is asked of the request's idempotency key.
+    var claim: RedisClaim?
     /// What is asked of the cache that replicas share.
     var look: RedisLook?
 
@@ -104,8 +106,8 @@ struct LimitQuestion {
         for index in plan.tokenIndices { rates[index].demand.permits = plan.permits(tokens, at: index) }
         return RedisAdmission(
             rates: rates, caps: plan.redisCaps,
-            hold: hold.map { RedisAdmission.Hold(bucket: plan.wallets.bucket, keys: plan.wallets.keys, demand: $0) }, look: look,
-            holder: holder)
+            hold: hold.map { RedisAdmission.Hold(bucket: plan.wallets.bucket, keys: plan.wallets.keys, demand: $0) }, claim: claim,
+            look: look, holder: holder)
     }
 
     /// Permits to take or give back, now that it is known how many tokens were used; limits that were estimated rightly are left out.

@@ -29,7 +29,9 @@ final class RedisLine: RedisReceiver {
         case settlement(((Result<RedisSettlement.Outcome, RedisFailure>) -> Void)?)
         case count(RedisAdmission, (AdmissionModel.Outcome) -> Void)
         case told
+        case question((RedisReply?) -> Void)
         case look(RedisAdmission, (RedisLook.Found?) -> Void)
+        case claim(RedisAdmission, (RedisClaim.Found?) -> Void)
         case renewal(RedisKey, [String])
         case retake(RedisAdmission)
         case last(EventLoopPromise<Void>)
@@ -135,6 +137,23 @@ final class RedisLine: RedisReceiver {
         send(command, .look(admission, completion), timeout: settings.timeout)
     }
 
+    /// Asks about an idempotency key alone, likewise.
+    func ask(_ claim: RedisClaim, holder: String, _ completion: @escaping (RedisClaim.Found?) -> Void) {
+        guard isUp else { return completion(nil) }
+        let admission = RedisAdmission(rates: [], caps: [], claim: claim, holder: holder, leaseMilliseconds: Self.leaseMilliseconds)
+        var command = RedisCommand([])
+        admission.encode(into: &command)
+        send(command, .claim(admission, completion), timeout: settings.timeout)
+    }
+
+    /// Asks something of the cache.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside; with `nil` where there is no answer.
+    func ask(_ command: RedisCommand, _ completion: @escaping (RedisReply?) -> Void) {
+        guard isUp else { return completion(nil) }
+        send(command, .question(completion), timeout: settings.timeout)
+    }
+
     /// Sends a command of the cache, whose reply nobody needs: a server that is too full for an answer is no trouble of the limits'.
     func tell(_ command: RedisCommand) {
         guard isUp else { return }
@@ -173,9 +192,8 @@ final class RedisLine: RedisReceiver {
     }
 
     private func release(_ admission: RedisAdmission) {
-        let leases = admission.caps.map(\.key) + [admission.look?.flight].compactMap { $0 }
-        guard !leases.isEmpty else { return }
-        send(RedisSettlement(leases: leases, holder: admission.holder), nil, timeout: Self.patience)
+        guard !admission.leases.isEmpty else { return }
+        send(RedisSettlement(leases: admission.leases, holder: admission.holder), nil, timeout: Self.patience)
     }
 
     private func drop(_ holder: String, of key: RedisKey) {
@@ -276,6 +294,10 @@ final class RedisLine: RedisReceiver {
         switch (waited, result) {
         case (.last(let promise), _): promise.succeed(())
         case (.told, _): break
+        case (.question(let completion), .success(let reply)): completion(reply)
+        case (.question(let completion), .failure(let failure)):
+            if !isClosed { note(failure) }
+            completion(nil)
         case (.probe, .success): probed(true)
         case (.probe, .failure(let failure)):
             note(failure)
@@ -283,6 +305,10 @@ final class RedisLine: RedisReceiver {
         case (.count(let admission, let learn), .success(let reply)): admission.outcome(of: reply).map(learn)
         case (.look(let admission, let completion), .success(let reply)): completion(admission.found(in: reply))
         case (.look(let admission, let completion), .failure(let failure)):
+            if !isClosed { failed(failure, of: admission) }
+            completion(nil)
+        case (.claim(let admission, let completion), .success(let reply)): completion(admission.claimed(in: reply))
+        case (.claim(let admission, let completion), .failure(let failure)):
             if !isClosed { failed(failure, of: admission) }
             completion(nil)
         case (.renewal(let key, let holders), .success(let reply)): renewed(key, holders, reply)

@@ -29,17 +29,34 @@ package struct RedisLook: Sendable, Equatable {
 
 /// Commands of the cache.
 package enum RedisAnswers {
-    /// Keeps a sealed answer.
+    /// Keeps a sealed answer for whoever asks the same.
     ///
     /// - Parameter maxBytes: of the bucket's answers, with about what Redis takes for their keys. Those that end first make room.
     package static func store(
         _ value: ByteBuffer, as key: RedisKey, bucket: UInt8, milliseconds: Int64, maxBytes: Int, now: Int64 = 0
     ) -> RedisCommand {
+        keep(
+            value, as: key, sizes: .answerSizes(bucket: bucket), ends: .answerEnds(bucket: bucket), milliseconds: milliseconds,
+            maxBytes: maxBytes, now: now)
+    }
+
+    /// Keeps a sealed answer for who repeats its request; it counts against a cap of its own.
+    package static func store(
+        _ value: ByteBuffer, for claim: RedisClaim, bucket: UInt8, milliseconds: Int64, maxBytes: Int
+    ) -> RedisCommand {
+        keep(
+            value, as: claim.answer, sizes: .repeatableSizes(bucket: bucket), ends: .repeatableEnds(bucket: bucket),
+            milliseconds: milliseconds, maxBytes: maxBytes, now: 0)
+    }
+
+    private static func keep(
+        _ value: ByteBuffer, as key: RedisKey, sizes: RedisKey, ends: RedisKey, milliseconds: Int64, maxBytes: Int, now: Int64
+    ) -> RedisCommand {
         var command = RedisCommand([])
         command.restart(RedisCacheScripts.store, keyCount: 3)
         command.append(key)
-        command.append(.answerSizes(bucket: bucket))
-        command.append(.answerEnds(bucket: bucket))
+        command.append(sizes)
+        command.append(ends)
         command.append(now)
         command.append(value)
         command.append(milliseconds)

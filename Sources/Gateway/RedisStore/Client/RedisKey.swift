@@ -63,11 +63,42 @@ package struct RedisKey: Sendable, Equatable, Hashable {
         RedisKey(bucket: bucket(of: tenant), "flight", [tenant, hexadecimal(key)])
     }
 
+    /// What has come of a stream that is fetched, in pieces.
+    static func tail(tenant: String, _ key: CacheKey) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "tail", [tenant, hexadecimal(key)])
+    }
+
+    /// Whether anybody watches for it.
+    static func watched(tenant: String, _ key: CacheKey) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "watched", [tenant, hexadecimal(key)])
+    }
+
     /// How many bytes each of a bucket's answers takes.
     package static func answerSizes(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "answers", []) }
 
     /// When each of them ends.
     package static func answerEnds(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "answers:end", []) }
+
+    /// Which request an idempotency key stands for.
+    static func claim(tenant: String, _ key: CacheKey) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "claim", [tenant, hexadecimal(key)])
+    }
+
+    /// The lease of who carries it out.
+    static func claimLease(tenant: String, _ key: CacheKey) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "claimed", [tenant, hexadecimal(key)])
+    }
+
+    /// Its sealed answer.
+    static func repeatable(tenant: String, _ key: CacheKey) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "repeat", [tenant, hexadecimal(key)])
+    }
+
+    /// How many bytes each of a bucket's answers to idempotency keys takes.
+    static func repeatableSizes(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "repeats", []) }
+
+    /// When each of them ends.
+    static func repeatableEnds(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "repeats:end", []) }
 
     /// A glob pattern of the keys of answers; `nil` stands for any tenant or model. No part of a key has a character that means something in it.
     static func answerPattern(bucket: UInt8, tenant: String?, model: String?) -> String {

@@ -45,6 +45,8 @@ package struct RedisAdmission: Sendable {
     package var caps: [Cap]
     /// `nil`: no budget applies.
     package var hold: Hold?
+    /// What is asked of the request's idempotency key; `nil`: it has none.
+    package var claim: RedisClaim?
     /// What is asked of the cache; `nil`: nothing.
     package var look: RedisLook?
     /// Names the request's leases and its hold: unique, and told again to release, renew or settle them.
@@ -53,11 +55,13 @@ package struct RedisAdmission: Sendable {
     package var leaseMilliseconds: Int64
 
     package init(
-        rates: [Rate], caps: [Cap], hold: Hold? = nil, look: RedisLook? = nil, holder: String, leaseMilliseconds: Int64 = 15_000
+        rates: [Rate], caps: [Cap], hold: Hold? = nil, claim: RedisClaim? = nil, look: RedisLook? = nil, holder: String,
+        leaseMilliseconds: Int64 = 15_000
     ) {
         self.rates = rates
         self.caps = caps
         self.hold = hold
+        self.claim = claim
         self.look = look
         self.holder = holder
         self.leaseMilliseconds = leaseMilliseconds
@@ -68,10 +72,12 @@ package struct RedisAdmission: Sendable {
     /// - Parameter microseconds: the time since 1970, for tests; `nil`: Redis' clock.
     package func encode(into command: inout RedisCommand, now microseconds: Int64? = nil) {
         let cacheKeys = [look?.answer, look?.flight].compactMap { $0 }
-        let keyCount = rates.count + caps.count + cacheKeys.count + (hold.map { 2 + $0.keys.count } ?? 0)
+        let claimKeys = claim?.keys ?? []
+        let keyCount = rates.count + caps.count + claimKeys.count + cacheKeys.count + (hold.map { 2 + $0.keys.count } ?? 0)
         command.restart(RedisLimitScripts.admit, keyCount: keyCount)
         for rate in rates { command.append(rate.key) }
         for cap in caps { command.append(cap.key) }
+        for key in claimKeys { command.append(key) }
         for key in cacheKeys { command.append(key) }
         if let hold {
             command.append(.holds(bucket: hold.bucket))
@@ -84,6 +90,8 @@ package struct RedisAdmission: Sendable {
         command.append(leaseMilliseconds)
         command.append(Int64(caps.count))
         command.append(Int64(cacheKeys.count))
+        command.append(ByteBuffer(bytes: claim?.fingerprint ?? []))
+        command.append(claim?.milliseconds ?? 0)
         for rate in rates {
             command.append(rate.demand.limit.emissionIntervalNanoseconds)
             command.append(Int64(clamping: rate.demand.limit.burst))
@@ -104,7 +112,7 @@ package struct RedisAdmission: Sendable {
     /// - Returns: `nil`: the reply is not the script's.
     package func outcome(of reply: RedisReply) -> AdmissionModel.Outcome? {
         guard var values = reply.value.elements,
-            values.left == 1 + rates.count + caps.count + (hold == nil ? 0 : 1) + (look == nil ? 0 : 1),
+            values.left == 1 + rates.count + caps.count + (hold == nil ? 0 : 1) + (claim == nil ? 0 : 1) + (look == nil ? 0 : 1),
             let verdict = values.next()?.integer
         else {
             return nil
@@ -125,6 +133,15 @@ package struct RedisAdmission: Sendable {
         }
         return outcome
     }
+
+    /// - Returns: what became of the idempotency key; `nil`: there is none, the limits refuse the request, or the reply is not the script's.
+    package func claimed(in reply: RedisReply) -> RedisClaim.Found? {
+        guard claim != nil, let values = reply.value.elements else { return nil }
+        return Array(values).dropLast(look == nil ? 0 : 1).last.flatMap { RedisClaim.found($0) }
+    }
+
+    /// The leases that the question may have taken.
+    package var leases: [RedisKey] { caps.map(\.key) + [claim?.lease, look?.flight].compactMap { $0 } }
 
     /// - Returns: what the cache answered; `nil`: it was not asked, or the reply is not the script's.
     package func found(in reply: RedisReply) -> RedisLook.Found? {

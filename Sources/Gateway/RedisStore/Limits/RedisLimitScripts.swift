@@ -5,20 +5,23 @@
 package enum RedisLimitScripts {
     package static let all = [admit, settle, renew, expire]
 
-    /// KEYS: rates, then caps; then perhaps an answer, and perhaps the lease of who fetches it; then perhaps the bucket's holds and what is held, and wallets.
-    /// ARGV: now or 0, count of rates, holder, lease in ms, count of caps, count of keys of the cache (0 to 2); for each rate interval in ns, burst, permits;
-    /// each cap's limit; then perhaps the bound, the hold's ms, day, month, the record of its end, and
-    /// for each wallet the limits of a day, a month and in total, empty where there is none.
+    /// KEYS: rates, then caps; then perhaps which request an idempotency key stands for, the lease of who carries it out, its answer; then perhaps an answer
+    /// of the cache, and perhaps the lease of who fetches it; then perhaps the bucket's holds and what is held, and wallets.
+    /// ARGV: now or 0, count of rates, holder, lease in ms, count of caps, count of keys of the cache (0 to 2), the request's fingerprint or nothing, for how
+    /// many ms it is known; for each rate interval in ns, burst, permits; each cap's limit; then perhaps the bound, the hold's ms, day, month, the record of
+    /// its end, and for each wallet the limits of a day, a month and in total, empty where there is none.
     /// Answers 1 or 0, then each rate's nanoseconds ahead, each cap's leases, and, where wallets were asked, which has too little left: three to a wallet;
-    /// and, where the cache was asked, the answer, or 1 if the holder has the lease to fetch it, or 0. Who is refused is told no answer.
+    /// then, where there is an idempotency key, the answer, or 1 if the holder is to carry the request out, 2 if it is under way, 3 if the key stands for
+    /// another one; and, where the cache was asked, the answer, or 1 if the holder has the lease to fetch it, or 0. Who is refused is told no answer.
     package static let admit = RedisScript(
         now + ahead + store + """
             local rates, caps, cache = tonumber(ARGV[2]), tonumber(ARGV[5]), tonumber(ARGV[6])
+            local claims = ARGV[7] == '' and 0 or 3
             local lease = tonumber(ARGV[4])
             local admitted = 1
             local aheads, maxima, counts = {}, {}, {}
             for i = 1, rates do
-              local a = 4 + i * 3
+              local a = 6 + i * 3
               local interval, burst = tonumber(ARGV[a]), tonumber(ARGV[a + 1])
               aheads[i] = ahead(KEYS[i], 2 * burst * interval)
               if aheads[i] > (burst - tonumber(ARGV[a + 2])) * interval then admitted = 0 end
@@ -26,9 +29,9 @@ package enum RedisLimitScripts {
             for i = rates + 1, rates + caps do
               redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
               counts[i] = redis.call('ZCARD', KEYS[i])
-              if counts[i] >= tonumber(ARGV[6 + rates * 2 + i]) then admitted = 0 end
+              if counts[i] >= tonumber(ARGV[8 + rates * 2 + i]) then admitted = 0 end
             end
-            local holds, bound = rates + caps + cache + 1, 7 + rates * 3 + caps
+            local holds, bound = rates + caps + claims + cache + 1, 9 + rates * 3 + caps
             local refused, wallets = 0, {}
             if KEYS[holds] then
               local day, month = 'd' .. ARGV[bound + 2], 'm' .. ARGV[bound + 3]
@@ -45,7 +48,7 @@ package enum RedisLimitScripts {
             end
             local answer = {admitted}
             for i = 1, rates do
-              local a = 4 + i * 3
+              local a = 6 + i * 3
               if admitted == 1 then
                 aheads[i] = aheads[i] + tonumber(ARGV[a]) * tonumber(ARGV[a + 2])
                 store(KEYS[i], aheads[i])
@@ -61,18 +64,42 @@ package enum RedisLimitScripts {
               answer[i + 1] = counts[i]
             end
             if KEYS[holds] then answer[#answer + 1] = refused end
-            if cache > 0 then
-              local found = admitted == 1 and redis.pcall('GET', KEYS[rates + caps + 1]) or 0
-              if type(found) == 'table' then found = 0 end
-              if found == 0 and admitted == 1 and cache == 2 then
-                local flight = KEYS[rates + caps + 2]
-                redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
-                if redis.call('ZCARD', flight) == 0 then
-                  redis.call('ZADD', flight, now + lease * 1000, ARGV[3])
-                  redis.call('PEXPIRE', flight, lease + 60000)
-                  found = 1
+            local function value(key)
+              local found = redis.pcall('GET', key)
+              return type(found) == 'string' and found
+            end
+            local function taken(flight)
+              redis.call('ZREMRANGEBYSCORE', flight, '-inf', now)
+              return redis.call('ZCARD', flight) > 0
+            end
+            local function take(flight)
+              redis.call('ZADD', flight, now + lease * 1000, ARGV[3])
+              redis.call('PEXPIRE', flight, lease + 60000)
+              return 1
+            end
+            local asks = admitted == 1
+            if claims > 0 then
+              local first, found = rates + caps + 1, 0
+              if asks then
+                local known, runs, kept = value(KEYS[first]), taken(KEYS[first + 1]), value(KEYS[first + 2])
+                if known and known ~= ARGV[7] and (runs or kept) then
+                  found = 3
+                elseif known and kept then
+                  found = kept
+                elseif runs then
+                  found = 2
+                else
+                  redis.call('SET', KEYS[first], ARGV[7], 'PX', ARGV[8])
+                  found = take(KEYS[first + 1])
                 end
               end
+              asks = found == 1
+              answer[#answer + 1] = found
+            end
+            if cache > 0 then
+              local first = rates + caps + claims + 1
+              local found = asks and value(KEYS[first]) or 0
+              if found == 0 and asks and cache == 2 and not taken(KEYS[first + 1]) then found = take(KEYS[first + 1]) end
               answer[#answer + 1] = found
             end
             if admitted == 0 or not KEYS[holds] then return answer end
@@ -85,7 +112,7 @@ package enum RedisLimitScripts {
             redis.call('HSET', KEYS[holds + 1], ARGV[3],
               cmsgpack.pack({ARGV[bound], ARGV[bound + 2], ARGV[bound + 3], ARGV[bound + 4], unpack(wallets)}))
             return answer
-            """, sha1: "158da1bfb8a88c9ae699b1f15c0712b6b60dfd4f")
+            """, sha1: "55f5ac28326a8d1825f72c6ba606b280ac58cab4")
 
     /// KEYS: rates, then leases; then perhaps the bucket's holds, what is held, what the request was charged late, and wallets; then perhaps the stream of
     /// records. ARGV: now or 0, count of rates, holder, count of leases, count of wallets, how they are charged (`held`, `direct` or `late`), nano-USD, day,
