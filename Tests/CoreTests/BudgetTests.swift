@@ -45,6 +45,22 @@ struct BudgetTests {
         #expect(model.wallets["t"]?["t"] == 15 && model.settle("a", cost: 15) == nil)
     }
 
+    @Test(
+        "a stream is beyond its cap by the provider's own count, or by more text than so many tokens can have; never by the count of its pieces",
+        arguments: [
+            // A cap of 10 tokens: 1,280 bytes.
+            (10, 0, nil, true, false), (10, 1_280, nil, true, false), (10, 1_281, nil, true, true), (10, 1_281, nil, false, true),
+            (10, 1, TokenUsage(output: 10), true, false), (10, 1, TokenUsage(output: 11), true, true),
+            (10, 1, TokenUsage(output: 4, reasoning: 7), true, true), (10, 1, TokenUsage(input: 99, output: 4, reasoning: 6), true, false),
+            // The bill of an answer that has ended.
+            (10, 1, TokenUsage(output: 11), false, false), (10, 1_281, TokenUsage(output: 9), true, true),
+            (0, 0, nil, true, false), (0, 1, nil, true, true), (.max, .max, TokenUsage(output: .max), true, false),
+            (.max, 1, TokenUsage(output: .max, reasoning: 1), true, true),
+        ] as [(UInt64, Int, TokenUsage?, Bool, Bool)])
+    func cap(tokens: UInt64, bytes: Int, told: TokenUsage?, isOpen: Bool, isExceeded: Bool) {
+        #expect(OutputCap(tokens: tokens).isExceeded(textBytes: bytes, told: told, isOpen: isOpen) == isExceeded)
+    }
+
     @Test("days and months are those of UTC; what is older than the last one is dropped, the total stays")
     func periods() throws {
         var model = WalletModel()

@@ -136,16 +136,18 @@ struct BudgetTests {
         }
     }
 
-    @Test("a stream that goes on beyond the cap is cut with the reason `length`, and charged up to it")
+    @Test("a stream that goes on beyond what any tokenizer makes of the cap is cut with the reason `length`, and charged up to it")
     func cut() async throws {
         try await Self.run { rig, file, _ in
             try await Self.set(1_000_000, rig)
             let request = try await rig.begin(TestChat("one", streamed: true))
             let call = try await rig.one.call()
             try await call.beginStream()
-            for _ in 0..<11 { try await call.piece("a") }
+            let token = String(repeating: "a", count: 128)
+            for _ in 0..<10 { try await call.piece(token) }
+            try await call.piece("a")
             let told = try await request.end()
-            #expect(told.fault == nil && told.texts[0] == "aaaaaaaaaa")
+            #expect(told.fault == nil && told.texts[0] == String(repeating: token, count: 10))
             #expect(told.summary?.finishes.map(\.reason) == [.length])
             // Its end is of the same stream.
             #expect(told.last.map { String(buffer: $0) } == #"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}"#)
@@ -153,6 +155,46 @@ struct BudgetTests {
             try await call.closed()
             #expect(try await Self.entries(file).count == 1)
             #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("pieces smaller than a token are no tokens: the stream comes whole, and costs what the provider counts")
+    func smallPieces() async throws {
+        try await Self.run { rig, _, _ in
+            try await Self.set(1_000_000, rig)
+            let request = try await rig.begin(TestChat("one", streamed: true))
+            let call = try await rig.one.call()
+            try await call.beginStream()
+            for _ in 0..<1_280 { try await call.piece("a") }
+            try await call.finish()
+            try await call.event(#"{"id":"c","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":10}}"#)
+            try await call.done()
+            let told = try await request.end()
+            #expect(told.fault == nil && told.texts[0]?.count == 1_280 && told.summary?.finishes.map(\.reason) == [.stop])
+            #expect(told.summary?.isEstimated == false && told.summary?.costNanoUSD == 27)
+        }
+    }
+
+    @Test(
+        "a provider whose own count goes beyond the cap is cut, and what it counted is charged; its bill of an answer that has ended is taken as it is"
+    )
+    func runningCount() async throws {
+        try await Self.run { rig, _, _ in
+            try await Self.set(1_000_000, rig)
+            for ends in [false, true] {
+                let request = try await rig.begin(TestChat("one", streamed: true))
+                let call = try await rig.one.call()
+                try await call.beginStream()
+                try await call.piece("a")
+                if ends { try await call.finish() }
+                let usage = #"{"prompt_tokens":7,"completion_tokens":11}"#
+                try await call.event(#"{"id":"c","choices":[{"index":0,"delta":{"content":"b"}}],"usage":\#(usage)}"#)
+                if ends { try await call.done() }
+                let told = try await request.end()
+                #expect(told.fault == nil && told.texts[0] == (ends ? "ab" : "a"))
+                #expect(told.summary?.finishes.map(\.reason) == [ends ? .stop : .length])
+                #expect(told.summary?.isEstimated == !ends && told.summary?.costNanoUSD == 29)
+            }
         }
     }
 

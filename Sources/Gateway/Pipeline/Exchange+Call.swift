@@ -24,7 +24,6 @@ extension Exchange: UpstreamReceiver {
         summary.finishes.removeAll()
         usage = nil
         outputBytes = 0
-        outputPieces = 0
         calls += 1
         wasRead = false
         rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
@@ -158,7 +157,7 @@ extension Exchange: UpstreamReceiver {
                     take(chunk)
                     continue
                 }
-                cutAtCap(before: chunk)
+                cut(before: chunk)
                 answerWasRead()
             case .done:
                 guard !summary.finishes.isEmpty else { throw .badAnswer(target, "it ended before the answer did") }
@@ -175,7 +174,7 @@ extension Exchange: UpstreamReceiver {
         }
         stored?.append(chunk.raw)
         if let answer = stored, answer.cost > snapshot.pipeline.maxAnswerBytes { stored = nil }
-        for fragment in chunk.fragments { outputBytes += fragment.text.readableBytes }
+        outputBytes += chunk.textBytes
         guard hasBegun || chunk.hasContent || heldChunks.count >= Self.maxHeldChunks else {
             heldChunks.append(chunk)
             return
@@ -215,6 +214,9 @@ extension AnswerChunk {
     var hasContent: Bool {
         !finishes.isEmpty || fragments.contains { $0.text.readableBytes > 0 || $0.name != nil || $0.callID != nil }
     }
+
+    /// Bytes that a model wrote: text, names and arguments.
+    var textBytes: Int { fragments.reduce(0) { $0 + $1.text.readableBytes + ($1.name?.utf8.count ?? 0) } }
 }
 
 extension Fault {

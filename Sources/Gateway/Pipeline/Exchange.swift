@@ -80,9 +80,7 @@ package final class Exchange {
     var hasKeptHold = false
     var holdTimer: Scheduled<Void>?
     /// Output tokens that a budget has been asked for; `nil`: no budget applies.
-    var outputCap: UInt64?
-    /// Pieces of text that came of the present call.
-    var outputPieces: UInt64 = 0
+    var outputCap: OutputCap?
     /// The answer was cut at the cap.
     var wasCut = false
 
@@ -331,8 +329,10 @@ package final class Exchange {
         }
         if let usage {
             summary.usage = usage
+            summary.isEstimated = wasCut
         } else if wasWithProvider || hasBegun {
-            let output = wasCut ? outputPieces : min(UInt64((outputBytes + 3) / 4), outputCap ?? .max)
+            let cap = outputCap?.tokens ?? .max
+            let output = wasCut ? cap : min(UInt64((outputBytes + 3) / 4), cap)
             summary.usage = TokenUsage(input: UInt64(request.body.readableBytes / 4), output: output)
             summary.isEstimated = true
         }

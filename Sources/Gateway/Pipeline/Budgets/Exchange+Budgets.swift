@@ -22,7 +22,7 @@ extension Exchange {
     /// Decides, when the request has been read, whether its output is capped: where a budget applies, by what will be reserved for it.
     func capOutput() {
         guard loop.limits.plan(for: request.principal, snapshot.limits).wallets.isBudgeted else { return }
-        outputCap = outputTokens
+        outputCap = OutputCap(tokens: outputTokens)
     }
 
     /// `max_tokens` for the provider, where the caller gave none.
@@ -109,19 +109,18 @@ extension Exchange {
 
     // MARK: the cap
 
-    /// Whether a provider goes on beyond the cap: it has been given `max_tokens`, and each piece of text is a token at least.
+    /// Whether a provider goes on beyond the cap, which it has been given as `max_tokens`, so that the stream must be cut before this chunk.
     func isBeyondCap(_ chunk: AnswerChunk) -> Bool {
         guard let outputCap, envelope.isStreamed else { return false }
-        outputPieces += UInt64(chunk.fragments.count { $0.text.readableBytes > 0 })
-        return outputPieces > outputCap
+        let isOpen = summary.finishes.count + chunk.finishes.count < Int(clamping: envelope.choices)
+        return outputCap.isExceeded(textBytes: outputBytes + chunk.textBytes, told: chunk.usage ?? usage, isOpen: isOpen)
     }
 
-    /// Ends a stream at the cap, as a provider would have that kept to it.
-    func cutAtCap(before chunk: AnswerChunk) {
+    /// Ends a stream at the cap, as a provider would have that kept to it. What the provider has counted is charged where it is more than the cap, else the cap.
+    func cut(before chunk: AnswerChunk) {
         wasCut = true
-        outputPieces = outputCap ?? 0
+        usage = (chunk.usage ?? usage).flatMap { told in outputCap?.isBelow(told) == true ? told : nil }
         stored = nil
-        usage = nil
         call?.cancel()
         if let last = ending(of: chunk) { take(last) }
     }
