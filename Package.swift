@@ -145,7 +145,7 @@ let support: [Target] = [
         name: "Chaos",
         dependencies: [
             "AgentShield", "ProcessSupport", "SeededRandomness", "EmbeddedStore", "PostgresStore", "GatewayCore", "GatewayCrypto", nioCore,
-            nioPosix, nioHTTP1, argumentParser,
+            nioPosix, nioHTTP1, tracing, argumentParser,
         ],
         path: "Tests/Support/Chaos", swiftSettings: settings),
     .target(

@@ -113,6 +113,27 @@ struct ScriptedProviderTests {
         }
     }
 
+    @Test("each request's own bill is in the record, and adds up to the models' bills")
+    func recordedBills() async throws {
+        try await ProviderRig.run { rig in
+            for model in ["say:25", "echo", "fail-500", "say:7"] { _ = try await rig.chat(model, "three small words") }
+            let record = try await rig.object("/_record")
+            #expect(record.int("requests.0.billed.completion_tokens") == 25 && record.int("requests.1.billed.prompt_tokens") == 3)
+            #expect(record.int("requests.2.billed.requests") == nil && record.int("requests.3.billed.requests") == 1)
+            #expect(try await rig.object("/_bill").int("models.say:7.completion_tokens") == 7)
+            let later = try await rig.object("/_record?after=3")
+            #expect(later.count("requests") == 1 && later.int("requests.0.number") == 4)
+        }
+    }
+
+    @Test("a model may take no notice of max_tokens")
+    func noLimit() async throws {
+        try await ProviderRig.run { rig in
+            let answer = try JSONObject(try await rig.chat("say:25+no-limit", fields: #","max_tokens":7"#).body)
+            #expect(answer.int("usage.completion_tokens") == 25 && answer.string("choices.0.finish_reason") == "stop")
+        }
+    }
+
     @Test("models are listed")
     func models() async throws {
         try await ProviderRig.run { rig in

@@ -11,7 +11,22 @@ struct Audit {
     private var position: Int64 = 0
     private var checks: [String: ChainCheck] = [:]
     private(set) var records: [String: LedgerRecord] = [:]
+    /// By the mark of the job.
+    private(set) var rows: [String: Row] = [:]
+    /// Marks by the ids of requests.
+    private var marks: [String: String] = [:]
     private(set) var problems: [String] = []
+
+    /// What the ledger says of one job.
+    struct Row: Sendable {
+        var record: LedgerRecord
+        /// How many rows correct it, and by how much.
+        var corrections = 0
+        var corrected: Int64 = 0
+
+        /// In nano-USD.
+        var charged: Int64 { Int64(clamping: record.summary.costNanoUSD ?? 0) + corrected }
+    }
 
     init(file: String) throws {
         archive = try LedgerFileReader(path: file)
@@ -42,15 +57,31 @@ struct Audit {
             }
         if let fault = check.check(row) { problems.append("\(fault)") }
         checks[tenant] = check
-        guard case .request(let record)? = try? LedgerEntry(decoding: row.bytes) else { return }
-        let id = record.summary.requestID.description
-        if records.updateValue(record, forKey: id) != nil { problems.append("\(id) has two rows") }
-        let isCharged = record.outcome == .expired || (record.usedModel != nil && record.summary.attempts > 0)
-        let cost = isCharged ? Self.price.cost(of: record.summary.usage) : 0
-        if record.summary.costNanoUSD != cost { problems.append("\(id) costs \(record.summary.costNanoUSD ?? 0), not \(cost)") }
+        guard let entry = try? LedgerEntry(decoding: row.bytes) else { return problems.append("a row of \(tenant) cannot be read") }
+        take(entry)
     }
 
-    private static let price = Price(input: 150_000_000, cacheRead: 150_000_000, cacheWrite: 150_000_000, output: 600_000_000)
+    /// Takes in a record, of the ledger or of its dead letters.
+    mutating func take(_ entry: LedgerEntry) {
+        guard case .request(let record) = entry else {
+            guard let mark = marks[entry.requestID.description] else {
+                return problems.append("\(entry.id) corrects nothing that is there")
+            }
+            rows[mark]?.corrections += 1
+            rows[mark]?.corrected += entry.costNanoUSD ?? 0
+            return
+        }
+        let id = record.summary.requestID.description
+        if records.updateValue(record, forKey: id) != nil { problems.append("\(id) has two rows") }
+        let mark = record.endUser ?? record.callerRequestID ?? ""
+        if mark.isEmpty || rows.updateValue(Row(record: record), forKey: mark) != nil {
+            problems.append("the request \(mark) has two rows")
+        }
+        marks[id] = mark
+        let isCharged = record.outcome == .expired || (record.usedModel != nil && record.summary.attempts > 0)
+        let cost = isCharged ? ProviderCall.price(of: record.requestedModel).cost(of: record.summary.usage) : 0
+        if record.summary.costNanoUSD != cost { problems.append("\(id) costs \(record.summary.costNanoUSD ?? 0), not \(cost)") }
+    }
 
     /// Waits for what the stores may still bring.
     ///

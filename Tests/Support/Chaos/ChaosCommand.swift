@@ -3,6 +3,7 @@ import Foundation
 import GatewayCore
 import ProcessSupport
 import SeededRandomness
+import Tracing
 
 /// Kills gateways at random moments under load, and holds their ledger against what clients saw.
 @main
@@ -62,6 +63,7 @@ struct ChaosCommand: AsyncParsableCommand {
         let isShared = stores == .shared
         let name = "\(stores.rawValue), \(trouble.rawValue)\(spool ? ", spool" : "")"
         print("chaos: \(name); \(only == nil ? "\(rounds) rounds" : "round \(only ?? 0)"); --seed \(seed)")
+        InstrumentationSystem.bootstrap(TraceparentInstrument())
         try await withTemporaryDirectory { directory in
             // PostgreSQL's files belong to another user when the tests are run by root.
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path)
@@ -91,6 +93,21 @@ struct Campaign {
         var refused = 0
         var lost = 0
         var problems = 0
+
+        mutating func add(_ load: Load, _ problems: [String]) {
+            completed += load.completed.count
+            refused += load.refused.values.reduce(0, +)
+            lost += load.lost
+            self.problems += problems.count
+        }
+    }
+
+    /// What is compared with what.
+    private struct Books {
+        var audit: Audit
+        var bill = BillCheck()
+
+        mutating func takeProblems() -> [String] { audit.takeProblems() + bill.takeProblems() }
     }
 
     func run() async throws -> Bool {
@@ -101,11 +118,12 @@ struct Campaign {
                 "ALTER TABLE agentshield.ledger_entries ADD CONSTRAINT chaos CHECK (get_byte(record, 17) % 16 <> 0)")
         }
         try await world.startGateways()
-        var audit = try await makeAudit()
+        var books = Books(audit: try await makeAudit())
         let rounds = command.only.map { $0...$0 } ?? 1...max(1, command.rounds)
-        for round in rounds { try await self.round(round, of: rounds.upperBound, &audit, &totals) }
-        try await peace(&audit, &totals)
-        await audit.close()
+        for round in rounds { try await self.round(round, of: rounds.upperBound, &books, &totals) }
+        try await peace(&books, &totals)
+        try await settle(&books, &totals)
+        await books.audit.close()
         print("\(totals.completed) answers complete, \(totals.refused) refused, \(totals.lost) lost or left; \(totals.problems) problems")
         if totals.completed == 0 { print("no answer was complete: nothing was shown") }
         return totals.problems == 0 && totals.completed > 0
@@ -118,7 +136,7 @@ struct Campaign {
 
     // MARK: rounds
 
-    private func round(_ round: Int, of rounds: Int, _ audit: inout Audit, _ totals: inout Totals) async throws {
+    private func round(_ round: Int, of rounds: Int, _ books: inout Books, _ totals: inout Totals) async throws {
         var random = SeededRandom(seed: command.seed &* 1_000_003 &+ UInt64(round))
         let loadSeed = random.next()
         let moment = Int.random(in: 20...700, using: &random)
@@ -138,15 +156,13 @@ struct Campaign {
         // What a dead gateway left in Redis is moved by the others, and by itself when it is back.
         try await world.startGateways()
         let buried = try await deadLetters()
-        try await audit.check(load.completed, patience: .seconds(60)) { buried.contains($0.id) }
+        try await books.audit.check(load.completed, patience: .seconds(60)) { buried.contains($0.id) }
         // A refused row is in no ledger, and its cost is in a wallet.
-        if command.trouble != .refusal, let problem = try await world.reconcile() { audit.add(problem) }
-        let problems = audit.takeProblems()
+        if command.trouble != .refusal, let problem = try await world.reconcile() { books.audit.add(problem) }
+        try await books.bill.read(world)
+        let problems = books.takeProblems()
         tell(round, rounds, what, after: moment, load, problems)
-        totals.completed += load.completed.count
-        totals.refused += load.refused.values.reduce(0, +)
-        totals.lost += load.lost
-        totals.problems += problems.count
+        totals.add(load, problems)
     }
 
     /// - Returns: what was done.
@@ -188,11 +204,11 @@ struct Campaign {
     }
 
     /// Nothing is killed: the ledger agrees with the provider's own bill, to the token, and a gateway that ends in peace leaves nothing behind.
-    private func peace(_ audit: inout Audit, _ totals: inout Totals) async throws {
+    private func peace(_ books: inout Books, _ totals: inout Totals) async throws {
         guard command.trouble != .refusal else { return }
         try await world.startGateways()
-        try await audit.readOn()
-        let (known, before) = (Set(audit.records.keys), try await world.bill())
+        try await books.audit.readOn()
+        let (known, before) = (Set(books.audit.records.keys), try await world.bill())
         let load = Load()
         let (running, tenants) = (await world.gateways.compactMap { $0 }, await world.tenants)
         async let asking: Void = load.run(running, tenants, seed: command.seed, leaves: false)
@@ -202,17 +218,60 @@ struct Campaign {
         await world.stopGateways()
         // What a busy machine had spooled is brought on by the next life.
         if command.spool { try await world.startGateways() }
-        try await audit.check(load.completed, patience: .seconds(10))
-        if let problem = try await world.reconcile() { audit.add(problem) }
+        try await books.audit.check(load.completed, patience: .seconds(10))
+        if let problem = try await world.reconcile() { books.audit.add(problem) }
+        try await books.bill.read(world)
         let (billed, charged) = (
             try await world.bill() - before,
-            audit.bill(of: audit.records.keys.filter { !known.contains($0) && audit.records[$0]?.outcome != .expired })
+            books.audit.bill(of: books.audit.records.keys.filter { !known.contains($0) && books.audit.records[$0]?.outcome != .expired })
         )
-        var problems = audit.takeProblems()
+        var problems = books.takeProblems()
         if billed != charged { problems.append("the provider bills \(billed), the ledger says \(charged)") }
         tell(nil, 0, "nothing killed; bill \(charged.promptTokens) + \(charged.completionTokens) tokens", after: 1_000, load, problems)
-        totals.completed += load.completed.count
+        totals.add(load, problems)
+    }
+
+    /// The reservations of killed gateways end, and then the provider's whole bill is compared, call by call, with rows and wallets.
+    private func settle(_ books: inout Books, _ totals: inout Totals) async throws {
+        try await world.startGateways()
+        let end = ContinuousClock.now + .seconds(180)
+        var isTold = false
+        while ContinuousClock.now < end {
+            try await books.audit.readOn()
+            let reserved = try await world.wallets().reduce(0) { $0 + $1.reserved }
+            let open = command.trouble == .refusal ? 0 : books.bill.open(books.audit)
+            if reserved == 0, open == 0 { break }
+            if !isTold {
+                print("settling: waiting for reservations to end: \(reserved) nano-USD in all wallets, \(open) billed calls without a row")
+            }
+            isTold = true
+            try await Task.sleep(for: .milliseconds(500))
+        }
+        if command.trouble == .refusal, let url = await world.databaseURL {
+            _ = try await deadLetters()
+            try await books.audit.readOn()
+            let records = try await PostgresStatements(url: url).texts(
+                "SELECT encode(row_text, 'hex') FROM agentshield.dead_letters ORDER BY created_at")
+            for record in records { books.audit.take(try LedgerEntry(decoding: bytes(ofHexadecimal: record))) }
+        } else if let problem = try await world.reconcile() {
+            books.audit.add(problem)
+        }
+        try await books.audit.readOn()
+        books.bill.check(books.audit, bill: try await world.bill())
+        books.bill.check(try await world.wallets(), books.audit)
+        await world.stopGateways()
+        let problems = books.takeProblems()
         totals.problems += problems.count
+        for line in books.bill.report { print(line) }
+        print("bill: \(problems.isEmpty ? "good" : "\(problems.count) PROBLEMS")")
+        for problem in problems.prefix(20) { print("    \(problem)") }
+    }
+
+    private func bytes(ofHexadecimal text: String) -> [UInt8] {
+        let digits = Array(text.utf8)
+        return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+        }
     }
 
     private func tell(_ round: Int?, _ rounds: Int, _ what: String, after moment: Int, _ load: Load, _ problems: [String]) {

@@ -1,3 +1,4 @@
+import Foundation
 import SeededRandomness
 
 enum Door: String, Sendable, CaseIterable { case wire, http }
@@ -17,6 +18,11 @@ struct Job: Sendable {
     var words: Int
     /// When a cancelled request is left, in milliseconds.
     var leavesAfter: Int
+    /// What its row in the ledger and its call to the provider are known by: 32 hexadecimal digits.
+    var mark: String
+
+    /// W3C trace context, which the gateway passes on to the provider.
+    var traceparent: String { "00-\(mark)-\(mark.suffix(16))-01" }
 
     var isStreamed: Bool { kind == .streamed || kind == .cancelled }
 
@@ -41,6 +47,7 @@ struct Job: Sendable {
         gateway = Int.random(in: 0..<gateways, using: &random)
         words = Int.random(in: 1...30, using: &random)
         leavesAfter = Int.random(in: 0...80, using: &random)
+        mark = (0..<2).map { _ in String(format: "%016lx", random.next() | 1) }.joined()
     }
 }
 

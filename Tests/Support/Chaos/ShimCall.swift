@@ -18,7 +18,7 @@ enum ShimCall {
             #"{"model":"\#(job.model)","stream":\#(job.isStreamed),"messages":[{"role":"user","content":"Hello out there"}]}"#
         let headers = HTTPHeaders([
             ("host", "localhost"), ("content-type", "application/json"), ("authorization", "Bearer \(tenant.key)"),
-            ("content-length", String(body.utf8.count)),
+            ("content-length", String(body.utf8.count)), ("x-request-id", job.mark), ("traceparent", job.traceparent),
         ])
         let response = try await send(
             HTTPRequestHead(version: .http1_1, method: .POST, uri: "/v1/chat/completions", headers: headers), body, port: gateway.httpPort,

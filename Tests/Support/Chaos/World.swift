@@ -57,9 +57,10 @@ actor World {
     // MARK: start and end
 
     func start() async throws {
-        for name in ["acme", "umbrella"] { tenants.append(try await makeTenant(name)) }
+        tenants = [try await makeTenant("acme", ", department: sales, user: ana"), try await makeTenant("umbrella")]
         let (provider, line) = try await ProductProcess.start(
-            executable: BuildProducts.executable("scripted-provider"), arguments: ["--port", "0"], ready: .output(prefix: "listening on "))
+            executable: BuildProducts.executable("scripted-provider"), arguments: ["--port", "0", "--record-limit", "100000"],
+            ready: .output(prefix: "listening on "))
         self.provider = provider
         providerPort = try Self.port(line)
         guard setup.isShared else { return }
@@ -82,13 +83,14 @@ actor World {
         await postgres?.stop()
     }
 
-    private func makeTenant(_ name: String) async throws -> Tenant {
+    /// - Parameter members: more of the key's line.
+    private func makeTenant(_ name: String, _ members: String = "") async throws -> Tenant {
         let made = try await ProductProcess.runToEnd(
             "agentshield", arguments: ["keys", "create", "--id", "key-of-\(name)", "--tenant", name],
             environment: ["AGENTSHIELD_PEPPER": Self.pepper])
         let lines = made.output.split(separator: "\n").filter { $0.hasPrefix("  ") }.map { $0.trimmingCharacters(in: .whitespaces) }
         guard lines.count == 2 else { throw Failure(description: "keys create: \(made)") }
-        return Tenant(name: name, key: lines[0], entry: lines[1])
+        return Tenant(name: name, key: lines[0], entry: "\(lines[1].dropLast())\(members)}")
     }
 
     // MARK: stores
@@ -198,7 +200,7 @@ actor World {
             limits: {default_deadline: 5s, requests_per_minute: 6000000, burst: 6000000, concurrent_requests: 1000}
             ledger: {\(ledger)}
             tenants:
-              acme: {budget: {day: 1000000, total: 1000000}}
+              acme: {budget: {day: 1000000, total: 1000000}, department_budget: {month: 1000000}, user_budget: {day: 1000000}}
               umbrella: {budget: {month: 1000000}}
             log: {level: notice, format: text}
             drain_deadline: 10s
@@ -207,7 +209,7 @@ actor World {
             providers:
               scripted: {dialect: openai, base_url: "http://127.0.0.1:\(providerPort)/v1"}
             models:
-              - {name: memo, provider: scripted, upstream_name: echo, cache: {mode: always}, price: {input: 0.15, output: 0.60}}
+              - {name: memo, provider: scripted, upstream_name: echo, cache: {mode: always}, price: {input: 0.30, output: 1.20}}
               - {pattern: "say:*", provider: scripted, price: {input: 0.15, output: 0.60}}
 
             """
@@ -217,9 +219,21 @@ actor World {
     ///
     /// - Returns: what is wrong; `nil`: nothing.
     func reconcile() async throws -> String? {
-        let arguments = ["budgets", "reconcile"] + (setup.isShared ? [] : ["--file", ledgerFile])
-        let end = try await ProductProcess.runToEnd("agentshield", arguments: arguments, environment: environment())
+        let end = try await reconciliation()
         return end.status == .exited(0) ? nil : "budgets do not reconcile: \(end.output)\(end.errorOutput)"
+    }
+
+    /// What every wallet has counted.
+    func wallets() async throws -> [Wallet] {
+        let end = try await reconciliation("--json")
+        return try end.output.split(separator: "\n").map { try Wallet(json: String($0)) }
+    }
+
+    private func reconciliation(_ options: String...) async throws -> (
+        status: ProductProcess.ExitStatus, output: String, errorOutput: String
+    ) {
+        let arguments = ["budgets", "reconcile"] + options + (setup.isShared ? [] : ["--file", ledgerFile])
+        return try await ProductProcess.runToEnd("agentshield", arguments: arguments, environment: environment())
     }
 
     // MARK: the provider
@@ -229,36 +243,13 @@ actor World {
         try ProviderBill(json: try await ShimCall.get("/_bill", port: providerPort))
     }
 
+    /// What it was asked for behind the request of a number.
+    func calls(after number: Int) async throws -> [ProviderCall] {
+        try ProviderCall.list(json: try await ShimCall.get("/_record?after=\(number)", port: providerPort), after: number)
+    }
+
     private static func port(_ text: some StringProtocol) throws -> Int {
         guard let port = text.split(separator: ":").last.flatMap({ Int($0) }) else { throw Failure(description: "no port in \(text)") }
         return port
-    }
-}
-
-/// What the provider counted of all models.
-struct ProviderBill: Sendable, Equatable {
-    var requests = 0
-    var promptTokens = 0
-    var completionTokens = 0
-
-    init() {}
-
-    init(json: String) throws {
-        guard let root = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any],
-            let models = root["models"] as? [String: [String: Any]]
-        else { throw World.Failure(description: "the provider's bill is not as it should be: \(json)") }
-        for model in models.values {
-            requests += model["requests"] as? Int ?? 0
-            promptTokens += model["prompt_tokens"] as? Int ?? 0
-            completionTokens += model["completion_tokens"] as? Int ?? 0
-        }
-    }
-
-    static func - (left: ProviderBill, right: ProviderBill) -> ProviderBill {
-        var bill = left
-        bill.requests -= right.requests
-        bill.promptTokens -= right.promptTokens
-        bill.completionTokens -= right.completionTokens
-        return bill
     }
 }

@@ -34,6 +34,8 @@ struct Behaviour: Equatable, Sendable {
     var escapesText = false
     /// Sends one byte a millisecond, head included.
     var drips = false
+    /// Takes no notice of `max_tokens`.
+    var ignoresLimit = false
 
     /// - Returns: `nil` when some of the name's terms are in the table and others are not, which is a misspelling. A name without any
     ///   term, such as a real model's, behaves as `echo`.
@@ -102,6 +104,9 @@ extension Behaviour {
         },
         Term(pattern: "escaped", meaning: "writes each character of the answer's text as \\uXXXX") { text in
             text == "escaped" ? { $0.escapesText = true } : nil
+        },
+        Term(pattern: "no-limit", meaning: "takes no notice of max_tokens") { text in
+            text == "no-limit" ? { $0.ignoresLimit = true } : nil
         },
         Term(pattern: "fail-<status>", meaning: "answers 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503 or 529") { text in
             guard let status = number(in: text, after: "fail-", range: 400...599), Failure(status: status) != nil else { return nil }

@@ -123,7 +123,7 @@ extension ChatAnswer {
         }
         var words = Tokens.split(text)
         finishReason = toolCalls.isEmpty ? "stop" : "tool_calls"
-        if toolCalls.isEmpty, let limit = request.maxTokens, limit < words.count {
+        if toolCalls.isEmpty, !behaviour.ignoresLimit, let limit = request.maxTokens, limit < words.count {
             words = Array(words.prefix(max(limit, 0)))
             finishReason = "length"
         }

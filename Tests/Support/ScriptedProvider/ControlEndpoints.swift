@@ -3,18 +3,17 @@ import NIOHTTP1
 
 /// What tests and demos ask the provider about itself. None of it is recorded or counted.
 enum ControlEndpoints {
-    static func plan(method: HTTPMethod, path: String, state: ProviderState) -> AnswerPlan {
-        switch (method, path) {
+    static func plan(method: HTTPMethod, uri: String, state: ProviderState) -> AnswerPlan {
+        let parts = uri.split(separator: "?", maxSplits: 1)
+        switch (method, parts.first.map(String.init) ?? "") {
         case (.GET, "/_record"):
-            return plan(state.record.json)
+            let after = parts.count > 1 && parts[1].hasPrefix("after=") ? Int(parts[1].dropFirst("after=".count)) : 0
+            return plan(state.record.json(after: after ?? 0))
         case (.DELETE, "/_record"):
             state.record.clear()
             return plan([:])
         case (.GET, "/_bill"):
-            let models = state.bill.mapValues {
-                ["requests": $0.requests, "prompt_tokens": $0.promptTokens, "completion_tokens": $0.completionTokens]
-            }
-            return plan(["models": models])
+            return plan(["models": state.bill.mapValues(\.fields)])
         case (.GET, "/_stats"):
             return statistics(state)
         default:

@@ -116,19 +116,19 @@ final class ProviderHandler: ChannelInboundHandler {
             }
             return
         } else {
-            plan = ControlEndpoints.plan(method: request.head.method, path: path, state: state)
+            plan = ControlEndpoints.plan(method: request.head.method, uri: request.head.uri, state: state)
         }
         play(plan, model: model, keepsAlive: request.head.isKeepAlive, context: context)
     }
 
     private func play(_ plan: AnswerPlan, model: String?, keepsAlive: Bool, context: ChannelHandlerContext) {
         let player = AnswerPlayer(plan: plan, context: context)
-        player.onSent = { [state, currentIsCounted] bytes, tokens, isFirst in
+        player.onSent = { [state, currentIsCounted, number = currentNumber] bytes, tokens, isFirst in
             guard currentIsCounted else { return }
             state.changeStatistics { $0.bytesSent += bytes }
             if let model, let promptTokens = plan.promptTokens {
-                state.charge(
-                    model, requests: isFirst ? 1 : 0, promptTokens: isFirst ? promptTokens : 0, completionTokens: tokens)
+                let entry = BillEntry(requests: isFirst ? 1 : 0, promptTokens: isFirst ? promptTokens : 0, completionTokens: tokens)
+                state.charge(model, entry, number: number)
             }
         }
         player.onFinished = { [unowned self] closed in
@@ -160,7 +160,7 @@ final class ProviderHandler: ChannelInboundHandler {
         else { return false }
         let answer = state.bench.answer(to: bench)
         context.writeAndFlush(wrapOutboundOut(answer.bytes), promise: nil)
-        state.charge("bench", requests: 1, promptTokens: answer.promptTokens, completionTokens: answer.completionTokens)
+        state.charge("bench", BillEntry(requests: 1, promptTokens: answer.promptTokens, completionTokens: answer.completionTokens))
         state.changeStatistics {
             $0.bytesSent += answer.bytes.readableBytes
             $0.completed += 1

@@ -1,6 +1,21 @@
 import Foundation
 import NIOCore
 
+/// What was sent, as the provider bills it.
+struct BillEntry {
+    var requests = 0
+    var promptTokens = 0
+    var completionTokens = 0
+
+    mutating func add(_ other: BillEntry) {
+        requests += other.requests
+        promptTokens += other.promptTokens
+        completionTokens += other.completionTokens
+    }
+
+    var fields: [String: Int] { ["requests": requests, "prompt_tokens": promptTokens, "completion_tokens": completionTokens] }
+}
+
 /// What the provider remembers. Confined to its one event loop.
 final class ProviderState {
     let requiredKey: String?
@@ -11,12 +26,6 @@ final class ProviderState {
     private var waiters: [(condition: StatisticsCondition, resume: () -> Void)] = []
     private var requestCount = 0
     private static let maxBilledModels = 1000
-
-    struct BillEntry {
-        var requests = 0
-        var promptTokens = 0
-        var completionTokens = 0
-    }
 
     struct Statistics {
         var acceptedConnections = 0
@@ -80,11 +89,11 @@ final class ProviderState {
         waiters.append((condition, resume))
     }
 
-    func charge(_ model: String, requests: Int = 0, promptTokens: Int = 0, completionTokens: Int = 0) {
+    /// - Parameter number: the request's in the record; `nil`: it is not recorded.
+    func charge(_ model: String, _ entry: BillEntry, number: Int? = nil) {
         let name = bill[model] != nil || bill.count < Self.maxBilledModels ? model : "(other)"
-        bill[name, default: BillEntry()].requests += requests
-        bill[name, default: BillEntry()].promptTokens += promptTokens
-        bill[name, default: BillEntry()].completionTokens += completionTokens
+        bill[name, default: BillEntry()].add(entry)
+        if let number { record.charge(entry, to: number) }
     }
 
     /// Header fields of every answer under `/v1`.
@@ -106,6 +115,8 @@ struct RequestRecord {
         var headers: [(name: String, value: String)]
         var body: ByteBuffer
         var outcome = "running"
+        /// `nil`: nothing is billed.
+        var billed: BillEntry?
     }
 
     private var entries: [Entry] = []
@@ -143,19 +154,27 @@ struct RequestRecord {
         entries[number - first].outcome = outcome
     }
 
+    mutating func charge(_ bill: BillEntry, to number: Int) {
+        guard let first = entries.first?.number, entries.indices.contains(number - first) else { return }
+        entries[number - first].billed = entries[number - first].billed ?? BillEntry()
+        entries[number - first].billed?.add(bill)
+    }
+
     mutating func clear() {
         entries.removeAll()
         bodyBytes = 0
         dropped = 0
     }
 
-    var json: [String: Any] {
-        let requests = entries.map { entry in
+    /// - Parameter number: only requests with a higher one.
+    func json(after number: Int) -> [String: Any] {
+        let requests = entries.drop { $0.number <= number }.map { entry in
             var object: [String: Any] = [
                 "number": entry.number, "connection": entry.connection, "method": entry.method, "path": entry.path,
                 "headers": entry.headers.map { [$0.name, $0.value] }, "outcome": entry.outcome,
                 "credential": entry.headers.contains { Self.credentialNames.contains($0.name.lowercased()) },
             ]
+            if let billed = entry.billed { object["billed"] = billed.fields }
             let bytes = Data(entry.body.readableBytesView)
             if let text = String(data: bytes, encoding: .utf8) {
                 object["body"] = text

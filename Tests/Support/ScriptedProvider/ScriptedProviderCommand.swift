@@ -21,7 +21,9 @@ struct ScriptedProviderCommand: ParsableCommand {
             max_completion_tokens cut the answer. bench bills a prompt of 16.
 
             CONTROL
-              GET /_record       the last requests as received, without credentials' values
+              GET /_record       the last requests as received, without credentials' values, and what each is billed
+              GET /_record?after=<number>
+                                 those behind the request of this number
               DELETE /_record    forgets them
               GET /_stats        connections, requests, answers, clients that left early, bytes
               GET /_stats?at_least=<field>:<n>, ?exactly=<field>:<n>
