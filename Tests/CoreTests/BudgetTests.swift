@@ -21,11 +21,11 @@ struct BudgetTests {
         #expect(model.refusal(Self.hold(40, limits)) == nil)
         model.reserve(Self.hold(40, limits), for: "a", now: 0)
         #expect(model.refusal(Self.hold(1, limits)) == WalletRefusal(wallet: 2, period: .day))
-        #expect(model.settle("a", cost: 10) == nil)
+        #expect(model.settle("a", cost: 10, now: 0) == nil)
         #expect(model.refusal(Self.hold(30, limits)) == nil)
         #expect(model.refusal(Self.hold(31, limits)) == WalletRefusal(wallet: 2, period: .day))
         // Once settled it is settled.
-        #expect(model.settle("a", cost: 10) == nil)
+        #expect(model.settle("a", cost: 10, now: 0) == nil)
         #expect(model.wallets["u"]?["t"] == 10)
     }
 
@@ -40,9 +40,9 @@ struct BudgetTests {
             model.wallets["t"] == [
                 "t": 40, "tr": 0, "m\(Self.time.month)": 40, "m\(Self.time.month)r": 0, "d\(Self.time.day)": 40, "d\(Self.time.day)r": 0,
             ])
-        #expect(model.settle("a", cost: 15) == 40)
+        #expect(model.settle("a", cost: 15, now: 0) == 40)
         for _ in 0..<2 { model.correct("a", ["t", "d", "u"], -25, Self.time) }
-        #expect(model.wallets["t"]?["t"] == 15 && model.settle("a", cost: 15) == nil)
+        #expect(model.wallets["t"]?["t"] == 15 && model.settle("a", cost: 15, now: 0) == nil)
     }
 
     @Test(
@@ -59,6 +59,32 @@ struct BudgetTests {
         ] as [(UInt64, Int, TokenUsage?, Bool, Bool)])
     func cap(tokens: UInt64, bytes: Int, told: TokenUsage?, isOpen: Bool, isExceeded: Bool) {
         #expect(OutputCap(tokens: tokens).isExceeded(textBytes: bytes, told: told, isOpen: isOpen) == isExceeded)
+    }
+
+    @Test("a reservation that comes behind its request's settlement is freed when it ends, and not charged")
+    func settledFirst() {
+        var model = WalletModel()
+        #expect(model.settle("a", cost: 0, now: 0) == nil)
+        model.reserve(Self.hold(40, []), for: "a", now: 0)
+        #expect(model.wallets["t"]?["tr"] == 40)
+        let ended = model.expire(now: 1_000_000, count: 9)
+        #expect(ended.map(\.id) == ["a"] && ended[0].record == nil)
+        #expect(model.wallets["t"]?["t"] == nil && model.wallets["t"]?["tr"] == 0)
+        #expect(model.settle("a", cost: 0, now: 0) == nil)
+    }
+
+    @Test("of reservations that ended 65,536 are remembered, for a week; what others are settled with changes nothing")
+    func lateBound() {
+        var model = WalletModel()
+        for number in 0...65_536 { model.reserve(Self.hold(1, [], names: ["t"]), for: "\(number)", now: Int64(number)) }
+        #expect(model.expire(now: 2_000_000, count: 100_000).count == 65_537)
+        #expect(
+            model.settle("0", cost: 5, now: 0) == 1 && model.settle("65535", cost: 5, now: 0) == 1
+                && model.settle("65536", cost: 5, now: 0) == nil)
+        #expect(model.wallets["t"]?["t"] == 65_537)
+        model.reserve(Self.hold(1, [], names: ["t"]), for: "new", now: 0)
+        _ = model.expire(now: 2_000_000 + WalletModel.lateMicroseconds, count: 1)
+        #expect(model.settle("0", cost: 5, now: 0) == nil && model.settle("new", cost: 5, now: 0) == nil)
     }
 
     @Test("days and months are those of UTC; what is older than the last one is dropped, the total stays")
@@ -88,7 +114,7 @@ struct BudgetTests {
                 open.append(("\(number)", hold.bound))
             } else if let request = open.popLast() {
                 let cost = Int64.random(in: 0...request.bound, using: &random)
-                if let bound = model.settle(request.id, cost: cost) {
+                if let bound = model.settle(request.id, cost: cost, now: 0) {
                     #expect(bound == request.bound)
                     model.correct(request.id, ["t", "d", "u"], cost - bound, Self.time)
                 }
@@ -99,7 +125,7 @@ struct BudgetTests {
             #expect((fields["t"] ?? 0) + (fields["tr"] ?? 0) <= 50_000)
         }
         for request in open {
-            if model.settle(request.id, cost: 0) != nil { model.correct(request.id, ["t", "d", "u"], -request.bound, Self.time) }
+            if model.settle(request.id, cost: 0, now: 0) != nil { model.correct(request.id, ["t", "d", "u"], -request.bound, Self.time) }
         }
         #expect(model.wallets["t"]?["t"] == spent && model.wallets["t"]?["tr"] == 0)
     }

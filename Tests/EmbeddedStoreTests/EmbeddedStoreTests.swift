@@ -54,6 +54,24 @@ struct EmbeddedStoreTests {
         #expect(ledger.record(ids[2], tenant: "other") == nil)
     }
 
+    @Test("a process that keeps as many wallets as it may refuses requests with a budget that need another, and counts none of it")
+    func walletBound() {
+        let limiter = EmbeddedLimiter()
+        let time = SpendingTime(unixMilliseconds: 1_796_040_000_000)
+        for number in 0..<16_384 { limiter.charge(tenant: "t", ["w\(number)"], 1, time) }
+        func asks(_ wallets: [String]) -> Bool {
+            var outcome = AdmissionModel.Outcome(isAdmitted: false, rates: [], leaseCounts: [])
+            let hold = WalletHold(
+                wallets: wallets, limits: wallets.map { _ in BudgetSet(day: 10) }, bound: 1, time: time, milliseconds: 1, record: [])
+            return limiter.admit(tenant: "t", [], caps: [], hold: hold, holder: "h", now: .now(), into: &outcome) && outcome.isAdmitted
+        }
+        limiter.charge(tenant: "t", ["another"], 1, time)
+        let answers = [asks(["w0"]), asks(["w0", "another"]), asks(["w1", "w2"])]
+        #expect(answers == [true, false, true])
+        #expect(limiter.wallets(tenant: "t", prefix: "another", after: "", count: 9).isEmpty)
+        #expect(limiter.wallets(tenant: "t", prefix: "w1638", after: "w1638", count: 2).map(\.name) == ["w16380", "w16381"])
+    }
+
     @Test("at its bound the limiter forgets limits that are full, and refuses others while none is")
     func limiterBound() {
         let limiter = EmbeddedLimiter(maxLimitsPerShard: 2)

@@ -87,7 +87,7 @@ struct WalletTests {
                 case 3, 4:
                     let cost = Int64.random(in: 0...6_000, using: &random)
                     let settlement = RedisSettlement(charge: Self.charge(.held, path, cost), holder: id)
-                    let bound = model.wallets.settle(id, cost: cost)
+                    let bound = model.wallets.settle(id, cost: cost, now: now)
                     let expected = bound.map { RedisSettlement.Outcome.late(boundNanoUSD: $0) } ?? .settled(streamLength: 0)
                     #expect(try await Self.settle(settlement, rig, now: now) == expected, "step \(step)")
                 case 5:
@@ -203,6 +203,24 @@ struct WalletTests {
             #expect(!outcome.isAdmitted && outcome.rates[0].status.remaining == 10)
             #expect(outcome.wallet == WalletRefusal(wallet: 1, period: .month))
             #expect(try await Self.fields(.tenant, rig).isEmpty)
+        }
+    }
+
+    @Test("a question that Redis sees later than its settlement is freed when its time is over, and not charged")
+    func settledFirst() async throws {
+        try await RedisRig.run { _, rig async throws in
+            let path: [BudgetSubject] = [.tenant, .user("x")]
+            let settlement = RedisSettlement(charge: Self.charge(.held, path, 0), holder: "req_1")
+            for _ in 0..<2 { #expect(try await Self.settle(settlement, rig) == .settled(streamLength: 0)) }
+            let hold = Self.hold(path, [BudgetSet(day: 1_000), BudgetSet()], bound: 900, milliseconds: 1)
+            let admission = RedisAdmission(rates: [], caps: [], hold: hold, holder: "req_1")
+            let outcome = try await rig.loop.flatSubmit { rig.client.value.admit(admission, timeout: .seconds(20)) }.get()
+            #expect(outcome.isAdmitted)
+            #expect(try await Self.fields(.tenant, rig)["tr"] == 900)
+            try await rig.eventually("it ends by Redis' clock") { try await Self.expire(rig) == 1 }
+            let fields = try await Self.fields(.tenant, rig)
+            #expect(fields["tr"] == 0 && fields["t"] == nil)
+            #expect(try await rig.send(LedgerStream(bucket: Self.bucket).length).integer == 0)
         }
     }
 

@@ -67,8 +67,8 @@ package final class EmbeddedLimiter: Sendable {
     /// A request with a hold is over.
     ///
     /// - Returns: what was charged instead, where its hold has ended before. `nil`: it is settled.
-    package func settleHold(tenant: String, of id: String, cost: Int64) -> Int64? {
-        shard(of: tenant).withLockedValue { $0.model.wallets.settle(id, cost: cost) }
+    package func settleHold(tenant: String, of id: String, cost: Int64, now: NIODeadline) -> Int64? {
+        shard(of: tenant).withLockedValue { $0.model.wallets.settle(id, cost: cost, now: now.microseconds) }
     }
 
     /// Something was spent without a hold.
@@ -97,8 +97,19 @@ package final class EmbeddedLimiter: Sendable {
     /// - Returns: the rows that they brought along, encoded.
     package func expireHolds(now: NIODeadline) -> [[UInt8]] {
         shards.flatMap { shard in
-            shard.withLockedValue { $0.model.wallets.expire(now: now.microseconds, count: 1_000).map(\.record) }
+            shard.withLockedValue { $0.model.wallets.expire(now: now.microseconds, count: 1_000).compactMap(\.record) }
         }
+    }
+
+    /// A tenant's wallets, for a check.
+    ///
+    /// - Parameters:
+    ///   - prefix: what their names begin with.
+    ///   - name: only those behind it.
+    /// - Returns: in the order of their names, at most `count`.
+    package func wallets(tenant: String, prefix: String, after name: String, count: Int) -> [(name: String, fields: [String: Int64])] {
+        let all = shard(of: tenant).withLockedValue { $0.model.wallets.wallets.filter { $0.key.hasPrefix(prefix) && $0.key > name } }
+        return all.sorted { $0.key < $1.key }.prefix(count).map { ($0.key, $0.value) }
     }
 
     private func shard(of tenant: String) -> NIOLockedValueBox<Shard> {

@@ -165,6 +165,11 @@ extension Exchange: RedisReceiver {
         guard case .success(let outcome) = answer, outcome.isAdmitted else { return }
         var settlement = loop.limits.settle(LimitGrant(question: ask.question, store: .redis), usedTokens: 0, now: .now())
         settlement.holder = ask.question.holder
+        // Its hold was settled with its record, unless Redis has seen that first.
+        if ask.question.hold != nil {
+            let wallets = ask.question.plan.wallets
+            settlement.charge = RedisSettlement.Charge(.held, bucket: wallets.bucket, wallets: wallets.keys, nanoUSD: 0, time: spendingTime)
+        }
         if case .lead = found, let flight = ask.admission.look?.flight { settlement.leases.append(flight) }
         if case .mine = claimed, let claim = ask.admission.claim { settlement.leases.append(claim.lease) }
         loop.limits.redis?.settle(settlement)

@@ -58,14 +58,15 @@ package struct WalletModel: Sendable, Equatable {
     }
 
     private struct Late: Sendable, Equatable {
-        var bound: Int64
+        /// What was charged; `nil`: the request was settled before anything was reserved for it.
+        var bound: Int64?
         var forgetAt: Int64
     }
 
     package private(set) var wallets: [String: [String: Int64]] = [:]
     /// By request.
     package private(set) var reservations: [String: Reservation] = [:]
-    /// Reservations that were charged at their bound, in case that their requests are settled after all.
+    /// Reservations that were charged at their bound, in case that their requests are settled after all; and requests that were settled without one.
     private var late: [String: Late] = [:]
     /// How long such a one is remembered: a week.
     package static let lateMicroseconds: Int64 = 604_800_000_000
@@ -104,9 +105,14 @@ package struct WalletModel: Sendable, Equatable {
 
     /// A request with a reservation is over: what it cost is spent, and what was reserved is free.
     ///
-    /// - Returns: what was charged instead, where the reservation has ended before; then nothing is changed. `nil`: it is settled, or had been.
-    package mutating func settle(_ id: String, cost: Int64) -> Int64? {
-        guard let reservation = reservations.removeValue(forKey: id) else { return late[id]?.bound }
+    /// - Returns: what was charged instead, where the reservation has ended before; then nothing is changed. `nil`: it is settled, or had been; what is
+    ///   reserved for it from now on is not charged when that ends.
+    package mutating func settle(_ id: String, cost: Int64, now: Int64) -> Int64? {
+        guard let reservation = reservations.removeValue(forKey: id) else {
+            if let bound = late[id]?.bound { return bound }
+            remember(id, nil, now: now)
+            return nil
+        }
         change(reservation, by: -reservation.bound)
         charge(reservation.wallets, cost, reservation.time)
         return nil
@@ -130,18 +136,27 @@ package struct WalletModel: Sendable, Equatable {
 
     /// Charges reservations that have ended at their bound.
     ///
-    /// - Returns: their requests and rows, at most `count`.
-    package mutating func expire(now: Int64, count: Int) -> [(id: String, record: [UInt8])] {
+    /// - Returns: their requests, at most `count`, and their rows: none of those that had been settled before they were reserved.
+    package mutating func expire(now: Int64, count: Int) -> [(id: String, record: [UInt8]?)] {
         let ended = reservations.filter { $0.value.endsAt <= now }
             .sorted { ($0.value.endsAt, $0.key) < ($1.value.endsAt, $1.key) }.prefix(count)
+        var rows: [(id: String, record: [UInt8]?)] = []
         for (id, reservation) in ended {
             reservations[id] = nil
             change(reservation, by: -reservation.bound)
+            let wasSettled = late[id].map { $0.bound == nil } ?? false
+            rows.append((id, wasSettled ? nil : reservation.record))
+            guard !wasSettled else { continue }
             charge(reservation.wallets, reservation.bound, reservation.time)
-            if late.count < Self.maxLate { late[id] = Late(bound: reservation.bound, forgetAt: now + Self.lateMicroseconds) }
+            remember(id, reservation.bound, now: now)
         }
         if !ended.isEmpty { late = late.filter { $0.value.forgetAt > now } }
-        return ended.map { ($0.key, $0.value.record) }
+        return rows
+    }
+
+    private mutating func remember(_ id: String, _ bound: Int64?, now: Int64) {
+        guard late.count < Self.maxLate || late[id] != nil else { return }
+        late[id] = Late(bound: bound, forgetAt: now + Self.lateMicroseconds)
     }
 
     // MARK: fields

@@ -97,7 +97,7 @@ extension Exchange {
             )
         case .process(let limiter, _) where isHeld:
             let (tenant, id) = (plan.tenant, request.id.description)
-            guard let bound = limiter.settleHold(tenant: tenant, of: id, cost: cost) else { return (nil, nil) }
+            guard let bound = limiter.settleHold(tenant: tenant, of: id, cost: cost, now: .now()) else { return (nil, nil) }
             limiter.correct(tenant: tenant, of: id, plan.wallets.names, cost - bound, spendingTime)
             return (nil, bound)
         case .process(let limiter, _):

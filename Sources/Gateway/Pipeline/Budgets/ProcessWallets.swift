@@ -57,6 +57,15 @@ package struct ProcessWallets: Sendable {
         }
     }
 
+    /// What a tenant's wallets have in this process, for a check.
+    ///
+    /// - Returns: in the order of their names, those behind `name`, at most `count`.
+    package func page(of tenant: String, after name: String, count: Int) -> [(name: String, fields: [String: Int64])] {
+        // The tenant's own wallet is the prefix and a letter, as those of its departments and users are with more behind it.
+        let prefix = String(RedisKey.wallet(tenant: tenant, .tenant).name.dropLast())
+        return limiter.wallets(tenant: tenant, prefix: prefix, after: name, count: count)
+    }
+
     private static func names(_ tenant: String, _ department: String?, _ user: String?) -> [String] {
         BudgetSubject.all(department: department, user: user).map { RedisKey.wallet(tenant: tenant, $0).name }
     }

@@ -118,7 +118,8 @@ package enum RedisLimitScripts {
     /// records. ARGV: now or 0, count of rates, holder, count of leases, count of wallets, how they are charged (`held`, `direct` or `late`), nano-USD, day,
     /// month; for each rate interval in ns, burst, permits to take or give back; then perhaps the record.
     /// Answers how long the stream is, or 0 without one. `held` answers -1 less what was charged already, where the hold has ended: then the wallets are left
-    /// alone and nothing is appended.
+    /// alone and nothing is appended. Where nothing is held, and nothing was charged, that is noted: a question that Redis gets to see later than its
+    /// settlement, on another connection or for want of a script, is not charged when its hold ends.
     package static let settle = RedisScript(
         now + ahead + store + spending + """
             local rates, leases, wallets = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -145,7 +146,8 @@ package enum RedisLimitScripts {
                   for i = 5, #hold do charge(hold[i], hold[2], hold[3], ARGV[7]) end
                 else
                   local charged = redis.call('GET', KEYS[holds + 2])
-                  if charged then return -1 - tonumber(charged) end
+                  if charged and charged ~= 'settled' then return -1 - tonumber(charged) end
+                  redis.call('SET', KEYS[holds + 2], 'settled', 'PX', 604800000)
                 end
                 goes = false
               elseif ARGV[6] == 'late' then
@@ -158,9 +160,10 @@ package enum RedisLimitScripts {
             if not stream then return 0 end
             redis.call('XADD', stream, '*', 'r', ARGV[10 + rates * 3])
             return redis.call('XLEN', stream)
-            """, sha1: "01f9fc64caa19e76a553fa1c2429228940885aaf")
+            """, sha1: "77571c3e200e90bdb0b47b67b22c36a02c8f788b")
 
-    /// Charges holds that have ended at their bound, and appends the rows that they brought along.
+    /// Charges holds that have ended at their bound, and appends the rows that they brought along; those of requests that were settled before they were held
+    /// are freed.
     ///
     /// KEYS: the bucket's holds, what is held, the beginning of the keys of what is charged late, the stream. ARGV: now or 0, how many at most.
     /// Answers how many there were, and how long the stream is.
@@ -174,13 +177,15 @@ package enum RedisLimitScripts {
                 local hold = cmsgpack.unpack(packed)
                 redis.call('HDEL', KEYS[2], id)
                 free(hold)
-                for i = 5, #hold do charge(hold[i], hold[2], hold[3], hold[1]) end
-                redis.call('SET', KEYS[3] .. ':' .. id, hold[1], 'PX', 604800000)
-                redis.call('XADD', KEYS[4], '*', 'r', hold[4])
+                if redis.call('GET', KEYS[3] .. ':' .. id) ~= 'settled' then
+                  for i = 5, #hold do charge(hold[i], hold[2], hold[3], hold[1]) end
+                  redis.call('SET', KEYS[3] .. ':' .. id, hold[1], 'PX', 604800000)
+                  redis.call('XADD', KEYS[4], '*', 'r', hold[4])
+                end
               end
             end
             return {#ended, redis.call('XLEN', KEYS[4])}
-            """, sha1: "e1e349b25557efff41ebfb1f84a34a23fe8fd446")
+            """, sha1: "7d4e01a2abf2861135e17b6ea182c5c8424ba78d")
 
     /// KEYS: one cap. ARGV: now or 0, lease in ms, holders. Answers 1 for each lease that was there and is renewed, else 0.
     package static let renew = RedisScript(
