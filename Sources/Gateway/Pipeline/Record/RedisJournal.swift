@@ -110,10 +110,14 @@ final class RedisJournal {
     /// What is held for the request was charged before: the difference is another row.
     private func correct(_ item: Item, bound: Int64) {
         guard var correction = item.settlement.correction(of: item.entry, bound: bound) else { return }
-        if item.isWritten { correction.settlement.entry = nil }
+        if item.isWritten {
+            correction.settlement.entry = nil
+            if case .file(let file) = settings.fallback { file.append(correction.entry, correcting: item.entry) }
+        }
         send(Item(settlement: correction.settlement, entry: correction.entry, waiter: item.waiter, isWritten: item.isWritten))
     }
 
+    /// Redis did not take the item.
     private func fallBack(_ item: Item) {
         switch settings.fallback {
         case .file(let file):
@@ -167,5 +171,23 @@ final class RedisJournal {
 
     private func finishClosing() {
         if isClosed, kept.isEmpty, underWay == 0 { whenEmpty?.succeed(()) }
+    }
+}
+
+extension LedgerFile {
+    /// Corrects a request's row where that is the row of its reservation's end, which had come into the file first. Where the request's own row was first, it
+    /// tells the cost already.
+    fileprivate func append(_ correction: LedgerEntry, correcting entry: LedgerEntry) {
+        // The request's row is there once more, and changes nothing: what was to be written before is written then.
+        let waiter = DurabilityWaiter(eventLoop: nil) { isDurable in
+            guard isDurable else { return }
+            Task {
+                guard let row = try? await self.row(entry.id, tenant: entry.tenant),
+                    case .request(let record)? = try? LedgerEntry(decoding: row.bytes), record.outcome == .expired
+                else { return }
+                self.append(correction, waiter: nil)
+            }
+        }
+        append(entry, waiter: waiter)
     }
 }
