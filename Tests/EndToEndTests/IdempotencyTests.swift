@@ -34,7 +34,7 @@ extension EndToEndTests {
             }
         }
 
-        @Test("a repetition on a second connection waits for the first, and takes its place when that is cancelled", arguments: Door.allCases)
+        @Test("a repetition on a second connection waits for the first, and takes its place if that is cancelled", arguments: Door.allCases)
         func attaches(door: Door) async throws {
             let stack = try Stack.shared
             let chat = Chat("echo+delay-1500ms", "Twice", idempotencyKey: "attach-\(door.rawValue)")

@@ -16,7 +16,7 @@ struct FanOutTests {
         try await call.done()
     }
 
-    @Test("those who wait are told a stream while it comes, each its own data, also who comes in the middle; a later one is told the kept answer")
+    @Test("those who wait are told a stream while it comes, each its own data, also who comes in the middle; then it is kept")
     func live() async throws {
         try await PipelineRig.run { rig in
             let leader = try await rig.begin(Self.chat)
@@ -48,7 +48,7 @@ struct FanOutTests {
         }
     }
 
-    @Test("a stream goes on for those who follow it when the one that it was fetched for leaves, or is out of time", arguments: [false, true])
+    @Test("a stream goes on for those who follow it when its own caller leaves, or is out of time", arguments: [false, true])
     func leaderLeaves(isLate: Bool) async throws {
         try await PipelineRig.run { rig in
             let leader = try await rig.begin(Self.chat)

@@ -8,7 +8,7 @@ import Testing
 struct IdempotencyTests {
     private static let chat = TestChat("one", "Mail ana@example.com")
 
-    @Test("a repetition hears the kept answer, its own data in it, and asks nobody; another body is a conflict, another caller's key another one")
+    @Test("a repetition hears the kept answer and asks nobody; another body is a conflict, another caller's key another one")
     func repeats() async throws {
         try await PipelineRig.run { rig in
             let first = try await rig.begin(Self.chat, idempotencyKey: "k")
@@ -32,7 +32,7 @@ struct IdempotencyTests {
         }
     }
 
-    @Test("a repetition of a request under way waits for its answer, plain and streamed; a conflict hears of it at once", arguments: [false, true])
+    @Test("a repetition of a request under way waits for its answer; a conflict hears of it at once", arguments: [false, true])
     func attaches(streamed: Bool) async throws {
         try await PipelineRig.run { rig in
             let chat = TestChat("one", "Hi", streamed: streamed)

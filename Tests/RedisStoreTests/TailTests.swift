@@ -70,7 +70,9 @@ struct TailTests {
             _ = try await rig.send("DEL", look.answer.name)
             #expect(try await Self.read(rig, keys, from: 0, asker: "c", at: Self.now) == .lead)
             // A lease that nobody renews ends.
-            #expect(try await Self.read(rig, keys, from: 0, asker: "d", at: Self.now + 14_999_999) == .running(holder: "c", [Self.piece("a", "one"), Self.piece("a", "end")]))
+            #expect(
+                try await Self.read(rig, keys, from: 0, asker: "d", at: Self.now + 14_999_999)
+                    == .running(holder: "c", [Self.piece("a", "one"), Self.piece("a", "end")]))
             #expect(try await Self.read(rig, keys, from: 1, asker: "d", at: Self.now + 15_000_000) == .over([Self.piece("a", "end")]))
             #expect(try await Self.read(rig, keys, from: 0, asker: "d", at: Self.now + 15_000_000) == .lead)
         }

@@ -68,8 +68,9 @@ extension HTTPHeaders {
 
     /// - Parameter withHead: whether the answer's head comes in the trailers too.
     static func trailerNames(withHead: Bool) -> String {
-        let head = withHead ? "x-agentshield-model, x-agentshield-provider, x-agentshield-cache, x-agentshield-route-reason, idempotent-replayed, " : ""
-        return "\(head)\(cost), \(overhead)"
+        let end = "\(cost), \(overhead)"
+        guard withHead else { return end }
+        return "x-agentshield-model, x-agentshield-provider, x-agentshield-cache, x-agentshield-route-reason, idempotent-replayed, \(end)"
     }
 
     static let cost = "x-agentshield-cost-usd"

@@ -192,7 +192,9 @@ extension Exchange {
 
     /// A leader has the whole answer: stores it and tells those who wait.
     func share() {
-        guard cachePlan.stores, var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else { return }
+        guard cachePlan.stores, var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else {
+            return
+        }
         answer.usage = usage ?? TokenUsage()
         if let shared = loop.sharedCache, let answerName {
             shared.store(answer, answerName, milliseconds: target.settings.cache.timeToLiveNanoseconds / 1_000_000)

@@ -27,7 +27,8 @@ extension Exchange: UpstreamReceiver {
         calls += 1
         wasRead = false
         rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
-        stored = cachePlan.stores || heldClaim != nil ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
+        let isKept = cachePlan.stores || heldClaim != nil
+        stored = isKept ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
         var headers = binding.headers
         if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
         if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }

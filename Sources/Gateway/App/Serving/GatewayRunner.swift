@@ -75,7 +75,8 @@ struct GatewayRunner {
         }
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
-            sharedCache: try sharedCache(state, answers), sharedClaims: try sharedClaims(state), redisJournal: ledger.journal, logger: logger)
+            sharedCache: try sharedCache(state, answers), sharedClaims: try sharedClaims(state), redisJournal: ledger.journal,
+            logger: logger)
         let follower = ControlFollower(
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let moving = ledger.start(wallets)

@@ -379,7 +379,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "cache.max_waiters", .integer(0...65_536), .defaultText("256"),
             "Requests that may wait for an equal one under way; more go to the provider themselves."),
-        ConfigurationKey("idempotency", .section, .means("the defaults below"), "Answers that are told again to whoever repeats a request."),
+        ConfigurationKey(
+            "idempotency", .section, .means("the defaults below"), "Answers that are told again to whoever repeats a request."),
         ConfigurationKey(
             "idempotency.ttl", .duration(.seconds(1)...(.seconds(7 * 86_400))), .defaultText("1h"),
             "How long an answer is kept for repetitions with the same idempotency key."),

@@ -117,7 +117,9 @@ extension Exchange {
 
     /// Takes what has come since.
     func readOn() {
-        guard var following, following.end == nil, let (_, rest) = following.log.read(following.waiter, from: following.read) else { return }
+        guard var following, following.end == nil, let (_, rest) = following.log.read(following.waiter, from: following.read) else {
+            return
+        }
         following.read += rest.chunks.count
         following.end = rest.end
         self.following = following

@@ -97,7 +97,9 @@ final class SharedCache {
 
     /// Tells those who watch a piece of a stream; nobody waits for it.
     func publish(_ piece: StoredAnswer, _ name: AnswerName, holder: String, index: Int) {
-        guard let sealed = seal.seal(piece, as: name.key, of: name.tenant, at: AnswerSeal.Place(holder: holder, index: index)) else { return }
+        guard let sealed = seal.seal(piece, as: name.key, of: name.tenant, at: AnswerSeal.Place(holder: holder, index: index)) else {
+            return
+        }
         line.tell(RedisTail.publish(RedisTail.Piece(holder: holder, sealed: sealed), index: index, tailKeys(name)))
     }
 
