@@ -206,7 +206,8 @@ import Testing
         arguments: [
             (["x-agentshield-cache: on"], CacheDirective.use), (["x-agentshield-cache: OFF"], .off),
             (["x-agentshield-cache: refresh"], .refresh),
-            (["x-agentshield-cache: only"], .only), (["cache-control: no-store"], .off), (["cache-control: max-age=0, no-cache"], .refresh),
+            (["x-agentshield-cache: only"], .only), (["cache-control: no-store"], .off),
+            (["cache-control: only-if-cached"], .only), (["cache-control: max-age=0, no-cache"], .refresh),
             (["cache-control: no-cache", "cache-control: no-store"], .off), (["cache-control: no-store", "x-agentshield-cache: on"], .use),
             (["cache-control: private"], .modelDefault), ([], .modelDefault),
         ])
@@ -231,6 +232,15 @@ import Testing
         #expect(request.silenceTimeout == silence)
     }
 
+    @Test("how long an answer may be used again is told in seconds; a repeated request by its key")
+    func answerLife() throws {
+        #expect(try request(["x-agentshield-cache-ttl: 90"]).cacheTimeToLive == .seconds(90))
+        #expect(try request(["x-agentshield-cache-ttl: 0.5"]).cacheTimeToLive == .milliseconds(500))
+        let plain = try request([])
+        #expect(plain.cacheTimeToLive == nil && plain.idempotencyKey == nil)
+        #expect(try request(["Idempotency-Key:  8f14e45f-ceea "]).idempotencyKey == "8f14e45f-ceea")
+    }
+
     @Test("a route that is not named may be sent")
     func emptyRoute() throws {
         #expect(try request(["x-agentshield-route: "]).body.readableBytes > 0)
@@ -239,6 +249,7 @@ import Testing
     @Test(
         "a control that cannot be followed is a 400 that names its header",
         arguments: [
+            "x-agentshield-cache-ttl: 0", "x-agentshield-cache-ttl: long", "idempotency-key: two words", "idempotency-key:",
             "x-agentshield-cache: maybe", "x-agentshield-deadline-ms: soon", "x-agentshield-deadline-ms: 0",
             "x-agentshield-deadline-ms: -1",
             "x-agentshield-deadline-ms: 1.2.3", "x-agentshield-deadline-ms:", "x-agentshield-route: cheapest",

@@ -30,6 +30,21 @@ struct FlightTests {
         }
     }
 
+    @Test("a request says for how long its answer may be used again, and not for longer than is configured")
+    func timeToLive() async throws {
+        try await PipelineRig.run { rig in
+            for (text, life) in [("short", TimeAmount.nanoseconds(1)), ("long", .hours(9))] {
+                let first = try await rig.begin(TestChat("memo", text), cacheTimeToLive: life)
+                try await rig.one.call().answer()
+                _ = try await first.end()
+            }
+            let again = try await rig.begin(TestChat("memo", "short"))
+            try await rig.one.call().answer()
+            #expect(try await again.end().head?.cache == .miss)
+            #expect(try await rig.begin(TestChat("memo", "long")).end().head?.cache == .hit)
+        }
+    }
+
     @Test("go on with the next who waits when the leader's provider fails")
     func leaderFails() async throws {
         try await PipelineRig.run { rig in

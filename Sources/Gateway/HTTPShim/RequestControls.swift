@@ -4,6 +4,8 @@ import NIOCore
 /// What a caller asks for in headers beside the body.
 struct RequestControls: Equatable {
     var cache = CacheDirective.modelDefault
+    /// How long the new answer may be used again; `nil`: it does not say.
+    var cacheTimeToLive: TimeAmount?
     /// How long the caller waits. `nil`: it does not say.
     var timeout: TimeAmount?
     /// How long it waits without hearing anything of the answer. `nil`: it does not say.
@@ -28,6 +30,7 @@ extension RequestHeaders {
         var controls = RequestControls()
         if let contradiction { throw .badHeader(contradiction, "stands twice with different values") }
         controls.cache = try cache()
+        controls.cacheTimeToLive = try timeToLive()
         controls.timeout = try timeout()
         if let idempotencyKey {
             guard IdempotencyClaim.isKey(idempotencyKey.trimmed) else { throw .badIdempotencyKey }
@@ -58,7 +61,16 @@ extension RequestHeaders {
         }
         guard let cacheControl else { return .modelDefault }
         if cacheControl.listsToken("no-store") { return .off }
+        if cacheControl.listsToken("only-if-cached") { return .only }
         return cacheControl.listsToken("no-cache") ? .refresh : .modelDefault
+    }
+
+    private func timeToLive() throws(Fault) -> TimeAmount? {
+        guard let cacheTimeToLive else { return nil }
+        guard let value = Self.decimalMilliseconds(cacheTimeToLive, perUnit: 1_000), value > 0 else {
+            throw .badHeader("x-agentshield-cache-ttl", "must be a number of seconds above 0")
+        }
+        return .milliseconds(value)
     }
 
     private func timeout() throws(Fault) -> TimeAmount? {

@@ -300,7 +300,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             id: request.id, principal: principal, body: request.body, receivedAt: context.eventLoop.now,
             authenticationNanoseconds: plan.authenticationNanoseconds, timeout: plan.controls.timeout,
             silenceTimeout: plan.controls.silenceTimeout, cache: plan.controls.cache,
-            idempotencyKey: plan.controls.idempotencyKey, callerRequestID: plan.controls.callerRequestID,
+            cacheTimeToLive: plan.controls.cacheTimeToLive, idempotencyKey: plan.controls.idempotencyKey, callerRequestID: plan.controls.callerRequestID,
             traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate, clientAddress: plan.clientAddress)
         // From here on the pipeline counts the bytes.
         releaseBody()

@@ -13,6 +13,7 @@ struct RequestHeaders {
     private(set) var expect: String?
     private(set) var cacheControl: String?
     private(set) var cacheDirective: String?
+    private(set) var cacheTimeToLive: String?
     private(set) var deadlineMilliseconds: String?
     private(set) var readTimeoutSeconds: String?
     private(set) var route: String?
@@ -63,7 +64,9 @@ struct RequestHeaders {
         case 19:
             if name.isHeader("x-agentshield-cache") { take(value, \.cacheDirective, "x-agentshield-cache") }
             if name.isHeader("x-agentshield-route") { take(value, \.route, "x-agentshield-route") }
-        case 23 where name.isHeader("cf-access-jwt-assertion"): takeOnce(value, \.assertion)
+        case 23:
+            if name.isHeader("cf-access-jwt-assertion") { takeOnce(value, \.assertion) }
+            if name.isHeader("x-agentshield-cache-ttl") { take(value, \.cacheTimeToLive, "x-agentshield-cache-ttl") }
         case 27 where name.isHeader("x-agentshield-origin-secret"): takeOnce(value, \.originSecret)
         case 24 where name.isHeader("x-stainless-read-timeout"): readTimeoutSeconds = value
         case 25 where name.isHeader("x-agentshield-deadline-ms"): take(value, \.deadlineMilliseconds, "x-agentshield-deadline-ms")

@@ -70,7 +70,7 @@ extension HTTPHeaders {
     static func trailerNames(withHead: Bool) -> String {
         let end = "\(cost), \(overhead)"
         guard withHead else { return end }
-        return "x-agentshield-model, x-agentshield-provider, x-agentshield-cache, x-agentshield-route-reason, idempotent-replayed, \(end)"
+        return "x-agentshield-model, x-agentshield-provider, x-agentshield-cache, x-agentshield-route-reason, \(end)"
     }
 
     static let cost = "x-agentshield-cost-usd"

@@ -16,6 +16,8 @@ package struct CallerRequest {
     /// How long the caller waits without hearing anything of the answer. `nil`: it does not say.
     package var silenceTimeout: TimeAmount?
     package var cache: CacheDirective
+    /// How long the new answer may be used again; `nil`, or longer than configured: as configured.
+    package var cacheTimeToLive: TimeAmount?
     /// Names the request, whatever repeats it; checked by the door (``IdempotencyClaim/isKey(_:)``).
     package var idempotencyKey: String?
     /// The caller's own user; recorded, not authenticated.
@@ -30,7 +32,8 @@ package struct CallerRequest {
 
     package init(
         id: RequestID, principal: Principal, body: ByteBuffer, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
-        timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, idempotencyKey: String? = nil,
+        timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, cacheTimeToLive: TimeAmount? = nil,
+        idempotencyKey: String? = nil,
         endUser: String? = nil, callerRequestID: String? = nil,
         traceparent: String? = nil, tracestate: String? = nil, clientAddress: String? = nil
     ) {
@@ -42,6 +45,7 @@ package struct CallerRequest {
         self.timeout = timeout
         self.silenceTimeout = silenceTimeout
         self.cache = cache
+        self.cacheTimeToLive = cacheTimeToLive
         self.idempotencyKey = idempotencyKey
         self.endUser = endUser
         self.callerRequestID = callerRequestID

@@ -196,10 +196,12 @@ extension Exchange {
             return
         }
         answer.usage = usage ?? TokenUsage()
+        let configured = TimeAmount.nanoseconds(target.settings.cache.timeToLiveNanoseconds)
+        let timeToLive = request.cacheTimeToLive.map { min($0, configured) } ?? configured
         if let shared = loop.sharedCache, let answerName {
-            shared.store(answer, answerName, milliseconds: target.settings.cache.timeToLiveNanoseconds / 1_000_000)
+            shared.store(answer, answerName, milliseconds: timeToLive.nanoseconds / 1_000_000)
         }
-        let expiry = NIODeadline.now() + .nanoseconds(target.settings.cache.timeToLiveNanoseconds)
+        let expiry = NIODeadline.now() + timeToLive
         if leadsFlight {
             leadsFlight = false
             loop.stores.cache.complete(cacheKey, with: answer, expiresAt: expiry)

@@ -127,12 +127,13 @@ struct PipelineRig: Sendable {
     /// Begins a request; `prepare` is called between `begin` and `start`.
     func begin(
         _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
-        cache: CacheDirective = .modelDefault, idempotencyKey: String? = nil,
+        cache: CacheDirective = .modelDefault, cacheTimeToLive: TimeAmount? = nil, idempotencyKey: String? = nil,
         prepare: @escaping @Sendable (Exchange) -> Void = { _ in }
     ) async throws -> PipelineRequest {
         try await onLoop {
             $0.begin(
-                chat, as: principal, timeout: timeout, silence: silence, cache: cache, idempotencyKey: idempotencyKey, prepare: prepare)
+                chat, as: principal, timeout: timeout, silence: silence, cache: cache, cacheTimeToLive: cacheTimeToLive,
+                idempotencyKey: idempotencyKey, prepare: prepare)
         }
     }
 
@@ -153,10 +154,10 @@ struct PipelineRig: Sendable {
 }
 
 extension GatewayLoop {
-    /// See ``PipelineRig/begin(_:as:timeout:silence:cache:idempotencyKey:prepare:)``.
+    /// See ``PipelineRig/begin(_:as:timeout:silence:cache:cacheTimeToLive:idempotencyKey:prepare:)``.
     func begin(
         _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
-        cache: CacheDirective = .modelDefault, idempotencyKey: String? = nil, prepare: (Exchange) -> Void = { _ in }
+        cache: CacheDirective = .modelDefault, cacheTimeToLive: TimeAmount? = nil, idempotencyKey: String? = nil, prepare: (Exchange) -> Void = { _ in }
     ) -> PipelineRequest {
         let id = makeRequestID()
         let recorder = Recorder(loop: eventLoop)
@@ -164,7 +165,7 @@ extension GatewayLoop {
             CallerRequest(
                 id: id, principal: principal, body: ByteBuffer(string: chat.json), receivedAt: eventLoop.now,
                 authenticationNanoseconds: 5_000, timeout: timeout, silenceTimeout: silence, cache: cache,
-                idempotencyKey: idempotencyKey),
+                cacheTimeToLive: cacheTimeToLive, idempotencyKey: idempotencyKey),
             receiver: recorder)
         prepare(exchange)
         exchange.start()

@@ -23,6 +23,8 @@ struct BenchReport: Codable, Sendable {
         /// nginx's figure by the same way in the same run is 1.
         var cpuBesideNginx: Double?
         var allocations: Double?
+        /// The share of requests that no provider was called for, where the cache is measured.
+        var hitRate: Double?
         var p50Microseconds: Double
         var p99Microseconds: Double
         /// Over the provider called directly under the same load.
@@ -60,8 +62,8 @@ struct BenchReport: Codable, Sendable {
             "\(date), \(build) build; \(machine.processor), \(machine.cores) cores, \(machine.memoryMiB) MiB, \(machine.kernel); "
                 + "load average before: \(machine.loadAverage)",
             "",
-            "| way | load | requests/s | CPU µs/request | beside nginx | allocations/request | p50 µs | p99 µs | added p50 | added p99 | failed |",
-            "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+            "| way | load | requests/s | CPU µs/request | beside nginx | allocations/request | hits | p50 µs | p99 µs | added p50 | added p99 | failed |",
+            "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         ]
         lines += rows.map { "| " + Self.cells($0).joined(separator: " | ") + " |" }
         lines += [
@@ -78,6 +80,7 @@ struct BenchReport: Codable, Sendable {
         cells.append(row.cpuMicroseconds > 0 ? number(row.cpuMicroseconds, 1) : "")
         cells.append(optional(row.cpuBesideNginx, 2))
         cells.append(optional(row.allocations, 1))
+        cells.append(row.hitRate.map { number(100 * $0, 1) + " %" } ?? "")
         cells.append(number(row.p50Microseconds, 0))
         cells.append(number(row.p99Microseconds, 0))
         cells.append(optional(row.addedP50Microseconds, 0))

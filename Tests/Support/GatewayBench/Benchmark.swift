@@ -54,6 +54,7 @@ struct Benchmark {
         }
         gateway.process.stop()
         try await countAllocations(provider, &rows)
+        rows += try await cacheRows(provider)
         return BenchReport(
             date: Date().ISO8601Format(.iso8601.year().month().day()), build: Self.build, machine: machine,
             startMilliseconds: gateway.startMilliseconds,

@@ -1,13 +1,15 @@
 import NIOCore
 import NIOTLS
 
-/// A connection of HTTP/1.1: one request at a time, its bytes made in advance.
+/// A connection of HTTP/1.1: one request at a time, its bytes made in advance where all are the same.
 final class HTTPLoadHandler: ChannelInboundHandler, LoadConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let run: LoadRun
-    private let request: ByteBuffer
+    private let plan: LoadPlan
+    /// The next request, where all are the same.
+    private let request: ByteBuffer?
     private let isTLS: Bool
     private let ready: EventLoopPromise<Void>
     private var isReady = false
@@ -19,15 +21,20 @@ final class HTTPLoadHandler: ChannelInboundHandler, LoadConnection {
         self.run = run
         self.ready = ready
         isTLS = plan.target.door == .https
-        let body = plan.body
-        request = ByteBuffer(
+        self.plan = plan
+        request = plan.prompts == .same ? Self.request(plan, 0) : nil
+    }
+
+    private static func request(_ plan: LoadPlan, _ number: Int) -> ByteBuffer {
+        let body = plan.body(number)
+        return ByteBuffer(
             string: "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(plan.target.credential)\r\n"
                 + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
     }
 
-    func send(_ time: NIODeadline) {
+    func send(_ time: NIODeadline, number: Int) {
         self.time = time
-        context?.writeAndFlush(wrapOutboundOut(request), promise: nil)
+        context?.writeAndFlush(wrapOutboundOut(request ?? Self.request(plan, number)), promise: nil)
     }
 
     func close() {

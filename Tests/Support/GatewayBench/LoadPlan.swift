@@ -25,7 +25,19 @@ struct LoadPlan: Sendable {
         case open(perSecond: Int)
     }
 
+    /// What is asked.
+    enum Prompts: Sendable, Equatable {
+        case same
+        /// No two alike.
+        case unique
+        /// An agent's conversations, one after the other, each turn with all that came before it; then all of them again.
+        case conversations(Int, turns: Int)
+    }
+
     var target: LoadTarget
+    /// `bench` is never cached, `memo` always.
+    var model = "bench"
+    var prompts = Prompts.same
     /// `nil` for plain HTTP.
     var tls: NIOSSLContext?
     var isStreamed: Bool
@@ -49,16 +61,38 @@ struct LoadPlan: Sendable {
         + "tone friendly, promise nothing that the terms of delivery do not say, and mention that the support team can be reached by telephone "
         + "on working days from nine to five. Sign your reply in the name of that team."
 
-    var body: String {
-        """
-        {"model":"bench","messages":[{"role":"system","content":"You are a support agent."},{"role":"user","content":"\(Self.text)"}]\
-        \(isStreamed ? ",\"stream\":true" : "")}
-        """
+    /// The messages of a request, behind the system's; the caller's first.
+    ///
+    /// - Parameter number: the requests before it in the run.
+    func messages(_ number: Int) -> [String] {
+        switch prompts {
+        case .same: return [Self.text]
+        case .unique: return ["\(Self.text) Her case has the number \(number)."]
+        case .conversations(let count, let turns):
+            let (conversation, turn) = (number / turns % count, number % turns)
+            let exchanges = (0..<turn).flatMap { turn in
+                ["Look at step \(turn) of case \(conversation), and say what is missing.", "In step \(turn) the date of the order is missing."]
+            }
+            return ["\(Self.text) Her case has the number \(conversation)."] + exchanges + ["Go on with step \(turn)."]
+        }
+    }
+
+    /// A request's body.
+    func body(_ number: Int) -> String {
+        let messages = messages(number).enumerated().map { index, text in
+            "{\"role\":\"\(index % 2 == 0 ? "user" : "assistant")\",\"content\":\"\(text)\"}"
+        }
+        return """
+            {"model":"\(model)","messages":[{"role":"system","content":"You are a support agent."},\(messages.joined(separator: ","))]\
+            \(isStreamed ? ",\"stream\":true" : "")}
+            """
     }
 }
 
 /// What one run measured.
 struct LoadResult: Sendable {
+    /// Those before the measurement started too.
+    var sent = 0
     var answered = 0
     var failed = 0
     var seconds = 0.0

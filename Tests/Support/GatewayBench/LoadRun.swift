@@ -4,8 +4,10 @@ import NIOPosix
 
 /// A connection that carries requests of the load; on the run's event loop.
 protocol LoadConnection: AnyObject {
-    /// - Parameter time: of the request; comes back with its answer.
-    func send(_ time: NIODeadline)
+    /// - Parameters:
+    ///   - time: of the request; comes back with its answer.
+    ///   - number: the requests before it in the run.
+    func send(_ time: NIODeadline, number: Int)
     func close()
 }
 
@@ -70,7 +72,7 @@ final class LoadRun {
         loop.scheduleTask(in: plan.warmUp + plan.duration) { self.finish(attempts: 30) }
         switch plan.pace {
         case .closed:
-            while let connection = free.popFirst() { connection.send(.now()) }
+            while let connection = free.popFirst() { send(.now(), on: connection) }
         case .open(let perSecond):
             tick(perSecond)
         }
@@ -83,13 +85,19 @@ final class LoadRun {
         while next <= .now() {
             issued += 1
             if let connection = free.popFirst() {
-                connection.send(next)
+                send(next, on: connection)
             } else {
                 waiting.append(next)
             }
             next = startOfPace + .nanoseconds(issued * interval)
         }
         loop.assumeIsolated().scheduleTask(deadline: next) { self.tick(perSecond) }
+    }
+
+    private func send(_ time: NIODeadline, on connection: any LoadConnection) {
+        let number = result.sent
+        result.sent += 1
+        connection.send(time, number: number)
     }
 
     /// An answer has come whole, or failed; the connection is free for another.
@@ -104,9 +112,9 @@ final class LoadRun {
         }
         guard !isOver else { return }
         if plan.pace == .closed {
-            connection.send(.now())
+            send(.now(), on: connection)
         } else if let time = waiting.popFirst() {
-            connection.send(time)
+            send(time, on: connection)
         } else {
             free.append(connection)
         }

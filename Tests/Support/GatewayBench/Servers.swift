@@ -40,7 +40,26 @@ struct ProviderServer {
     }
 }
 
-/// The gateway, with one event loop and everything on but the cache: the bench model is not one that has a cache.
+/// Redis, kept in memory alone.
+struct RedisServer {
+    let process: PinnedProcess
+    let url: String
+
+    init(_ folders: BenchFolders) throws {
+        let candidates = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"]
+        guard let program = candidates.first(where: FileManager.default.isExecutableFile(atPath:)) else {
+            throw BenchFailure(description: "redis-server is missing: Scripts/install-dependencies --bench")
+        }
+        let port = try LocalPort.free()
+        process = try PinnedProcess(
+            URL(fileURLWithPath: program), ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--dir", folders.work.path],
+            core: BenchCores.others, folder: folders.work)
+        try process.waitForPort(port)
+        url = "redis://127.0.0.1:\(port)"
+    }
+}
+
+/// The gateway, with one event loop and everything on; the model `bench` has no cache, `memo` has.
 struct GatewayServer {
     let process: PinnedProcess
     let probe: ProcessProbe
@@ -50,11 +69,14 @@ struct GatewayServer {
     /// From its start to its first listening port.
     let startMilliseconds: Double
 
-    /// - Parameter countsAllocations: with a counter preloaded, which costs a little time itself.
-    init(_ folders: BenchFolders, provider: ProviderServer, countsAllocations: Bool) throws {
+    /// - Parameters:
+    ///   - redis: where limits and answers are; `nil`: in the gateway.
+    ///   - countsAllocations: with a counter preloaded, which costs a little time itself.
+    init(_ folders: BenchFolders, provider: ProviderServer, redis: RedisServer? = nil, countsAllocations: Bool) throws {
         let program = folders.build.appendingPathComponent("agentshield")
         var environment = ["AGENTSHIELD_PEPPER": "0123456789abcdef0123456789abcdef0123456789abcdef"]
         let (key, entry) = try Self.makeKey(program, environment)
+        if let redis { environment["REDIS_URL"] = redis.url }
         self.key = key
         tlsPort = try LocalPort.free()
         httpPort = try LocalPort.free()
@@ -101,6 +123,7 @@ struct GatewayServer {
           scripted: {dialect: openai, base_url: "http://127.0.0.1:\(providerPort)/v1"}
         models:
           - {name: bench, provider: scripted, price: {input: 0.15, output: 0.60}}
+          - {name: memo, provider: scripted, upstream_name: bench, price: {input: 0.15, output: 0.60}, cache: {mode: always}}
 
         """
     }

@@ -5,7 +5,9 @@ import WireTransport
 /// A connection of the wire protocol.
 final class WireLoadConnection: LoadConnection, WireDelegate {
     private let run: LoadRun?
-    private let request: Request
+    private let plan: LoadPlan?
+    /// The next request, where all are the same.
+    private let request: Request?
     private let credential: Text
     private let ready: EventLoopPromise<Void>
     private var handler: WireClientHandler?
@@ -16,17 +18,24 @@ final class WireLoadConnection: LoadConnection, WireDelegate {
         self.run = run
         self.ready = ready
         credential = Text(plan.target.credential)
-        let messages = [
-            ChatMessage(role: .system, parts: [Part(.text("You are a support agent."))]),
-            ChatMessage(role: .user, parts: [Part(.text(Text(LoadPlan.text)))]),
-        ]
-        request = Request(operation: .chat(ChatRequest(model: "bench", messages: messages, stream: plan.isStreamed)))
+        self.plan = plan
+        request = plan.prompts == .same ? Self.request(plan, 0) : nil
+    }
+
+    private static func request(_ plan: LoadPlan, _ number: Int) -> Request {
+        let messages =
+            [ChatMessage(role: .system, parts: [Part(.text("You are a support agent."))])]
+            + plan.messages(number).enumerated().map { index, text in
+                ChatMessage(role: index % 2 == 0 ? .user : .assistant, parts: [Part(.text(Text(text)))])
+            }
+        return Request(operation: .chat(ChatRequest(model: Text(plan.model), messages: messages, stream: plan.isStreamed)))
     }
 
     /// A connection that only stays open.
     init(credential: String, ready: EventLoopPromise<Void>) {
         run = nil
-        request = Request()
+        plan = nil
+        request = nil
         self.credential = Text(credential)
         self.ready = ready
     }
@@ -38,8 +47,9 @@ final class WireLoadConnection: LoadConnection, WireDelegate {
         return handler
     }
 
-    func send(_ time: NIODeadline) {
-        guard let handler else { return }
+    func send(_ time: NIODeadline, number: Int) {
+        guard let handler, let plan else { return }
+        let request = request ?? Self.request(plan, number)
         do {
             times[try handler.perform { try $0.send(request) }] = time
         } catch {
