@@ -73,7 +73,8 @@ extension Exchange {
         usage = answer.usage
         summary.finishes = answer.finishes
         replay = answer.chunks.reversed()
-        rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
+        reader = AnswerReader(answer.dialect, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+        rewriter = makeRewriter(for: answer.dialect)
         begin(cache: status, model: answer.model, provider: answer.provider)
         continueReplay()
     }
@@ -83,7 +84,7 @@ extension Exchange {
         var rest = ScanProgress.slice
         while !isPaused, !isRewriting, case .replaying = state, let raw = replay.popLast() {
             do {
-                rewrite(try AnswerReader.chunk(raw, isWhole: !envelope.isStreamed, index: &loop.answerIndex))
+                if case .chunk(let chunk) = try reader?.read(raw, index: &loop.answerIndex) { rewrite(chunk) }
             } catch {
                 return fail(error)
             }

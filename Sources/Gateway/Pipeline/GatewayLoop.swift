@@ -224,9 +224,11 @@ package final class GatewayLoop {
     // MARK: cache
 
     /// The key of everything that could change an answer: whose it is, under which policy, from where, and the request as the provider sees it.
-    func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
+    ///
+    /// - Parameter surface: what is said beside the body in the caller's dialect, and which one it is.
+    func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, surface: String, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            let route = [rules.version, target.provider, target.model, target.upstreamModel]
+            let route = [rules.version, target.provider, target.model, target.upstreamModel, surface]
             for part in principal.cacheOwner(snapshot.pipeline.cacheScope) + route {
                 var part = part
                 part.withUTF8 { text in

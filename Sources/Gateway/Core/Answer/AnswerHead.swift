@@ -23,10 +23,12 @@ package struct AnswerHead: Sendable, Equatable {
     package var createdUnixSeconds: UInt64
     package var scrubbed: [ScrubCount]
     package var rateLimit: LimitReport?
+    /// Fields of the request that the provider's dialect has no place for and that the request allowed to be left out.
+    package var dropped: [String]
 
     package init(
         requestID: RequestID, model: String, provider: String, cache: CacheStatus, routeReason: String, createdUnixSeconds: UInt64,
-        scrubbed: [ScrubCount], rateLimit: LimitReport?
+        scrubbed: [ScrubCount], rateLimit: LimitReport?, dropped: [String] = []
     ) {
         self.requestID = requestID
         self.model = model
@@ -36,6 +38,7 @@ package struct AnswerHead: Sendable, Equatable {
         self.createdUnixSeconds = createdUnixSeconds
         self.scrubbed = scrubbed
         self.rateLimit = rateLimit
+        self.dropped = dropped
     }
 }
 

@@ -112,7 +112,7 @@ extension Exchange {
     /// Whether a provider goes on beyond the cap: it has been given `max_tokens`, and each piece of text is a token at least.
     func isBeyondCap(_ chunk: AnswerChunk) -> Bool {
         guard let outputCap, envelope.isStreamed else { return false }
-        outputPieces += UInt64(chunk.fragments.count { $0.text.readableBytes > 0 })
+        outputPieces += UInt64(chunk.fragments.count { $0.text.readableBytes > 0 && $0.key.kind != .block })
         return outputPieces > outputCap
     }
 
@@ -123,7 +123,11 @@ extension Exchange {
         stored = nil
         usage = nil
         call?.cancel()
-        if let last = ending(of: chunk) { take(last) }
+        if let ending = reader?.endingAtCap() {
+            for last in ending { take(last) }
+        } else if let last = ending(of: chunk) {
+            take(last)
+        }
     }
 
     /// The chunk, with the end of every open choice in place of what it has of them: all else, the stream's id among it, is as the provider says it.
@@ -139,6 +143,7 @@ extension Exchange {
         }
         var raw = ByteBuffer()
         splicer.write(chunk.raw, into: &raw)
-        return try? AnswerReader.chunk(raw, isWhole: false, index: &loop.answerIndex)
+        guard case .chunk(let ending) = try? reader?.read(raw, index: &loop.answerIndex) else { return nil }
+        return ending
     }
 }
