@@ -104,8 +104,9 @@ let gatewayTargets: [Target] = [
     gateway(
         "HTTPShim", folder: "HTTPShim",
         [
-            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", nioCore, nioHTTP1, nioHTTP2, nioWebSocket, logging,
-            deque,
+            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Providers", nioCore, nioHTTP1, nioHTTP2,
+            nioWebSocket,
+            logging, deque,
         ]),
     .executableTarget(
         name: "AgentShieldGateway",

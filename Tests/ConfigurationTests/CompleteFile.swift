@@ -148,6 +148,7 @@ enum CompleteFile {
             first_byte_timeout: 7s
             idle_timeout: 800ms
             scrub: strict
+            drop_unsupported: true
           - {pattern: "oai-*", provider: other, price: free}
         aliases:
           - {name: smart, fallback: [small, oai-large]}

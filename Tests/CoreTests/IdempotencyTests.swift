@@ -13,7 +13,7 @@ struct IdempotencyTests {
     }
 
     private static func answer(_ text: String) -> StoredAnswer {
-        var answer = StoredAnswer(isStreamed: false, model: "m", provider: "p")
+        var answer = StoredAnswer(isStreamed: false, dialect: .openAI, model: "m", provider: "p")
         answer.append(ByteBuffer(string: text))
         return answer
     }

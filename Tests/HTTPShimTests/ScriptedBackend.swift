@@ -96,6 +96,7 @@ final class ScriptedBackend: ShimBackend {
 final class ScriptedExchange: ShimExchange {
     let request: CallerRequest
     let isStreamed: Bool
+    var wantsUsage = false
     private let receiver: any AnswerReceiver
     private(set) var isCancelled = false
     private(set) var isPaused = false

@@ -15,7 +15,7 @@ struct AnswerSealTests {
     }
 
     private static func answer(_ texts: [String], streamed: Bool = true) -> StoredAnswer {
-        var answer = StoredAnswer(isStreamed: streamed, model: "m", provider: "p")
+        var answer = StoredAnswer(isStreamed: streamed, dialect: .openAI, model: "m", provider: "p")
         for text in texts { answer.append(ByteBuffer(string: text)) }
         answer.usage = TokenUsage(input: 1, cacheRead: 2, cacheWrite: 3, output: .max, reasoning: 0)
         answer.finishes = [AnswerFinish(choice: 0, reason: .stop, providerReason: "stop")]

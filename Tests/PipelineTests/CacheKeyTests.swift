@@ -96,7 +96,7 @@ struct CacheKeyTests {
                     gateway.cacheKey(
                         principal: Self.caller(), rules: Self.caller().scrub,
                         target: UpstreamTarget(model: model, provider: provider, upstreamModel: upstream, settings: target.settings),
-                        body: ByteBuffer(string: body("x")))
+                        surface: "0", body: ByteBuffer(string: body("x")))
                 }
             }
             #expect(keys.count == 4 && Set(keys).count == 4)

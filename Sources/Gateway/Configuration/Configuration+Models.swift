@@ -3,7 +3,7 @@ package import GatewayCrypto
 package import Scrubbing
 
 extension Configuration {
-    package enum Dialect: String, Sendable, CaseIterable { case openai }
+    package enum Dialect: String, Sendable, CaseIterable { case openai, anthropic }
 
     package struct Provider: Sendable, Equatable {
         package var name: String
@@ -44,6 +44,8 @@ extension Configuration {
         package var idleTimeout: Duration
         /// Name of the policy in place of the key's; `nil`: the key's.
         package var scrubPolicy: String?
+        /// Whether fields that the provider's dialect has no place for are left out of requests.
+        package var dropsUnsupported: Bool
 
         package func matches(_ model: String) -> Bool {
             switch name {

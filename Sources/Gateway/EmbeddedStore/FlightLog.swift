@@ -22,10 +22,13 @@ package final class FlightLog: Sendable {
 
     /// Whose answer it is.
     package struct Origin: Sendable, Equatable {
+        /// Of the provider's JSON texts.
+        package var dialect: Dialect
         package var model: String
         package var provider: String
 
-        package init(model: String, provider: String) {
+        package init(dialect: Dialect, model: String, provider: String) {
+            self.dialect = dialect
             self.model = model
             self.provider = provider
         }

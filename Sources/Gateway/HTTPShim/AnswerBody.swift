@@ -20,7 +20,11 @@ extension AnswerChunk {
             for fragment in fragments where fragment.isRewritten {
                 guard let range = fragment.rawRange, range.lowerBound >= copied, range.upperBound <= bytes.count else { return false }
                 output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[copied..<range.lowerBound]))
-                fragment.text.withUnsafeReadableBytes { output.writeJSONString($0) }
+                if fragment.isJSON {
+                    output.writeImmutableBuffer(fragment.text)
+                } else {
+                    fragment.text.withUnsafeReadableBytes { output.writeJSONString($0) }
+                }
                 copied = range.upperBound
             }
             output.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[copied...]))
@@ -30,10 +34,15 @@ extension AnswerChunk {
         return isComplete
     }
 
-    /// Appends the chunk as one server-sent event; `false` as for ``write(into:)``.
+    /// Appends the chunk as one server-sent event, named as the provider's was; `false` as for ``write(into:)``.
     func writeEvent(into output: inout ByteBuffer) -> Bool {
         let start = output.writerIndex
         output.reserveCapacity(minimumWritableBytes: raw.readableBytes + 16)
+        if !event.isEmpty {
+            output.writeStaticString("event: ")
+            output.writeString(event)
+            output.writeStaticString("\n")
+        }
         output.writeStaticString("data: ")
         let dataStart = output.writerIndex
         guard write(into: &output) else {
@@ -63,6 +72,9 @@ extension ByteBuffer {
 enum StreamText {
     static let done: StaticString = "data: [DONE]\n\n"
     static let comment: StaticString = ": keep-alive\n\n"
+    /// Anthropic's.
+    static let ping: StaticString = "event: ping\ndata: {\"type\":\"ping\"}\n\n"
+    static let messageStop: StaticString = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
 }
 
 extension Fault {
@@ -83,10 +95,19 @@ extension Fault {
         output = json.buffer
     }
 
-    /// The error as the last event of a stream.
-    func writeErrorEvent(into output: inout ByteBuffer) {
-        output.writeStaticString("data: ")
-        writeErrorObject(into: &output)
-        output.writeStaticString("\n\n")
+    /// Anthropic's error object, with the field at fault among its words, for it has no place of its own there.
+    func writeMessagesError(_ requestID: RequestID, into output: inout ByteBuffer) {
+        var json = JSONWriter(into: output)
+        output = ByteBuffer()
+        json.object { json in
+            json.member("type", "error")
+            json.key("error")
+            json.object { json in
+                json.member("type", kind.presentation.anthropicType)
+                json.member("message", parameter.map { message.contains($0) ? message : "\($0): \(message)" } ?? message)
+            }
+            json.member("request_id", requestID.description)
+        }
+        output = json.buffer
     }
 }

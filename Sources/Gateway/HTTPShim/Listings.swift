@@ -21,7 +21,40 @@ extension ModelListing {
     }
 }
 
+extension ModelListing {
+    /// Anthropic's model object.
+    func writeMessages(into json: inout JSONWriter) {
+        json.object { json in
+            json.member("type", "model")
+            json.member("id", name)
+            json.member("display_name", name)
+            json.member("created_at", "1970-01-01T00:00:00Z")
+        }
+    }
+
+    var messagesObject: ByteBuffer {
+        var json = JSONWriter()
+        writeMessages(into: &json)
+        return json.buffer
+    }
+}
+
 extension [ModelListing] {
+    /// Anthropic's list, all of it on one page.
+    var messagesListObject: ByteBuffer {
+        var json = JSONWriter()
+        json.object { json in
+            json.key("data")
+            json.array { json in
+                for listing in self { listing.writeMessages(into: &json) }
+            }
+            json.member("has_more", false)
+            json.member("first_id", orNull: first?.name)
+            json.member("last_id", orNull: last?.name)
+        }
+        return json.buffer
+    }
+
     var listObject: ByteBuffer {
         var json = JSONWriter()
         json.object { json in

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayPipeline
 import NIOCore
 
 /// What a caller asks for in headers beside the body.
@@ -15,6 +16,9 @@ struct RequestControls: Equatable {
     var callerRequestID: String?
     var traceparent: String?
     var tracestate: String?
+    /// For a provider of the caller's own dialect.
+    var dialectHeaders: [DialectHeader] = []
+    var dropsUnsupported = false
 }
 
 extension RequestHeaders {
@@ -22,6 +26,8 @@ extension RequestHeaders {
     static let maxCallerRequestIDBytes = 128
     /// Longest `tracestate` passed on, in bytes: what the W3C asks to support.
     static let maxTracestateBytes = 512
+    /// Longest value of a dialect's own header that is passed on, in bytes.
+    static let maxDialectHeaderBytes = 4096
     /// A deadline is at most 24 hours; what is longer counts as that.
     static let maxTimeoutMilliseconds: Int64 = 86_400_000
 
@@ -38,6 +44,8 @@ extension RequestHeaders {
         }
         controls.silenceTimeout = silenceTimeout()
         if let route, !route.trimmed.isEmpty { throw .badHeader("x-agentshield-route", "names no route: this gateway has none") }
+        controls.dialectHeaders = try dialectHeaders()
+        controls.dropsUnsupported = try flag(dropUnsupported, "x-agentshield-drop-unsupported")
         controls.callerRequestID = callerRequestID.flatMap(Self.visibleASCII)
         // An unusable trace context is dropped, as the W3C's recommendation says, never an error.
         if let traceparent, Self.isTraceparent(traceparent) {
@@ -47,6 +55,26 @@ extension RequestHeaders {
             }
         }
         return controls
+    }
+
+    private func dialectHeaders() throws(Fault) -> [DialectHeader] {
+        var passed: [DialectHeader] = []
+        for (name, value) in [("anthropic-version", anthropicVersion), ("anthropic-beta", anthropicBeta)] {
+            guard let value else { continue }
+            guard value.utf8.count <= Self.maxDialectHeaderBytes, value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+                throw .badHeader(name, "must be at most \(Self.maxDialectHeaderBytes) visible ASCII characters")
+            }
+            passed.append(DialectHeader(name: name, value: value))
+        }
+        return passed
+    }
+
+    private func flag(_ value: String?, _ name: String) throws(Fault) -> Bool {
+        switch value?.trimmed.lowercased() {
+        case nil, "false": return false
+        case "true": return true
+        default: throw .badHeader(name, "must be true or false")
+        }
     }
 
     private func cache() throws(Fault) -> CacheDirective {

@@ -8,6 +8,7 @@ import NIOHTTP1
 extension RequestHandler: AnswerReceiver {
     func answerBegan(_ head: AnswerHead) {
         guard let context, let exchange else { return }
+        request?.answer.began(head, wantsUsage: exchange.wantsUsage)
         perform(machine.answerBegan(head, isStreamed: exchange.isStreamed, now: context.eventLoop.now))
         armTimer()
     }
@@ -46,26 +47,31 @@ extension RequestHandler {
     func respond(_ fault: Fault, rateLimit: LimitReport?, closing: Bool) {
         guard let request = takeRequest() else { return }
         var body = ByteBuffer()
-        fault.writeErrorObject(into: &body)
-        var headers = HTTPHeaders(requestID: request.id, contentType: Self.json, contentLength: body.readableBytes, closing: closing)
-        headers.add(fault)
+        request.answer.write(fault, into: &body)
+        var headers = HTTPHeaders(
+            requestID: request.id, surface: request.answer.surface, contentType: Self.json, contentLength: body.readableBytes,
+            closing: closing)
+        headers.add(fault, maxRetryAfterMilliseconds: request.answer.maxRetryAfterMilliseconds)
         headers.add(rateLimit)
         if let allow = request.allow { headers.add(name: "allow", value: allow) }
-        send(request, status: HTTPResponseStatus(statusCode: fault.httpStatus), headers, body, closing: closing)
+        send(request, status: HTTPResponseStatus(statusCode: request.answer.status(of: fault)), headers, body, closing: closing)
     }
 
     func respond(_ body: ByteBuffer, closing: Bool) {
         guard let request = takeRequest() else { return }
-        let headers = HTTPHeaders(requestID: request.id, contentType: Self.json, contentLength: body.readableBytes, closing: closing)
+        let headers = HTTPHeaders(
+            requestID: request.id, surface: request.answer.surface, contentType: Self.json, contentLength: body.readableBytes,
+            closing: closing)
         send(request, status: .ok, headers, body, closing: closing)
     }
 
     func respond(_ head: AnswerHead, _ chunk: AnswerChunk, _ summary: AnswerSummary, closing: Bool) {
-        var body = chunk.raw
-        if chunk.needsSplicing {
-            body = ByteBuffer()
-            body.reserveCapacity(chunk.raw.readableBytes)
-            guard chunk.write(into: &body) else { return respond(.unrestorable, rateLimit: summary.rateLimit, closing: closing) }
+        let body: ByteBuffer
+        do throws(Fault) {
+            guard let whole = try request?.answer.whole(chunk, summary) else { return }
+            body = whole
+        } catch {
+            return respond(error, rateLimit: summary.rateLimit, closing: closing)
         }
         var written: EventLoopPromise<Void>?
         if let unread, let context, body.readableBytes > ShimLimits.uncountedAnswerBytes {
@@ -80,7 +86,9 @@ extension RequestHandler {
             written?.succeed(())
             return
         }
-        var headers = HTTPHeaders(requestID: request.id, contentType: Self.json, contentLength: body.readableBytes, closing: closing)
+        var headers = HTTPHeaders(
+            requestID: request.id, surface: request.answer.surface, contentType: Self.json, contentLength: body.readableBytes,
+            closing: closing)
         headers.add(head)
         headers.add(summary.rateLimit ?? head.rateLimit)
         headers.add(summary)
@@ -122,7 +130,8 @@ extension RequestHandler {
     /// - Parameter head: `nil`: the answer is not there yet, and the first thing that the client hears is a comment.
     func beginStream(_ head: AnswerHead?, closing: Bool) {
         guard let context, let request else { return }
-        var headers = HTTPHeaders(requestID: request.id, contentType: Self.events, contentLength: nil, closing: closing)
+        var headers = HTTPHeaders(
+            requestID: request.id, surface: request.answer.surface, contentType: Self.events, contentLength: nil, closing: closing)
         headers.add(name: "cache-control", value: "no-cache")
         // Proxies that gather answers would hold the events back.
         headers.add(name: "x-accel-buffering", value: "no")
@@ -137,29 +146,33 @@ extension RequestHandler {
     }
 
     func writeEvent(_ chunk: AnswerChunk) {
-        guard chunk.writeEvent(into: &pendingEvents) else { return failStream() }
-        scheduleFlush()
+        do throws(Fault) {
+            try request?.answer.write(chunk, into: &pendingEvents)
+            scheduleFlush()
+        } catch {
+            failStream(error)
+        }
     }
 
     func writeComment() {
-        pendingEvents.writeStaticString(StreamText.comment)
+        pendingEvents.writeStaticString(request?.answer.keepAlive ?? StreamText.comment)
         scheduleFlush()
     }
 
     func endStream(_ summary: AnswerSummary, closing: Bool) {
-        pendingEvents.writeStaticString(StreamText.done)
+        request?.answer.writeEnd(summary, into: &pendingEvents)
         finishStream(summary, closing: closing)
     }
 
     func breakStream(_ fault: Fault, closing: Bool) {
-        fault.writeErrorEvent(into: &pendingEvents)
+        request?.answer.writeEvent(fault, into: &pendingEvents)
         finishStream(nil, closing: closing)
     }
 
-    private func failStream() {
+    private func failStream(_ fault: Fault) {
         guard let context else { return }
         cancelExchange()
-        perform(machine.answerFailed(.unrestorable, rateLimit: nil, now: context.eventLoop.now))
+        perform(machine.answerFailed(fault, rateLimit: nil, now: context.eventLoop.now))
     }
 
     /// The end is a clean one after an error too: the error event says what happened, and clients that meet a cut transfer throw the last
@@ -198,9 +211,4 @@ extension RequestHandler {
             context.flush()
         }
     }
-}
-
-extension Fault {
-    /// Passing the provider's bytes on would show the caller a placeholder in place of what was scrubbed.
-    fileprivate static let unrestorable = Fault(.internalError, origin: .gateway, message: "The answer could not be put together again.")
 }

@@ -22,6 +22,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         var version: HTTPVersion
         var isHead: Bool
         var acceptsTrailers: Bool
+        /// How its answer is written.
+        var answer: SurfaceAnswer
         var body = ByteBuffer()
         /// Bytes of `body` that are reserved in the backend's budget.
         var reserved = 0
@@ -35,6 +37,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         var allow: String?
         /// The request's own head, if it asks for a WebSocket.
         var upgrade: HTTPRequestHead?
+
+        init(id: RequestID, version: HTTPVersion, isHead: Bool, acceptsTrailers: Bool, surface: Dialect) {
+            self.id = id
+            self.version = version
+            self.isHead = isHead
+            self.acceptsTrailers = acceptsTrailers
+            answer = SurfaceAnswer(surface, id)
+        }
     }
 
     /// What an accepted request asks.
@@ -136,7 +146,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard error is HTTPParserError else { return perform(machine.connectionFailed()) }
-        if request == nil { request = Request(id: backend.makeRequestID(), version: .http1_1, isHead: false, acceptsTrailers: false) }
+        if request == nil {
+            request = Request(id: backend.makeRequestID(), version: .http1_1, isHead: false, acceptsTrailers: false, surface: .openAI)
+        }
         perform(machine.parserFailed(.notHTTP, now: context.eventLoop.now))
     }
 
@@ -146,14 +158,15 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         let headers = RequestHeaders(head.headers)
         let keepsAlive = head.isKeepAlive && head.version != .http1_0 && head.method != .CONNECT && !backend.isDraining
         let framing = headers.framing(keepsAlive: keepsAlive, endsUnknown: isMultiplexed)
+        let route = routes.resolve(head.method, uri: head.uri)
         var request = Request(
-            id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers)
+            id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers,
+            surface: route.surface ?? headers.surface)
         let verdict: Result<Bool, Fault>
         var unknown: Credential?
         do throws(Fault) {
             // The way through the edge, route, credential, then the rest of the head, so that a caller without the proof or without a key
             // learns nothing but that. A probe of `/healthz` needs neither.
-            let route = routes.resolve(head.method, uri: head.uri)
             let address = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
             let operation = try operation(route, &request)
             if operation == .webSocket {
@@ -270,7 +283,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             return protocolSwitch.upgrade(head, clientAddress: plan.clientAddress, last: self, context)
         }
         switch (plan.operation, plan.principal) {
-        case (.chatCompletion, let principal?): begin(plan, principal, context)
+        case (.chatCompletion, let principal?), (.messages, let principal?): begin(plan, principal, context)
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
         default: answer(listing(plan))
         }
@@ -297,7 +310,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func begin(_ plan: Plan, _ principal: Principal, _ context: ChannelHandlerContext) {
         guard let request else { return }
         let call = CallerRequest(
-            id: request.id, principal: principal, body: request.body, receivedAt: context.eventLoop.now,
+            id: request.id, principal: principal, body: request.body, surface: request.answer.surface,
+            dialectHeaders: plan.controls.dialectHeaders, dropsUnsupported: plan.controls.dropsUnsupported,
+            receivedAt: context.eventLoop.now,
             authenticationNanoseconds: plan.authenticationNanoseconds, timeout: plan.controls.timeout,
             silenceTimeout: plan.controls.silenceTimeout, cache: plan.controls.cache,
             cacheTimeToLive: plan.controls.cacheTimeToLive, idempotencyKey: plan.controls.idempotencyKey, callerRequestID: plan.controls.callerRequestID,
@@ -317,12 +332,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// What is answered from here, without a provider.
     private func listing(_ plan: Plan) -> Result<ByteBuffer, Fault> {
         switch (plan.operation, plan.principal) {
-        case (.listModels, let principal?): return .success(backend.models(for: principal).listObject)
+        case (.listModels, let principal?):
+            let models = backend.models(for: principal)
+            return .success(request?.answer.surface == .anthropic ? models.messagesListObject : models.listObject)
         case (.showModel(let name), let principal?):
             guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
-            return .success(model.object)
+            return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
-        case (.chatCompletion, _), (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.webSocket, _):
+        case (.chatCompletion, _), (.messages, _), (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.webSocket, _):
             return .failure(.misrouted)
         }
     }

@@ -19,6 +19,9 @@ struct RequestHeaders {
     private(set) var route: String?
     private(set) var callerRequestID: String?
     private(set) var idempotencyKey: String?
+    private(set) var anthropicVersion: String?
+    private(set) var anthropicBeta: String?
+    private(set) var dropUnsupported: String?
     private(set) var traceparent: String?
     private(set) var tracestate: String?
     private(set) var isChunked = false
@@ -53,14 +56,19 @@ struct RequestHeaders {
         case 13:
             if name.isHeader("authorization") { take(value, \.authorization, "authorization") }
             if name.isHeader("cache-control") { cacheControl = cacheControl.map { "\($0),\(value)" } ?? value }
-        case 14 where name.isHeader("content-length"): take(value, \.contentLength, "content-length")
+        case 14:
+            if name.isHeader("content-length") { take(value, \.contentLength, "content-length") }
+            if name.isHeader("anthropic-beta") { anthropicBeta = anthropicBeta.map { "\($0),\(value)" } ?? value }
         case 15 where name.isHeader("idempotency-key"): take(value, \.idempotencyKey, "idempotency-key")
         case 16:
             if name.isHeader("content-encoding") { take(value, \.contentEncoding, "content-encoding") }
             if name.isHeader("cf-connecting-ip") { takeOnce(value, \.connectingAddress) }
-        case 17 where name.isHeader("transfer-encoding"):
-            isChunked = true
-            if value.trimmed.lowercased() != "chunked" { hasForeignCoding = true }
+        case 17:
+            if name.isHeader("transfer-encoding") {
+                isChunked = true
+                if value.trimmed.lowercased() != "chunked" { hasForeignCoding = true }
+            }
+            if name.isHeader("anthropic-version") { take(value, \.anthropicVersion, "anthropic-version") }
         case 19:
             if name.isHeader("x-agentshield-cache") { take(value, \.cacheDirective, "x-agentshield-cache") }
             if name.isHeader("x-agentshield-route") { take(value, \.route, "x-agentshield-route") }
@@ -70,9 +78,14 @@ struct RequestHeaders {
         case 27 where name.isHeader("x-agentshield-origin-secret"): takeOnce(value, \.originSecret)
         case 24 where name.isHeader("x-stainless-read-timeout"): readTimeoutSeconds = value
         case 25 where name.isHeader("x-agentshield-deadline-ms"): take(value, \.deadlineMilliseconds, "x-agentshield-deadline-ms")
+        case 30 where name.isHeader("x-agentshield-drop-unsupported"):
+            take(value, \.dropUnsupported, "x-agentshield-drop-unsupported")
         default: break
         }
     }
+
+    /// Whose dialect a caller speaks where its path does not say it.
+    var surface: Dialect { anthropicVersion == nil ? .openAI : .anthropic }
 
     /// Of the edge's headers even two equal ones are refused: one of them is not the edge's.
     private mutating func takeOnce(_ value: String, _ slot: WritableKeyPath<EdgeEvidence, String?>) {

@@ -42,12 +42,15 @@ enum HeaderText {
 
 extension HTTPHeaders {
     /// What every answer has.
-    init(requestID: RequestID, contentType: String, contentLength: Int?, closing: Bool) {
+    init(requestID: RequestID, surface: Dialect = .openAI, contentType: String, contentLength: Int?, closing: Bool) {
         self.init()
         reserveCapacity(16)
         add(name: "content-type", value: contentType)
         if let contentLength { add(name: "content-length", value: String(contentLength)) }
-        add(name: "x-request-id", value: requestID.description)
+        let id = requestID.description
+        add(name: "x-request-id", value: id)
+        // Anthropic's SDKs look for it under this name.
+        if surface == .anthropic { add(name: "request-id", value: id) }
         if closing { add(name: "connection", value: "close") }
     }
 
@@ -57,6 +60,7 @@ extension HTTPHeaders {
         add(name: "x-agentshield-cache", value: head.cache.name)
         add(name: "x-agentshield-route-reason", value: HeaderText.sanitised(head.routeReason))
         if head.isRepetition { add(name: "idempotent-replayed", value: "true") }
+        if !head.dropped.isEmpty { add(name: "x-agentshield-dropped", value: HeaderText.sanitised(head.dropped.joined(separator: ","))) }
         if !head.scrubbed.isEmpty { add(name: "x-agentshield-scrubbed", value: HeaderText.scrubbed(head.scrubbed)) }
     }
 
@@ -95,7 +99,7 @@ extension HTTPHeaders {
     }
 
     /// How SDKs are to go on after an error.
-    mutating func add(_ fault: Fault) {
+    mutating func add(_ fault: Fault, maxRetryAfterMilliseconds: Int64 = 120_000) {
         if fault.kind.presentation.retry == .never { add(name: "x-should-retry", value: "false") }
         if fault.httpStatus == 426 {
             add(name: "connection", value: "upgrade")
@@ -106,7 +110,7 @@ extension HTTPHeaders {
         let mustAdvise = fault.httpStatus == 429 || fault.httpStatus == 503
         guard let wait = fault.retryAfterMilliseconds ?? (mustAdvise ? 1_000 : nil) else { return }
         // SDKs do not retry at all when they are told to wait longer.
-        let milliseconds = Swift.min(Swift.max(wait, 0), 120_000)
+        let milliseconds = Swift.min(Swift.max(wait, 0), maxRetryAfterMilliseconds)
         add(name: "retry-after", value: String((milliseconds + 999) / 1_000))
         add(name: "retry-after-ms", value: String(milliseconds))
     }

@@ -4,6 +4,8 @@ import NIOHTTP1
 /// What a request asks of the door.
 enum Operation: Equatable {
     case chatCompletion
+    /// Anthropic's.
+    case messages
     case listModels
     case showModel(String)
     case showReceipt(String)
@@ -12,11 +14,19 @@ enum Operation: Equatable {
     case webSocket
 
     /// Whether the request's body is read; another operation's body is dropped.
-    var takesBody: Bool { self == .chatCompletion }
+    var takesBody: Bool { self == .chatCompletion || self == .messages }
     /// Whether the operation begins with the request's end, not with its head.
     var waitsForEnd: Bool { takesBody || self == .webSocket }
     /// Whether the request itself presents one; in a WebSocket HELLO does.
     var needsCredential: Bool { self != .health && self != .webSocket }
+    /// Whose dialect it is; `nil`: one that both have.
+    var surface: Dialect? {
+        switch self {
+        case .chatCompletion: .openAI
+        case .messages: .anthropic
+        case .listModels, .showModel, .showReceipt, .health, .webSocket: nil
+        }
+    }
 }
 
 /// Which paths the door serves. A new surface is a new row.
@@ -37,6 +47,7 @@ struct RouteTable {
     init() {
         routes = [
             Route(method: .POST, path: "/chat/completions") { _ in .chatCompletion },
+            Route(method: .POST, path: "/messages") { _ in .messages },
             Route(method: .GET, path: "/models") { _ in .listModels },
             Route(method: .GET, path: "/models/", takesRest: true) { .showModel($0) },
             Route(method: .GET, path: "/receipts/", takesRest: true) { .showReceipt($0) },
@@ -115,6 +126,12 @@ extension RouteTable.Route {
         guard takesRest else { return path == self.path ? "" : nil }
         guard path.hasPrefix(self.path), path.utf8.count > self.path.utf8.count else { return nil }
         return path.dropFirst(self.path.count)
+    }
+}
+
+extension Result<Operation, RouteRefusal> {
+    var surface: Dialect? {
+        if case .success(let operation) = self { operation.surface } else { nil }
     }
 }
 

@@ -34,6 +34,8 @@ package protocol ShimBackend: AnyObject {
 package protocol ShimExchange: AnyObject {
     /// Whether the caller asked for a stream; known once `start` has read the request.
     var isStreamed: Bool { get }
+    /// Whether the caller of a stream asked for its usage; known when the answer begins.
+    var wantsUsage: Bool { get }
     /// Takes the request through the pipeline. The receiver may be called from inside.
     func start()
     /// The caller left: the receiver hears nothing more.

@@ -13,14 +13,28 @@ struct AnswerReader {
         case done
     }
 
+    private var language: Language
+    private let isStreamed: Bool
     private var stream: SSEParser?
     private var whole = ByteBuffer()
     private var wholeIsComplete = false
     private let maxBytes: Int
 
-    init(isStreamed: Bool, maxBytes: Int) {
+    /// Who reads a JSON text.
+    private enum Language {
+        case openAI
+        case anthropic(AnthropicAnswerReader)
+    }
+
+    init(_ dialect: Dialect, isStreamed: Bool, maxBytes: Int) {
+        self.isStreamed = isStreamed
         self.maxBytes = maxBytes
         stream = isStreamed ? SSEParser(maxEventBytes: min(maxBytes, 1 << 20)) : nil
+        language =
+            switch dialect {
+            case .openAI: .openAI
+            case .anthropic: .anthropic(AnthropicAnswerReader())
+            }
     }
 
     mutating func receive(_ bytes: ByteBuffer) throws(Fault) {
@@ -46,12 +60,10 @@ struct AnswerReader {
     mutating func next(index: inout JSONIndex) throws(Fault) -> Event? {
         if wholeIsComplete {
             wholeIsComplete = false
-            let chunk = try Self.chunk(whole, isWhole: true, index: &index)
-            return .chunk(chunk)
+            return try read(whole, index: &index)
         }
         guard let event = try nextEvent() else { return nil }
-        if event.data.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
-        return .chunk(try Self.chunk(event.data, isWhole: false, index: &index))
+        return try read(event.data, index: &index)
     }
 
     private mutating func nextEvent() throws(Fault) -> SSEEvent? {
@@ -62,9 +74,29 @@ struct AnswerReader {
         }
     }
 
-    /// Reads one JSON text of a provider.
-    static func chunk(_ raw: ByteBuffer, isWhole: Bool, index: inout JSONIndex) throws(Fault) -> AnswerChunk {
-        isWhole ? try OpenAIAnswer.whole(raw, index: &index) : try OpenAIAnswer.chunk(raw, index: &index)
+    /// Reads one JSON text of the provider: the next event's data, or the whole answer.
+    mutating func read(_ raw: ByteBuffer, index: inout JSONIndex) throws(Fault) -> Event {
+        switch language {
+        case .openAI:
+            guard isStreamed else { return .chunk(try OpenAIAnswer.whole(raw, index: &index)) }
+            if raw.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
+            return .chunk(try OpenAIAnswer.chunk(raw, index: &index))
+        case .anthropic(var reader):
+            language = .openAI
+            defer { language = .anthropic(reader) }
+            guard isStreamed else { return .chunk(try reader.whole(raw, index: &index)) }
+            switch try reader.event(raw, index: &index) {
+            case .chunk(let chunk): return .chunk(chunk)
+            case .done: return .done
+            }
+        }
+    }
+
+    /// What ends a stream at its cap, where the dialect does not say it in the chunk that is cut off.
+    mutating func endingAtCap() -> [AnswerChunk]? {
+        guard case .anthropic(var reader) = language else { return nil }
+        defer { language = .anthropic(reader) }
+        return reader.endingAtCap()
     }
 }
 

@@ -5,8 +5,14 @@ package import NIOCore
 package struct CallerRequest {
     package var id: RequestID
     package var principal: Principal
-    /// The body in OpenAI's chat completion dialect, the gateway's canonical form.
+    /// The body, in the surface's dialect.
     package var body: ByteBuffer
+    /// What the caller speaks.
+    package var surface: Dialect
+    /// Headers of the surface's dialect, which go to a provider of the same one as they are.
+    package var dialectHeaders: [DialectHeader]
+    /// Whether fields that the provider's dialect has no place for are left out; otherwise they are refused.
+    package var dropsUnsupported: Bool
     /// When the last byte of the request was there.
     package var receivedAt: NIODeadline
     /// What authentication took, in nanoseconds; told to the caller with the other phases.
@@ -31,15 +37,18 @@ package struct CallerRequest {
     package var clientAddress: String?
 
     package init(
-        id: RequestID, principal: Principal, body: ByteBuffer, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
-        timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault, cacheTimeToLive: TimeAmount? = nil,
-        idempotencyKey: String? = nil,
-        endUser: String? = nil, callerRequestID: String? = nil,
+        id: RequestID, principal: Principal, body: ByteBuffer, surface: Dialect = .openAI,
+        dialectHeaders: [DialectHeader] = [], dropsUnsupported: Bool = false, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
+        timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault,
+        cacheTimeToLive: TimeAmount? = nil, idempotencyKey: String? = nil, endUser: String? = nil, callerRequestID: String? = nil,
         traceparent: String? = nil, tracestate: String? = nil, clientAddress: String? = nil
     ) {
         self.id = id
         self.principal = principal
         self.body = body
+        self.surface = surface
+        self.dialectHeaders = dialectHeaders
+        self.dropsUnsupported = dropsUnsupported
         self.receivedAt = receivedAt
         self.authenticationNanoseconds = authenticationNanoseconds
         self.timeout = timeout
@@ -52,6 +61,18 @@ package struct CallerRequest {
         self.traceparent = traceparent
         self.tracestate = tracestate
         self.clientAddress = clientAddress
+    }
+}
+
+/// A header that belongs to a dialect, such as `anthropic-beta`.
+package struct DialectHeader: Sendable, Equatable {
+    /// In lower case.
+    package var name: String
+    package var value: String
+
+    package init(name: String, value: String) {
+        self.name = name
+        self.value = value
     }
 }
 

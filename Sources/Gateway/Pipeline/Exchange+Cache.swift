@@ -101,7 +101,8 @@ extension Exchange {
         summary.finishes = answer.finishes
         replay = answer.chunks.reversed()
         stored = answer
-        rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
+        reader = AnswerReader(answer.dialect, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+        rewriter = makeRewriter(for: answer.dialect)
         begin(cache: status, model: answer.model, provider: answer.provider)
         continueReplay()
     }
@@ -111,7 +112,7 @@ extension Exchange {
         var rest = ScanProgress.slice
         while !isPaused, !isRewriting, case .replaying = state, let raw = nextOfReplay() {
             do {
-                rewrite(try AnswerReader.chunk(raw, isWhole: !envelope.isStreamed, index: &loop.answerIndex))
+                if case .chunk(let chunk) = try reader?.read(raw, index: &loop.answerIndex) { rewrite(chunk) }
             } catch {
                 return fail(error)
             }

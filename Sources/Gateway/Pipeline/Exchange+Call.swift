@@ -15,8 +15,14 @@ extension Exchange: UpstreamReceiver {
         guard let binding = snapshot.providers[target.provider] else {
             return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
         }
-        state = .calling
         self.target = target
+        let outgoing: ByteBuffer
+        do {
+            outgoing = try translated(for: target, binding)
+        } catch {
+            return fail(error)
+        }
+        state = .calling
         reader = nil
         errorStatus = nil
         errorBody.clear()
@@ -26,10 +32,13 @@ extension Exchange: UpstreamReceiver {
         outputBytes = 0
         calls += 1
         wasRead = false
-        rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
+        rewriter = makeRewriter(for: binding.dialect)
         let isKept = cachePlan.stores || heldClaim != nil
-        stored = isKept ? StoredAnswer(isStreamed: envelope.isStreamed, model: target.model, provider: target.provider) : nil
+        stored =
+            isKept
+            ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: binding.dialect, model: target.model, provider: target.provider) : nil
         var headers = binding.headers
+        add(dialectHeadersFor: binding.dialect, to: &headers)
         if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
         if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
         var timeouts = binding.endpoint.timeouts
@@ -37,7 +46,9 @@ extension Exchange: UpstreamReceiver {
         timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
         callStartedAt = .now()
         call = loop.pool.send(
-            UpstreamRequest(endpoint: binding.endpoint, path: "/chat/completions", headers: headers, body: body, timeouts: timeouts),
+            UpstreamRequest(
+                endpoint: binding.endpoint, path: binding.dialect.path(behind: binding.endpoint.basePath), headers: headers, body: outgoing,
+                timeouts: timeouts),
             receiver: self)
         if isPaused { call?.pauseReading() }
     }
@@ -79,7 +90,7 @@ extension Exchange: UpstreamReceiver {
         guard isEventStream == envelope.isStreamed else {
             return attemptFailed(.badAnswer(target, "its content type is not the one that was asked for"))
         }
-        reader = AnswerReader(isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+        reader = AnswerReader(dialectOfTarget, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
     }
 
     package func upstreamBodyReceived(_ bytes: ByteBuffer) {
@@ -217,7 +228,9 @@ extension AnswerChunk {
     }
 
     /// Bytes that a model wrote: text, names and arguments.
-    var textBytes: Int { fragments.reduce(0) { $0 + $1.text.readableBytes + ($1.name?.utf8.count ?? 0) } }
+    var textBytes: Int {
+        fragments.reduce(0) { $1.key.kind == .block ? $0 : $0 + $1.text.readableBytes + ($1.name?.utf8.count ?? 0) }
+    }
 }
 
 extension Fault {

@@ -37,7 +37,7 @@ extension Exchange {
             return call(next)
         }
         guard !isLarge else { return scrubInSlices(.call(next)) }
-        _ = try loop.workspace.read(request.body)
+        _ = try loop.workspace.read(request.body, as: request.surface)
         try scrub(for: next)
         call(next)
     }
@@ -47,7 +47,7 @@ extension Exchange {
     private func read(with workspace: inout RequestWorkspace) throws(Fault) -> UpstreamTarget {
         let began = NIODeadline.now()
         defer { summary.timings[.route] += (NIODeadline.now() - began).nanoseconds }
-        envelope = try workspace.read(request.body)
+        envelope = try workspace.read(request.body, as: request.surface)
         let plan = try snapshot.models.resolve(envelope.model, for: request.principal).get()
         var sequence = AttemptSequence(plan: plan)
         guard case .call(let target) = sequence.start() else {
@@ -62,6 +62,9 @@ extension Exchange {
         return target
     }
 
+    /// Anthropic's API tells a stream's usage unasked.
+    private var asksForUsage: Bool { envelope.isStreamed && request.surface == .openAI }
+
     /// Scrubs the body that the loop's workspace has just read, by the rules for `target`, and writes it for that target.
     private func scrub(for target: UpstreamTarget) throws(Fault) {
         let began = NIODeadline.now()
@@ -72,7 +75,7 @@ extension Exchange {
             try loop.workspace.scrub(request.body, with: &scrubber)
         }
         body = loop.workspace.render(
-            request.body, upstreamModel: target.upstreamModel, asksForUsage: envelope.isStreamed, maxTokens: addedMaxTokens)
+            request.body, upstreamModel: target.upstreamModel, asksForUsage: asksForUsage, maxTokens: addedMaxTokens)
     }
 
     /// Takes what a scrubber knows when the body is through, or refused.
@@ -114,7 +117,7 @@ extension Exchange {
             switch next {
             case .limit: target = try read(with: &workspace)
             case .call(let other):
-                _ = try workspace.read(request.body)
+                _ = try workspace.read(request.body, as: request.surface)
                 target = other
             }
             rules = scrubRules(for: target)
@@ -136,7 +139,7 @@ extension Exchange {
         }
         take(scrub.scrubber, workspace.skippedMedia)
         body = workspace.render(
-            request.body, upstreamModel: scrub.target.upstreamModel, asksForUsage: envelope.isStreamed, maxTokens: addedMaxTokens)
+            request.body, upstreamModel: scrub.target.upstreamModel, asksForUsage: asksForUsage, maxTokens: addedMaxTokens)
         return true
     }
 

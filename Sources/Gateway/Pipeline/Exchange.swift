@@ -40,6 +40,8 @@ package final class Exchange {
     package var requestID: RequestID { request.id }
     /// Whether the caller asked for a stream; known when the answer begins.
     package var isStreamed: Bool { envelope.isStreamed }
+    /// Whether the caller of a stream asked for its usage; known when the answer begins.
+    package var wantsUsage: Bool { envelope.wantsUsageChunk }
     let request: CallerRequest
     let loop: GatewayLoop
     /// The configuration that the request began with.
@@ -54,7 +56,10 @@ package final class Exchange {
 
     // What the phases find out.
     var envelope = ChatEnvelope(model: "")
+    /// The scrubbed body, in the surface's dialect.
     var body = ByteBuffer()
+    /// What the present target's dialect has no place for, and the request allowed to be left out.
+    var dropped: [String] = []
     var sequence: AttemptSequence?
     /// Where the request may go.
     var route: RoutePlan?
@@ -240,7 +245,7 @@ package final class Exchange {
             AnswerHead(
                 requestID: request.id, model: model, provider: provider, cache: cache, routeReason: summary.routeReason,
                 createdUnixSeconds: loop.clock.unixMilliseconds() / 1_000, scrubbed: summary.scrubbed, rateLimit: summary.rateLimit,
-                isRepetition: isRepetition))
+                isRepetition: isRepetition, dropped: dropped))
     }
 
     func deliver(_ chunk: AnswerChunk) {

@@ -231,9 +231,11 @@ package final class GatewayLoop {
     // MARK: cache
 
     /// The key of everything that could change an answer: whose it is, under which policy, from where, and the request as the provider sees it.
-    func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, body: ByteBuffer) -> CacheKey? {
+    ///
+    /// - Parameter surface: what is said beside the body in the caller's dialect, and which one it is.
+    func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, surface: String, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            let route = [rules.version, target.provider, target.model, target.upstreamModel]
+            let route = [rules.version, target.provider, target.model, target.upstreamModel, surface]
             Self.add(principal.cacheOwner(snapshot.pipeline.cacheScope) + route, add)
             body.withUnsafeReadableBytes(add)
         })
@@ -241,7 +243,9 @@ package final class GatewayLoop {
     }
 
     /// What an idempotency key stands for. A key is its owner's alone: another principal's equal key is another one.
-    func claim(_ key: String, principal: Principal, body: ByteBuffer, rules: ScrubRules) -> IdempotencyClaim? {
+    ///
+    /// - Parameter surface: as for cache keys; an operation's keys are its own.
+    func claim(_ key: String, principal: Principal, surface: String, body: ByteBuffer, rules: ScrubRules) -> IdempotencyClaim? {
         func hash(_ parts: [String], _ body: ByteBuffer) -> CacheKey? {
             let digest = cacheHash.hash(parts: { add in
                 Self.add(parts, add)
@@ -249,7 +253,7 @@ package final class GatewayLoop {
             })
             return digest.withUnsafeBytes { CacheKey($0) }
         }
-        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, "chat", key], ByteBuffer()),
+        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, surface, key], ByteBuffer()),
             let fingerprint = hash(["idempotency fingerprint"], body),
             let answer = hash(["idempotency answer", rules.version], ByteBuffer(bytes: named.bytes + fingerprint.bytes))
         else { return nil }

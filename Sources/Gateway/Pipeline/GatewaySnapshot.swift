@@ -98,11 +98,13 @@ package struct PipelineSettings: Sendable {
 
 /// A provider, ready to be called.
 package struct ProviderBinding: Sendable {
+    package var dialect: Dialect
     package var endpoint: UpstreamEndpoint
     /// Credential and content type; the credential is in here and nowhere else.
     package var headers: UpstreamHeaders
 
-    package init(endpoint: UpstreamEndpoint, headers: UpstreamHeaders) {
+    package init(dialect: Dialect = .openAI, endpoint: UpstreamEndpoint, headers: UpstreamHeaders) {
+        self.dialect = dialect
         self.endpoint = endpoint
         self.headers = headers
     }

@@ -242,9 +242,14 @@ extension ChatTranslation {
     /// One text part is written as a plain string, which every server understands; anything else as an array of parts.
     private mutating func writeContent(_ message: ChatMessage, path: String) throws(Fault) {
         var reasoning: [Text] = []
+        var blocks: [ByteBuffer] = []
         var visible = 0
-        for part in message.parts {
-            if case .reasoning(let text) = part.content { reasoning.append(text) } else { visible += 1 }
+        for (position, part) in message.parts.enumerated() {
+            switch part.content {
+            case .reasoning(let text): reasoning.append(text)
+            case .providerBlock(let block): blocks.append(try Self.checked(block, message.role, path: "\(path).parts[\(position)]"))
+            default: visible += 1
+            }
         }
         json.key("content")
         if visible == 0 {
@@ -262,6 +267,22 @@ extension ChatTranslation {
             for text in reasoning { whole.writeImmutableBuffer(text.buffer) }
             json.string(whole)
         }
+        guard !blocks.isEmpty else { return }
+        json.key("thinking_blocks")
+        json.beginArray()
+        for block in blocks { json.raw(block) }
+        json.endArray()
+    }
+
+    /// The one provider whose blocks there are: signed thinking.
+    static let blockProvider = "anthropic"
+
+    private static func checked(_ block: ProviderBlock, _ role: Role, path: String) throws(Fault) -> ByteBuffer {
+        guard role == .assistant, block.provider.string == blockProvider else {
+            throw .invalidField(
+                "\(path).provider_block", "must be a block of the provider `\(blockProvider)`, in a message of the role ASSISTANT")
+        }
+        return try checked(block.data, field: "\(path).provider_block.data")
     }
 
     private static func onlyText(of message: ChatMessage) -> Text? {
@@ -273,14 +294,12 @@ extension ChatTranslation {
 
     private mutating func write(_ part: Part, path: String) throws(Fault) {
         switch part.content {
-        case .reasoning: return
+        case .reasoning, .providerBlock: return
         case .text(let text): writeText(text, type: "text", key: "text")
         case .refusal(let text): writeText(text, type: "refusal", key: "refusal")
         case .image(let media): try writeImage(media, path: path)
         case .audio(let media): try writeAudio(media, path: path)
         case .file(let media): try writeFile(media, path: path)
-        case .providerBlock:
-            throw .invalidField("\(path).provider_block", "cannot be sent to this model's provider, which has no such blocks")
         case nil: throw .invalidField(path, "has no content that this gateway knows")
         }
     }

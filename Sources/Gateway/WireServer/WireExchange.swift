@@ -88,7 +88,7 @@ final class WireExchange: AnswerReceiver {
         connection.sendDelta(
             Delta(
                 choice: UInt32(clamping: fragment.key.choice), item: item, kind: ItemKind(fragment.key.kind),
-                id: fragment.callID.map { Text($0) } ?? Text(), name: fragment.name.map { Text($0) } ?? Text(), data: fragment.text),
+                id: fragment.callID.map { Text($0) } ?? Text(), name: Text(name: fragment), data: fragment.text),
             on: stream)
     }
 
@@ -108,7 +108,7 @@ final class WireExchange: AnswerReceiver {
             let index = UInt32(clamping: fragment.key.choice)
             let item = Item(
                 kind: ItemKind(fragment.key.kind), id: fragment.callID.map { Text($0) } ?? Text(),
-                name: fragment.name.map { Text($0) } ?? Text(), data: fragment.text)
+                name: Text(name: fragment), data: fragment.text)
             if let position = choices.firstIndex(where: { $0.index == index }) {
                 choices[position].items.append(item)
             } else {
@@ -120,5 +120,16 @@ final class WireExchange: AnswerReceiver {
         }
         let result = ResultBody(.chat(ChatResult(choices: choices)))
         handler.perform { $0.sendResult(result, on: stream) }
+    }
+}
+
+extension Text {
+    /// What the schema calls a fragment: a tool call by its function, a block by its provider's dialect and its type.
+    fileprivate init(name fragment: AnswerFragment) {
+        guard let name = fragment.name else {
+            self.init()
+            return
+        }
+        self.init(fragment.key.kind == .block ? "\(ChatTranslation.blockProvider)/\(name)" : name)
     }
 }

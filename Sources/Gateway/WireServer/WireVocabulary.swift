@@ -66,6 +66,7 @@ extension ItemKind {
             case .reasoning: .reasoning
             case .toolCall: .toolCall
             case .refusal: .refusal
+            case .block: .providerBlock
             }
     }
 }

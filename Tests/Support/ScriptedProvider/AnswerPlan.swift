@@ -28,9 +28,11 @@ struct AnswerPlan {
         steps = [.send(Self.head(status, headers + Self.sized(body.utf8.count, contentType), body: body), tokens: 0)]
     }
 
-    init(failure: Failure, headers: String) {
+    init(failure: Failure, headers: String, dialect: ChatRequest.Dialect = .chat) {
         let retryAfter = failure.retryAfterSeconds.map { "retry-after: \($0)\r\nretry-after-ms: \($0 * 1000)\r\n" } ?? ""
-        self.init(status: "\(failure.status) \(failure.reason)", headers: headers + retryAfter, body: failure.body)
+        self.init(
+            status: "\(failure.status) \(failure.reason)", headers: headers + retryAfter,
+            body: dialect == .chat ? failure.body : failure.messagesBody)
     }
 
     init(answering request: ChatRequest, behaviour: Behaviour, id: String, created: Int, headers: String) {
@@ -42,7 +44,7 @@ struct AnswerPlan {
         switch behaviour.breakage {
         case .failure(let status):
             guard let failure = Failure(status: status) else { return }
-            steps += Self(failure: failure, headers: headers).steps
+            steps += Self(failure: failure, headers: headers, dialect: request.dialect).steps
         case .hang:
             steps.append(.hang)
         case .empty:
@@ -61,19 +63,19 @@ struct AnswerPlan {
                 ).steps
         case .huge(let mebibytes):
             promptTokens = request.promptTokens
-            addHuge(answer, bytes: mebibytes << 20, isStream: request.isStream, headers: headers)
+            addHuge(answer, request.dialect, bytes: mebibytes << 20, isStream: request.isStream, headers: headers)
         case nil, .hangMidBody, .cut, .badSSE:
             promptTokens = request.promptTokens
             if request.isStream {
-                addStream(answer, includesUsage: request.includesUsage, behaviour: behaviour, headers: headers)
+                addStream(answer, request, behaviour: behaviour, headers: headers)
             } else {
-                addPlain(answer, behaviour: behaviour, headers: headers)
+                addPlain(answer, request.dialect, behaviour: behaviour, headers: headers)
             }
         }
     }
 
-    private mutating func addPlain(_ answer: ChatAnswer, behaviour: Behaviour, headers: String) {
-        let body = answer.plain
+    private mutating func addPlain(_ answer: ChatAnswer, _ dialect: ChatRequest.Dialect, behaviour: Behaviour, headers: String) {
+        let body = answer.plain(dialect)
         var whole = Self.head("200 OK", headers + Self.sized(body.utf8.count), body: body)
         switch behaviour.breakage {
         case .cut, .hangMidBody:
@@ -85,9 +87,9 @@ struct AnswerPlan {
         }
     }
 
-    private mutating func addStream(_ answer: ChatAnswer, includesUsage: Bool, behaviour: Behaviour, headers: String) {
+    private mutating func addStream(_ answer: ChatAnswer, _ request: ChatRequest, behaviour: Behaviour, headers: String) {
         steps.append(.send(Self.head("200 OK", headers + Self.streaming, body: ""), tokens: 0))
-        let chunks = answer.chunks(includesUsage: includesUsage)
+        let chunks = answer.chunks(request.dialect, includesUsage: request.includesUsage)
         let breaksAfter = chunks.count / 2
         for (number, chunk) in chunks.enumerated() {
             if behaviour.chunkDelayMilliseconds > 0 {
@@ -105,18 +107,20 @@ struct AnswerPlan {
             default:
                 break
             }
-            steps.append(.send(Self.chunk("data: \(chunk.json)\n\n"), tokens: chunk.tokens))
+            steps.append(.send(Self.chunk("\(chunk.name)data: \(chunk.json)\n\n"), tokens: chunk.tokens))
         }
-        steps.append(.send(Self.chunk("data: [DONE]\n\n", isLast: true), tokens: 0))
+        let end = request.dialect == .chat ? "data: [DONE]\n\n" : "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+        steps.append(.send(Self.chunk(end, isLast: true), tokens: 0))
     }
 
     /// The first piece of the text is replaced by the filler.
-    private mutating func addHuge(_ answer: ChatAnswer, bytes: Int, isStream: Bool, headers: String) {
+    private mutating func addHuge(_ answer: ChatAnswer, _ dialect: ChatRequest.Dialect, bytes: Int, isStream: Bool, headers: String) {
         var answer = answer
         answer.pieces = ["FILLER"]
         answer.toolCalls = []
         answer.completionTokens = 1
-        let json = isStream ? answer.chunks(includesUsage: false)[1].json : answer.plain
+        let stream = answer.chunks(dialect, includesUsage: false).map(\.json)
+        let json = isStream ? stream.first { $0.contains("FILLER") } ?? "" : answer.plain(dialect)
         guard let filler = json.firstRange(of: "FILLER") else { return }
         let before = json[..<filler.lowerBound]
         let after = json[filler.upperBound...]

@@ -32,6 +32,8 @@ struct Behaviour: Equatable, Sendable {
     var pieceLength: Int?
     /// Writes every character of the answer's text as `\uXXXX`.
     var escapesText = false
+    /// Thinks before it answers, and signs that, in Anthropic's dialect.
+    var thinks = false
     /// Sends one byte a millisecond, head included.
     var drips = false
     /// Takes no notice of `max_tokens`.
@@ -111,6 +113,10 @@ extension Behaviour {
         Term(pattern: "fail-<status>", meaning: "answers 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503 or 529") { text in
             guard let status = number(in: text, after: "fail-", range: 400...599), Failure(status: status) != nil else { return nil }
             return { $0.breakage = .failure(status: status) }
+        },
+        Term(pattern: "think", meaning: "thinks about the last user message before the answer, and signs it (Anthropic's dialect)") {
+            text in
+            text == "think" ? { $0.thinks = true } : nil
         },
         Term(pattern: "hang", meaning: "takes the request and never answers", breakage: .hang),
         Term(pattern: "hang-mid", meaning: "stops in the middle of the body and keeps the connection", breakage: .hangMidBody),

@@ -1,4 +1,4 @@
-/// The JSON of one answer in OpenAI's dialect.
+/// One answer, and its JSON in OpenAI's dialect.
 struct ChatAnswer {
     struct ToolCall {
         var id: String
@@ -15,6 +15,8 @@ struct ChatAnswer {
     /// The text, in the pieces in which it is streamed.
     var pieces: [String]
     var toolCalls: [ToolCall]
+    /// Signed thinking before the text; OpenAI's dialect has none.
+    var thinking: String?
     var finishReason: String
     var promptTokens: Int
     /// Of one choice.
@@ -101,6 +103,7 @@ extension ChatAnswer {
         choices = request.choices
         promptTokens = request.promptTokens
         toolCalls = []
+        thinking = behaviour.thinks ? "The user said: " + request.lastUserText : nil
         var text = ""
         switch behaviour.content {
         case .echo:

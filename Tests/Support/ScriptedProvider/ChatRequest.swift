@@ -3,6 +3,12 @@ import NIOCore
 
 /// What the provider uses of a chat request.
 struct ChatRequest {
+    enum Dialect {
+        case chat
+        case messages
+    }
+
+    var dialect = Dialect.chat
     var model: String
     var isStream: Bool
     var includesUsage: Bool
@@ -37,7 +43,7 @@ struct ChatRequest {
     }
 
     /// A message's content: a string, or the text parts of a list.
-    private static func text(of message: [String: Any]) -> String {
+    static func text(of message: [String: Any]) -> String {
         if let text = message["content"] as? String {
             return text
         }

@@ -53,6 +53,23 @@ struct Failure {
         self.message = message
     }
 
+    /// In Anthropic's dialect.
+    var messagesBody: String {
+        let type =
+            switch status {
+            case 401: "authentication_error"
+            case 403: "permission_error"
+            case 404: "not_found_error"
+            case 413: "request_too_large"
+            case 429: "rate_limit_error"
+            case 529: "overloaded_error"
+            case 500...: "api_error"
+            default: "invalid_request_error"
+            }
+        return
+            "{\"type\":\"error\",\"error\":{\"type\":\"\(type)\",\"message\":\(JSONText.string(message))},\"request_id\":\"req_scripted\"}"
+    }
+
     var body: String {
         let parameter = parameter.map(JSONText.string) ?? "null"
         let code = code.map(JSONText.string) ?? "null"

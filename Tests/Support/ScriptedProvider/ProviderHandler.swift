@@ -170,7 +170,7 @@ final class ProviderHandler: ChannelInboundHandler {
 
     private func isAuthorized(_ head: HTTPRequestHead) -> Bool {
         guard let key = state.requiredKey else { return true }
-        return head.headers.first(name: "authorization") == "Bearer \(key)"
+        return head.headers.first(name: "authorization") == "Bearer \(key)" || head.headers.first(name: "x-api-key") == key
     }
 
     private func providerPlan(path: String, request: Request, model: inout String?) -> AnswerPlan {
@@ -181,7 +181,11 @@ final class ProviderHandler: ChannelInboundHandler {
         }
         switch (request.head.method, path) {
         case (.POST, "/v1/chat/completions"):
-            return chatPlan(request, id: id, headers: headers, model: &model)
+            return chatPlan(request, .chat, id: id, headers: headers, model: &model)
+        case (.POST, "/v1/messages"):
+            return chatPlan(request, .messages, id: id, headers: headers, model: &model)
+        case (.POST, "/v1/messages/count_tokens"):
+            return countPlan(request, headers: headers)
         case (.GET, "/v1/models"):
             return AnswerPlan(status: "200 OK", headers: headers, body: ModelList.json)
         case (.GET, _) where path.hasPrefix("/v1/models/"):
@@ -195,9 +199,19 @@ final class ProviderHandler: ChannelInboundHandler {
         }
     }
 
-    private func chatPlan(_ request: Request, id: String, headers: String, model: inout String?) -> AnswerPlan {
+    private func countPlan(_ request: Request, headers: String) -> AnswerPlan {
+        guard let count = try? ChatRequest(counting: request.body) else {
+            let failure = Failure(status: 400, reason: "Bad Request", message: "messages: Field required")
+            return AnswerPlan(failure: failure, headers: headers, dialect: .messages)
+        }
+        return AnswerPlan(status: "200 OK", headers: headers, body: "{\"input_tokens\":\(count.promptTokens)}")
+    }
+
+    private func chatPlan(_ request: Request, _ dialect: ChatRequest.Dialect, id: String, headers: String, model: inout String?)
+        -> AnswerPlan
+    {
         do throws(RequestError) {
-            let chat = try ChatRequest(body: request.body)
+            let chat = try dialect == .chat ? ChatRequest(body: request.body) : ChatRequest(messages: request.body, request.head.headers)
             guard let behaviour = Behaviour(model: chat.model) else {
                 throw RequestError(
                     message: "The model's name mixes terms of the scripted provider with others; see its --help.", parameter: "model")
@@ -205,11 +219,12 @@ final class ProviderHandler: ChannelInboundHandler {
             model = chat.model
             let isLimited = behaviour.breakage == .failure(status: 429)
             return AnswerPlan(
-                answering: chat, behaviour: behaviour, id: "chatcmpl-\(id)", created: Int(Date().timeIntervalSince1970),
+                answering: chat, behaviour: behaviour, id: dialect == .chat ? "chatcmpl-\(id)" : "msg_\(id)",
+                created: Int(Date().timeIntervalSince1970),
                 headers: isLimited ? ProviderState.headers(requestID: "req_\(id)", isLimited: true) : headers)
         } catch {
             let failure = Failure(status: 400, reason: "Bad Request", parameter: error.parameter, message: error.message)
-            return AnswerPlan(failure: failure, headers: headers)
+            return AnswerPlan(failure: failure, headers: headers, dialect: dialect)
         }
     }
 }

@@ -100,7 +100,7 @@ struct SnapshotBuilder {
                 price: model.price, priceList: configuration.providers[model.provider]?.priceList ?? "",
                 cache: CacheSettings(mode: CacheSettings.Mode(model.cacheMode), timeToLiveNanoseconds: model.cacheTTL.nanoseconds),
                 firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds,
-                scrub: model.scrubPolicy.flatMap { rules[$0] })
+                scrub: model.scrubPolicy.flatMap { rules[$0] }, dropsUnsupported: model.dropsUnsupported)
             switch model.name {
             case .exact(let name):
                 exact.append(
@@ -119,7 +119,8 @@ struct SnapshotBuilder {
         var bindings: [String: ProviderBinding] = [:]
         for (name, provider) in configuration.providers {
             do {
-                bindings[name] = ProviderBinding(endpoint: try endpoint(of: provider), headers: try headers(of: provider))
+                bindings[name] = ProviderBinding(
+                    dialect: Dialect(provider.dialect), endpoint: try endpoint(of: provider), headers: try headers(of: provider))
             } catch let error as UpstreamEndpointError {
                 throw fault("providers.\(name)", "cannot be used: \(error.reason)", "check base_url and ca_file")
             } catch {
@@ -146,7 +147,11 @@ struct SnapshotBuilder {
         try headers.add("content-type", "application/json")
         try headers.add("user-agent", "agentshield/\(GatewayVersion.current)")
         if let credential = provider.credential {
-            try headers.add("authorization", "Bearer " + credential.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+            let text = credential.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+            switch provider.dialect {
+            case .openai: try headers.add("authorization", "Bearer " + text)
+            case .anthropic: try headers.add("x-api-key", text)
+            }
         }
         return headers
     }
@@ -178,6 +183,16 @@ struct SnapshotBuilder {
 }
 
 // MARK: the file's words in the pipeline's
+
+extension Dialect {
+    init(_ dialect: Configuration.Dialect) {
+        self =
+            switch dialect {
+            case .openai: .openAI
+            case .anthropic: .anthropic
+            }
+    }
+}
 
 extension CacheSettings.Mode {
     init(_ mode: Configuration.CacheMode) {

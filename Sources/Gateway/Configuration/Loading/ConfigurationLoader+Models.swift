@@ -65,6 +65,7 @@ extension ConfigurationLoader {
         let ttl = cacheSection.optionalDuration("ttl") ?? cache.defaultTTL
         let provider = providers[providerName]
         let firstByteTimeout = section.optionalDuration("first_byte_timeout") ?? provider?.firstByteTimeout ?? .zero
+        let dropsUnsupported = section.flag("drop_unsupported")
         let idleTimeout = section.optionalDuration("idle_timeout") ?? provider?.idleTimeout ?? .zero
         if !providerName.isEmpty, !names.contains(providerName) {
             let meant = Suggestion.closest(to: providerName, among: names.sorted()).map { "did you mean `\($0)`? " } ?? ""
@@ -90,7 +91,7 @@ extension ConfigurationLoader {
         }
         return Configuration.Model(
             name: modelName, provider: providerName, upstreamName: upstreamName, price: price, cacheMode: mode, cacheTTL: ttl,
-            firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout)
+            firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout, dropsUnsupported: dropsUnsupported)
     }
 
     private static func price(_ section: Section) -> Price? {

@@ -221,7 +221,9 @@ extension ConfigurationKey {
         ConfigurationKey("providers", .namedSections, .required, "The providers' endpoints, under names of your choice."),
         ConfigurationKey(
             "providers.*.dialect", .choice(Configuration.Dialect.allCases.map(\.rawValue)), .required, "Which API the endpoint speaks."),
-        ConfigurationKey("providers.*.base_url", .url, .required, "What comes before `/chat/completions`: `https://api.openai.com/v1`."),
+        ConfigurationKey(
+            "providers.*.base_url", .url, .required,
+            "What comes before `/chat/completions` or `/v1/messages`: `https://api.openai.com/v1`, `https://api.anthropic.com`."),
         ConfigurationKey(
             "providers.*.allow_plaintext", .flag, .defaultText("false"),
             "Needed for an `http://` URL that leaves the machine: prompts and the credential then cross the network readable."),
@@ -289,6 +291,10 @@ extension ConfigurationKey {
         ConfigurationKey(
             "models[].scrub", .identifier, .means("the key's policy"),
             "Name of the scrubbing policy in `scrub.policies` for requests to this model, whatever the key's is."),
+        ConfigurationKey(
+            "models[].drop_unsupported", .flag, .defaultText("false"),
+            "Leaves fields out that the provider's dialect has no place for, as `x-agentshield-drop-unsupported: true` does for one request."
+        ),
         ConfigurationKey("aliases", .sections, .means("none"), "Names that stand for models."),
         ConfigurationKey("aliases[].name", .label, .required, "Unique among models and aliases."),
         ConfigurationKey(

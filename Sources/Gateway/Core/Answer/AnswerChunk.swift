@@ -7,13 +7,15 @@ package enum AnswerItemKind: UInt8, Sendable, Hashable {
     /// The text is the JSON text of a tool call's arguments.
     case toolCall
     case refusal
+    /// A whole block of the provider's own, as JSON, which the caller sends back as it is: signed thinking. It repeats what the reasoning says.
+    case block
 }
 
 /// Which item of an answer a fragment belongs to: fragments with the same key are concatenated.
 package struct AnswerItemKey: Sendable, Hashable {
     package var choice: Int
     package var kind: AnswerItemKind
-    /// The tool call's index as the provider numbers it; 0 for the other kinds.
+    /// The tool call's index as the provider numbers it, and 0 for the other kinds; of Anthropic's content blocks, the block's index.
     package var index: Int
 
     package init(choice: Int, kind: AnswerItemKind, index: Int = 0) {
@@ -28,24 +30,28 @@ package struct AnswerFragment: Sendable, Equatable {
     package var key: AnswerItemKey
     /// The tool call's id; on the item's first fragment only.
     package var callID: String?
-    /// The function's name; on the tool call's first fragment only.
+    /// The function's name; on the tool call's first fragment only. Of a block: its type.
     package var name: String?
     /// The text, decoded: UTF-8, no JSON escapes. May be empty.
     package var text: ByteBuffer
     /// Where the JSON string literal (quotes included) stands, as an offset from `raw.readerIndex`. `nil`: there is none, such as for a
     /// tool call's first fragment without arguments.
     package var rawRange: Range<Int>?
+    /// Whether what stands at `rawRange` is no literal, but a JSON value that `text` is itself: arguments that are an object.
+    package var isJSON: Bool
     /// Whether `text` differs from what stands at `rawRange`, so that a door which passes `raw` on must splice it in.
     package var isRewritten: Bool
 
     package init(
-        key: AnswerItemKey, callID: String? = nil, name: String? = nil, text: ByteBuffer, rawRange: Range<Int>?, isRewritten: Bool = false
+        key: AnswerItemKey, callID: String? = nil, name: String? = nil, text: ByteBuffer, rawRange: Range<Int>?, isJSON: Bool = false,
+        isRewritten: Bool = false
     ) {
         self.key = key
         self.callID = callID
         self.name = name
         self.text = text
         self.rawRange = rawRange
+        self.isJSON = isJSON
         self.isRewritten = isRewritten
     }
 }
@@ -76,24 +82,33 @@ package struct AnswerFinish: Sendable, Equatable {
 
 /// One event of a provider's stream, or a whole unstreamed answer, parsed but not taken apart: `raw` is the JSON as it came.
 ///
-/// A door that speaks the provider's dialect passes `raw` on and splices rewritten fragments in; the wire door reads `fragments`.
+/// A door that speaks the provider's dialect passes `raw` on and splices rewritten fragments in; every other door reads `fragments`.
 package struct AnswerChunk: Sendable, Equatable {
     /// The provider's JSON text, unchanged.
     package var raw: ByteBuffer
+    /// The language of `raw`.
+    package var dialect: Dialect
+    /// The event's name, in dialects that name events.
+    package var event: String
     /// In document order.
     package var fragments: [AnswerFragment]
     package var finishes: [AnswerFinish]
+    /// The content block that ends with this chunk, in dialects that tell it: no fragment of this index follows.
+    package var endedBlock: Int?
     package var usage: TokenUsage?
     /// Whether the chunk holds usage and nothing for a reader: `choices` is empty. Passed on only to callers that asked for usage.
     package var isUsageOnly: Bool
 
     package init(
-        raw: ByteBuffer, fragments: [AnswerFragment] = [], finishes: [AnswerFinish] = [], usage: TokenUsage? = nil,
-        isUsageOnly: Bool = false
+        raw: ByteBuffer, dialect: Dialect = .openAI, event: String = "", fragments: [AnswerFragment] = [],
+        finishes: [AnswerFinish] = [], endedBlock: Int? = nil, usage: TokenUsage? = nil, isUsageOnly: Bool = false
     ) {
         self.raw = raw
+        self.dialect = dialect
+        self.event = event
         self.fragments = fragments
         self.finishes = finishes
+        self.endedBlock = endedBlock
         self.usage = usage
         self.isUsageOnly = isUsageOnly
     }

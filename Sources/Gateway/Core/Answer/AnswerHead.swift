@@ -25,10 +25,12 @@ package struct AnswerHead: Sendable, Equatable {
     package var rateLimit: LimitReport?
     /// Whether it is the answer to an earlier request with the same idempotency key.
     package var isRepetition: Bool
+    /// Fields of the request that the provider's dialect has no place for and that the request allowed to be left out.
+    package var dropped: [String]
 
     package init(
         requestID: RequestID, model: String, provider: String, cache: CacheStatus, routeReason: String, createdUnixSeconds: UInt64,
-        scrubbed: [ScrubCount], rateLimit: LimitReport?, isRepetition: Bool = false
+        scrubbed: [ScrubCount], rateLimit: LimitReport?, isRepetition: Bool = false, dropped: [String] = []
     ) {
         self.requestID = requestID
         self.model = model
@@ -39,6 +41,7 @@ package struct AnswerHead: Sendable, Equatable {
         self.scrubbed = scrubbed
         self.rateLimit = rateLimit
         self.isRepetition = isRepetition
+        self.dropped = dropped
     }
 }
 

@@ -30,6 +30,8 @@ package struct AnswerRewriter {
 
     private let placeholders: PlaceholderMap
     private let rules: ScrubRules
+    /// Reasoning is signed and goes back to its provider: it is left as it came, placeholders too, unless the policy scrubs answers.
+    private let keepsReasoning: Bool
     private var items: [Item] = []
     private var scrubbed: [UInt8] = []
     private var output: [UInt8] = []
@@ -47,9 +49,10 @@ package struct AnswerRewriter {
         var item: Int?
     }
 
-    package init(placeholders: PlaceholderMap, rules: ScrubRules) {
+    package init(placeholders: PlaceholderMap, rules: ScrubRules, keepsReasoning: Bool = false) {
         self.placeholders = placeholders
         self.rules = rules
+        self.keepsReasoning = keepsReasoning
     }
 
     /// Nothing is looked for and nothing can be put back: chunks pass as they are.
@@ -144,7 +147,8 @@ package struct AnswerRewriter {
     // MARK: the end of a chunk
 
     private mutating func finish(_ chunk: inout AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
-        for finish in chunk.finishes { try flush(choice: finish.choice, into: &chunk, deliver: deliver) }
+        if let block = chunk.endedBlock { try flush(into: &chunk, deliver: deliver) { $0.index == block } }
+        for finish in chunk.finishes { try flush(into: &chunk, deliver: deliver) { $0.choice == finish.choice } }
         deliver(chunk)
     }
 
@@ -179,18 +183,22 @@ package struct AnswerRewriter {
     private mutating func item(for fragment: AnswerFragment) throws(Fault) -> Int? {
         if let index = items.firstIndex(where: { $0.key == fragment.key }) { return index }
         guard fragment.rawRange != nil || fragment.name != nil else { return nil }
+        // A block that is passed on stands in what the provider sent already.
+        guard fragment.key.kind != .block || (rules.answerPolicy != nil && !keepsReasoning) else { return nil }
         guard items.count < Self.maxItems else {
             throw Fault(
                 .upstreamBadAnswer, origin: .upstream,
                 message: "The provider sent an answer that cannot be used: it has more than \(Self.maxItems) texts and tool calls.")
         }
         let isToolCall = fragment.key.kind == .toolCall
+        let isJSON = isToolCall || fragment.key.kind == .block
         var scrubber = Scrubber.none
         if let policy = rules.answerPolicy {
-            scrubber = isToolCall ? .arguments(ArgumentScrubber(policy: policy)) : .text(StreamScrubber(policy: policy))
+            scrubber = isJSON ? .arguments(ArgumentScrubber(policy: policy)) : .text(StreamScrubber(policy: policy))
         }
         var restorer: Restorer?
-        if !placeholders.isEmpty, !isToolCall || rules.toolsWithRestoredArguments.contains(fragment.name ?? "") {
+        let isKept = fragment.key.kind == .block || (keepsReasoning && fragment.key.kind == .reasoning)
+        if !placeholders.isEmpty, !isKept, !isToolCall || rules.toolsWithRestoredArguments.contains(fragment.name ?? "") {
             restorer = Restorer(map: placeholders, scope: isToolCall ? .jsonText : .prose)
         }
         items.append(Item(key: fragment.key, scrubber: scrubber, restorer: restorer, template: AnswerChunk(raw: ByteBuffer())))
@@ -231,9 +239,11 @@ package struct AnswerRewriter {
             message: "The answer holds data of a kind that the policy does not let through: \(names).")
     }
 
-    /// A choice ends with `chunk`: what its items hold back goes into the chunk's own fragment of the item, or before the chunk.
-    private mutating func flush(choice: Int, into chunk: inout AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
-        for index in items.indices where items[index].key.choice == choice {
+    /// Some items end with `chunk`: what they hold back goes into the chunk's own fragment of the item, or before the chunk.
+    private mutating func flush(
+        into chunk: inout AnswerChunk, deliver: (AnswerChunk) -> Void, where isEnded: (AnswerItemKey) -> Bool
+    ) throws(Fault) {
+        for index in items.indices where isEnded(items[index].key) {
             let key = items[index].key
             if let position = chunk.fragments.lastIndex(where: { $0.key == key && $0.rawRange != nil }) {
                 try append(tailOf: index, to: &chunk.fragments[position])
@@ -262,6 +272,7 @@ package struct AnswerRewriter {
         guard !output.isEmpty else { return }
         let key = items[index].key
         var chunk = items[index].template
+        if chunk.dialect == .anthropic { return deliver(.messagesDelta(key, ByteBuffer(bytes: output))) }
         chunk.finishes = []
         chunk.usage = nil
         for position in chunk.fragments.indices {

@@ -2,12 +2,13 @@ package import NIOCore
 
 /// An answer as bytes, for a cache outside of this process. A reader that meets a version it does not know has no answer.
 extension StoredAnswer {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     package func encoded() -> [UInt8] {
         var writer = RecordWriter()
         writer.append(byte: Self.version)
         writer.append(isStreamed)
+        writer.append(byte: dialect.rawValue)
         writer.append(model)
         writer.append(provider)
         for tokens in [usage.input, usage.cacheRead, usage.cacheWrite, usage.output, usage.reasoning] { writer.append(tokens) }
@@ -33,7 +34,9 @@ extension StoredAnswer {
     private static func read(from reader: inout RecordReader) throws(LedgerEntryFault) -> StoredAnswer {
         let version = try reader.byte()
         guard version == Self.version else { throw .unknownVersion(version) }
-        var answer = StoredAnswer(isStreamed: try reader.flag(), model: try reader.text(), provider: try reader.text())
+        let isStreamed = try reader.flag()
+        guard let dialect = Dialect(rawValue: try reader.byte()) else { throw .malformed }
+        var answer = StoredAnswer(isStreamed: isStreamed, dialect: dialect, model: try reader.text(), provider: try reader.text())
         answer.usage = TokenUsage(
             input: try reader.number(), cacheRead: try reader.number(), cacheWrite: try reader.number(), output: try reader.number(),
             reasoning: try reader.number())

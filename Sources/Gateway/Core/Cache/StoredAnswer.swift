@@ -3,6 +3,8 @@ package import NIOCore
 /// A provider's whole answer as it came, placeholders still in it, so that it can be read again for another caller.
 package struct StoredAnswer: Sendable, Equatable {
     package var isStreamed: Bool
+    /// The language of the texts.
+    package var dialect: Dialect
     /// The provider's JSON texts, one behind the other.
     package private(set) var bytes: ByteBuffer
     /// Where each text ends, as an offset into `bytes`; ascending.
@@ -12,8 +14,9 @@ package struct StoredAnswer: Sendable, Equatable {
     package var usage: TokenUsage
     package var finishes: [AnswerFinish]
 
-    package init(isStreamed: Bool, model: String, provider: String) {
+    package init(isStreamed: Bool, dialect: Dialect = .openAI, model: String, provider: String) {
         self.isStreamed = isStreamed
+        self.dialect = dialect
         bytes = ByteBuffer()
         ends = []
         self.model = model

@@ -28,7 +28,7 @@ extension ChatEnvelope {
     /// Longest model name that is looked up, in bytes.
     private static let maxModelBytes = 256
 
-    private mutating func readRouting(_ member: JSONMember) throws(Fault) -> Bool {
+    mutating func readRouting(_ member: JSONMember) throws(Fault) -> Bool {
         let value = member.value
         if member.key.equals("model") {
             guard value.isString, value.maxDecodedLength <= Self.maxModelBytes * 6, let name = value.string, !name.isEmpty,
@@ -58,7 +58,7 @@ extension ChatEnvelope {
         }
     }
 
-    private mutating func readParameter(_ member: JSONMember) throws(Fault) {
+    mutating func readParameter(_ member: JSONMember) throws(Fault) {
         let value = member.value
         if member.key.equals("temperature") {
             guard value.isNull || value.isNumber else { throw Fault.invalidField("temperature", "must be a number") }
@@ -80,7 +80,7 @@ extension ChatEnvelope {
         }
     }
 
-    private static func checkMessages(_ messages: JSONValue) throws(Fault) {
+    static func checkMessages(_ messages: JSONValue) throws(Fault) {
         guard messages.isArray, !messages.isEmpty else { throw Fault.invalidField("messages", "must be an array of at least one message") }
         for message in messages.elements {
             guard message.isObject else { throw Fault.invalidField(message.path, "must be an object") }
@@ -98,7 +98,7 @@ extension ChatEnvelope {
         }
     }
 
-    private static func checkContent(_ content: JSONValue) throws(Fault) {
+    static func checkContent(_ content: JSONValue) throws(Fault) {
         guard !content.isString, !content.isNull else { return }
         guard content.isArray else { throw Fault.invalidField(content.path, "must be a string or an array of content parts") }
         for part in content.elements {
@@ -107,7 +107,7 @@ extension ChatEnvelope {
         }
     }
 
-    private static func refuseDuplicateKeys(in object: JSONValue) throws(Fault) {
+    static func refuseDuplicateKeys(in object: JSONValue) throws(Fault) {
         guard let key = object.firstDuplicateKey() else { return }
         throw Fault(
             .malformedBody, origin: .downstream, message: "The body has an object with the same key twice. Send each key once.",

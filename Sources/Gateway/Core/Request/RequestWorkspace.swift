@@ -16,7 +16,9 @@ package struct RequestWorkspace: ~Copyable {
     package init() {}
 
     /// Checks the body and reads what the gateway interprets of it.
-    package mutating func read(_ body: ByteBuffer) throws(Fault) -> ChatEnvelope {
+    ///
+    /// - Parameter surface: the dialect of the body.
+    package mutating func read(_ body: ByteBuffer, as surface: Dialect = .openAI) throws(Fault) -> ChatEnvelope {
         splicer.clear()
         leafScrubber.begin()
         do {
@@ -24,10 +26,10 @@ package struct RequestWorkspace: ~Copyable {
         } catch {
             throw Fault.malformedJSON(error)
         }
-        return try index.read(body) { root throws(Fault) in try ChatEnvelope(reading: root) }
+        return try index.read(body) { root throws(Fault) in try ChatEnvelope(reading: root, surface: surface) }
     }
 
-    /// Scrubs every text that would reach the provider, in canonical order: tools, messages, the rest. The order keeps numbers stable when turns
+    /// Scrubs every text that would reach the provider, in canonical order: tools, system prompt, messages, the rest. The order keeps numbers stable when turns
     /// are appended to a conversation. Keys of objects are looked at and never changed.
     ///
     /// Not scanned: the model's name, and media that the dialect itself marks as such, unless it is text in base64.
@@ -95,15 +97,10 @@ package struct RequestWorkspace: ~Copyable {
     /// A member that is there says `null`.
     private static func cap(_ root: JSONValue, _ maxTokens: UInt64, of upstreamModel: String, _ splicer: inout JSONSplicer) {
         guard let member = root.members.first(where: { $0.key.equals("max_tokens") || $0.key.equals("max_completion_tokens") }) else {
-            let name: StaticString = takesNewName(upstreamModel) ? "max_completion_tokens" : "max_tokens"
+            let name: StaticString = OpenAIModel.takesNewName(upstreamModel) ? "max_completion_tokens" : "max_tokens"
             return splicer.insert(into: root, name, integer: Int64(clamping: maxTokens))
         }
         splicer.replace(member.value.range, withInteger: Int64(clamping: maxTokens))
-    }
-
-    /// OpenAI's reasoning models (`o3-mini`, `gpt-5`) refuse `max_tokens`; many compatible servers know nothing else.
-    private static func takesNewName(_ model: String) -> Bool {
-        model.hasPrefix("gpt-5") || (model.hasPrefix("o") && model.dropFirst().first?.isNumber == true)
     }
 
     private static func askForUsage(in root: JSONValue, _ splicer: inout JSONSplicer) {

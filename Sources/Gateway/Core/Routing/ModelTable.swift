@@ -10,10 +10,12 @@ package struct ModelSettings: Sendable {
     package var idleTimeoutNanoseconds: Int64
     /// The rules for requests to this model, in place of the principal's; `nil`: the principal's.
     package var scrub: ScrubRules?
+    /// Whether fields that the provider's dialect has no place for are left out of every request, and not only of those that allow it.
+    package var dropsUnsupported: Bool
 
     package init(
         price: Price?, priceList: String = "", cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64,
-        scrub: ScrubRules? = nil
+        scrub: ScrubRules? = nil, dropsUnsupported: Bool = false
     ) {
         self.price = price.map { PriceQuote(.configured, $0) }
         self.priceList = priceList
@@ -21,6 +23,7 @@ package struct ModelSettings: Sendable {
         self.firstByteTimeoutNanoseconds = firstByteTimeoutNanoseconds
         self.idleTimeoutNanoseconds = idleTimeoutNanoseconds
         self.scrub = scrub
+        self.dropsUnsupported = dropsUnsupported
     }
 }
 

@@ -65,7 +65,8 @@ final class LeafScrubber {
         switch role {
         case .key: try refuse(leaf.withDecodedString(scratch: &decoded) { scrubber.inspect(key: $0) } ?? [], leaf, scrubber)
         case .text where !leaf.isString: try scrub(number: leaf, with: &scrubber)
-        case .text, .media:
+        case .text, .media, .signed:
+            scrubber.keepsLiterals = role == .signed
             output.removeAll(keepingCapacity: true)
             let outcome = leaf.withDecodedString(scratch: &decoded) { text -> ScrubOutcome? in
                 guard parts.prepare(text, isMedia: role == .media) else { return nil }
@@ -119,6 +120,7 @@ final class LeafScrubber {
             try refuse(blocked, leaf, scrubber)
             return true
         }
+        scrubber.keepsLiterals = role == .signed
         guard let outcome = withText(of: leaf, { parts.scrubSlice($0, with: &scrubber, into: &output) }) else { return false }
         try replace(leaf, outcome, scrubber)
         return true

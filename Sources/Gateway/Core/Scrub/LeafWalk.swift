@@ -1,6 +1,6 @@
 import GatewayJSON
 
-/// Goes through the texts of a request's body in canonical order: tools, messages, the rest. It holds places in the body's index and nothing
+/// Goes through the texts of a request's body in canonical order: tools, Anthropic's system prompt, messages, the rest. It holds places in the body's index and nothing
 /// of its memory, so it may stop anywhere and go on later.
 struct LeafWalk {
     enum Role: Equatable {
@@ -8,6 +8,8 @@ struct LeafWalk {
         case key
         /// What the dialect itself marks as media.
         case media
+        /// Thinking that its provider has signed, with the placeholders in it.
+        case signed
         /// A string or a number.
         case text
     }
@@ -15,6 +17,7 @@ struct LeafWalk {
     /// In which order members are scrubbed. The model's name is not.
     private enum Group: CaseIterable {
         case tools
+        case system
         case messages
         case rest
 
@@ -23,6 +26,8 @@ struct LeafWalk {
                 self = .tools
             } else if key.equals("messages") {
                 self = .messages
+            } else if key.equals("system") {
+                self = .system
             } else if key.equals("model") {
                 return nil
             } else {
@@ -32,7 +37,8 @@ struct LeafWalk {
 
         var next: Group? {
             switch self {
-            case .tools: .messages
+            case .tools: .system
+            case .system: .messages
             case .messages: .rest
             case .rest: nil
             }
@@ -53,7 +59,7 @@ struct LeafWalk {
             while place < end, let leaf = root.value(at: place) {
                 place += 1
                 guard leaf.isLeaf else { continue }
-                return (leaf, leaf.kind == .key ? .key : media.contains(leaf.range) ? .media : .text)
+                return (leaf, leaf.kind == .key ? .key : media.role(of: leaf.range))
             }
         } while enterMember(of: root)
         return nil
@@ -76,24 +82,46 @@ struct LeafWalk {
     }
 }
 
-/// Where a conversation holds encoded media: scanning base64 finds only accidents.
+/// Where a conversation holds encoded media, for scanning base64 finds only accidents; and signed thinking.
 private struct MediaRanges {
     private var ranges: [Range<Int>] = []
+    private var signed: [Range<Int>] = []
 
     init() {}
 
     init(messages: JSONValue) {
         for message in messages.elements {
-            for member in message.members where member.key.equals("content") {
+            for member in message.members where member.key.equals("content") || member.key.equals("thinking_blocks") {
                 for part in member.value.elements { add(part) }
             }
         }
     }
 
-    func contains(_ range: Range<Int>) -> Bool { !ranges.isEmpty && ranges.contains(range) }
+    func role(of range: Range<Int>) -> LeafWalk.Role {
+        if !ranges.isEmpty, ranges.contains(range) { return .media }
+        return !signed.isEmpty && signed.contains(range) ? .signed : .text
+    }
+
+    /// The parts of a block that its provider has signed or sealed.
+    private mutating func add(thinking part: JSONValue) {
+        for member in part.members where member.value.isString {
+            if member.key.equals("thinking") {
+                signed.append(member.value.range)
+            } else if member.key.equals("signature") || member.key.equals("data") {
+                if EncodedMedia.isMedia(member.value.rawBytes, needsHeader: false) { ranges.append(member.value.range) }
+            }
+        }
+    }
 
     private mutating func add(_ part: JSONValue) {
+        let type = part.members.first { $0.key.equals("type") }?.value
+        if let type, type.equals("thinking") || type.equals("redacted_thinking") { return add(thinking: part) }
         for member in part.members {
+            if member.key.equals("source") { add(source: member.value) }
+            // A tool's result has parts of its own.
+            if member.key.equals("content") {
+                for inner in member.value.elements { addSource(of: inner) }
+            }
             let isFile = member.key.equals("file")
             let isAudio = member.key.equals("input_audio")
             guard isFile || isAudio || member.key.equals("image_url") else { continue }
@@ -102,6 +130,18 @@ private struct MediaRanges {
                 guard isData || field.key.equals("url") else { continue }
                 if EncodedMedia.isMedia(field.value.rawBytes, needsHeader: !isData) { ranges.append(field.value.range) }
             }
+        }
+    }
+
+    private mutating func addSource(of part: JSONValue) {
+        for member in part.members where member.key.equals("source") { add(source: member.value) }
+    }
+
+    /// An image or document of Anthropic's dialect: bare base64, if it says so.
+    private mutating func add(source: JSONValue) {
+        guard source.members.contains(where: { $0.key.equals("type") && $0.value.equals("base64") }) else { return }
+        for field in source.members where field.key.equals("data") && field.value.isString {
+            if EncodedMedia.isMedia(field.value.rawBytes, needsHeader: false) { ranges.append(field.value.range) }
         }
     }
 }

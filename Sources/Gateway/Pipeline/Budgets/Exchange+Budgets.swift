@@ -122,7 +122,11 @@ extension Exchange {
         usage = (chunk.usage ?? usage).flatMap { told in outputCap?.isBelow(told) == true ? told : nil }
         stored = nil
         call?.cancel()
-        if let last = ending(of: chunk) { take(last) }
+        if let ending = reader?.endingAtCap() {
+            for last in ending { take(last) }
+        } else if let last = ending(of: chunk) {
+            take(last)
+        }
     }
 
     /// The chunk, with the end of every open choice in place of what it has of them: all else, the stream's id among it, is as the provider says it.
@@ -138,6 +142,7 @@ extension Exchange {
         }
         var raw = ByteBuffer()
         splicer.write(chunk.raw, into: &raw)
-        return try? AnswerReader.chunk(raw, isWhole: false, index: &loop.answerIndex)
+        guard case .chunk(let ending) = try? reader?.read(raw, index: &loop.answerIndex) else { return nil }
+        return ending
     }
 }

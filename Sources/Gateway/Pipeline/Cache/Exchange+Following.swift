@@ -31,8 +31,8 @@ extension Exchange {
 
     /// Takes a chunk to all who are told the answer.
     func pass(on chunk: AnswerChunk) {
-        if leadsFlight, let flightLog, let target {
-            flightLog.append(chunk.raw, origin: FlightLog.Origin(model: target.model, provider: target.provider))
+        if leadsFlight, let flightLog, let target, let dialect = snapshot.providers[target.provider]?.dialect {
+            flightLog.append(chunk.raw, origin: FlightLog.Origin(dialect: dialect, model: target.model, provider: target.provider))
         }
         guard behind.isEmpty, !isPaused || !isFollowed else { return behind.append(chunk) }
         rewrite(chunk)
@@ -109,8 +109,11 @@ extension Exchange {
         callStartedAt = .uptimeNanoseconds(0)
         following = Following(log: log, waiter: waiter)
         state = .replaying
-        stored = heldClaim == nil ? nil : StoredAnswer(isStreamed: true, model: origin.model, provider: origin.provider)
-        rewriter = AnswerRewriter(placeholders: placeholders, rules: rules)
+        stored =
+            heldClaim == nil
+            ? nil : StoredAnswer(isStreamed: true, dialect: origin.dialect, model: origin.model, provider: origin.provider)
+        reader = AnswerReader(origin.dialect, isStreamed: true, maxBytes: snapshot.pipeline.maxAnswerBytes)
+        rewriter = makeRewriter(for: origin.dialect)
         begin(cache: .coalesced, model: origin.model, provider: origin.provider)
         continueReplay()
     }

@@ -13,7 +13,7 @@ extension Exchange {
         guard let target else { return }
         cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
         guard !cachePlan.isBypass else { return }
-        cacheKey = loop.cacheKey(principal: request.principal, rules: rules, target: target, body: body)
+        cacheKey = loop.cacheKey(principal: request.principal, rules: rules, target: target, surface: surfaceKey, body: body)
         answerName = cacheKey.map { AnswerName(tenant: request.principal.tenant, model: target.model, key: $0) }
     }
 

@@ -72,7 +72,7 @@ extension Exchange {
         guard var relay, !relay.isOver, let shared = loop.sharedCache, let answerName,
             let (origin, rest) = flightLog?.read(nil, from: relay.chunks), !rest.chunks.isEmpty || rest.end != nil
         else { return }
-        var piece = StoredAnswer(isStreamed: true, model: origin.model, provider: origin.provider)
+        var piece = StoredAnswer(isStreamed: true, dialect: origin.dialect, model: origin.model, provider: origin.provider)
         relay.bytes += rest.chunks.reduce(0) { $0 + $1.readableBytes }
         // A piece with neither chunks nor an end says that there will be no more.
         if rest.end != .broken, relay.bytes <= shared.maxEntryBytes {
@@ -158,7 +158,7 @@ extension Exchange {
                 flightLog.finish(.broken)
                 break
             }
-            let origin = FlightLog.Origin(model: answer.model, provider: answer.provider)
+            let origin = FlightLog.Origin(dialect: answer.dialect, model: answer.model, provider: answer.provider)
             for chunk in answer.chunks { flightLog.append(chunk, origin: origin) }
             if answer.isLast { flightLog.finish(.whole(answer.usage, answer.finishes)) }
         }

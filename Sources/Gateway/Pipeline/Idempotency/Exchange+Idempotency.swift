@@ -17,7 +17,7 @@ extension Exchange {
 
     func planClaim() {
         guard let key = request.idempotencyKey, claim == nil else { return }
-        claim = loop.claim(key, principal: request.principal, body: request.body, rules: rules)
+        claim = loop.claim(key, principal: request.principal, surface: surfaceKey, body: request.body, rules: rules)
     }
 
     /// What Redis is asked about the key together with the limits.

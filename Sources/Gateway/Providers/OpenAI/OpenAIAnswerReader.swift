@@ -99,22 +99,12 @@ struct OpenAIAnswerReader {
 
     private mutating func append(_ value: JSONValue, _ key: AnswerItemKey, callID: String? = nil, name: String? = nil) throws(Fault) {
         guard value.isString else { throw .unreadableAnswer("a text in it is no string") }
-        try append(AnswerFragment(key: key, callID: callID, name: name, text: text(of: value), rawRange: value.range))
+        try append(AnswerFragment(key: key, callID: callID, name: name, text: value.text(in: chunk.raw), rawRange: value.range))
     }
 
     private mutating func append(_ fragment: AnswerFragment) throws(Fault) {
         guard chunk.fragments.count < Self.maxFragments else { throw .unreadableAnswer("it has more than \(Self.maxFragments) pieces") }
         chunk.fragments.append(fragment)
-    }
-
-    /// The decoded text: a slice of the answer where it stands there without escapes.
-    private func text(of value: JSONValue) -> ByteBuffer {
-        if !value.hasEscapes, let range = value.contentRange {
-            return chunk.raw.getSlice(at: chunk.raw.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
-        }
-        var text = ByteBuffer()
-        value.decodeString(into: &text)
-        return text
     }
 
     private static func number(_ value: JSONValue?, or fallback: Int) throws(Fault) -> Int {
@@ -146,29 +136,6 @@ private enum BodyField {
         } else {
             return nil
         }
-    }
-}
-
-extension JSONValue {
-    /// The member with this key, of an object; one that stands twice is refused, for another reader might take the other.
-    fileprivate func only(_ key: StaticString) throws(Fault) -> JSONValue? {
-        do {
-            return try member(key)
-        } catch {
-            throw .repeatedKey
-        }
-    }
-
-    /// A short text that may end up in a header, a log or a frame of limited size; `nil` when it is empty or no string.
-    ///
-    /// - Throws: when it is longer than `maxBytes`, or holds control characters.
-    fileprivate func name(maxBytes: Int) throws(Fault) -> String? {
-        guard isString, maxDecodedLength > 0 else { return nil }
-        guard maxDecodedLength <= maxBytes * 6, let name = string, name.utf8.count <= maxBytes else {
-            throw .unreadableAnswer("a name in it is longer than \(maxBytes) bytes")
-        }
-        guard name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { throw .unreadableAnswer("a name in it has control characters") }
-        return name
     }
 }
 
@@ -215,8 +182,4 @@ extension FinishReason {
             default: .other
             }
     }
-}
-
-extension Fault {
-    fileprivate static var repeatedKey: Fault { .unreadableAnswer("an object in it has the same key twice") }
 }

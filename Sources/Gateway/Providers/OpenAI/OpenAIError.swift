@@ -4,6 +4,7 @@ package import NIOCore
 
 /// Reads errors of OpenAI's dialect, with an error status or inside a stream, and the variants that servers of that dialect send:
 ///
+/// - Anthropic: `{"type":"error","error":{"type","message"}}`
 /// - OpenAI, Azure, vLLM: `{"error":{"message","type","param","code"}}`, `code` a string or a number; some put a bare string there
 /// - Gemini: the same, in an array of one
 /// - Mistral, older vLLM: `{"object":"error","message",…}`
@@ -32,11 +33,12 @@ package enum OpenAIError {
         switch (status, error.code, error.type) {
         case (429, _, _), (_, "rate_limit_exceeded", _), (_, "insufficient_quota", _), (_, _, "rate_limit_error"):
             return Fault(.upstreamRateLimited, origin: .upstream, message: "The provider limits the gateway's requests.")
-        case (401, _, _), (403, _, _), (_, "invalid_api_key", _), (_, _, "authentication_error"):
+        case (401, _, _), (403, _, _), (_, "invalid_api_key", _), (_, _, "authentication_error"), (_, _, "permission_error"):
             return Fault(.upstreamCredential, origin: .upstream, message: "The provider refused the gateway's own credential.")
-        case (408, _, _), (504, _, _):
+        case (408, _, _), (504, _, _), (_, _, "timeout_error"):
             return Fault(.upstreamTimeout, origin: .upstream, message: "The provider did not answer in time.")
-        case (400?, _, _), (404?, _, _), (413?, _, _), (422?, _, _), (_, _, "invalid_request_error"), (_, _, "BadRequestError"):
+        case (400?, _, _), (404?, _, _), (413?, _, _), (422?, _, _), (_, _, "invalid_request_error"), (_, _, "BadRequestError"),
+            (_, _, "not_found_error"), (_, _, "request_too_large"):
             return Fault(
                 .upstreamRejected, origin: .upstream, message: "The provider refused the request: \(error.message).",
                 parameter: error.parameter)

@@ -16,6 +16,9 @@ public struct RequestScrubber: Sendable {
     private var findings: [Finding] = []
     /// The values that were replaced, for ``Restorer``.
     public private(set) var placeholders = PlaceholderMap()
+    /// Whether text that only looks like a placeholder stays as it is; otherwise it is replaced, so that it comes back as it was. For text that its
+    /// provider wrote with placeholders in it, and that must go back unchanged.
+    public var keepsLiterals = false
     /// Findings by kind over all texts, those that were only logged or blocked included.
     public private(set) var counts = EntityCounts()
 
@@ -33,6 +36,7 @@ public struct RequestScrubber: Sendable {
     public mutating func reset() {
         placeholders = PlaceholderMap()
         counts = EntityCounts()
+        keepsLiterals = false
     }
 
     /// Appends the scrubbed text to `output`, or nothing when the outcome is not `changed`.
@@ -71,8 +75,10 @@ public struct RequestScrubber: Sendable {
     private mutating func judge() -> ScrubOutcome? {
         let blocked = count()
         guard blocked.isEmpty else { return .blocked(blocked) }
-        return findings.contains { policy.action(for: $0.kind) != .logOnly } ? nil : .unchanged
+        return findings.contains { policy.action(for: $0.kind) != .logOnly && !isKept($0) } ? nil : .unchanged
     }
+
+    private func isKept(_ finding: Finding) -> Bool { keepsLiterals && finding.kind == .literal }
 
     /// Replaces the next `most` findings; true when the text is at its end.
     private mutating func replaceOn(
@@ -82,7 +88,7 @@ public struct RequestScrubber: Sendable {
         for index in progress.replaced..<end {
             let finding = findings[index]
             let action = policy.action(for: finding.kind)
-            if action == .logOnly { continue }
+            if action == .logOnly || isKept(finding) { continue }
             output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[progress.copied..<finding.range.lowerBound]))
             replace(finding, UnsafeRawBufferPointer(rebasing: text[finding.range]), by: action, into: &output)
             progress.copied = finding.range.upperBound

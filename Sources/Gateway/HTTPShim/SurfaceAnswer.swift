@@ -1,0 +1,130 @@
+import GatewayCore
+import GatewayJSON
+import NIOCore
+import Providers
+
+/// How the answer to one request is written in the dialect of its surface: passed on where the provider speaks it too, and otherwise written anew of
+/// what was read. Pure: events in, bytes out.
+struct SurfaceAnswer {
+    let surface: Dialect
+    private let requestID: RequestID
+    private var head: AnswerHead?
+    private var wantsUsage = false
+    /// Who writes what a provider of another dialect says; `nil`: nobody has to.
+    private var writer: Writer?
+    /// Whether an event of the answer was written.
+    private var hasBegun = false
+
+    private enum Writer {
+        case openAI(OpenAIAnswerWriter)
+        case anthropic(AnthropicAnswerWriter)
+    }
+
+    init(_ surface: Dialect, _ requestID: RequestID) {
+        self.surface = surface
+        self.requestID = requestID
+    }
+
+    /// - Parameter wantsUsage: whether the caller asked for the usage at a stream's end; Anthropic's dialect always tells it.
+    mutating func began(_ head: AnswerHead, wantsUsage: Bool) {
+        self.head = head
+        self.wantsUsage = wantsUsage
+    }
+
+    /// The writer for a chunk of another dialect.
+    private func makeWriter() throws(Fault) -> Writer {
+        guard let head else { throw .unrestorable }
+        switch surface {
+        case .openAI: return .openAI(OpenAIAnswerWriter(head))
+        case .anthropic: return .anthropic(AnthropicAnswerWriter(head))
+        }
+    }
+
+    // MARK: whole answers
+
+    mutating func whole(_ chunk: AnswerChunk, _ summary: AnswerSummary) throws(Fault) -> ByteBuffer {
+        if chunk.dialect == surface, !chunk.needsSplicing { return chunk.raw }
+        var body = ByteBuffer()
+        body.reserveCapacity(chunk.raw.readableBytes)
+        guard chunk.dialect != surface else {
+            guard chunk.write(into: &body) else { throw .unrestorable }
+            return body
+        }
+        switch try makeWriter() {
+        case .openAI(let writer): writer.write(whole: chunk, summary.usage, into: &body)
+        case .anthropic(var writer):
+            var index = JSONIndex()
+            try writer.write(whole: chunk, summary.usage, index: &index, into: &body)
+        }
+        return body
+    }
+
+    // MARK: streams
+
+    /// Appends the events of a chunk.
+    mutating func write(_ chunk: AnswerChunk, into output: inout ByteBuffer) throws(Fault) {
+        hasBegun = true
+        guard chunk.dialect != surface else {
+            guard chunk.writeEvent(into: &output) else { throw .unrestorable }
+            return
+        }
+        let present: Writer
+        if let writer { present = writer } else { present = try makeWriter() }
+        switch present {
+        case .openAI(var answer):
+            writer = nil
+            answer.write(chunk, into: &output)
+            writer = .openAI(answer)
+        case .anthropic(var answer):
+            writer = nil
+            try answer.write(chunk, into: &output)
+            writer = .anthropic(answer)
+        }
+    }
+
+    /// Appends what ends a stream that is whole.
+    mutating func writeEnd(_ summary: AnswerSummary, into output: inout ByteBuffer) {
+        switch (surface, writer) {
+        case (.openAI, .openAI(let writer)?):
+            if wantsUsage { writer.write(summary.usage, into: &output) }
+            output.writeStaticString(StreamText.done)
+        case (.anthropic, .anthropic(var writer)?): writer.end(summary.usage, into: &output)
+        case (.openAI, _): output.writeStaticString(StreamText.done)
+        case (.anthropic, _): output.writeStaticString(StreamText.messageStop)
+        }
+    }
+
+    /// Appends an error as the last event of a stream.
+    func writeEvent(_ fault: Fault, into output: inout ByteBuffer) {
+        output.writeStaticString(surface == .anthropic ? "event: error\ndata: " : "data: ")
+        write(fault, into: &output)
+        output.writeStaticString("\n\n")
+    }
+
+    /// What tells the caller of a stream that it is alive. Anthropic's own is an event, which follows the answer's first.
+    var keepAlive: StaticString { surface == .anthropic && hasBegun ? StreamText.ping : StreamText.comment }
+
+    // MARK: errors
+
+    /// Appends the dialect's error object.
+    func write(_ fault: Fault, into output: inout ByteBuffer) {
+        switch surface {
+        case .openAI: fault.writeErrorObject(into: &output)
+        case .anthropic: fault.writeMessagesError(requestID, into: &output)
+        }
+    }
+
+    /// The HTTP status that the dialect has for a fault: Anthropic's has one of its own for overload.
+    func status(of fault: Fault) -> Int {
+        surface == .anthropic && fault.httpStatus == 503 && fault.kind.presentation.anthropicType == "overloaded_error"
+            ? 529 : fault.httpStatus
+    }
+
+    /// The longest wait that the dialect's SDKs follow, in milliseconds: told to wait longer, they do not try again at all.
+    var maxRetryAfterMilliseconds: Int64 { surface == .anthropic ? 60_000 : 120_000 }
+}
+
+extension Fault {
+    /// Passing the provider's bytes on would show the caller a placeholder in place of what was scrubbed.
+    static let unrestorable = Fault(.internalError, origin: .gateway, message: "The answer could not be put together again.")
+}

@@ -1,0 +1,128 @@
+import GatewayCore
+import GatewayJSON
+import NIOCore
+import Providers
+import Testing
+
+@Suite("Anthropic's messages as chat completions")
+struct MessagesToChatTests {
+    private static func translate(_ messages: String, model: String = "gpt-4o", drops: Bool = false) throws -> (
+        body: String, dropped: [String]
+    ) {
+        var gaps = TranslationGaps(drops: drops)
+        var index = JSONIndex()
+        let body = try MessagesToChat.body(of: ByteBuffer(string: messages), model: model, gaps: &gaps, index: &index)
+        return (String(buffer: body), gaps.dropped)
+    }
+
+    private static func request(_ messages: String, _ rest: String = "") -> String {
+        #"{"model":"m","messages":[\#(messages)],"max_tokens":64\#(rest)}"#
+    }
+
+    private static func expected(_ messages: String, _ rest: String = #","max_tokens":64"#) -> String {
+        #"{"model":"gpt-4o","messages":[\#(messages)]\#(rest)}"#
+    }
+
+    private static let hello = #"{"role":"user","content":"Hi"}"#
+
+    @Test(
+        "conversations",
+        arguments: [
+            (hello, expected(hello)),
+            (#"{"role":"user","content":[{"type":"text","text":"Hi","cache_control":{"type":"ephemeral"}}]}"#, expected(hello)),
+            (
+                #"{"role":"user","content":[{"type":"text","text":"What?"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGVsbG8="}},{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}},{"type":"document","title":"a.pdf","source":{"type":"base64","media_type":"application/pdf","data":"JVBERg=="}},{"type":"document","source":{"type":"text","media_type":"text/plain","data":"plain"}}]}"#,
+                expected(
+                    #"{"role":"user","content":[{"type":"text","text":"What?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,aGVsbG8="}},{"type":"image_url","image_url":{"url":"https://example.com/a.png"}},{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERg=="}},{"type":"text","text":"plain"}]}"#
+                )
+            ),
+            (
+                hello
+                    + #",{"role":"assistant","content":[{"type":"thinking","thinking":"Hm","signature":"c2ln"},{"type":"text","text":"I look."},{"type":"tool_use","id":"t1","name":"f","input":{"a": "\"x\""}},{"type":"tool_use","id":"t2","name":"g","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"one"},{"type":"tool_result","tool_use_id":"t2","is_error":true,"content":[{"type":"text","text":"gone"}]},{"type":"text","text":"And?"}]}"#,
+                expected(
+                    hello
+                        + #",{"role":"assistant","content":"I look.","tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"a\": \"\\\"x\\\"\"}"}},{"id":"t2","type":"function","function":{"name":"g","arguments":"{}"}}]},{"role":"tool","tool_call_id":"t1","content":"one"},{"role":"tool","tool_call_id":"t2","content":[{"type":"text","text":"Error:"},{"type":"text","text":"gone"}]},{"role":"user","content":"And?"}"#
+                )
+            ),
+        ])
+    func conversations(messages: String, expected: String) throws {
+        #expect(try Self.translate(Self.request(messages)).body == expected)
+    }
+
+    @Test(
+        "parameters",
+        arguments: [
+            (#","system":"Be kind""#, expected(#"{"role":"system","content":"Be kind"},"# + hello)),
+            (
+                #","system":[{"type":"text","text":"Be kind"},{"type":"text","text":"Be brief","cache_control":{"type":"ephemeral"}}]"#,
+                expected(
+                    #"{"role":"system","content":[{"type":"text","text":"Be kind"},{"type":"text","text":"Be brief"}]},"# + hello)
+            ),
+            (
+                #","temperature":0.5,"top_p":0.9,"stop_sequences":["a"],"stream":true,"metadata":{"user_id":"u1"},"service_tier":"standard_only""#,
+                expected(
+                    hello,
+                    #","max_tokens":64,"temperature":0.5,"top_p":0.9,"stop":["a"],"stream":true,"stream_options":{"include_usage":true},"user":"u1","service_tier":"default""#
+                )
+            ),
+            (
+                #","tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}},{"type":"custom","name":"g","input_schema":{"type":"object"}}],"tool_choice":{"type":"any","disable_parallel_tool_use":true}"#,
+                expected(
+                    hello,
+                    #","tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}},{"type":"function","function":{"name":"g","parameters":{"type":"object"}}}],"tool_choice":"required","parallel_tool_calls":false,"max_tokens":64"#
+                )
+            ),
+            (
+                #","tool_choice":{"type":"tool","name":"f"}"#,
+                expected(hello, #","tool_choice":{"type":"function","function":{"name":"f"}},"max_tokens":64"#)
+            ),
+            (
+                #","thinking":{"type":"enabled","budget_tokens":10000}"#,
+                expected(hello, #","max_tokens":64,"reasoning_effort":"medium""#)
+            ), (#","thinking":{"type":"disabled"}"#, expected(hello)),
+            (
+                #","output_config":{"effort":"low","format":{"type":"json_schema","schema":{"type":"object"}}}"#,
+                expected(
+                    hello,
+                    #","max_tokens":64,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"},"strict":true}},"reasoning_effort":"low""#
+                )
+            ),
+        ])
+    func parameters(rest: String, expected: String) throws {
+        #expect(try Self.translate(Self.request(Self.hello, rest)).body == expected)
+    }
+
+    @Test("reasoning models have another name for the cap")
+    func newName() throws {
+        #expect(try Self.translate(Self.request(Self.hello), model: "gpt-5").body.contains(#""max_completion_tokens":64"#))
+    }
+
+    private static let refused: [(request: String, field: String)] = [
+        (request(hello, #","top_k":5"#), "top_k"), (request(hello, #","container":"c""#), "container"),
+        (request(hello, #","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
+        (request(hello, #","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools[0].type"),
+        (
+            request(#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"search_result","source":"s"}]}"#),
+            "messages[0].content[1].type"
+        ),
+        (
+            request(#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"file","file_id":"f"}}]}"#),
+            "messages[0].content[1].source"
+        ),
+        (
+            request(
+                #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"a"},{"type":"image","source":{}}]}]}"#
+            ), "messages[0].content[0].content[1].type"
+        ),
+    ]
+
+    @Test("what has no place there is refused by its name, or dropped where that is allowed", arguments: refused)
+    func gaps(request: String, field: String) throws {
+        let fault = #expect(throws: Fault.self) { try Self.translate(request) }
+        #expect(fault?.kind == .invalidRequest && fault?.parameter == field)
+        let (body, dropped) = try Self.translate(request, drops: true)
+        #expect(dropped == [field])
+        var index = JSONIndex()
+        #expect(throws: Never.self) { try index.scan(ByteBuffer(string: body)) }
+    }
+}
