@@ -2,7 +2,6 @@ import ArgumentParser
 import EmbeddedStore
 import Foundation
 import GatewayCore
-
 import RedisStore
 
 extension BudgetsCommand {
