@@ -67,6 +67,8 @@ extension BudgetsCommand.Reconcile {
             let sums = TenantSpending(try await archive.spending(of: tenant, since: now.day - 62))
             try await rows.readOn(archive)
             let wallets = try await gateway?.wallets(of: tenant)
+            var told: [RequestID] = []
+            for hold in holds where try await archive.row(hold.entry.id, tenant: tenant) != nil { told.append(hold.entry.id) }
             let (headNow, holdsNow) = try await state(of: tenant, archive)
             guard headNow == head, holdsNow == holds else {
                 try await Task.sleep(for: .milliseconds(100))
@@ -79,9 +81,9 @@ extension BudgetsCommand.Reconcile {
                 continue
             }
             tell(found, tenant, &totals)
-            for hold in holds where try await archive.row(hold.entry.id, tenant: tenant) != nil {
+            for id in told {
                 totals.isDifferent = true
-                print("\(tenant): the reservation of \(hold.entry.id) is still there, and the request has a row")
+                if !json { print("\(tenant): the reservation of \(id) is still there, and the request has a row") }
             }
             return
         }

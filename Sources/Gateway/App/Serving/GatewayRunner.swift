@@ -81,7 +81,8 @@ struct GatewayRunner {
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let moving = ledger.start(wallets)
         let service = GatewayService(
-            configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets, logger: logger,
+            configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
+            logger: logger,
             announcement: announcement)
         try await ServiceGroup(
             configuration: .init(
