@@ -76,7 +76,7 @@ extension ReplicaTests {
                 #expect(Set(statuses) == [200, 402])
                 try await until("all rows in the ledger") { try await scene.rows().count == statuses.count }
                 let spent = try await scene.rows().reduce(0) { $0 + ($1["cost_nano_usd"] as? Int ?? 0) }
-                print("8 gateways, budgets of \(limits) µUSD: \(spent) nano-USD spent of \(limit)")
+                print("8 gateways, random budgets: \(spent) nano-USD spent of \(limit)")
                 #expect(spent > 0 && spent <= limit)
                 try await until("wallets and ledger agree") { try await scene.reconciles() }
             }
