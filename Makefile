@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test replicas chaos test-clients bench bench-tls bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas chaos test-clients bench bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -46,6 +46,12 @@ bench-tls: ## measure swift-nio-ssl beside a handler over libssl
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product gateway-bench
 	.build/release/gateway-bench tls
+
+bench-redis: ## measure what admitting and settling a request costs Redis, with and without wallets
+	@Scripts/install-dependencies --bench
+	swift build --configuration release --product gateway-bench
+	.build/release/gateway-bench redis
+
 bench-scrub: ## measure the scrubbing engine beside ripgrep and Python, on one thread
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product scrub-bench

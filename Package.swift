@@ -128,7 +128,11 @@ let support: [Target] = [
         name: "ScriptedProvider", dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL, argumentParser],
         path: "Tests/Support/ScriptedProvider", exclude: ["README.md"], swiftSettings: settings),
     .executableTarget(
-        name: "GatewayBench", dependencies: ["Wire", "WireTransport", "CLibSSL", nioCore, nioPosix, nioSSL, nioTLS, argumentParser, deque],
+        name: "GatewayBench",
+        dependencies: [
+            "Wire", "WireTransport", "RedisStore", "GatewayCore", "ProcessSupport", "CLibSSL", nioCore, nioPosix, nioSSL, nioTLS,
+            argumentParser, deque,
+        ],
         path: "Tests/Support/GatewayBench", exclude: ["AllocationCounter"], swiftSettings: settings),
     .systemLibrary(
         name: "CLibSSL", path: "Tests/Support/CLibSSL", pkgConfig: "openssl",

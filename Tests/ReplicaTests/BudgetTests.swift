@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import NIOHTTP1
 import ProcessSupport
 import RedisStore
 import Testing
@@ -32,11 +33,12 @@ extension ReplicaTests {
             }
         }
 
-        private static func run(_ count: Int, _ body: (Scene) async throws -> Void) async throws {
+        private static func run(_ count: Int, sections: String = "", _ body: (Scene) async throws -> Void) async throws {
             try await withTemporaryDirectory { directory in
                 try await StoreKind.postgresql.with(in: directory, environment: ["AGENTSHIELD_PEPPER": Replicas.pepper]) { store in
                     try await RedisProcess.run { redis in
-                        try await Replicas.run(Replicas.Setup(count: count, redis: redis.url, store: store)) { replicas in
+                        try await Replicas.run(Replicas.Setup(count: count, sections: sections, redis: redis.url, store: store)) {
+                            replicas in
                             try await body(Scene(replicas: replicas, store: store, redis: redis))
                         }
                     }
@@ -44,19 +46,20 @@ extension ReplicaTests {
             }
         }
 
-        @Test("replicas together never spend more than a budget, and the wallets agree with the ledger to the nano-USD")
+        @Test("eight processes never spend more than random budgets together, and the wallets agree with the ledger to the nano-USD")
         func neverOverspend() async throws {
             try await Self.run(8) { scene in
-                var random = SystemRandomNumberGenerator()
-                let limits = (0..<2).map { _ in Int.random(in: 20...60, using: &random) }
-                let limit = 1_000 * (limits.min() ?? 0)
-                for (who, limit) in zip([[], ["--user", "ana"]] as [[String]], limits) {
-                    let arguments = ["budgets", "set", "acme"] + who + ["--period", "month", "--limit", "0.0000\(limit)"]
+                var limit = Int.max
+                for (who, period) in [([], "month"), (["--user", "ana"], "day"), (["--user", "ana"], "total")] as [([String], String)] {
+                    let nanoUSD = Int.random(in: 30_000...60_000)
+                    limit = min(limit, nanoUSD)
+                    print("budget of \(who), \(period): \(nanoUSD) nano-USD")
+                    let arguments = ["budgets", "set", "acme"] + who + ["--period", period, "--limit", "0.0000\(nanoUSD)"]
                     let set = try await ProductProcess.runToEnd("agentshield", arguments: arguments, environment: scene.store.environment)
                     #expect(set.status == .exited(0))
                 }
                 let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
-                    for client in 0..<16 {
+                    for client in 0..<8 {
                         group.addTask {
                             let connection = try await scene.replicas.connect(client)
                             defer { connection.close() }
@@ -73,7 +76,7 @@ extension ReplicaTests {
                 #expect(Set(statuses) == [200, 402])
                 try await until("all rows in the ledger") { try await scene.rows().count == statuses.count }
                 let spent = try await scene.rows().reduce(0) { $0 + ($1["cost_nano_usd"] as? Int ?? 0) }
-                print("8 gateways, budgets of \(limits) µUSD: \(spent) nano-USD spent of \(limit)")
+                print("8 gateways, random budgets: \(spent) nano-USD spent of \(limit)")
                 #expect(spent > 0 && spent <= limit)
                 try await until("wallets and ledger agree") { try await scene.reconciles() }
             }
@@ -117,6 +120,30 @@ extension ReplicaTests {
 
                 scene.redis.process.kill(SIGKILL)
                 try await until("refusals") { try await scene.replicas.chat(1, maxTokens: 7).status == 503 }
+            }
+        }
+
+        @Test(
+            "while PostgreSQL stands still records wait in Redis up to the mark, then requests are refused, and none that was answered is lost"
+        )
+        func streamIsFull() async throws {
+            try await Self.run(1, sections: "ledger: {max_stream_length: 100}") { scene in
+                #expect(try await scene.replicas.chat().status == 200)
+                try await until("the row") { try await scene.rows().count == 1 }
+                scene.store.cluster?.signalAll(SIGSTOP)
+                var refusal: Answer?
+                for number in 0..<101 {
+                    let answer = try await scene.replicas.chat()
+                    #expect(answer.status == (number < 100 ? 200 : 503))
+                    refusal = answer
+                }
+                #expect(refusal?.body.contains("ledger_unavailable") == true && refusal?.headers.first(name: "retry-after") == "1")
+                let length = try await scene.redis.send("XLEN", RedisKey.ledger(bucket: RedisKey.bucket(of: "acme")).name).integer
+                #expect(length == 100)
+                scene.store.cluster?.signalAll(SIGCONT)
+                try await until("room") { try await scene.replicas.chat().status == 200 }
+                // The refused have no rows.
+                try await until("the rows") { try await scene.rows().count == 102 }
             }
         }
     }

@@ -6,7 +6,7 @@ import PostgresStore
 
 /// What the ledger says, held against what clients saw.
 struct Audit {
-    private let archive: any LedgerArchive
+    private var archive: (any LedgerArchive)?
     private let chain = LedgerChain(secret: Secret(World.pepper))
     private var position: Int64 = 0
     private var checks: [String: ChainCheck] = [:]
@@ -36,12 +36,27 @@ struct Audit {
         archive = PostgresLedger(try PostgresDriver(PostgresLocation(Secret(database))), timeout: .seconds(30))
     }
 
-    func close() async { await archive.close() }
+    func close() async { await archive?.close() }
+
+    private var ledger: any LedgerArchive {
+        get throws {
+            guard let archive else { throw World.Failure(description: "the ledger is not open") }
+            return archive
+        }
+    }
+
+    /// Lets go of a ledger's file while the body runs, so that who else closes it cleans up behind itself.
+    mutating func lettingGo(of file: String, _ body: () async throws -> Void) async throws {
+        await archive?.close()
+        archive = nil
+        try await body()
+        archive = try LedgerFileReader(path: file)
+    }
 
     /// Reads the rows that came since the last time, and checks each against its chain.
     mutating func readOn() async throws {
         while true {
-            let rows = try await archive.rows(LedgerQuery(), after: position)
+            let rows = try await ledger.rows(LedgerQuery(), after: position)
             guard let last = rows.last else { return }
             for row in rows { take(row) }
             position = last.position
@@ -116,7 +131,7 @@ struct Audit {
     private func headProblems() async throws -> [String] {
         var problems: [String] = []
         for (tenant, check) in checks {
-            guard let head = try await archive.head(of: tenant) else { continue }
+            guard let head = try await ledger.head(of: tenant) else { continue }
             // Rows may have come since.
             if head.sequence <= check.head.sequence, let fault = check.finish(head) { problems.append("\(fault)") }
         }

@@ -141,8 +141,9 @@ struct Campaign {
         let loadSeed = random.next()
         let moment = Int.random(in: 20...700, using: &random)
         if command.trouble == .disk {
-            await world.stopGateways()
-            try await world.startGateways(maxFileKiB: Int.random(in: 256...1_024, using: &random))
+            // The log that the last gateway leaves is gone, and the file may grow by so much.
+            try await books.audit.lettingGo(of: world.ledgerFile) { await world.stopGateways() }
+            try await world.startGateways(maxFileKiB: await world.ledgerKiB + Int.random(in: 128...768, using: &random))
         } else {
             try await world.startGateways()
         }
@@ -160,6 +161,9 @@ struct Campaign {
         // A refused row is in no ledger, and its cost is in a wallet.
         if command.trouble != .refusal, let problem = try await world.reconcile() { books.audit.add(problem) }
         try await books.bill.read(world)
+        if command.trouble == .disk, load.refused["ledger_unavailable"] == nil {
+            books.audit.add("the disk was not full: nothing was shown")
+        }
         let problems = books.takeProblems()
         tell(round, rounds, what, after: moment, load, problems)
         totals.add(load, problems)
@@ -252,6 +256,8 @@ struct Campaign {
             try await books.audit.readOn()
             let records = try await PostgresStatements(url: url).texts(
                 "SELECT encode(row_text, 'hex') FROM agentshield.dead_letters ORDER BY created_at")
+            print("\(records.count) dead letters")
+            if records.isEmpty { books.audit.add("PostgreSQL refused no row: nothing was shown") }
             for record in records { books.audit.take(try LedgerEntry(decoding: bytes(ofHexadecimal: record))) }
         } else if let problem = try await world.reconcile() {
             books.audit.add(problem)

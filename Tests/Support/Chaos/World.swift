@@ -52,6 +52,11 @@ actor World {
 
     nonisolated var ledgerFile: String { directory.appendingPathComponent("ledger.sqlite").path }
 
+    /// The size of the ledger's file.
+    var ledgerKiB: Int {
+        ((try? FileManager.default.attributesOfItem(atPath: ledgerFile))?[.size] as? Int ?? 0) / 1_024
+    }
+
     var databaseURL: String? { postgres?.url("ledger") }
 
     // MARK: start and end

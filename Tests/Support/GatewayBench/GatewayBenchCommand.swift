@@ -7,7 +7,8 @@ import NIOPosix
 struct GatewayBenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway-bench", abstract: "Measures the gateway, and what it is built on.",
-        subcommands: [RequestBenchCommand.self, TLSBenchCommand.self, TLSEchoServer.self], defaultSubcommand: RequestBenchCommand.self)
+        subcommands: [RequestBenchCommand.self, TLSBenchCommand.self, TLSEchoServer.self, RedisBenchCommand.self],
+        defaultSubcommand: RequestBenchCommand.self)
 }
 
 struct RequestBenchCommand: AsyncParsableCommand {

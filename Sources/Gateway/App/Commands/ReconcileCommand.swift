@@ -1,9 +1,7 @@
 import ArgumentParser
 import EmbeddedStore
 import Foundation
-import GatewayConfiguration
 import GatewayCore
-import GatewayCrypto
 import RedisStore
 
 extension BudgetsCommand {
@@ -12,9 +10,10 @@ extension BudgetsCommand {
             commandName: "reconcile", abstract: "Compares what wallets have counted with the ledger and the open reservations.",
             discussion: """
                 Looks at each tenant, department and user of the ledger. With REDIS_URL and DATABASE_URL it compares the wallets in Redis with the ledger in \
-                PostgreSQL, or with --file in the file, with what is on its way there, and with what is reserved. Without REDIS_URL it compares what a gateway \
-                fills its wallets with at each start with the file's rows. Each tenant must be quiet for a moment. Ends with status 65 where there is a \
-                difference, 75 where a tenant was never quiet.
+                PostgreSQL, or with --file in the file, with what is on its way there, and with what is reserved. Each tenant must be quiet for a moment. With \
+                --file and without REDIS_URL it compares what a gateway fills its wallets with at each start, the file's sums and reservations, with the rows \
+                themselves; and with --control too the wallets that the running gateway has in its memory, which the file does not show. Ends with status 65 \
+                where there is a difference, 75 where a tenant was never quiet.
                 """)
 
         @Option(name: .long, help: "Only this tenant.")
@@ -28,9 +27,7 @@ extension BudgetsCommand {
 
         @OptionGroup var redis: RedisArguments
         @OptionGroup var ledger: LedgerOptions
-
-        /// How often a tenant is looked at again that is not quiet.
-        private static let tries = 50
+        @OptionGroup var running: ControlArguments
 
         func run() async throws {
             let server = try redis.options(["REDIS_URL"])
@@ -40,10 +37,15 @@ extension BudgetsCommand {
             if server == nil, rebuild {
                 throw ValidationError("without Redis there is nothing to rebuild: a gateway fills its wallets from the file at each start")
             }
+            let gateway = try running.client()
+            if gateway != nil, server != nil || ledger.file == nil {
+                throw ValidationError(
+                    "--control is for gateways that count in their memory, whose ledger is a --file; others count in Redis")
+            }
             var totals = ReconciliationTotals()
             try await ledger.with { archive in
                 let tenants = try await tenants(of: archive)
-                guard let server else { return try await addUp(tenants, archive, &totals) }
+                guard let server else { return try await compareFile(tenants, archive, gateway, &totals) }
                 try await redis.with(server) { client in
                     let store = WalletStore(client: client)
                     for tenant in tenants { try await compare(tenant, archive, store, &totals) }
@@ -64,53 +66,7 @@ extension BudgetsCommand {
             }
         }
 
-        private var now: SpendingTime { SpendingTime(unixMilliseconds: UInt64(max(0, Date().timeIntervalSince1970) * 1_000)) }
-
-        // MARK: a file
-
-        private func addUp(_ tenants: [String], _ archive: any LedgerArchive, _ totals: inout ReconciliationTotals) async throws {
-            let holds = try await ledger.holds().compactMap { try? LedgerEntry(decoding: $0.record) }
-            // A tenant may have its first request under way.
-            let all = tenant == nil ? Swift.Set(tenants).union(holds.map(\.tenant)).sorted() : tenants
-            for tenant in all { try await addUp(tenant, holds.filter { $0.tenant == tenant }, archive, &totals) }
-        }
-
-        /// Compares what a gateway fills its wallets with, the sums of a column, with what the rows themselves say, until nothing has changed meanwhile.
-        private func addUp(
-            _ tenant: String, _ holds: [LedgerEntry], _ archive: any LedgerArchive, _ totals: inout ReconciliationTotals
-        ) async throws {
-            for _ in 0..<Self.tries {
-                let before = try await archive.head(of: tenant)
-                var filled = TenantSpending(try await archive.spending(of: tenant, since: now.day - 62))
-                var rows = try await spending(of: tenant, byRowsOf: archive)
-                for hold in holds {
-                    filled.add(subjectsOf: hold)
-                    rows.add(subjectsOf: hold)
-                }
-                guard try await archive.head(of: tenant) == before else { continue }
-                let found = rows.subjects.map { subject in
-                    let reservations = holds.filter { $0.subjects.contains(subject) }.map {
-                        WalletAudit.Reservation(bound: $0.costNanoUSD ?? 0, time: SpendingTime(unixMilliseconds: $0.unixMilliseconds))
-                    }
-                    let stored = WalletAudit(stored: [:], spending: filled[subject], reservations: reservations, now: now).right
-                    return (subject, WalletAudit(stored: stored, spending: rows[subject], reservations: reservations, now: now))
-                }
-                return try tell(found, tenant, &totals)
-            }
-            tellBusy(tenant, &totals)
-        }
-
-        /// What the tenant's rows say, each by itself.
-        private func spending(of tenant: String, byRowsOf archive: any LedgerArchive) async throws -> TenantSpending {
-            var spending = TenantSpending()
-            var position = Int64(0)
-            while true {
-                let rows = try await archive.rows(LedgerQuery(tenant: tenant), after: position)
-                guard let last = rows.last else { return spending }
-                for row in rows { spending.add(try LedgerEntry(decoding: row.bytes)) }
-                position = last.position
-            }
-        }
+        var now: SpendingTime { SpendingTime(unixMilliseconds: UInt64(max(0, Date().timeIntervalSince1970) * 1_000)) }
 
         // MARK: Redis
 
@@ -118,7 +74,7 @@ extension BudgetsCommand {
         private func compare(
             _ tenant: String, _ archive: any LedgerArchive, _ store: WalletStore, _ totals: inout ReconciliationTotals
         ) async throws {
-            for _ in 0..<Self.tries {
+            for _ in 0..<50 {
                 let before = try await archive.head(of: tenant)
                 let rows = try await archive.spending(of: tenant, since: now.day - 62)
                 let moving = try await store.snapshot(tenant: tenant, [])
@@ -134,7 +90,8 @@ extension BudgetsCommand {
                 }
                 try await Task.sleep(for: .milliseconds(100))
             }
-            tellBusy(tenant, &totals)
+            totals.isBusy = true
+            FileHandle.standardError.write(Data("agentshield: the tenant \(tenant) was never quiet; pause it, or try again\n".utf8))
         }
 
         /// - Returns: `nil`: what is on its way, or reserved, has changed meanwhile.
@@ -169,39 +126,33 @@ extension BudgetsCommand {
                     guard try await store.replace(tenant: tenant, subject, audit.stored, by: audit.right) else { return false }
                 }
             }
-            try tell(found, tenant, &totals)
+            for (subject, audit) in found { tell(audit, tenant, subject, "the store", &totals) }
             return true
         }
 
-        // MARK: what was found
-
-        private func tell(
-            _ found: [(subject: BudgetSubject, audit: WalletAudit)], _ tenant: String, _ totals: inout ReconciliationTotals
-        ) throws {
-            for (subject, audit) in found {
-                totals.wallets += 1
-                if json { try Listing.show([JSONObject(audit, tenant, subject, now, stored: audit.stored)]) }
-                for difference in audit.differences {
-                    totals.difference += difference.stored - difference.right
-                    totals.isDifferent = totals.isDifferent || !rebuild
-                    guard !json else { continue }
-                    let who = [tenant, subject.level, subject.name].compactMap { $0 }.joined(separator: " ")
-                    print(
-                        "\(who), \(difference.field): the store has \(difference.stored) nano-USD, the ledger and what is reserved \(difference.right)"
-                            + (rebuild ? "; set to that" : ""))
-                }
+        /// Counts a wallet, and prints where it differs.
+        ///
+        /// - Parameter store: what is compared with the ledger.
+        func tell(
+            _ audit: WalletAudit, _ tenant: String, _ subject: BudgetSubject, _ store: String, _ totals: inout ReconciliationTotals
+        ) {
+            totals.wallets += 1
+            if json { try? Listing.show([JSONObject(audit, tenant, subject, now, stored: audit.stored)]) }
+            for difference in audit.differences {
+                totals.difference += difference.stored - difference.right
+                totals.isDifferent = totals.isDifferent || !rebuild
+                guard !json else { continue }
+                let who = [tenant, subject.level, subject.name].compactMap { $0 }.joined(separator: " ")
+                print(
+                    "\(who), \(difference.field): \(store) has \(difference.stored) nano-USD, the ledger and what is reserved \(difference.right)"
+                        + (rebuild ? "; set to that" : ""))
             }
-        }
-
-        private func tellBusy(_ tenant: String, _ totals: inout ReconciliationTotals) {
-            totals.isBusy = true
-            FileHandle.standardError.write(Data("agentshield: the tenant \(tenant) was never quiet; pause it, or try again\n".utf8))
         }
     }
 }
 
 /// What a check has found.
-private struct ReconciliationTotals {
+struct ReconciliationTotals {
     var wallets = 0
     /// What stores have more than they should, less what they have less.
     var difference: Int64 = 0
@@ -210,19 +161,22 @@ private struct ReconciliationTotals {
 }
 
 /// What each subject of a tenant has spent.
-private struct TenantSpending {
-    private var bySubject: [BudgetSubject: [SpendingTime: Int64]] = [:]
+struct TenantSpending {
+    /// By the day, as it is numbered since 1970.
+    private var bySubject: [BudgetSubject: [Int: Int64]] = [:]
 
-    init(_ rows: [LedgerSpending] = []) {
-        for row in rows { add(row.nanoUSD, row.time, BudgetSubject.all(department: row.department, user: row.user)) }
+    init(_ rows: [LedgerSpending]) {
+        for row in rows { add(row.nanoUSD, BudgetSubject.all(department: row.department, user: row.user), row.time) }
     }
 
     mutating func add(_ entry: LedgerEntry) {
-        add(entry.costNanoUSD ?? 0, SpendingTime(unixMilliseconds: entry.unixMilliseconds), entry.subjects)
+        // Rows without a cost make no wallet.
+        guard let cost = entry.costNanoUSD, cost != 0 else { return }
+        add(cost, entry.subjects, SpendingTime(unixMilliseconds: entry.unixMilliseconds))
     }
 
-    private mutating func add(_ nanoUSD: Int64, _ time: SpendingTime, _ subjects: [BudgetSubject]) {
-        for subject in subjects { bySubject[subject, default: [:]][time, default: 0] += nanoUSD }
+    private mutating func add(_ nanoUSD: Int64, _ subjects: [BudgetSubject], _ time: SpendingTime) {
+        for subject in subjects { bySubject[subject, default: [:]][time.day, default: 0] += nanoUSD }
     }
 
     /// Makes its subjects known, without anything spent.
@@ -231,18 +185,18 @@ private struct TenantSpending {
     }
 
     subscript(_ subject: BudgetSubject) -> [(nanoUSD: Int64, time: SpendingTime)] {
-        (bySubject[subject] ?? [:]).map { (nanoUSD: $0.value, time: $0.key) }
+        (bySubject[subject] ?? [:]).map { ($0.value, SpendingTime(unixMilliseconds: UTCDay(number: $0.key).unixMilliseconds)) }
     }
 
     var subjects: [BudgetSubject] { bySubject.keys.sorted { ($0.level, $0.name ?? "") < ($1.level, $1.name ?? "") } }
 }
 
 extension LedgerEntry {
-    fileprivate var subjects: [BudgetSubject] { BudgetSubject.all(department: department, user: user) }
+    var subjects: [BudgetSubject] { BudgetSubject.all(department: department, user: user) }
 }
 
 extension JSONObject {
-    fileprivate init(_ audit: WalletAudit, _ tenant: String, _ subject: BudgetSubject, _ now: SpendingTime, stored: [String: Int64]) {
+    init(_ audit: WalletAudit, _ tenant: String, _ subject: BudgetSubject, _ now: SpendingTime, stored: [String: Int64]) {
         var members: [String: Any?] = ["tenant": tenant, "level": subject.level, "name": subject.name]
         for period in BudgetPeriod.allCases {
             let field = WalletModel.field(period, now)

@@ -1,6 +1,7 @@
 import Foundation
 import GatewayCore
 import GatewayCrypto
+import GatewayPipeline
 
 /// Tenants and keys over HTTP: the same as the commands. Reads requests and makes answers; sockets are ``ControlHandler``'s.
 struct ControlAPI: Sendable {
@@ -21,6 +22,8 @@ struct ControlAPI: Sendable {
     let store: any ControlStore
     let pepper: Secret
     let pepperID: String
+    /// `nil`: this process counts no budgets itself.
+    let wallets: ProcessWallets?
 
     /// - Throws: ``ControlRefusal`` or ``ControlError``.
     func answer(_ request: Request) async throws -> Answer {
@@ -101,7 +104,11 @@ struct ControlAPI: Sendable {
             try fields.end()
             return Answer(status: 201, body: JSONObject(try await store.createUser(id, name: name, department: department, in: tenant)))
         case ("keys", "POST"): return try await createKey(of: tenant, request)
-        case ("departments", _), ("users", _), ("keys", _): throw ControlRefusal.methodNotAllowed
+        case ("wallets", "GET"):
+            guard let wallets else { throw ControlRefusal.noWallets }
+            let page = wallets.page(of: tenant, after: request.after, count: ControlLimits.maxPage)
+            return Self.listing(page) { JSONObject(["name": $0.name, "fields": $0.fields]) }
+        case ("departments", _), ("users", _), ("keys", _), ("wallets", _): throw ControlRefusal.methodNotAllowed
         default: throw ControlRefusal.notFound
         }
     }
@@ -178,6 +185,9 @@ struct ControlRefusal: Error {
     var message: String
 
     static let notFound = ControlRefusal(status: 404, code: "not_found", message: "There is nothing here, or it is another tenant's.")
+    static let noWallets = ControlRefusal(
+        status: 404, code: "not_found",
+        message: "This gateway counts no budgets itself: its wallets are in Redis, or it has no durable ledger.")
     static let methodNotAllowed = ControlRefusal(status: 405, code: "method_not_allowed", message: "The path takes another method.")
     static let unauthenticated = ControlRefusal(
         status: 401, code: "unauthenticated", message: "The authorization header must carry this listener's credential as bearer token.")

@@ -81,7 +81,8 @@ struct GatewayRunner {
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let moving = ledger.start(wallets)
         let service = GatewayService(
-            configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, logger: logger,
+            configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
+            logger: logger,
             announcement: announcement)
         try await ServiceGroup(
             configuration: .init(
@@ -166,6 +167,7 @@ struct GatewayService: Service {
     let loops: LoopDirectory
     let follower: ControlFollower
     let store: (any ControlStore)?
+    let wallets: ProcessWallets?
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
@@ -224,7 +226,7 @@ struct GatewayService: Service {
         if let listener = configuration.listen.control, let store {
             let auth = configuration.auth
             let channel = try await listeners.openControl(
-                listener, api: ControlAPI(store: store, pepper: auth.pepper, pepperID: auth.pepperID))
+                listener, api: ControlAPI(store: store, pepper: auth.pepper, pepperID: auth.pepperID, wallets: wallets))
             addresses.control = channel.localAddress
             back.append(channel)
         }
