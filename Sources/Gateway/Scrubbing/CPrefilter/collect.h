@@ -80,7 +80,7 @@ INLINE size_t collect(const classes *c, const shapes *s, fired *f, size_t blocks
         const uint16_t narrowing = AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_CODE | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_WORD
             | AGENTSHIELD_RULE_MARK;
         if ((rules & narrowing) && (!t->goes_on || t->known - position >= SEEN)) {
-            view v = {c, s, place, t->bytes + position, t->known - position};
+            view v = {c, s, place, t->bytes + position, t->known - position, position};
             rules = narrowed(rules, &v, position > 0 ? v.bytes[-1] : 0);
         }
         triggers[written] = (agentshield_trigger){(uint16_t)(position - t->from), rules};
