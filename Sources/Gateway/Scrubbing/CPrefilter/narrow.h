@@ -108,6 +108,12 @@ INLINE int may_be_spanish(const view *v, const groups *g, int first, int count) 
 /// Four groups, the last three of one digit each.
 INLINE int is_version(const groups *g, int first) { return g->length == first + 6 && g->separators == 0x15ull << first; }
 
+/// The version behind a product's name and a slash, as in `Chrome/126.0.0.0`.
+INLINE int is_product(const view *v) { return v->left > 1 && v->bytes[-1] == '/' && is_letter(v->bytes[-2]); }
+
+/// The status behind a request line in an access log, `HTTP/1.1" 200 74748`, and no telephone number.
+INLINE int is_status(const view *v) { return v->left > 2 && v->bytes[-1] == ' ' && v->bytes[-2] == '"' && is_digit(v->bytes[-3]); }
+
 /// The rules of a number that starts with a digit, or 0: enough digits in whole groups for a telephone number, which has the fewest of all; an
 /// IPv4 address; a date; the digits of a Spanish or a Corsican number, whose letter follows. Seven digits and no letter, or up to nine in two
 /// groups, are a telephone number or nothing.
@@ -135,12 +141,12 @@ INLINE uint16_t rules_of_number(const view *v) {
     if (digits >= 7) {
         if (count == 1) return digits == 7 && !may_be_spanish(v, &g, first, count) ? weak : any;
         if (count != 2 || first > 6) return any;
-        if (digits <= 9) return separator == '.' ? 0 : weak;
+        if (digits <= 9) return separator == '.' || is_status(v) ? 0 : weak;
         // A fraction; none of the other numbers that may have a dot starts with three to six digits, but for cards and Germany's telephones.
         return separator == '.' && digits < 13 && first != 2 && v->bytes[0] != '0' ? 0 : any;
     }
     if (count < 3 || separator == ' ') return 0;
-    if (count >= 4 && separator == '.') return is_version(&g, first) ? any | AGENTSHIELD_RULE_VERSION : any;
+    if (count >= 4 && separator == '.') return !is_version(&g, first) ? any : is_product(v) ? 0 : any | AGENTSHIELD_RULE_VERSION;
     return (g.separators >> (first + 1) & 6) != 0 && (first == 4 || first <= 2) ? any : 0;
 }
 

@@ -82,7 +82,7 @@ INLINE void find_codes(const classes *c, const shapes *s, fired *f, size_t count
         letters &= AHEAD(c->letter, 2);
         code |= letters & AHEAD(s->two, 3);
         // `GOD-561231-GR8`, `GODE-561231-GR8`
-        code |= letters & AHEAD(c->separator, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 6);
+        code |= letters & AHEAD(c->separator, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 8);
         letters &= AHEAD(c->letter, 3);
         code |= letters & AHEAD(s->two, 4);
         code |= letters & AHEAD(c->separator, 4) & AHEAD(s->two, 5) & AHEAD(s->two, 9);
