@@ -222,8 +222,8 @@ INLINE int is_word(const view *v, const char *word) {
 
 /// `_KEY'`, `_SALT"`, and a comma.
 INLINE int may_be_named(const view *v) {
-    size_t end = byte_at(v, 1) == 'K' ? 4 : 5;
-    if (byte_at(v, 2) != (end == 4 ? 'E' : 'A')) return 0;
+    size_t end = byte_at(v, 1) == 'K' ? 4 : byte_at(v, 1) == 'S' ? 5 : 0;
+    if (end == 0 || byte_at(v, 2) != (end == 4 ? 'E' : 'A')) return 0;
     return (byte_at(v, end) == '\'' || byte_at(v, end) == '"') && byte_at(v, end + 1) == ',';
 }
 
