@@ -89,6 +89,10 @@ def machine(random):
 MONTHS = {
     "en": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
     "es": ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"],
+    "fr": ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"],
+    "de": ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"],
+    "pt": ["janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto", "setembro", "outubro", "novembro", "dezembro"],
+    "it": ["gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto", "settembre", "ottobre", "novembre", "dicembre"],
 }
 
 
@@ -103,6 +107,11 @@ def birth(random):
         (f"{english} {day}, {year}", en), (f"{day} {english} {year}", en), (f"{english[:3]} {day}, {year}", en),
         (f"{day} {english[:3]} {year}", en), (f"{day} de {spanish} de {year}", es), (f"{day} {spanish} {year}", es),
         (f"{day}-{english[:3]}-{year}", en), (f"{day} de {spanish.capitalize()} de {year}", es),
+        (f"{day} {MONTHS['fr'][month - 1]} {year}", ("né le", "née le", "date de naissance :")),
+        (f"{day}. {MONTHS['de'][month - 1]} {year}", ("geboren am", "Geburtsdatum:")),
+        (f"{day} de {MONTHS['pt'][month - 1]} de {year}", ("nascido em", "data de nascimento:")),
+        (f"{day} {MONTHS['it'][month - 1]} {year}", ("nato il", "data di nascita:")),
+        (f"{day:02}-{english[:3]}-{year % 100:02}", en), (f"{day}/{month}/{year % 100:02}", en + es), (f"{year}{month:02}{day:02}", en),
     ]  # fmt: skip
     value, labels = random.choice(forms)
     return Sample("DATE_OF_BIRTH", value, labels, bare=False)

@@ -6,7 +6,7 @@ from stdnum import iban as stdnum_iban
 from stdnum import luhn, verhoeff
 from stdnum.br import cnpj, cpf
 from stdnum.de import idnr
-from stdnum.es import cif, dni, nie
+from stdnum.es import ccc, cif, dni, nie
 from stdnum.fr import nir
 from stdnum.gb import nhs
 from stdnum.in_ import aadhaar, pan
@@ -101,6 +101,15 @@ def iban(random):
     return Sample("IBAN", value, ("IBAN", "cuenta", "account", "bank account", "cuenta bancaria"))
 
 
+def spanish_account(random):
+    body = digits(random, 4).replace("0000", "2100") + digits(random, 4)
+    account = digits(random, 10)
+    value = valid(lambda: body + ccc.calc_check_digits(body + "00" + account) + account, ccc.is_valid)
+    grouped_value = f"{value[:4]}-{value[4:8]}-{value[8:10]}-{value[10:]}"
+    labels = ("CCC", "cuenta bancaria", "número de cuenta", "bank account")
+    return Sample("IBAN", random.choice([value, grouped_value, grouped_value.replace("-", " ")]), labels, bare=False)
+
+
 def bic(random):
     country = random.choice(["ES", "DE", "FR", "GB", "US", "CH", "IT", "NL", "MX", "BR"])
     value = letters(random, 4) + country + random.choice(["MM", "XX", "2A", "33", "BB", "L1"])
@@ -164,7 +173,7 @@ def british(random):
             break
     number = prefix + digits(random, 6) + random.choice("ABCD")
     spaced = f"{number[:2]} {number[2:4]} {number[4:6]} {number[6:8]} {number[8]}"
-    yield Sample("NINO", random.choice([number, spaced, number.lower(), spaced.lower(), f"{number[:2]} {number[2:8]} {number[8]}"]), ("NINO", "NI number", "national insurance number"))
+    yield Sample("NINO", random.choice([number, spaced, spaced.replace(" ", "-"), number.lower(), spaced.lower(), f"{number[:2]} {number[2:8]} {number[8]}"]), ("NINO", "NI number", "national insurance number"))
 
     value = valid(lambda: digits(random, 10), nhs.is_valid)
     yield Sample("NHS", f"{value[:3]} {value[3:6]} {value[6:]}", ("NHS number", "NHS", "NHS no."))
@@ -191,7 +200,7 @@ def european(random):
     body = random.choice("12356") + digits(random, 7)
     value = body + nif_pt.calc_check_digit(body)
     assert nif_pt.is_valid(value)
-    yield Sample("NIF_PT", random.choice([value, f"{value[:3]} {value[3:6]} {value[6:]}"]), ("NIF", "contribuinte", "número de contribuinte"), bare=False)
+    yield Sample("NIF_PT", random.choice([value, f"{value[:3]} {value[3:6]} {value[6:]}", f"PT{value}", f"PT {value}"]), ("NIF", "contribuinte", "número de contribuinte"), bare=False)
 
 
 def italian(random):
@@ -247,7 +256,8 @@ def mexican(random):
         value = valid(tax, rfc.is_valid)
     except Exception:
         return
-    yield Sample("RFC", value, ("RFC", "R.F.C.", "clave RFC"))
+    hyphened = f"{value[:-9]}-{value[-9:-3]}-{value[-3:]}"
+    yield Sample("RFC", random.choice([value, value, hyphened]), ("RFC", "R.F.C.", "clave RFC"))
 
 
 def indian(random):
@@ -264,7 +274,7 @@ def indian(random):
 
 def all_samples(random, rounds):
     for _ in range(rounds):
-        for make in (card, card, iban, iban, bic, passport):
+        for make in (card, card, iban, iban, spanish_account, bic, passport):
             yield make(random)
         for make in (spanish, american, british, european, brazilian, mexican, indian):
             yield from make(random)

@@ -7,7 +7,8 @@ struct ASCIISetTests {
     @Test(
         "each set has the bytes that its name says, and no others",
         arguments: [
-            (ASCIISet.alphanumeric, digits + capitals + small), (.token, digits + capitals + small + "_-"), (.hex, digits + "abcdefABCDEF"),
+            (ASCIISet.alphanumeric, digits + capitals + small), (.digits, digits), (.token, digits + capitals + small + "_-"),
+            (.hex, digits + "abcdefABCDEF"),
             (.upper, digits + capitals), (.lower, digits + small), (.base64, digits + capitals + small + "+/="),
             (.percent, digits + capitals + small + "%"), (.dotted, digits + capitals + small + "_-.~="),
             (.tokenSign, digits + capitals + small + "_-.~=/+"), (.joint, ".:/#@ "),

@@ -22,7 +22,7 @@ typedef struct {
 
 /// What fired in the blocks of a tile, a mask per rule.
 typedef struct {
-    mask number, code, token, colon, dashes, literal;
+    mask number, code, token, colon, dashes;
     mask assign;
     mask mark;  ///< a command's option, a `$` in a hash
     mask rare;  ///< any rule but for numbers, codes and assignments
@@ -40,6 +40,8 @@ typedef struct {
     mask tokens, alnums, numbers, hexes;  ///< a run of four
     mask capitals;        ///< two capitals
     mask dashes;          ///< two dashes
+    mask literal;         ///< `_` before a digit
+    mask named;           ///< `_` before a capital; `:` before a digit and, four bytes on, another one
     mask pair;            ///< a colon with another one at most five bytes behind it
     mask chain;           ///< such a pair with nothing but hexadecimal digits between
 } shapes;

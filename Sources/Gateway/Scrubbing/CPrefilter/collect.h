@@ -74,13 +74,13 @@ INLINE size_t collect(const classes *c, const shapes *s, fired *f, size_t blocks
         uint16_t rules = BIT(f->number, AGENTSHIELD_RULE_NUMBER) | BIT(f->code, AGENTSHIELD_RULE_CODE) | BIT(f->assign, AGENTSHIELD_RULE_ASSIGN);
         if (f->rare[block] >> (place & 63) & 1)
             rules |= BIT(c->at, AGENTSHIELD_RULE_AT) | BIT(f->token, AGENTSHIELD_RULE_TOKEN) | BIT(f->colon, AGENTSHIELD_RULE_COLON)
-                | BIT(f->dashes, AGENTSHIELD_RULE_DASHES) | BIT(f->literal, AGENTSHIELD_RULE_LITERAL) | BIT(c->word, AGENTSHIELD_RULE_WORD)
+                | BIT(f->dashes, AGENTSHIELD_RULE_DASHES) | BIT(s->literal, AGENTSHIELD_RULE_LITERAL) | BIT(c->word, AGENTSHIELD_RULE_WORD)
                 | BIT(f->mark, AGENTSHIELD_RULE_MARK);
 #undef BIT
         const uint16_t narrowing = AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_CODE | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_WORD
             | AGENTSHIELD_RULE_MARK;
         if ((rules & narrowing) && (!t->goes_on || t->known - position >= SEEN)) {
-            view v = {c, s, place, t->bytes + position, t->known - position};
+            view v = {c, s, place, t->bytes + position, t->known - position, position};
             rules = narrowed(rules, &v, position > 0 ? v.bytes[-1] : 0);
         }
         triggers[written] = (agentshield_trigger){(uint16_t)(position - t->from), rules};

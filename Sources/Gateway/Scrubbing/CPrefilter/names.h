@@ -8,7 +8,7 @@
 
 /// The last three letters of credentials' names, and what stands before those (of several, with a space between them; anything where it is
 /// empty): password, passwd, pwd, pass, secret, token, key, clave, contraseña, credential(s), auth, authorization, passphrase, senha, pin, cookie,
-/// session id, `_pw`, and more; and of `value`, which stands beside a name.
+/// session id, `_pw`, and more; and of `value`, `default` and `string`, which stand beside a name.
 #define NAME_ENDINGS(X)                                                                                                          \
     X('o', 'r', 'd', "ssw") X('s', 'w', 'd', "as ps") X('p', 'w', 'd', "") X('a', 's', 's', "p") X('r', 'e', 't', "sec")           \
     X('k', 'e', 'n', "to") X('k', 'e', 'y', "") X('a', 'v', 'e', "cl") X('i', 'a', 'l', "ent") X('a', 'l', 's', "nti")             \
@@ -17,7 +17,8 @@
     X('e', 't', 's', "ecr") X('e', 'n', 's', "tok") X('e', 'y', 's', "k") X('s', 'i', 'g', "") X('p', 'a', 't', "")                \
     X('s', 's', 'e', "pa") X('o', 'd', 'e', "ssc") X('l', 'u', 'e', "va") X('s', 'i', 'd', "") X('n', 'i', 'd', "sio")             \
     X(0x7F, 'p', 'w', "") X('k', 'i', 'e', "coo") X('a', 'p', 'i', "e") X('e', 't', 'a', "ecr") X('r', 'e', 'd', "c")              \
-    X('y', 'i', 'd', "ske") X(0xB1, 'a', 's', "") X('p', 'i', 'n', "") X('s', 'n', 'a', "") X('n', 'i', 'a', "") X('c', 'o', 'd', "")
+    X('y', 'i', 'd', "ske") X(0xB1, 'a', 's', "") X('p', 'i', 'n', "") X('s', 'n', 'a', "") X('n', 'i', 'a', "") X('c', 'o', 'd', "") \
+    X('u', 'l', 't', "fa") X('i', 'n', 'g', "str")
 
 /// One of the stems ends before `end`, as far as they go. A sign between letters, which a name may have, stands for all of the rest.
 static inline int ends_stem(const uint8_t *bytes, size_t end, const char *stems) {
@@ -75,11 +76,11 @@ static const uint8_t gap_bytes[256] = {
     ['0'] = 2, ['1'] = 2, ['2'] = 2, ['3'] = 2, ['4'] = 2, ['5'] = 2, ['6'] = 2, ['7'] = 2, ['8'] = 2, ['9'] = 2, ['_'] = 2,
 };
 
-/// From the sign leftwards up to twelve of the first and then up to four of the others.
+/// From the sign leftwards up to 24 of the first and then up to four of the others.
 INLINE int is_gap(const uint8_t *start, size_t count) {
     if (count == 1) return gap_bytes[start[0]];
     size_t left = count;
-    while (left > 0 && count - left < 12 && gap_bytes[start[left - 1]] == 1) left--;
+    while (left > 0 && count - left < 24 && gap_bytes[start[left - 1]] == 1) left--;
     size_t digits = left;
     while (left > 0 && digits - left < 4 && gap_bytes[start[left - 1]] == 2) left--;
     return left == 0;
@@ -106,7 +107,7 @@ INLINE size_t end_before_word(uint64_t letters, uint64_t upper, const uint8_t *b
 INLINE int names_credential(const classes *c, size_t place, const uint8_t *bytes, size_t position) {
     uint64_t letters = left_of(c->letter, place);
     size_t gap = (size_t)__builtin_clzll(letters | 1), end = position - gap;
-    if (gap > 16 || (gap > 0 && !is_gap(bytes + end, gap))) return 0;
+    if (gap > 28 || (gap > 0 && !is_gap(bytes + end, gap))) return 0;
     size_t first = end_before_word(letters << gap, left_of(c->upper, place) << gap, bytes, end);
     uint32_t last = end < 3 ? 0 : last_three(bytes, end);
     if (first == 0) return may_end_name(last) && ending_of(last, bytes, end) == A_NAME;

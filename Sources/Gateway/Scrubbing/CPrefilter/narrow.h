@@ -18,6 +18,7 @@ typedef struct {
     size_t bit;            ///< the trigger's place in the masks: 64 times its block, and its bit
     const uint8_t *bytes;  ///< what stands there; there may be less than SEEN bytes
     size_t count;
+    size_t left;           ///< how much of the text stands before
 } view;
 
 INLINE uint64_t seen(const mask m, size_t bit) {
@@ -65,11 +66,33 @@ INLINE int may_be_signed_number(const view *v) {
     return first != '0' && (digits >= 8 || g.next == '(' || (is_separator(g.next) && byte_at(v, (size_t)g.length + 2) == '('));
 }
 
-/// A year of two centuries alone, behind something that may stand between a month and a year.
-INLINE int may_end_date(const view *v, uint8_t before) {
-    int is_joint = before == ' ' || before == ',' || (uint8_t)(before - '-') < 3;
+/// The last two letters of the names of months and of their short forms, of `de`, `del`, `of` and ordinals: by the last but one, the last ones.
+static const char *const month_ends[26] = {
+    ['a' - 'a'] = "giynr", ['b' - 'a'] = "r", ['c' - 'a'] = "hto", ['d' - 'a'] = "e", ['e' - 'a'] = "bclnprtz", ['g' - 'a'] = "o",
+    ['h' - 'a'] = "o", ['i' - 'a'] = "cglnoru", ['k' - 'a'] = "t", ['l' - 'a'] = "eioy", ['n' - 'a'] = "deioyv", ['o' - 'a'] = "fvl",
+    ['p' - 'a'] = "rt", ['r' - 'a'] = "cdelosyz", ['s' - 'a'] = "t", ['t' - 'a'] = "hot", ['u' - 'a'] = "gilnt", ['v' - 'a'] = "r",
+    ['y' - 'a'] = "o", ['z' - 'a'] = "o",
+};
+
+INLINE int is_month_joint(uint8_t b) { return b == ' ' || b == ',' || (uint8_t)(b - '-') < 3; }
+
+/// A day, the name of a month or what may stand between them ends before a year and a sign or two: `left` bytes are there.
+INLINE int follows_month(const uint8_t *year, size_t left) {
+    if (left < 4 || !is_month_joint(year[-1])) return 0;
+    const uint8_t *end = is_month_joint(year[-2]) ? year - 2 : year - 1;
+    if (is_digit(end[-1]) || end[-1] >= 0x80 || end[-2] >= 0x80) return 1;
+    if (!is_letter(end[-1]) || !is_letter(end[-2])) return 0;
+    const char *last = month_ends[(end[-2] | 0x20) - 'a'];
+    while (last != 0 && *last != 0 && *last != (end[-1] | 0x20)) last++;
+    return last != 0 && *last != 0;
+}
+
+/// A year alone, of two centuries or of two digits, behind a month.
+INLINE int may_end_date(const view *v) {
+    uint64_t digits = seen(v->c->digit, v->bit), alnum = seen(v->s->alnum, v->bit);
     int is_century = (v->bytes[0] == '1' && byte_at(v, 1) == '9') || (v->bytes[0] == '2' && byte_at(v, 1) == '0');
-    return is_joint && is_century && (seen(v->c->digit, v->bit) & 15) == 15 && (seen(v->s->alnum, v->bit) >> 4 & 1) == 0;
+    int is_year = (digits & 15) == 15 ? is_century && (alnum >> 4 & 1) == 0 : (digits & 3) == 3 && (alnum >> 2 & 1) == 0;
+    return is_year && follows_month(v->bytes, v->left);
 }
 
 /// Eight digits, or seven, and their letter; `12.345.678Z`.
@@ -85,6 +108,12 @@ INLINE int may_be_spanish(const view *v, const groups *g, int first, int count) 
 /// Four groups, the last three of one digit each.
 INLINE int is_version(const groups *g, int first) { return g->length == first + 6 && g->separators == 0x15ull << first; }
 
+/// The version behind a product's name and a slash, as in `Chrome/126.0.0.0`.
+INLINE int is_product(const view *v) { return v->left > 1 && v->bytes[-1] == '/' && is_letter(v->bytes[-2]); }
+
+/// The status behind a request line in an access log, `HTTP/1.1" 200 74748`, and no telephone number.
+INLINE int is_status(const view *v) { return v->left > 2 && v->bytes[-1] == ' ' && v->bytes[-2] == '"' && is_digit(v->bytes[-3]); }
+
 /// The rules of a number that starts with a digit, or 0: enough digits in whole groups for a telephone number, which has the fewest of all; an
 /// IPv4 address; a date; the digits of a Spanish or a Corsican number, whose letter follows. Seven digits and no letter, or up to nine in two
 /// groups, are a telephone number or nothing.
@@ -92,12 +121,15 @@ INLINE uint16_t rules_of_number(const view *v) {
     const uint16_t any = AGENTSHIELD_RULE_NUMBER, weak = AGENTSHIELD_RULE_NUMBER | AGENTSHIELD_RULE_WEAK;
     groups g = groups_at(v, 0);
     if (g.length > LONGEST_NUMBER || g.next == '(' || (is_separator(g.next) && byte_at(v, (size_t)g.length + 1) == '(')) return any;
+    if (g.length < 6) return 0;
     int count = 1 + __builtin_popcountll(g.separators), digits = g.length + 1 - count;
     int first = count > 1 ? __builtin_ctzll(g.separators) : g.length;
     int is_cut = is_letter(g.next) || g.next == '_';
     if (is_cut) {
         uint8_t letter = g.next | 0x20;
         int may_have_extension = digits >= 7 && count > 1 && (letter == 'x' || letter == 'e');
+        // Midnight behind a date.
+        if (g.next == 'T' && first == 4 && byte_at(v, (size_t)g.length + 1) == '0' && byte_at(v, (size_t)g.length + 2) == '0') return any;
         int may_be_corsican = digits == 6 && (letter == 'a' || letter == 'b') && v->bytes[g.length - 1] == '2';
         if (may_have_extension || may_be_corsican || may_be_spanish(v, &g, first, count)) return any;
         // The last group is part of a word.
@@ -109,12 +141,12 @@ INLINE uint16_t rules_of_number(const view *v) {
     if (digits >= 7) {
         if (count == 1) return digits == 7 && !may_be_spanish(v, &g, first, count) ? weak : any;
         if (count != 2 || first > 6) return any;
-        if (digits <= 9) return separator == '.' ? 0 : weak;
+        if (digits <= 9) return separator == '.' || is_status(v) ? 0 : weak;
         // A fraction; none of the other numbers that may have a dot starts with three to six digits, but for cards and Germany's telephones.
         return separator == '.' && digits < 13 && first != 2 && v->bytes[0] != '0' ? 0 : any;
     }
     if (count < 3 || separator == ' ') return 0;
-    if (count >= 4 && separator == '.') return is_version(&g, first) ? any | AGENTSHIELD_RULE_VERSION : any;
+    if (count >= 4 && separator == '.') return !is_version(&g, first) ? any : is_product(v) ? 0 : any | AGENTSHIELD_RULE_VERSION;
     return (g.separators >> (first + 1) & 6) != 0 && (first == 4 || first <= 2) ? any : 0;
 }
 
@@ -126,7 +158,7 @@ static const form forms[19][3] = {
     [8] = {{0x01, 0xFE}, {0x03, 0xFC}, {0x3F, 0}},  // Spanish companies and passports; banks
     [9] = {{0x01, 0xFE}, {0x03, 0xFC}, {0x07, 0x1F8}},  // the same; British insurance
     [10] = {{0x21F, 0x1E0}},                         // Indian tax
-    [11] = {{0x3F, 0}, {0x403, 0x3FC}},              // banks; Spanish identity with its country
+    [11] = {{0x3F, 0}, {0x403, 0x3FC}, {0x07, 0x3F8}},  // banks; Spanish identities and companies with their country
     [12] = {{0x07, 0x1F8}},                          // Mexican tax, of companies
     [13] = {{0x0F, 0x3F0}},                          // and of people
     [14] = {{0, 0x3000}},                            // Brazilian companies
@@ -151,15 +183,17 @@ INLINE int may_be_code(const view *v) {
     uint64_t alnum = seen(v->s->alnum, v->bit), digits = seen(v->c->digit, v->bit), letters = alnum & ~digits;
     int length = run_length(alnum);
     // `AB.12C.D34/0001-56`, `00aa.bb11.2c3d`
-    if ((length == 2 || length == 4) && byte_at(v, (size_t)length) == '.') return 1;
+    if (length == 2 && byte_at(v, 2) == '.') return byte_at(v, 6) == '.' && byte_at(v, 10) == '/';
+    if (length == 4 && byte_at(v, 4) == '.') return byte_at(v, 9) == '.';
     if (letters & 1) {
         if ((letters & 3) == 3 && (digits >> 2 & 3) == 3 && has_iban(v->bytes[0], byte_at(v, 1))) return 1;
         uint8_t first = v->bytes[0] | 0x20;
         if (first >= 'x' && first <= 'z' && (digits >> (length == 1 ? 2 : 1) & 127) == 127) return 1;
         // `A-5881850-1`; `AB 12 34 56 C`, `AB12 34 56 C`, with or without the other spaces.
         if (length == 1) return (digits >> 2 & 127) == 127;
-        if (length == 2 || length == 4) {
-            if (byte_at(v, (size_t)length) != ' ') return 0;
+        if (length >= 2 && length <= 4) {
+            uint8_t separator = byte_at(v, (size_t)length);
+            if (separator != ' ' && separator != '-') return 0;
             digits >>= length + 1;
             return (digits & 3) == 3 && ((digits >> 2 & 3) == 3 || (digits >> 3 & 3) == 3);
         }
@@ -179,12 +213,34 @@ INLINE int may_be_address(const view *v) {
     return (colons & colons >> 1) != 0 || __builtin_popcountll(colons) >= 5;
 }
 
-/// An option that some command takes a password with, or a sign in a hash.
+/// The word, in small letters, stands there in any case.
+INLINE int is_word(const view *v, const char *word) {
+    for (size_t k = 0; word[k] != 0; k++)
+        if ((byte_at(v, k) | 0x20) != (uint8_t)word[k]) return 0;
+    return 1;
+}
+
+/// `_KEY'`, `_SALT"`, and a comma.
+INLINE int may_be_named(const view *v) {
+    size_t end = byte_at(v, 1) == 'K' ? 4 : byte_at(v, 1) == 'S' ? 5 : 0;
+    if (end == 0 || byte_at(v, 2) != (end == 4 ? 'E' : 'A')) return 0;
+    return (byte_at(v, end) == '\'' || byte_at(v, end) == '"') && byte_at(v, end + 1) == ',';
+}
+
+/// An option that some command takes a password with, a sign in a hash, or what else stands before a password and is no name of one.
 INLINE int may_be_mark(const view *v, uint8_t before) {
-    if (v->bytes[0] == '$') return before != '$';
-    if (v->bytes[0] != '-' || before != ' ') return 0;
+    switch (v->bytes[0]) {
+    case '$': return before != '$';
+    case '-': break;
+    case 'i': case 'I': return is_word(v, "identified by");
+    case 'm': case 'M': return is_word(v, "masterauth ");
+    case '_': return may_be_named(v);
+    case ':': return __builtin_popcountll(seen(v->c->colon, v->bit)) >= 4;
+    default: return 0;
+    }
+    if (before != ' ') return 0;
     switch (byte_at(v, 1)) {
-    case 'p': case 'u': case 'P': case 'U': case 'a': case 'w': return 1;
+    case 'p': case 'u': case 'P': case 'U': case 'a': case 'w': case 'b': case 'k': return 1;
     case '-': return byte_at(v, 2) == 'u' || byte_at(v, 2) == 'p';
     default: return 0;
     }
@@ -197,7 +253,7 @@ INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
         if (!is_digit(v->bytes[0])) {
             if (v->bytes[0] != '$' && may_be_signed_number(v)) rules |= AGENTSHIELD_RULE_NUMBER;
         } else {
-            rules |= rules_of_number(v) | (may_end_date(v, before) ? AGENTSHIELD_RULE_YEAR : 0);
+            rules |= rules_of_number(v) | (may_end_date(v) ? AGENTSHIELD_RULE_YEAR : 0);
         }
     }
     if ((rules & AGENTSHIELD_RULE_CODE) && !may_be_code(v)) rules &= ~AGENTSHIELD_RULE_CODE;

@@ -92,8 +92,8 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
     }
 
 /// At the end of a text that goes on, so many bytes have all that the rules look at in one block: names of credentials look furthest to the
-/// left, at 12 signs, 4 digits, 12 letters and what stands before them. A text that ends in more, up to TAIL, needs the block before too.
-enum { NEAR_TAIL = 64 - 29, TAIL = 61 };
+/// left, at 24 signs, 4 digits, 12 letters and what stands before them. A text that ends in more, up to TAIL, needs the block before too.
+enum { NEAR_TAIL = 64 - 41, TAIL = 61 };
 
 /// The tile of a text that goes on, with no more than TAIL bytes from `from` on: its last block, behind which nothing is known.
 #define TAIL_TILE(name, classify, collect, attributes)                                               \

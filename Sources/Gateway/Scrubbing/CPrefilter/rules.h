@@ -36,6 +36,8 @@ INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
         SET(s->number) = HERE(c->digit) | (HERE(c->separator) & BEFORE(c->digit) & AHEAD(c->digit, 1));
         SET(s->capitals) = HERE(c->upper) & AHEAD(c->upper, 1);
         SET(s->dashes) = HERE(c->dash) & AHEAD(c->dash, 1);
+        SET(s->literal) = HERE(c->underscore) & AHEAD(c->digit, 1);
+        SET(s->named) = (HERE(c->underscore) & AHEAD(c->upper, 1)) | (HERE(c->colon) & AHEAD(c->digit, 1) & AHEAD(c->colon, 5));
         SET(s->pair) = HERE(c->colon)
             & (AHEAD(c->colon, 1) | AHEAD(c->colon, 2) | AHEAD(c->colon, 3) | AHEAD(c->colon, 4) | AHEAD(c->colon, 5));
     }
@@ -56,12 +58,15 @@ INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t cou
         lanes start = HERE(s->start) & HERE(c->digit), sign = HERE(c->sign);
         lanes seven = HERE(s->numbers) & AHEAD(s->numbers, 3);
         // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, …
-        lanes signs = AHEAD(s->two, 1) | (AHEAD(c->sign, 1) & AHEAD(c->digit, 2))
-            | (AHEAD(c->digit, 1) & (AHEAD(c->separator, 2) | AHEAD(c->sign, 2)));
+        lanes signs = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2))
+            | (AHEAD(c->digit, 1) & (AHEAD(c->digit, 2) | AHEAD(c->separator, 2) | AHEAD(c->sign, 2)));
         // … `1 (`, `1(`
         lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
         lanes four = HERE(s->two) & AHEAD(s->two, 2);
         lanes year = four & AHEAD(s->other, 4);
+        // `12-May-86`, `1/2/86`
+        year |= HERE(s->two) & BEHIND(c->letter, 2) & BEHIND(c->digit, 6);
+        year |= AHEAD(c->separator, 1) & AHEAD(c->separator, 3) & AHEAD(s->two, 4);
         lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);
         SET(f->number) = (start & (seven | opening | year | corsican)) | (sign & signs);
     }
@@ -78,22 +83,26 @@ INLINE void find_codes(const classes *c, const shapes *s, fired *f, size_t count
         code |= letters & (AHEAD(s->two, 2) | (AHEAD(c->separator, 2) & AHEAD(s->two, 3)));
         letters &= AHEAD(c->letter, 2);
         code |= letters & AHEAD(s->two, 3);
+        // `GOD-561231-GR8`, `GODE-561231-GR8`
+        code |= letters & AHEAD(c->separator, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 8);
         letters &= AHEAD(c->letter, 3);
         code |= letters & AHEAD(s->two, 4);
+        code |= letters & AHEAD(c->separator, 4) & AHEAD(s->two, 5) & AHEAD(s->two, 9);
         letters &= AHEAD(c->letter, 4);
         code |= letters & AHEAD(s->two, 5);
         letters &= AHEAD(c->letter, 5);
         code |= letters & AHEAD(s->two, 6);
-        // Eight capitals, the last two perhaps digits.
-        lanes last = (AHEAD(c->upper, 6) | AHEAD(c->digit, 6)) & (AHEAD(c->upper, 7) | AHEAD(c->digit, 7));
-        code |= start & HERE(s->capitals) & AHEAD(s->capitals, 2) & AHEAD(s->capitals, 4) & last;
+        // Six capitals and two letters or digits.
+        lanes eight = AHEAD(s->alnums, 4);
+        code |= start & HERE(s->capitals) & AHEAD(s->capitals, 2) & AHEAD(s->capitals, 4) & eight;
         // `AB.12C.D34/0001-56`: a Brazilian company; or fourteen letters and digits that end in two digits, the same without separators.
-        code |= start & AHEAD(c->separator, 2) & AHEAD(c->separator, 6) & AHEAD(c->separator, 10) & AHEAD(c->separator, 15)
-            & AHEAD(c->digit, 17);
-        code |= start & HERE(s->alnums) & AHEAD(s->alnums, 4) & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & AHEAD(s->other, 14);
+        code |= start & AHEAD(c->separator, 2) & AHEAD(c->separator, 6) & AHEAD(c->separator, 10) & AHEAD(c->digit, 17);
+        eight &= start & HERE(s->alnums);
+        code |= eight & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & AHEAD(s->other, 14);
         // `00aa.bb11.2c3d`: a hardware address.
-        lanes groups = start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(c->separator, 9);
-        SET(f->code) = code | (groups & AHEAD(s->hexes, 10));
+        SET(f->code) = code | (start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(c->separator, 9));
+        // `identified` and `masterauth`: ten letters, the second and the seventh of them up to f.
+        SET(f->mark) = eight & HERE(c->letter) & AHEAD(c->hex, 1) & AHEAD(c->hex, 6) & AHEAD(s->other, 10);
     }
 }
 
@@ -131,15 +140,15 @@ INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
     find_colons(c, s, f, count);
     EACH_BLOCK(count) {
         SET(f->token) = HERE(s->tokens) & AHEAD(s->tokens, 4) & AHEAD(s->tokens, 8) & AHEAD(s->tokens, 12) & ~BEFORE(s->token);
-        SET(f->dashes) = HERE(s->dashes) & AHEAD(s->dashes, 2) & AHEAD(c->dash, 4) & ~BEFORE(c->dash);
-        SET(f->literal) = HERE(c->underscore) & AHEAD(c->digit, 1);
+        // Five, or four and a space.
+        SET(f->dashes) = HERE(s->dashes) & AHEAD(s->dashes, 2) & AHEAD(c->separator, 4) & ~BEFORE(c->dash);
         // The first sign of an operator. Not a time of day: one or two digits belong to a name.
         SET(f->assign) = HERE(c->assign) & ~BEFORE(c->assign)
             & (~BEHIND(c->digit, 1) | (BEHIND(s->token, 2) & (~BEHIND(c->digit, 2) | BEHIND(s->token, 3))));
         // `-p`, `--user`; the last `$` of `$6$`, `$2y$10$`, `$apr1$`, …
-        SET(f->mark) = (HERE(c->dash) & ~BEFORE(s->token) & (AHEAD(c->letter, 1) | (AHEAD(c->dash, 1) & AHEAD(c->letter, 2))))
-            | (HERE(c->sign) & (BEFORE(c->digit) | BEHIND(c->sign, 2)));
-        SET(f->rare) = HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(f->literal) | HERE(c->at) | HERE(c->word)
+        SET(f->mark) |= (HERE(c->dash) & ~BEFORE(s->token) & (AHEAD(c->letter, 1) | HERE(s->dashes)))
+            | (HERE(c->sign) & (BEFORE(c->digit) | BEHIND(c->sign, 2))) | HERE(s->named);
+        SET(f->rare) = HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(s->literal) | HERE(c->at) | HERE(c->word)
             | HERE(f->mark);
         SET(f->any) = HERE(f->rare) | HERE(f->number) | HERE(f->code) | HERE(f->assign);
     }

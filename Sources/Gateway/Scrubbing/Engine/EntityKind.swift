@@ -13,7 +13,7 @@ public struct EntityKind: Hashable, Sendable, Comparable {
     public static let email = EntityKind(rawValue: 0)
     /// Payment card numbers.
     public static let card = EntityKind(rawValue: 1)
-    /// International bank account numbers.
+    /// International bank account numbers, and Spanish ones in the form before them.
     public static let iban = EntityKind(rawValue: 2)
     /// Bank identifier codes, beside an IBAN or their own name.
     public static let bic = EntityKind(rawValue: 3)

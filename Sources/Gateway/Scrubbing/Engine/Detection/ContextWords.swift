@@ -1,7 +1,7 @@
 /// Lists of words that, to the left of a weak match, make it a finding. Case, and case of accented letters, make no difference.
 enum ContextWords: UInt8, CaseIterable {
     case phone, dni, cif, nss, passport, ssn, itin, nino, nhs, nifPT, cpf, cnpj, aadhaar, pan, steuerID, nir, card, birth, bic,
-        version, network, user, mac, rfc, curp, codiceFiscale
+        version, network, user, mac, rfc, curp, codiceFiscale, account
 
     /// Lower case, separated by commas.
     var list: String {
@@ -9,7 +9,9 @@ enum ContextWords: UInt8, CaseIterable {
         case .phone:
             "tel,tél,cel,tlf,tfno,telf,teléfono,telefono,telephone,phone,mobile,cell,call,móvil,movil,celular,fijo,llámame,llamame,"
                 + "llama,llamar,whatsapp,fax,text me,contact,contacto,telefon,handy,rufnummer,anrufen,téléphone,portable,appelez,"
-                + "telefone,telemóvel,ligue,cellulare,chiamami,sms"
+                + "telefone,telemóvel,ligue,cellulare,chiamami,sms,my number,mi número,mi numero,mon numéro,meine nummer,"
+                + "mio numero,meu número,meu numero,handynummer,telefonnummer,mobilnummer,mobil,fone,zap,mobiltelefon,mobilfunk,"
+                + "rückruf,recado,recados,telephone number"
         case .dni: "dni,nif,d.n.i,n.i.f,documento,identidad,identity"
         case .cif: "cif,nif,c.i.f,empresa,vat,iva,sociedad,razón social"
         case .nss: "nss,naf,seguridad social,afiliación,afiliacion,social security,nuss"
@@ -18,7 +20,7 @@ enum ContextWords: UInt8, CaseIterable {
         case .itin: "itin,taxpayer,tin,tax id,individual tax"
         case .nino: "nino,ni number,ni no,national insurance,insurance"
         case .nhs: "nhs,health service,patient,patient id"
-        case .nifPT: "nif,contribuinte,nipc,fiscal,finanças"
+        case .nifPT: "nif,contribuinte,nipc,fiscal,finanças,vat,iva"
         case .cpf: "cpf,cadastro"
         case .cnpj: "cnpj,cadastro"
         case .aadhaar: "aadhaar,aadhar,adhaar,uidai,uid"
@@ -27,7 +29,7 @@ enum ContextWords: UInt8, CaseIterable {
         case .nir: "nir,insee,sécurité sociale,securite sociale,sécu"
         case .card: "card,tarjeta,visa,mastercard,amex,carte,karte,cartão,credit,debit,crédito,débito,pan"
         case .birth:
-            "born,birth,dob,d.o.b,birthday,birthdate,nacimiento,nacido,nacida,nací,naci,fecha de nac,f. nac,geboren,"
+            "born,birth,dob,d.o.b,birthday,birthdate,birth date,nacimiento,nacido,nacida,nací,naci,fecha de nac,f. nac,geboren,"
                 + "geburtsdatum,geb,né le,née le,naissance,nato,nata,nascita,nascido,nascida,nascimento,cumpleaños"
         case .bic: "bic,swift,iban"
         case .version: "version,versión,versions,ver,release,section,sección,chapter"
@@ -35,6 +37,7 @@ enum ContextWords: UInt8, CaseIterable {
         case .rfc: "rfc,r.f.c,registro federal,contribuyentes"
         case .curp: "curp,clave única"
         case .codiceFiscale: "codice fiscale,c.f,cf,fiscale,tax code"
+        case .account: "ccc,c.c.c,cuenta,cuenta corriente,nº de cuenta,domiciliación,account,bank,banco"
         case .user: "user,username,login,usuario,account,email,uid,benutzer,utilisateur,user name,user id"
         case .network: "ip,ipv4,address,addr,host,server,dirección,gateway,client,remote,peer,dns,from"
         }

@@ -38,7 +38,13 @@ struct FoldedText {
         let end = min(text.count, index + count)
         while index < end {
             if text[index] < 0x80 {
-                index += 1
+                index = Self.asciiEnd(text, from: index, to: end)
+                invisible = 0
+                continue
+            }
+            // Letters with accents: U+00C0 to U+033F fold nothing.
+            if text[index] &- 0xC3 < 10, index + 1 < text.count, text[index + 1] & 0xC0 == 0x80 {
+                index += 2
                 invisible = 0
                 continue
             }
@@ -63,6 +69,25 @@ struct FoldedText {
         guard copied > 0 else { return false }
         append(text, copied..<text.count)
         return true
+    }
+
+    /// Where ASCII that starts at `index` ends, as far as whole words of 32 and 8 bytes tell, or one byte on.
+    @inline(__always)
+    private static func asciiEnd(_ text: UnsafeRawBufferPointer, from index: Int, to end: Int) -> Int {
+        let high: UInt64 = 0x8080_8080_8080_8080
+        var index = index
+        while index &+ 32 <= end {
+            let words = text.loadUnaligned(fromByteOffset: index, as: SIMD4<UInt64>.self)
+            guard (words[0] | words[1] | words[2] | words[3]) & high == 0 else { break }
+            index &+= 32
+        }
+        while index &+ 8 <= end {
+            let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: index, as: UInt64.self)) & high
+            guard word == 0 else { return index &+ word.trailingZeroBitCount / 8 }
+            index &+= 8
+        }
+        while index < end, text[index] < 0x80 { index &+= 1 }
+        return index
     }
 
     /// The bytes of the text that `range`, which is not empty, was read from: signs without a width inside of it count, those at its ends

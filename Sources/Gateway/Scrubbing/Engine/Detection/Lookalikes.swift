@@ -32,7 +32,9 @@ enum Lookalikes {
     ]
 
     private static func digit(_ scalar: UInt32) -> UInt8? {
-        guard scalar >= 0x660, let zero = zeros.last(where: { $0 <= scalar }), scalar - zero < 10 else { return nil }
+        // Punctuation, signs and East Asian letters have none; most of what is not ASCII is one of these.
+        guard scalar >= 0x660, scalar < 0x2000 || scalar >= 0xA620 else { return nil }
+        guard let zero = zeros.last(where: { $0 <= scalar }), scalar - zero < 10 else { return nil }
         return UInt8(ascii: "0") + UInt8(truncatingIfNeeded: scalar - zero)
     }
 

@@ -171,7 +171,7 @@ struct Pass {
             keep(finding, start: position, &findings)
         }
         if !continues, kinds.contains(.phone), let finding = Phone.match(phrase, text) { keep(finding, start: position, &findings) }
-        if kinds.contains(.dateOfBirth), BirthDate.hasShape(phrase), let finding = BirthDate.match(phrase, text) {
+        if kinds.contains(.dateOfBirth), BirthDate.hasShape(phrase), let finding = BirthDate.match(phrase, &text) {
             keep(finding, start: position, &findings)
         }
         if !continues { NationalNumber.match(phrase, text, kinds) { keep($0, start: position, &findings) } }
@@ -273,7 +273,7 @@ struct Pass {
     private mutating func lookAtToken(_ position: Int, _ findings: inout [Finding]) {
         // Credentials that are known by what stands before the run start there.
         let before = text.before(position)
-        let looksBack = ASCIISet.tokenSign.contains(before) || before == UInt8(ascii: ":")
+        let looksBack = ASCIISet.tokenSign.contains(before) || before == UInt8(ascii: ":") || before == UInt8(ascii: "}")
         guard position < hold || looksBack else { return }
         if position + Self.shortestToken <= text.count { matchToken(position, &findings) } else { text.reachedEnd = true }
         if text.reachedEnd { noteReach(looksBack ? text.tokenStart(before: position) : position) }
@@ -294,13 +294,18 @@ struct Pass {
         keep(CryptoAddress.match(&text, at: position, kinds), &findings)
     }
 
-    /// The `-` of a command's option, or a `$` in a hash.
+    /// The `-` of a command's option, a `$` in a hash, or what else stands before a password and is no name of one.
     private mutating func lookAtMark(_ position: Int, _ findings: inout [Finding]) {
-        if text.base[position] == UInt8(ascii: "$") {
+        switch text.base[position] {
+        case UInt8(ascii: "$"):
             guard kinds.contains(.password), let (start, finding) = PasswordHash.match(&text, at: position) else { return }
             keep(finding, start: start, &findings)
-        } else if text.base[position] == UInt8(ascii: "-") {
+        case UInt8(ascii: "-"):
             let finding = CommandOption.match(&text, at: position)
+            keep(finding, start: position, &findings)
+        default:
+            guard kinds.contains(.password) else { return }
+            let finding = WrittenPassword.match(&text, at: position)
             keep(finding, start: position, &findings)
         }
     }

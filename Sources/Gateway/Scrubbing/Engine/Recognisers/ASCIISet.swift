@@ -13,6 +13,7 @@ struct ASCIISet: Sendable {
     static let alphanumeric = ASCIISet(low: 0x03FF_0000_0000_0000, high: 0x07FF_FFFE_07FF_FFFE)
     /// Letters, digits, `_` and `-`.
     static let token = ASCIISet(low: 0x03FF_2000_0000_0000, high: 0x07FF_FFFE_87FF_FFFE)
+    static let digits = ASCIISet(low: 0x03FF_0000_0000_0000, high: 0)
     static let hex = ASCIISet(low: 0x03FF_0000_0000_0000, high: 0x0000_007E_0000_007E)
     /// Digits and capitals.
     static let upper = ASCIISet(low: 0x03FF_0000_0000_0000, high: 0x0000_0000_07FF_FFFE)

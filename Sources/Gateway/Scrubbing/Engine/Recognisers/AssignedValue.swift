@@ -30,11 +30,14 @@ extension Assignment {
             }
             if inElement {
                 isQuoted = true
+                // The value may stand on a line of its own.
+                for _ in 0..<12 where text.byte(index).isSpace { index += 1 }
                 range = index..<Self.end(&text, from: index, quote: UInt8(ascii: "<"))
                 count(text)
                 return
             }
             for _ in 0..<3 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            index = Self.blockStart(&text, from: index)
             index = Self.defaultStart(&text, from: index)
             if index == start, text.byte(index) == UInt8(ascii: "-"), text.base[index - 1] == UInt8(ascii: ":") { index += 1 }
             // `\"` inside of a string; `b"…"`, `f'…'`.
@@ -63,6 +66,18 @@ extension Assignment {
         private static func isLiteralPrefix(_ byte: UInt8) -> Bool {
             let letter = byte.lowercased
             return letter == UInt8(ascii: "b") || letter == UInt8(ascii: "f") || letter == UInt8(ascii: "r") || letter == UInt8(ascii: "u")
+        }
+
+        /// The start of the line behind `|` or `>-`, as YAML writes text of several lines; `start` if there is no such thing.
+        private static func blockStart(_ text: inout Text, from start: Int) -> Int {
+            guard text.byte(start) == UInt8(ascii: "|") || text.byte(start) == UInt8(ascii: ">") else { return start }
+            var index = start + 1
+            if text.byte(index) == UInt8(ascii: "-") || text.byte(index) == UInt8(ascii: "+") { index += 1 }
+            if text.byte(index) == UInt8(ascii: "\r") { index += 1 }
+            guard text.byte(index) == UInt8(ascii: "\n") else { return start }
+            index += 1
+            for _ in 0..<8 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            return index
         }
 
         /// Behind `${NAME:-`, where a reference's default stands; `start` if there is no such thing.
@@ -200,6 +215,9 @@ extension Assignment {
         func isScheme(_ text: Text) -> Bool {
             lower + upper == range.count && (4...12).contains(range.count)
         }
+
+        /// Long, and of all classes.
+        var isSalt: Bool { range.count >= 32 && distinct >= 12 && digits > 0 && lower > 0 && upper > 0 }
 
         func isVaried(_ text: Text) -> Bool {
             isLiteral(text) && distinct >= 6 && (digits > 0 || lower > 0 && upper > 0)

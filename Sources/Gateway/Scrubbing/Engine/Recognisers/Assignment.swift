@@ -9,13 +9,16 @@ enum Assignment {
         let start = value.start
         // Before the name: a text without spaces is full of values that are too long.
         guard value.range.count < Limits.assignedValue else { return (start, nil) }
-        guard let name = CredentialName.match(text, before: position) ?? CredentialName.matchBesideValue(text, before: position) else {
+        let ownName = CredentialName.match(text, before: position)
+        guard let name = ownName ?? CredentialName.matchBesideValue(text, before: position, inElement: isClosing) else {
             text.reachedEnd = hadReachedEnd
             return (start, nil)
         }
         if isClosing {
-            let isClosed = text.byte(value.end) == UInt8(ascii: "<") && text.byte(value.end + 1) == UInt8(ascii: "/")
-            guard isClosed, isElement(text, name, position) else { return (start, nil) }
+            var end = value.end
+            for _ in 0..<12 where text.byte(end).isSpace { end += 1 }
+            let isClosed = text.byte(end) == UInt8(ascii: "<") && text.byte(end + 1) == UInt8(ascii: "/")
+            guard isClosed, ownName == nil || isElement(text, name, position) else { return (start, nil) }
         }
         if !value.isQuoted, let typed = value.behindType(&text) { value = typed }
         return (start, finding(&text, value, name))
@@ -26,6 +29,7 @@ enum Assignment {
         let start = signsStart(&text, before: position)
         var end = start
         let before = text.before(end)
+        if before == UInt8(ascii: "}") { return matchDirectoryHash(&text, from: start) }
         let isQuoted = before == UInt8(ascii: "\"") || before == UInt8(ascii: "'")
         if isQuoted { end -= 1 }
         guard text.before(end) == UInt8(ascii: " ") else { return nil }
@@ -42,6 +46,19 @@ enum Assignment {
         let value = Value(&text, from: start)
         guard value.isSecretive(text, strength: .key), value.isRandom(text), text.byte(value.end) != UInt8(ascii: "(") else { return nil }
         return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
+    }
+
+    /// `{SHA}…`, `{SSHA}…`: a hash as directories and htpasswd write it.
+    private static func matchDirectoryHash(_ text: inout Text, from start: Int) -> Finding? {
+        for scheme in ["{SHA}", "{SSHA}", "{SMD5}", "{MD5}", "{SHA256}", "{SSHA256}", "{SHA512}", "{SSHA512}"] as [StaticString] {
+            let first = start - scheme.utf8CodeUnitCount
+            guard first >= text.coveredEnd, (0..<scheme.utf8CodeUnitCount).allSatisfy({ text.base[first + $0] == scheme.utf8Start[$0] })
+            else { continue }
+            var end = start
+            while end - start < 128, ASCIISet.base64.contains(text.byte(end)) { end += 1 }
+            return end - start >= 22 ? Finding(kind: .password, range: first..<end, score: 0.8) : nil
+        }
+        return nil
     }
 
     /// Where the signs of a token before `position` start, at most 64 bytes before it. Of a chain of tokens, each byte is looked at once.

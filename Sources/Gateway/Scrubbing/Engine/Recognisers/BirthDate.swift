@@ -1,18 +1,35 @@
-/// Dates of birth: dates in figures or with the name of a month, in English or Spanish, behind a word that says so.
+/// Dates of birth: dates in figures or with the name of a month, in English, Spanish, French, German, Portuguese, Italian or Catalan, behind a
+/// word that says so.
 enum BirthDate {
     /// Whether ``match(_:_:)`` is worth a call.
     @inline(__always)
     static func hasShape(_ phrase: NumberPhrase) -> Bool {
-        phrase.groupCount >= 3 && phrase.size(ofGroup: 1) <= 2 && phrase.separator(0) != UInt8(ascii: " ")
+        if phrase.size(ofGroup: 0) == 8 { return phrase.groupCount == 1 && !phrase.isCutOff }
+        return phrase.groupCount >= 3 && phrase.size(ofGroup: 1) <= 2 && phrase.separator(0) != UInt8(ascii: " ")
             && phrase.hasUniformSeparators(groups: 3)
     }
 
-    static func match(_ phrase: NumberPhrase, _ text: Text) -> Finding? {
-        guard phrase.endsCleanly(afterGroups: 3), isDate(phrase) else { return nil }
-        // The prefilter asks for seven bytes.
-        guard phrase.end(ofGroup: 2) - phrase.start >= 7 else { return nil }
-        return .inContext(
-            .dateOfBirth, phrase.start..<phrase.end(ofGroup: 2), weak: 0.2, raised: 0.85, words: .birth, text)
+    static func match(_ phrase: NumberPhrase, _ text: inout Text) -> Finding? {
+        let groups = phrase.size(ofGroup: 0) == 8 ? 1 : 3
+        let end = phrase.end(ofGroup: groups - 1)
+        guard groups == 1 ? isJoinedDate(phrase) : isDate(phrase) else { return nil }
+        guard phrase.endsCleanly(afterGroups: groups) || isMidnight(&text, end) else { return nil }
+        return .inContext(.dateOfBirth, phrase.start..<end, weak: 0.2, raised: 0.85, words: .birth, text)
+    }
+
+    /// `1985-05-12T00:00:00Z`; the prefilter leaves other times out.
+    private static func isMidnight(_ text: inout Text, _ index: Int) -> Bool {
+        text.byte(index) == UInt8(ascii: "T") && text.byte(index + 1) == UInt8(ascii: "0") && text.byte(index + 2) == UInt8(ascii: "0")
+    }
+
+    /// `19850512`, `12051985`
+    private static func isJoinedDate(_ phrase: NumberPhrase) -> Bool {
+        func isDay(_ first: Int, _ second: Int) -> Bool {
+            (1...31).contains(first) && (1...31).contains(second) && min(first, second) <= 12
+        }
+        let (front, back) = (phrase.value(0, 4), phrase.value(4, 4))
+        return (1900...2100).contains(front) && isDay(back / 100, back % 100)
+            || (1900...2100).contains(back) && isDay(front / 100, front % 100)
     }
 
     private static func isDate(_ phrase: NumberPhrase) -> Bool {
@@ -59,17 +76,21 @@ enum BirthDate {
     }
 
     private static let names: StaticString =
-        "january,february,march,april,may,june,july,august,september,october,november,december,enero,febrero,marzo,abril,mayo,junio,julio,agosto,septiembre,setiembre,octubre,noviembre,diciembre"
+        "january,february,march,april,may,june,july,august,september,october,november,december,enero,febrero,marzo,abril,mayo,junio,julio,agosto,septiembre,setiembre,octubre,noviembre,diciembre,janvier,février,fevrier,mars,avril,mai,juin,juillet,août,aout,septembre,octobre,novembre,décembre,decembre,januar,jänner,februar,märz,maerz,mrz,juni,juli,oktober,dezember,janeiro,fevereiro,março,marco,maio,junho,julho,setembro,outubro,novembro,dezembro,gennaio,febbraio,aprile,maggio,giugno,luglio,settembre,ottobre,dicembre,gener,febrer,març,maig,juny,juliol,agost,setembre,desembre"
 
     /// By first byte.
     private static let months = ByteTable(ListedWord.all(names)) { $0[0] }
 
-    /// 1900 to 2099 alone, as far as it has come.
+    /// 1900 to 2099 alone, or two digits behind a word, as far as it has come.
     @inline(__always)
     private static func mayBeYear(_ text: Text, _ position: Int) -> Bool {
+        if position + 2 < text.count, text.base[position + 1].isDigit, !text.base[position + 2].isAlphanumeric {
+            // `12-May-86`: the prefilter sees no others.
+            return isJoint(text.before(position)) && text.before(position - 1) > 0x40 && position > 5 && text.base[position - 6].isDigit
+        }
         let first = text.base[position]
-        guard first == UInt8(ascii: "1") || first == UInt8(ascii: "2") else { return false }
         guard position + 4 < text.count else { return true }
+        guard first == UInt8(ascii: "1") || first == UInt8(ascii: "2") else { return false }
         return isYear(text, position) && text.base[position + 2].isDigit && text.base[position + 3].isDigit
             && !text.base[position + 4].isAlphanumeric
     }
@@ -84,7 +105,7 @@ enum BirthDate {
             while end > 0, index - end < 2, isJoint(text.before(end)) { end -= 1 }
             guard end < index else { break }
             index = end
-            while index > 0, end - index < 11, text.before(index).isAlphanumeric { index -= 1 }
+            while index > 0, end - index < 11, isWordByte(text.before(index)) { index -= 1 }
             guard index < end, !text.before(index).isWordByte else { break }
             if text.base[index].isDigit {
                 if hasDay { break }
@@ -106,11 +127,12 @@ enum BirthDate {
         var hasMonth = false
         for _ in 0..<6 {
             let first = index
-            while index - first < 11, text.byte(index).isAlphanumeric { index += 1 }
+            while index - first < 11, isWordByte(text.byte(index)) { index += 1 }
             guard index > first else { return nil }
             if text.base[first].isDigit {
                 let length = digitCount(text, first..<index)
                 if length == 4, hasDay, hasMonth { return length == index - first && isYear(text, first) ? index : nil }
+                if length == 2, hasDay, hasMonth { return length == index - first && isAlone(&text, index) ? index : nil }
                 guard !hasDay, length <= 2, length == index - first || isOrdinal(text, first + length..<index) else { return nil }
                 hasDay = true
             } else if isMonth(text, first..<index) {
@@ -135,17 +157,30 @@ enum BirthDate {
         range.prefix { text.base[$0].isDigit }.count
     }
 
+    /// A year of two digits ends: not an hour, a decimal or a part of another number.
+    private static func isAlone(_ text: inout Text, _ end: Int) -> Bool {
+        switch text.byte(end) {
+        case UInt8(ascii: "%"): false
+        case UInt8(ascii: ":"), UInt8(ascii: ","), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "/"): text.byte(end + 1) <= 0x20
+        default: true
+        }
+    }
+
+    /// Letters outside of ASCII are part of a word.
+    @inline(__always)
+    private static func isWordByte(_ byte: UInt8) -> Bool { byte.isAlphanumeric || byte >= 0x80 }
+
     private static func isYear(_ text: Text, _ start: Int) -> Bool {
         let century = text.base[start].digitValue * 10 + text.base[start + 1].digitValue
         return century == 19 || century == 20
     }
 
-    /// `st`, `nd`, `rd`, `th`.
+    /// `st`, `nd`, `rd`, `th`, `er`, `º`, `°`.
     private static func isOrdinal(_ text: Text, _ range: Range<Int>) -> Bool {
         guard range.count == 2 else { return false }
         switch (text.base[range.lowerBound].lowercased, text.base[range.lowerBound + 1].lowercased) {
         case (UInt8(ascii: "s"), UInt8(ascii: "t")), (UInt8(ascii: "n"), UInt8(ascii: "d")), (UInt8(ascii: "r"), UInt8(ascii: "d")),
-            (UInt8(ascii: "t"), UInt8(ascii: "h")):
+            (UInt8(ascii: "t"), UInt8(ascii: "h")), (UInt8(ascii: "e"), UInt8(ascii: "r")), (0xC2, 0xBA), (0xC2, 0xB0):
             return true
         default: return false
         }
@@ -164,7 +199,7 @@ enum BirthDate {
         guard text.base[position].isLetter else { return false }
         guard position + 2 < text.count else { return true }
         let (second, third) = (text.base[position + 1], text.base[position + 2])
-        guard second.isLetter, third.isLetter else { return false }
+        guard second.isLetter || second >= 0x80, third.isLetter || third >= 0x80 else { return false }
         return beginnings[Int(text.base[position] & 31) << 5 | Int(second & 31)] >> UInt32(third & 31) & 1 != 0
     }
 
@@ -181,7 +216,11 @@ enum BirthDate {
         let isShort = range.count <= 4
         return months[text.base[range.lowerBound].lowercased].contains { month in
             guard isShort ? range.count <= month.count : range.count == month.count else { return false }
-            return (1..<range.count).allSatisfy { text.base[range.lowerBound + $0].lowercased == month[$0] }
+            return (1..<range.count).allSatisfy {
+                let byte = text.base[range.lowerBound + $0]
+                // The second bytes of capitals and small letters differ as in ASCII.
+                return byte.lowercased == month[$0] || byte >= 0x80 && byte | 0x20 == month[$0]
+            }
         }
     }
 

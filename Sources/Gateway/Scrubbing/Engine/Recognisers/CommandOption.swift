@@ -3,6 +3,10 @@ enum CommandOption {
     /// What an option's value is.
     private enum Value {
         case userAndPassword, password
+        /// `ana%…`
+        case userPercentPassword
+        /// The third argument from the option on.
+        case thirdArgument
         /// Right behind the option only: what stands apart is something else.
         case attachedPassword
     }
@@ -22,6 +26,9 @@ enum CommandOption {
             names: ["login", "sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "psexec", "PSEXEC"]),
         Command(option: UInt8(ascii: "P"), value: .password, names: ["sqlcmd", "bcp", "unzip", "zip"]),
         Command(option: UInt8(ascii: "a"), value: .password, names: ["redis-cli"]),
+        Command(option: UInt8(ascii: "k"), value: .password, names: ["openssl"]),
+        Command(option: UInt8(ascii: "b"), value: .thirdArgument, names: ["htpasswd"]),
+        Command(option: UInt8(ascii: "U"), value: .userPercentPassword, names: ["smbclient", "rpcclient", "winexe"]),
         Command(option: UInt8(ascii: "w"), value: .password, names: ["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldapwhoami"]),
     ]
 
@@ -41,6 +48,8 @@ enum CommandOption {
             switch command.value {
             case .userAndPassword: return userAndPassword(&text, from: position + 2)
             case .password: return password(&text, from: position + 2)
+            case .userPercentPassword: return userPercentPassword(&text, from: position + 2)
+            case .thirdArgument: return argument(&text, behind: 2, from: position + 2)
             case .attachedPassword: return text.byte(position + 2) == UInt8(ascii: " ") ? nil : password(&text, from: position + 2)
             }
         }
@@ -81,6 +90,28 @@ enum CommandOption {
         let value = Assignment.Value(&text, from: start)
         guard text.byte(value.range.lowerBound) != UInt8(ascii: "-"), value.isPlain(text), !value.isName(text) else { return nil }
         return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
+    }
+
+    /// What stands behind the `%` of `ana%secret`.
+    private static func userPercentPassword(_ text: inout Text, from start: Int) -> Finding? {
+        var index = start
+        if text.byte(index) == UInt8(ascii: " ") { index += 1 }
+        while index - start < 64, text.byte(index).isTokenByte || isUserSign(text.byte(index)) { index += 1 }
+        return text.byte(index) == UInt8(ascii: "%") ? password(&text, from: index + 1) : nil
+    }
+
+    /// The argument behind so many others, each of at most 64 bytes.
+    private static func argument(_ text: inout Text, behind count: Int, from start: Int) -> Finding? {
+        var index = start
+        while text.byte(index).isLetter, index - start < 8 { index += 1 }
+        for _ in 0..<count {
+            guard text.byte(index) == UInt8(ascii: " ") else { return nil }
+            index += 1
+            let first = index
+            while index - first < 64, text.byte(index) > 0x20 { index += 1 }
+        }
+        guard text.byte(index) == UInt8(ascii: " ") else { return nil }
+        return password(&text, from: index + 1)
     }
 
     /// `ana:secret`, in quotes or not: the finding is all of it.

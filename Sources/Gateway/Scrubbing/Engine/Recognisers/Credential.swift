@@ -13,13 +13,17 @@ enum Credential {
         switch before {
         case UInt8(ascii: "."), UInt8(ascii: "~"):
             if let finding = matchLed(&text, at: start) { return finding }
-            if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) { return finding }
+            if let finding = matchAzure(&text, at: start) ?? matchTerraform(&text, at: start) ?? matchParts(&text, at: start) {
+                return finding
+            }
         case UInt8(ascii: "/"):
             if let finding = matchLed(&text, at: start) { return finding }
         case UInt8(ascii: "|"):
             if let finding = matchFacebook(&text, at: start) { return finding }
         case UInt8(ascii: ":"):
-            if let finding = matchTelegram(&text, at: start) { return finding }
+            if let finding = matchTelegram(&text, at: start) ?? matchFirebase(&text, at: start) { return finding }
+        case UInt8(ascii: "$"):
+            if let finding = matchBraintree(&text, at: start) { return finding }
         default: break
         }
         let first = text.byte(start)
@@ -33,7 +37,8 @@ enum Credential {
         {
             return finding
         }
-        return text.byte(start + 6) == UInt8(ascii: "_") ? matchMaxMind(&text, at: start) : nil
+        if text.byte(start + 6) == UInt8(ascii: "_"), let finding = matchMaxMind(&text, at: start) { return finding }
+        return matchSigned(&text, at: start)
     }
 
     /// A credential by a rule whose lead ends at `start`.
@@ -90,7 +95,7 @@ enum Credential {
         return tail.isOptional ? start : nil
     }
 
-    private static func isAbove(_ floor: CredentialRule.Floor, _ text: Text, _ range: Range<Int>) -> Bool {
+    static func isAbove(_ floor: CredentialRule.Floor, _ text: Text, _ range: Range<Int>) -> Bool {
         let bytes = UnsafeBufferPointer(start: text.base + range.lowerBound, count: range.count)
         switch floor {
         case .none: return true
@@ -102,10 +107,19 @@ enum Credential {
             let (digits, letters, capitals) = classes(of: bytes)
             return digits > 0 && capitals > 0 && letters > capitals
         case .varied: return distinctCount(bytes) >= 10
+        case .uuid: return isUUID(bytes)
         case .unhyphenated:
             let (digits, letters, _) = classes(of: bytes)
             return digits > 0 && letters > 0 && hasRun(16, bytes)
         }
+    }
+
+    /// `8-4-4-4-12` hexadecimal digits.
+    private static func isUUID(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        bytes.count == 36
+            && bytes.indices.allSatisfy {
+                $0 == 8 || $0 == 13 || $0 == 18 || $0 == 23 ? bytes[$0] == UInt8(ascii: "-") : bytes[$0].isHexDigit
+            }
     }
 
     /// How many bytes are of each class; a loop that becomes vectors.
@@ -157,7 +171,7 @@ enum Credential {
     }
 
     /// The end of the token at `start`, at most `limit` bytes.
-    private static func tokenEnd(_ text: inout Text, from start: Int, limit: Int) -> Int {
+    static func tokenEnd(_ text: inout Text, from start: Int, limit: Int) -> Int {
         var index = start
         while index - start < limit, ASCIISet.token.contains(text.byte(index)) { index += 1 }
         return index

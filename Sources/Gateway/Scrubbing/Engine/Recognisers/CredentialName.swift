@@ -63,7 +63,7 @@ enum CredentialName {
     /// (`password_hash`, `secretValue`) and digits (`password2`) are part of the name.
     static func match(_ text: Text, before position: Int) -> Match? {
         var end = position
-        while end > 0, position - end < 12, isDecoration(text.base[end - 1]) { end -= 1 }
+        while end > 0, position - end < 24, isDecoration(text.base[end - 1]) { end -= 1 }
         var stem = end
         while stem > 0, end - stem < 4, text.base[stem - 1].isDigit || text.base[stem - 1] == UInt8(ascii: "_") { stem -= 1 }
         if let match = stemMatch(text, end: stem) { return match }
@@ -90,19 +90,41 @@ enum CredentialName {
     ) { $0.last }
 
     /// The name that stands beside a `value` that ends before `position`: `name="password" value=`, `{"name":"DB_PASSWORD","value":`,
-    /// `- name: DB_PASSWORD`, `value:` on the next line, `"password":{"value":`.
-    static func matchBesideValue(_ text: Text, before position: Int) -> Match? {
+    /// `- name: DB_PASSWORD`, `value:` on the next line, `"password":{"value":`; `variable "db_password" {`, `default =`.
+    ///
+    /// `inElement`: `<key>password</key><string>`.
+    static func matchBesideValue(_ text: Text, before position: Int, inElement: Bool) -> Match? {
         var end = position
         while end > 0, position - end < 3, isDecoration(text.base[end - 1]) { end -= 1 }
-        let word: StaticString = "value"
-        let start = end - word.utf8CodeUnitCount
-        guard start > 0, (0..<word.utf8CodeUnitCount).allSatisfy({ text.base[start + $0].lowercased == word.utf8Start[$0] }) else {
-            return nil
-        }
-        var index = start
-        while index > 0, start - index < longestGap, isGap(text.base[index - 1]) { index -= 1 }
+        guard let start = valueStart(text, end, inElement ? ["value", "string"] : ["value", "default"]) else { return nil }
+        var index = inElement ? elementEnd(text, before: start) ?? 0 : start
+        while index > 0, !inElement, start - index < longestGap, isGap(text.base[index - 1]) { index -= 1 }
         guard index < start, let match = match(text, before: index) else { return nil }
         return match.strength == .anyKey || match.strength == .session ? nil : match
+    }
+
+    private static func valueStart(_ text: Text, _ end: Int, _ words: [StaticString]) -> Int? {
+        for word in words {
+            let start = end - word.utf8CodeUnitCount
+            guard start > 0, (0..<word.utf8CodeUnitCount).allSatisfy({ text.base[start + $0].lowercased == word.utf8Start[$0] }) else {
+                continue
+            }
+            return start
+        }
+        return nil
+    }
+
+    /// Where the element before the one whose name starts at `start` has its end: `</key>`, `</name>` or `</string>`.
+    private static func elementEnd(_ text: Text, before start: Int) -> Int? {
+        guard text.before(start) == UInt8(ascii: "<") else { return nil }
+        var index = start - 1
+        while index > 0, start - index < longestGap, text.base[index - 1].isSpace { index -= 1 }
+        for tag in ["</key>", "</name>", "</string>"] as [StaticString] {
+            let first = index - tag.utf8CodeUnitCount
+            guard first > 0, (0..<tag.utf8CodeUnitCount).allSatisfy({ text.base[first + $0] == tag.utf8Start[$0] }) else { continue }
+            return first
+        }
+        return nil
     }
 
     /// White space and signs between a name and the `value` beside it.

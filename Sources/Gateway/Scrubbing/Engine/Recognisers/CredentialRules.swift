@@ -12,6 +12,8 @@ struct CredentialRule: Sendable {
         case unhyphenated
         /// Digits, capitals and small letters.
         case random
+        /// A UUID, and nothing behind it.
+        case uuid
     }
 
     /// A part behind a separator: `.` and 43 bytes.
@@ -47,7 +49,7 @@ struct CredentialRule: Sendable {
     }
 
     /// The rules without a lead by first byte; most bytes have none.
-    static let byFirstByte = ByteTable(all) { $0.prefix.utf8Start[0] }
+    static let byFirstByte = ByteTable(all + newer) { $0.prefix.utf8Start[0] }
 
     /// A rule's prefix may start with these three bytes: false for most.
     @inline(__always)
@@ -58,7 +60,7 @@ struct CredentialRule: Sendable {
     /// By the lower five bits of a prefix's first two bytes, a bit for those of its third one; all of them where there is none.
     private static let beginnings: [UInt32] = {
         var table = [UInt32](repeating: 0, count: 1024)
-        for rule in all {
+        for rule in all + newer {
             let prefix = rule.prefix.utf8Start
             table[Int(prefix[0] & 31) << 5 | Int(prefix[1] & 31)] |= rule.prefix.utf8CodeUnitCount > 2 ? 1 << UInt32(prefix[2] & 31) : .max
         }
@@ -96,6 +98,10 @@ struct CredentialRule: Sendable {
         .init("", 40, .alphanumeric, lead: "dp.st.prd."),
         .init("", 32, lead: "api_live."), .init("", 32, lead: "api_sandbox."),  // Onfido
         .init("", 40, lead: "dsapi."), .init("", 30, lead: "st."),
+        .init("", 66, .dotted, most: 66, floor: .varied, lead: "SG."), .init("", 60, lead: "mlsn."), .init("", 100, lead: "sl.u."),
+        .init("", 40, .hex, most: 40, lead: "v1."), .init("", 60, lead: "k8s-aws-v1."),
+        .init("ALTAK-", 16, .alphanumeric, lead: "bce-v3/", tails: [Tail(separator: UInt8(ascii: "/"), minimum: 40, alphabet: .hex)]),
+        .init("eyJ", 40, lead: "p.", tails: [dot(20)]),  // Tinybird
     ]
 
     /// A colon and the secret behind an Asana client's or user's number.
@@ -223,6 +229,50 @@ struct CredentialRule: Sendable {
         .init("sm_aat_", 16, .alphanumeric), .init("sm_pat_", 16, .alphanumeric), .init("sm_sat_", 16, .alphanumeric),
         .init("cal_live_", 32), .init("mmk_", 40),
         .init("hooks_", 60), .init("AAAAAAAAAAAAAAAAAAAAAA", 60, .percent),
+    ]
+
+    /// Newer ones, in the order of their prefixes.
+    private static let newer: [CredentialRule] = [
+        .init("6Lc", 37, most: 37, floor: .random), .init("6Ld", 37, most: 37, floor: .random), .init("6Le", 37, most: 37, floor: .random),
+        .init("6Lf", 37, most: 37, floor: .random), .init("a9_", 32, .alphanumeric, most: 40), .init("aact_", 40),
+        .init("AGE-SECRET-KEY-PQ-1", 58, .upper), .init("AIK_CI_", 40, .alphanumeric), .init("AIK_SECRET_", 40, .alphanumeric),
+        .init("ak-", 22, .alphanumeric, most: 22, floor: .random), .init("as-", 22, .alphanumeric, most: 22, floor: .random),
+        .init("api-", 36, most: 36, floor: .uuid),
+        .init("api_", 22, .alphanumeric, most: 22, floor: .random, tails: [dot(22, .alphanumeric)]),
+        .init("apik_", 40), .init("APKA", 16, .upper, most: 16), .init("AQE", 60, .base64, floor: .random),
+        .init("ASCA", 16, .upper, most: 16), .init("authress_", 60, .dotted), .init("b_", 44, most: 44, floor: .random),
+        .init("BBFF-", 30, .alphanumeric), .init("BBUS-", 30, .alphanumeric), .init("bkct_", 40), .init("con_", 64, .hex),
+        .init("cr-", 58, .hex, most: 58), .init("crsr_", 64, .hex), .init("ctx7sk-", 36), .init("ctx7sk_", 32),
+        .init("db-", 29, .alphanumeric, most: 29, floor: .random), .init("ddo_", 36, .alphanumeric), .init("ddp_", 36, .alphanumeric),
+        .init("ddw_", 36, .alphanumeric), .init("esecret_", 26), .init("essa_", 40, .base64), .init("essu_", 40, .base64),
+        .init("ext_", 60, .dotted), .init("figdh_", 40), .init("figu_", 40), .init("flb_live_", 20, .alphanumeric),
+        .init("gAAAAA", 80, floor: .random), .init("gta_", 40, .hex), .init("hcalk_", 58, .lower), .init("IGQV", 80),
+        .init("jca_", 36, .alphanumeric), .init("key_", 64, .hex), .init("live_", 32, .hex), .init("live_", 40, most: 42, floor: .random),
+        .init("ls__", 32, .hex, most: 32), .init("lsxs_pt_", 32, .alphanumeric), .init("luma-", 60), .init("m0-", 40, .alphanumeric),
+        .init("MA", 18, .upper, most: 18), .init("SA", 18, .upper, most: 18), .init("md-", 22, most: 22, floor: .random),
+        .init("mka_", 40, .alphanumeric), .init("mob-", 36, most: 36, floor: .uuid), .init("msy_", 40, .alphanumeric),
+        .init("NF-", 32, .alphanumeric, most: 32), .init("nfb_", 36, .alphanumeric), .init("nfo_", 36, .alphanumeric),
+        .init("nfu_", 36, .alphanumeric), .init("nk-", 43, floor: .unhyphenated), .init("nyk_v0_", 40, .alphanumeric),
+        .init("ory_ac_", 32), .init("ory_pat_", 32), .init("ory_rt_", 32), .init("ory_st_", 32), .init("permit_key_", 60, .alphanumeric),
+        .init("phs_", 40, .alphanumeric), .init("pk-helicone-", 28), .init("pk-lf-", 36, most: 36, floor: .uuid),
+        .init("pk_", 34, .hex, most: 34),
+        .init("pk_", 7, .digits, most: 9, floor: .none, tails: [Tail(separator: UInt8(ascii: "_"), minimum: 32, alphabet: .upper)]),
+        .init("pl_", 32, .hex, most: 32), .init("pnb_", 36, .alphanumeric), .init("pub-c-", 36, most: 36, floor: .uuid),
+        .init("pylf_v1_eu_", 40), .init("pylf_v1_us_", 40), .init("pylf_v2_eu_", 40), .init("pylf_v2_us_", 40), .init("qov_", 40),
+        .init("retool_01", 30), .init("sandbox-sq0atb-", 22), .init("sandbox-sq0csb-", 22), .init("sbp_oauth_", 40, .hex),
+        .init("sbp_v0_", 40, .hex), .init("sc_", 60, .dotted), .init("scauth_", 60, .dotted), .init("sdk-", 36, most: 36, floor: .uuid),
+        .init("seam_", 24, .alphanumeric), .init("sec-c-", 40, .base64), .init("secret-", 40, .alphanumeric, most: 60, floor: .random),
+        .init("signkey-branch-", 64, .hex), .init("signkey-prod-", 64, .hex), .init("signkey-test-", 64, .hex),
+        .init("sk", 80, .alphanumeric, most: 220, floor: .random), .init("sk-helicone-", 28), .init("sk-lf-", 36, most: 36, floor: .uuid),
+        .init("sk_", 24, .alphanumeric, most: 40), .init("sk_", 43, most: 43, floor: .random), .init("sk_dev_", 40),
+        .init("sk_org_", 30), .init("sk_sbox_", 26, .lower), .init("spu-", 32, .hex), .init("sub-c-", 36, most: 36, floor: .uuid),
+        .init("SWMKEY-1-", 40, .base64), .init("SWMTKN-1-", 50), .init("TEST-", 60, floor: .unhyphenated), .init("test_", 32, .hex),
+        .init("testsk_", 32, .alphanumeric), .init("thog-agent-", 40, .hex), .init("tr_dev_", 20, .alphanumeric),
+        .init("tr_pat_", 20, .alphanumeric), .init("tr_preview_", 20, .alphanumeric), .init("tr_prod_", 20, .alphanumeric),
+        .init("tr_stg_", 20, .alphanumeric), .init("unkey_", 20, .alphanumeric), .init("up_", 29, .alphanumeric, most: 29, floor: .random),
+        .init("user_", 64, most: 64, floor: .random), .init("vca_", 24, .alphanumeric), .init("vci_", 24, .alphanumeric),
+        .init("vck_", 24, .alphanumeric), .init("vcr_", 24, .alphanumeric), .init("ww-", 50, .alphanumeric),
+        .init("xnd_development_", 40, .alphanumeric), .init("xnd_production_", 40, .alphanumeric),
     ]
 
     /// `=` and a check sum behind it.

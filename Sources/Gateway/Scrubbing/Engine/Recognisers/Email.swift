@@ -26,7 +26,7 @@ enum Email {
         var start = position
         while start > limit {
             let byte = text.base[start - 1]
-            guard isLocalByte(byte) else { break }
+            guard isLocalByte(byte) || start < position && isInnerSign(byte) && isInside(text, start - 1) else { break }
             if byte & 0xC0 == 0x80 {
                 // A continuation byte counts only behind the lead byte of a two-byte sequence.
                 // 0xC2 starts signs such as « and », no letters.
@@ -41,6 +41,37 @@ enum Email {
         // An apostrophe that opened a quotation: 'x@y.org'.
         return start < position && text.base[position - 1] != UInt8(ascii: ".") && text.base[position - 1] != UInt8(ascii: "'")
             ? start : nil
+    }
+
+    /// Signs of a local part that count between two letters or digits: elsewhere they mark up, quote or separate.
+    private static func isInnerSign(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "*"), UInt8(ascii: "^"), UInt8(ascii: "`"),
+            UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "~"):
+            return true
+        default: return false
+        }
+    }
+
+    private static func isInside(_ text: Text, _ sign: Int) -> Bool {
+        text.base[sign + 1].isAlphanumeric && text.before(sign).isAlphanumeric
+    }
+
+    /// The end of `[192.0.2.1]` or `[IPv6:2001:db8::1]`, an address in place of a domain.
+    private static func literalEnd(_ text: inout Text, from start: Int) -> Int? {
+        var index = start + 1
+        var signs = 0
+        while index - start < 56 {
+            let byte = text.byte(index)
+            if byte == UInt8(ascii: "]") { return signs > 1 ? index + 1 : nil }
+            if byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":") {
+                signs += 1
+            } else if !byte.isHexDigit, !(index - start <= 4 && byte.isLetter) {
+                return nil
+            }
+            index += 1
+        }
+        return nil
     }
 
     private static func isGoodStart(_ byte: UInt8) -> Bool {
@@ -58,6 +89,7 @@ enum Email {
 
     /// The end of the longest domain at `start`: at least two labels, the last one a plausible top-level domain.
     private static func domainEnd(_ text: inout Text, from start: Int) -> Int? {
+        if text.byte(start) == UInt8(ascii: "[") { return literalEnd(&text, from: start) }
         var index = start
         var labelStart = start
         var labels = 0

@@ -39,6 +39,12 @@ enum IPAddress {
             next != UInt8(ascii: "-") || !text.byte(index + 1).isAlphanumeric || startsAddress(&text, at: index + 1)
         else { return nil }
         // Sections of standards and versions, 27.7.3.3, unless it is a network that people write often.
+        if single >= 3, before == UInt8(ascii: "/"), text.before(start - 1).isLetter, text.base[index - 2] == UInt8(ascii: "."),
+            phrase.size(ofGroup: 1) == 1, phrase.size(ofGroup: 2) == 1
+        {
+            // `Chrome/126.0.0.0`
+            return nil
+        }
         if single == 3, !startsFrequentNetwork(text, start) {
             return .inContext(.ipv4, start..<index, weak: bareScore, raised: 0.7, words: .network, text)
         }

@@ -10,6 +10,11 @@ enum IdentityCode {
         }
         if let end = cifEnd(&text, word) { add(.cif, start..<end, 0.8, 0.95, .cif) }
         if let end = ninoEnd(&text, word) { add(.nino, start..<end, word.isUppercase ? 0.7 : 0.5, 0.95, .nino) }
+        if word.count == 2 || word.count == 11, let end = portugueseEnd(&text, word) { add(.nifPT, start..<end, 0.7, 0.95, .nifPT) }
+        if word.count == 3 || word.count == 4, let code = Word(&text, mexican: word), code.isRFC {
+            let isHyphened = text.base[start + word.count] == UInt8(ascii: "-")
+            add(.rfc, start..<start + code.count + 2, isHyphened && word.isUppercase ? 0.6 : 0.4, 0.95, .rfc)
+        }
         let range = start..<start + word.count
         switch word.count {
         case 8, 9:
@@ -33,13 +38,41 @@ enum IdentityCode {
         {
             keep(Finding(kind: .dni, range: range, score: 0.9))
         }
+        // Of children, of Spaniards abroad and of foreigners without a number of their own.
+        if word.matches("LDDDDDDDL"), (UInt8(ascii: "K")...UInt8(ascii: "M")).contains(word[0]),
+            word[8] == SpanishIdentity.controlLetter(word.value(1, 7))
+        {
+            add(.dni, range, 0.6, 0.95, .dni)
+        }
     }
 
-    /// `B12345674`, `A-5881850-1`: an organisation's letter, seven digits, control digit or letter.
+    /// `PT501964843`, `PT 501 964 843`: the country before a Portuguese tax number.
+    private static func portugueseEnd(_ text: inout Text, _ word: Word) -> Int? {
+        guard word[0] == UInt8(ascii: "P"), word[1] == UInt8(ascii: "T") else { return nil }
+        var index = word.start + 2
+        var sum = 0
+        var check = 0
+        for place in 0..<9 {
+            if place % 3 == 0, text.byte(index) == UInt8(ascii: " ") || place == 0 && text.byte(index) == UInt8(ascii: "-") { index += 1 }
+            let byte = text.byte(index)
+            guard byte.isDigit, place > 0 || byte != UInt8(ascii: "0") else { return nil }
+            if place < 8 { sum += byte.digitValue * (9 - place) } else { check = byte.digitValue }
+            index += 1
+        }
+        let expected = 11 - sum % 11
+        return check == (expected >= 10 ? 0 : expected) && !text.byte(index).isWordByte ? index : nil
+    }
+
+    /// `B12345674`, `A-5881850-1`, `ESB12345674`: an organisation's letter, seven digits, control digit or letter.
     private static func cifEnd(_ text: inout Text, _ word: Word) -> Int? {
-        let letter = word[0]
-        let index = word.count == 1 && text.byte(word.start + 1) == UInt8(ascii: "-") ? word.start + 2 : word.start + 1
-        guard word.count == 1 || word.count == 9 || word.count == 8 else { return nil }
+        let hasCountry = word.count == 11 && word[0] == UInt8(ascii: "E") && word[1] == UInt8(ascii: "S")
+        let letter = word[hasCountry ? 2 : 0]
+        let first = word.start + (hasCountry ? 3 : 1)
+        let index = word.count == 1 && text.byte(first) == UInt8(ascii: "-") ? first + 1 : first
+        // `\U00010570` is a sign of a source text.
+        guard word.count == 1 || word.count == 9 || word.count == 8 || hasCountry, text.before(word.start) != UInt8(ascii: "\\") else {
+            return nil
+        }
         var sum = 0
         var isZero = true
         for offset in 0..<7 {
@@ -86,7 +119,7 @@ enum IdentityCode {
         }
         var index = word.start + 2
         for pair in 0..<4 {
-            if text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            if text.byte(index) == UInt8(ascii: " ") || text.byte(index) == UInt8(ascii: "-") { index += 1 }
             if pair == 3 { break }
             guard text.byte(index).isDigit, text.byte(index + 1).isDigit else { return nil }
             index += 2
@@ -166,6 +199,27 @@ private struct Word {
             count += 1
         }
         if count > 0, text.byte(start + count) == UInt8(ascii: "_") { count = 20 }
+    }
+
+    /// Three or four letters, a date and three letters and digits, with hyphens or spaces between; nil if `first` is not the start of that.
+    init?(_ text: inout Text, mexican first: Word) {
+        let separator = text.byte(first.start + first.count)
+        guard separator == UInt8(ascii: "-") || separator == UInt8(ascii: " ") else { return nil }
+        self = first
+        var index = start + count
+        for size in [6, 3] {
+            guard text.byte(index) == separator else { return nil }
+            index += 1
+            for _ in 0..<size {
+                let byte = text.byte(index)
+                guard byte.isAlphanumeric else { return nil }
+                if byte != byte.uppercased { isUppercase = false }
+                bytes[count] = byte.uppercased
+                count += 1
+                index += 1
+            }
+        }
+        guard !text.byte(index).isWordByte, (0..<6).allSatisfy({ bytes[first.count + $0].isDigit }) else { return nil }
     }
 
     subscript(index: Int) -> UInt8 { bytes[index] }

@@ -11,7 +11,7 @@ enum NationalNumber {
         let number = Number(phrase: phrase)
         switch phrase.size(ofGroup: 0) {
         case 1:
-            if number.has(0x01_02_02_02_03_03_02, 7, uniform: 7), number.isNIR { add(.nir, 7, 0.9, 0.95, .nir) }
+            if number.has(0x01_02_02_02_03_03_02, 7, uniform: 6), number.isNIR { add(.nir, 7, 0.9, 0.95, .nir) }
         case 2:
             if number.has(0x02_0A, 2), number.isNSS { add(.nss, 2, 0.8, 0.95, .nss) }
             if number.has(0x02_08_02, 3, uniform: 3), number.isNSS { add(.nss, 3, 0.8, 0.95, .nss) }
@@ -30,14 +30,17 @@ enum NationalNumber {
                 add(.nhs, 3, number.isSeparated(by: " ", " ") ? 0.65 : number.isTelephone ? 0.3 : 0.55, 0.95, .nhs)
             }
             if number.has(0x03_03_03_02, 4, uniform: 3), number.isCPF { add(.cpf, 4, 0.9, 0.95, .cpf) }
+            if number.has(0x03_03_05, 3, uniform: 3), number.isSeparated(by: ".", "."), number.isCPF { add(.cpf, 3, 0.6, 0.95, .cpf) }
         case 4:
             if phrase.groupCount == 3, number.has(0x04_04_04, 3), number.isSeparated(by: " ", "-"), number.isAadhaar {
                 add(.aadhaar, 3, 0.7, 0.95, .aadhaar)
             }
+            if number.has(0x04_04_02_0A, 4, uniform: 4), number.isCCC { add(.iban, 4, 0.7, 0.95, .account) }
         case 9:
             if number.isSSN { add(.ssn, 1, 0.2, 0.85, .ssn) } else if number.isITIN { add(.itin, 1, 0.2, 0.85, .itin) }
             if number.isNIFPT { add(.nifPT, 1, 0.3, 0.85, .nifPT) }
             add(.passport, 1, 0.1, 0.8, .passport)
+            if number.has(0x09_02, 2), phrase.separator(0) == UInt8(ascii: "-"), number.isCPF { add(.cpf, 2, 0.6, 0.95, .cpf) }
         case 10:
             if number.isNHS { add(.nhs, 1, 0.3, 0.95, .nhs) }
         case 11:
@@ -52,6 +55,8 @@ enum NationalNumber {
             if number.isCNPJ { add(.cnpj, 1, number.value(8, 4) <= 9 ? 0.6 : 0.3, 0.95, .cnpj) }
         case 15:
             if number.isNIR { add(.nir, 1, 0.9, 0.95, .nir) }
+        case 20:
+            if number.isCCC { add(.iban, 1, 0.4, 0.95, .account) }
         default: break
         }
     }
@@ -165,6 +170,19 @@ private struct Number {
         guard 0b11_0110_1110 >> phrase.digit(0) & 1 != 0 else { return false }
         let check = 11 - weightedSum(8, 0x98765432) % 11
         return (check >= 10 ? 0 : check) == phrase.digit(8)
+    }
+
+    /// Spanish bank account: a check digit of bank and branch, and one of the account, mod 11; not all the same.
+    var isCCC: Bool {
+        guard !areAllEqual(20), value(0, 4) != 0 else { return false }
+        func check(_ weighted: Int) -> Int {
+            let digit = 11 - weighted % 11
+            return digit == 11 ? 0 : digit == 10 ? 1 : digit
+        }
+        let weights = [1, 2, 4, 8, 5, 10, 9, 7, 3, 6]
+        let office = (0..<8).reduce(0) { $0 + phrase.digit($1) * weights[$1 + 2] }
+        let account = (0..<10).reduce(0) { $0 + phrase.digit($1 + 10) * weights[$1] }
+        return check(office) == phrase.digit(8) && check(account) == phrase.digit(9)
     }
 
     /// Brazilian CPF: two check digits, not all the same.

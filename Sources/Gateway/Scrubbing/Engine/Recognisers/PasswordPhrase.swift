@@ -20,7 +20,11 @@ enum PasswordPhrase {
         }
         // What takes one value takes any: quoted behind a verb, a flag's, a configuration's line.
         let isQuoted = verb != nil && value.isQuoted && text.byte(value.end) == text.base[value.range.lowerBound - 1]
-        guard isQuoted || verb == nil && (isFlag(text, name.start) || isDirective(text, name.start..<end) || isLogin(text, name.start))
+        guard
+            isQuoted
+                || verb == nil
+                    && (isFlag(text, name.start) || isDirective(text, name.start..<end) || isLogin(text, name.start)
+                        || value.isQuoted && WrittenPassword.isStatement(text, before: name.start))
         else { return (end, nil) }
         if !value.isQuoted { value = Assignment.Value(&text, from: end + 1) }
         guard value.isPlain(text), !value.isName(text) else { return (end, nil) }
@@ -66,7 +70,7 @@ enum PasswordPhrase {
         return isKnown ? end : nil
     }
 
-    private static let verbs: [StaticString] = ["is ", "es ", "ist ", "era ", "was ", "to "]
+    private static let verbs: [StaticString] = ["is ", "es ", "ist ", "era ", "was ", "to ", "BY "]
 
     private static func verbEnd(_ text: inout Text, from start: Int) -> Int? {
         for verb in verbs {

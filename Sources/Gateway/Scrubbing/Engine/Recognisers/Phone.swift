@@ -13,6 +13,12 @@ enum Phone {
             // `2.4+20151223` is a version.
             return text.before(phrase.start).isWordByte ? nil : matchInternational(phrase)
         }
+        // `HTTP/1.1" 200 74748`
+        if phrase.groupCount == 2, phrase.digitCount <= 9, text.before(phrase.start) == UInt8(ascii: " "),
+            text.before(phrase.start - 1) == UInt8(ascii: "\""), text.before(phrase.start - 2).isDigit
+        {
+            return nil
+        }
         var isRaised: Bool?
         for groups in stride(from: min(phrase.groupCount, mostGroups), to: 0, by: -1) {
             guard let end = end(of: phrase, groups: groups) else { continue }

@@ -43,10 +43,15 @@ enum PrivateKey {
 
     /// The end of `-----BEGIN … PRIVATE KEY… -----`.
     private static func labelEnd(_ text: inout Text, at start: Int) -> Int? {
-        for (offset, expected) in "-----BEGIN ".utf8.enumerated() {
-            guard text.byte(start + offset) == expected else { return nil }
+        var index = start
+        while index - start < 5, text.byte(index) == UInt8(ascii: "-") { index += 1 }
+        // `---- BEGIN SSH2 …`
+        let dashes = index - start
+        if dashes == 4, text.byte(index) == UInt8(ascii: " ") { index += 1 }
+        for expected in "BEGIN ".utf8 {
+            guard text.byte(index) == expected else { return nil }
+            index += 1
         }
-        var index = start + 11
         var isPrivate = false
         while index - start < 64 {
             let byte = text.byte(index)
@@ -56,7 +61,7 @@ enum PrivateKey {
             index += 1
         }
         guard isPrivate else { return nil }
-        for _ in 0..<5 {
+        for _ in 0..<dashes {
             guard text.byte(index) == UInt8(ascii: "-") else { return nil }
             index += 1
         }
@@ -85,6 +90,7 @@ enum PrivateKey {
     private static func footerEnd(_ text: inout Text, at index: Int) -> Int {
         var end = index
         while end - index < 5, text.byte(end) == UInt8(ascii: "-") { end += 1 }
+        if end - index == 4, text.byte(end) == UInt8(ascii: " ") { end += 1 }
         guard text.byte(end) == UInt8(ascii: "E"), text.byte(end + 1) == UInt8(ascii: "N"), text.byte(end + 2) == UInt8(ascii: "D") else {
             return end
         }

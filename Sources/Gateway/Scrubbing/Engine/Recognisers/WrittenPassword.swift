@@ -1,0 +1,117 @@
+/// Passwords in forms of their own, without a name of a credential and a sign of an assignment: `IDENTIFIED BY '…'`, `masterauth …`,
+/// `define('AUTH_KEY', '…')`, `host:5432:database:user:…` in a `.pgpass` file.
+enum WrittenPassword {
+    /// The value behind the word or the sign at `position`.
+    static func match(_ text: inout Text, at position: Int) -> Finding? {
+        switch text.base[position].lowercased {
+        case UInt8(ascii: "i"): matchStatement(&text, at: position)
+        case UInt8(ascii: "m"): matchDirective(&text, at: position)
+        case UInt8(ascii: "_"): matchConstant(&text, at: position)
+        case UInt8(ascii: ":"): matchFields(&text, at: position)
+        default: nil
+        }
+    }
+
+    /// `CREATE USER ana IDENTIFIED BY '…'`; without quotes only in such a statement.
+    private static func matchStatement(_ text: inout Text, at position: Int) -> Finding? {
+        guard let end = wordsEnd("identified by", &text, at: position), text.byte(end) == UInt8(ascii: " ") else { return nil }
+        let value = Assignment.Value(&text, from: end + 1)
+        let isWhole = value.isQuoted ? text.byte(value.end) == text.base[value.range.lowerBound - 1] : isStatement(text, before: position)
+        guard isWhole, value.isPlain(text, isField: true), !value.isName(text) else { return nil }
+        return Finding(kind: .password, range: value.range, score: value.isQuoted ? 0.8 : 0.6, raisedByContext: true)
+    }
+
+    /// A statement about a user begins on the left, at most 128 bytes before, with nothing between that ends it.
+    static func isStatement(_ text: Text, before position: Int) -> Bool {
+        var index = position
+        while index > 0, position - index < 128 {
+            index -= 1
+            if text.base[index] == UInt8(ascii: ";") { return false }
+            guard !text.before(index).isWordByte, isVerb(text, at: index) else { continue }
+            return true
+        }
+        return false
+    }
+
+    private static func isVerb(_ text: Text, at start: Int) -> Bool {
+        for verb in ["create user", "create role", "alter user", "alter role", "create login", "alter login", "grant "] as [StaticString] {
+            let count = verb.utf8CodeUnitCount
+            guard start + count <= text.count else { continue }
+            if (0..<count).allSatisfy({ text.base[start + $0].lowercased == verb.utf8Start[$0] }) { return true }
+        }
+        return false
+    }
+
+    /// `masterauth …` in a Redis configuration.
+    private static func matchDirective(_ text: inout Text, at position: Int) -> Finding? {
+        guard let end = wordsEnd("masterauth", &text, at: position), text.byte(end) == UInt8(ascii: " ") else { return nil }
+        let value = Assignment.Value(&text, from: end + 1)
+        guard value.isPlain(text), !value.isName(text) else { return nil }
+        let next = text.byte(value.isQuoted ? value.end + 1 : value.end)
+        guard next == 0 || next == UInt8(ascii: "\n") || next == UInt8(ascii: "\r") else { return nil }
+        return Finding(kind: .password, range: value.range, score: 0.6, raisedByContext: true)
+    }
+
+    /// A key or a salt as the argument behind its name: what looks random, with spaces and signs or without.
+    private static func matchConstant(_ text: inout Text, at position: Int) -> Finding? {
+        let isKey = text.byte(position + 1) == UInt8(ascii: "K")
+        let name: StaticString = isKey ? "KEY" : "SALT"
+        for offset in 0..<name.utf8CodeUnitCount where text.byte(position + 1 + offset) != name.utf8Start[offset] { return nil }
+        let end = position + (isKey ? 4 : 5)
+        let quote = text.byte(end)
+        guard quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\""), text.byte(end + 1) == UInt8(ascii: ",") else { return nil }
+        var start = end + 2
+        while start - position < Limits.triggerLead, text.byte(start) == UInt8(ascii: " ") { start += 1 }
+        let open = text.byte(start)
+        guard open == UInt8(ascii: "'") || open == UInt8(ascii: "\"") else { return nil }
+        let value = Assignment.Value(&text, from: start)
+        guard text.byte(value.end) == open, value.isSalt else { return nil }
+        return Finding(kind: .password, range: value.range, score: 0.7, raisedByContext: true)
+    }
+
+    /// The fifth field of a line, behind a host, the port at `position`, a database and a user.
+    private static func matchFields(_ text: inout Text, at position: Int) -> Finding? {
+        var first = position
+        while position - first < 64, isFieldByte(text.before(first)) { first -= 1 }
+        guard first < position, text.before(first) == 0 || text.before(first) == UInt8(ascii: "\n") else { return nil }
+        var index = position
+        for field in 0..<3 {
+            index += 1
+            let start = index
+            while index - start < 32, isFieldByte(text.byte(index)) { index += 1 }
+            guard index > start, text.byte(index) == UInt8(ascii: ":"), field > 0 || isPort(text, start..<index) else { return nil }
+        }
+        let start = index + 1
+        index = start
+        while index - start < 64, text.byte(index) > 0x20, text.base[index] != UInt8(ascii: ":") { index += 1 }
+        let next = text.byte(index)
+        guard index - start >= 4, next == 0 || next == UInt8(ascii: "\n") || next == UInt8(ascii: "\r"), !isStandIn(text.base[start]) else {
+            return nil
+        }
+        return Finding(kind: .password, range: start..<index, score: 0.7)
+    }
+
+    /// A port that PostgreSQL, what pools its connections or what speaks its protocol listens at, and no line of a file.
+    private static func isPort(_ text: Text, _ range: Range<Int>) -> Bool {
+        guard range.count == 4, range.allSatisfy({ text.base[$0].isDigit }) else { return false }
+        let port = range.reduce(0) { $0 * 10 + text.base[$1].digitValue }
+        return (5430...5439).contains(port) || (6430...6439).contains(port) || port == 6543
+    }
+
+    /// A reference, a placeholder or a mask begins so.
+    private static func isStandIn(_ first: UInt8) -> Bool {
+        first == UInt8(ascii: "$") || first == UInt8(ascii: "<") || first == UInt8(ascii: "*") || first == UInt8(ascii: "{")
+    }
+
+    private static func isFieldByte(_ byte: UInt8) -> Bool {
+        byte.isTokenByte || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "*")
+    }
+
+    /// The end of the words at `start`, in any case, where a word starts.
+    private static func wordsEnd(_ words: StaticString, _ text: inout Text, at start: Int) -> Int? {
+        guard !text.before(start).isWordByte else { return nil }
+        let count = words.utf8CodeUnitCount
+        for offset in 0..<count where text.byte(start + offset).lowercased != words.utf8Start[offset] { return nil }
+        return start + count
+    }
+}
