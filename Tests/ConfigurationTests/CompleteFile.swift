@@ -125,6 +125,7 @@ enum CompleteFile {
           cache: {url_env: REDIS_CACHE, ca_file: tls/ca.pem}
         providers:
           main: {dialect: openai, base_url: "https://api.example.com/v1", api_key_env: MAIN_KEY}
+          azure: {preset: azure, base_url: "https://acme.openai.azure.com", api_key_env: OTHER_KEY, azure_api_version: 2024-10-21}
           other:
             dialect: openai
             base_url: http://vllm.internal:8000/

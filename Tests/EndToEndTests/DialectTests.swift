@@ -12,14 +12,26 @@ extension EndToEndTests {
 
         /// `claude-…` are models of a provider that speaks Anthropic's dialect, and behave as what follows says.
         private static func run(_ body: (Stack) async throws -> Void) async throws {
-            try await Stack.run(configure: { text, _ in
-                let provider = try #require(text.firstMatch(of: /scripted: \{dialect: openai, base_url: "(.*?)\/v1"\}/)).1
-                return
-                    text
-                    .replacing("providers:\n", with: "providers:\n  anthropic: {dialect: anthropic, base_url: \"\(provider)\"}\n")
-                    .replacing("models:\n", with: "models:\n" + Self.models)
-                    .replacing("aliases:\n", with: "aliases:\n  - {name: across, fallback: [claude-fail-529, echo]}\n")
-            }) { try await body($0) }
+            try await Stack.run(
+                environment: ["PROVIDER_KEY": "credential-of-the-provider"],
+                configure: { text, _ in
+                    let provider = try #require(text.firstMatch(of: /scripted: \{dialect: openai, base_url: "(.*?)\/v1"\}/)).1
+                    return
+                        text
+                        .replacing("providers:\n", with: "providers:\n" + Self.providers(String(provider)))
+                        .replacing("models:\n", with: "models:\n" + Self.models)
+                        .replacing("aliases:\n", with: "aliases:\n  - {name: across, fallback: [claude-fail-529, echo]}\n")
+                }
+            ) { try await body($0) }
+        }
+
+        private static func providers(_ url: String) -> String {
+            """
+              anthropic: {dialect: anthropic, base_url: "\(url)", api_key_env: PROVIDER_KEY}
+              mistral: {preset: mistral, base_url: "\(url)/v1", api_key_env: PROVIDER_KEY}
+              azure: {preset: azure, base_url: "\(url)/v1", api_key_env: PROVIDER_KEY, azure_api_version: 2024-10-21}
+
+            """
         }
 
         private static let models =
@@ -29,6 +41,7 @@ extension EndToEndTests {
                 "garbage", "html", "empty",
             ].map { "  - {name: \"claude-\($0)\", provider: anthropic, upstream_name: \"\($0)\"}\n" }.joined()
             + "  - {name: claude-memo, provider: anthropic, upstream_name: echo, cache: {mode: always}}\n"
+            + "  - {name: mistral, provider: mistral, upstream_name: echo}\n  - {name: azure, provider: azure, upstream_name: \"echo+escaped\"}\n"
 
         private static func post(_ stack: Stack, _ path: String, _ body: String, _ headers: [(String, String)] = []) async throws
             -> HTTPCaller.Response
@@ -176,6 +189,19 @@ extension EndToEndTests {
                 #expect(answer.string("choices.0.message.thinking_blocks.0.signature")?.isEmpty == false)
                 #expect(answer.string("choices.0.message.content") == "Hi there")
                 #expect(answer.int("usage.prompt_tokens") == 2 + 3 + 2)
+                // The block is what its provider signed, placeholders in it, on the way back too; the text beside it is the caller's.
+                let first = #"{"model":"claude-echo+think","messages":[{"role":"user","content":"Mail ana.lopez@example.com"}"#
+                let named = try JSON(try await Self.post(stack, "/v1/chat/completions", first + "]}").body)
+                #expect(named.string("choices.0.message.content") == "Mail ana.lopez@example.com")
+                #expect(named.string("choices.0.message.reasoning_content") == "The user said: Mail ana.lopez@example.com")
+                let block =
+                    #"{"type":"thinking","thinking":"The user said: Mail <EMAIL_1>","signature":"\#(named.string("choices.0.message.thinking_blocks.0.signature") ?? "")"}"#
+                #expect(named.string("choices.0.message.thinking_blocks.0.thinking") == "The user said: Mail <EMAIL_1>")
+                let second =
+                    first
+                    + #",{"role":"assistant","content":"Mail ana.lopez@example.com","thinking_blocks":[\#(block)]},{"role":"user","content":"Again"}]}"#
+                #expect(try await Self.post(stack, "/v1/chat/completions", second).status == 200)
+                #expect(try #require(try await stack.provider.bodies().last).contains(block))
                 #expect(answer.int("usage.prompt_tokens_details.cached_tokens") == 2)
             }
         }
@@ -248,6 +274,53 @@ extension EndToEndTests {
                     #expect(again.body.contains("chat.completion"))
                     #expect(again.body.contains("example.com"))
                 }
+            }
+        }
+
+        @Test("tokens are counted by a provider that does, and estimated for any other; neither is charged")
+        func counts() async throws {
+            try await Self.run { stack in
+                let body =
+                    #"{"model":"claude-echo","system":"Be kind","messages":[{"role":"user","content":"Mail ana.lopez@example.com now"}]}"#
+                let counted = try await Self.post(stack, "/v1/messages/count_tokens", body)
+                #expect(counted.body == #"{"input_tokens":5}"#)
+                #expect(counted.headers.first(name: "x-agentshield-cost-usd") == "0.000000000")
+                let sent = try #require(try await stack.provider.bodies().last)
+                #expect(sent.contains("<EMAIL_1>") && !sent.contains("max_tokens"))
+                let requests = try await stack.provider.statistics().requests
+                let estimated = try await Self.post(stack, "/v1/messages/count_tokens", body.replacing("claude-echo", with: "echo"))
+                #expect(try JSON(estimated.body).int("input_tokens") ?? 0 > 20)
+                #expect(estimated.headers.first(name: "x-agentshield-cost-usd") == "0.000000000")
+                #expect(try await stack.provider.statistics().requests == requests)
+                let refused = try await Self.post(stack, "/v1/messages/count_tokens", #"{"model":"claude-echo"}"#)
+                #expect(refused.status == 400)
+            }
+        }
+
+        @Test("what is peculiar to a provider is kept to")
+        func presets() async throws {
+            try await Self.run { stack in
+                try await stack.provider.forget()
+                for model in ["claude-echo", "mistral", "azure"] {
+                    let chat =
+                        #"{"stream_options":{"include_usage":true},"model":"\#(model)","stream":true,"messages":[{"role":"user","content":"Hi"}]}"#
+                    let reply = try await Self.post(stack, "/v1/chat/completions", chat)
+                    #expect(reply.status == 200 && reply.body.hasSuffix("data: [DONE]\n\n"), "\(model): \(reply.body)")
+                }
+                let fromMessages = try await Self.post(stack, "/v1/messages", Self.messages("mistral", streamed: true))
+                #expect(fromMessages.status == 200)
+                let heads = try await stack.provider.heads()
+                #expect(
+                    heads.map(\.target) == [
+                        "/v1/messages", "/v1/chat/completions",
+                        "/v1/deployments/echo%2Bescaped/chat/completions?api-version=2024-10-21", "/v1/chat/completions",
+                    ])
+                #expect(heads[0].headers.isSuperset(of: ["x-api-key", "anthropic-version"]) && !heads[0].headers.contains("authorization"))
+                #expect(heads[1].headers.contains("authorization") && !heads[1].headers.contains("anthropic-version"))
+                #expect(heads[2].headers.contains("api-key") && !heads[2].headers.contains("authorization"))
+                let bodies = try await stack.provider.bodies()
+                #expect(bodies[1] == #"{"model":"echo","stream":true,"messages":[{"role":"user","content":"Hi"}]}"#)
+                #expect(bodies[2].contains("stream_options") && !bodies[3].contains("stream_options"))
             }
         }
 

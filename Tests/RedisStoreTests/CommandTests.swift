@@ -103,7 +103,9 @@ struct CommandTests {
         let cache = ["answer:<tenant>:<model>:<key>", "answers", "answers:end", "flight:<tenant>:<key>"]
         let streams = ["watched:<tenant>:<key>", "tail:<tenant>:<key>"]
         let idempotency = ["claim:<tenant>:<key>", "claimed:<tenant>:<key>", "repeat:<tenant>:<key>", "repeats", "repeats:end"]
-        let others = (cache + streams + idempotency + ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"]).map { "{b<n>}:" + $0 }
+        let others = (cache + streams + idempotency + ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"]).map {
+            "{b<n>}:" + $0
+        }
         #expect(documented == Set(made).union(others))
         #expect(RedisKey.ledger(bucket: 7).name == "{b7}:ledger")
     }

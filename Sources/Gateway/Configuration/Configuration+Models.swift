@@ -11,6 +11,10 @@ extension Configuration {
         package var baseURL: ProviderURL
         /// `nil`: requests carry no credential.
         package var credential: Secret?
+        package var credentialHeader: CredentialHeader
+        package var refusesStreamOptions: Bool
+        /// Of Azure OpenAI's API by deployments, which stands in their paths; `nil`: any other API.
+        package var deploymentsVersion: String?
         /// PEM certificates to trust instead of the system's; `nil`: the system's.
         package var trustRoots: [UInt8]?
         package var maxConnectionsPerLoop: Int

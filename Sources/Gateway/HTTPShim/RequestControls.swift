@@ -59,14 +59,17 @@ extension RequestHeaders {
 
     private func dialectHeaders() throws(Fault) -> [DialectHeader] {
         var passed: [DialectHeader] = []
-        for (name, value) in [("anthropic-version", anthropicVersion), ("anthropic-beta", anthropicBeta)] {
-            guard let value else { continue }
-            guard value.utf8.count <= Self.maxDialectHeaderBytes, value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
-                throw .badHeader(name, "must be at most \(Self.maxDialectHeaderBytes) visible ASCII characters")
-            }
-            passed.append(DialectHeader(name: name, value: value))
-        }
+        try Self.pass("anthropic-version", anthropicVersion, into: &passed)
+        try Self.pass("anthropic-beta", anthropicBeta, into: &passed)
         return passed
+    }
+
+    private static func pass(_ name: String, _ value: String?, into passed: inout [DialectHeader]) throws(Fault) {
+        guard let value else { return }
+        guard value.utf8.count <= maxDialectHeaderBytes, value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+            throw .badHeader(name, "must be at most \(maxDialectHeaderBytes) visible ASCII characters")
+        }
+        passed.append(DialectHeader(name: name, value: value))
     }
 
     private func flag(_ value: String?, _ name: String) throws(Fault) -> Bool {

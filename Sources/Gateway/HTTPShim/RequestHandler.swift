@@ -283,7 +283,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             return protocolSwitch.upgrade(head, clientAddress: plan.clientAddress, last: self, context)
         }
         switch (plan.operation, plan.principal) {
-        case (.chatCompletion, let principal?), (.messages, let principal?): begin(plan, principal, context)
+        case (.chatCompletion, let principal?), (.messages, let principal?), (.countTokens, let principal?):
+            begin(plan, principal, context)
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
         default: answer(listing(plan))
         }
@@ -310,12 +311,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func begin(_ plan: Plan, _ principal: Principal, _ context: ChannelHandlerContext) {
         guard let request else { return }
         let call = CallerRequest(
-            id: request.id, principal: principal, body: request.body, surface: request.answer.surface,
+            id: request.id, operation: plan.operation == .countTokens ? .countTokens : .answer, principal: principal, body: request.body,
+            surface: request.answer.surface,
             dialectHeaders: plan.controls.dialectHeaders, dropsUnsupported: plan.controls.dropsUnsupported,
             receivedAt: context.eventLoop.now,
             authenticationNanoseconds: plan.authenticationNanoseconds, timeout: plan.controls.timeout,
             silenceTimeout: plan.controls.silenceTimeout, cache: plan.controls.cache,
-            cacheTimeToLive: plan.controls.cacheTimeToLive, idempotencyKey: plan.controls.idempotencyKey, callerRequestID: plan.controls.callerRequestID,
+            cacheTimeToLive: plan.controls.cacheTimeToLive, idempotencyKey: plan.controls.idempotencyKey,
+            callerRequestID: plan.controls.callerRequestID,
             traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate, clientAddress: plan.clientAddress)
         // From here on the pipeline counts the bytes.
         releaseBody()
@@ -339,7 +342,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
-        case (.chatCompletion, _), (.messages, _), (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.webSocket, _):
+        case (.chatCompletion, _), (.messages, _), (.countTokens, _), (.listModels, nil), (.showModel, nil), (.showReceipt, _),
+            (.webSocket, _):
             return .failure(.misrouted)
         }
     }

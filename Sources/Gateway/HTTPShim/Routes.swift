@@ -6,6 +6,7 @@ enum Operation: Equatable {
     case chatCompletion
     /// Anthropic's.
     case messages
+    case countTokens
     case listModels
     case showModel(String)
     case showReceipt(String)
@@ -14,7 +15,7 @@ enum Operation: Equatable {
     case webSocket
 
     /// Whether the request's body is read; another operation's body is dropped.
-    var takesBody: Bool { self == .chatCompletion || self == .messages }
+    var takesBody: Bool { self == .chatCompletion || self == .messages || self == .countTokens }
     /// Whether the operation begins with the request's end, not with its head.
     var waitsForEnd: Bool { takesBody || self == .webSocket }
     /// Whether the request itself presents one; in a WebSocket HELLO does.
@@ -23,7 +24,7 @@ enum Operation: Equatable {
     var surface: Dialect? {
         switch self {
         case .chatCompletion: .openAI
-        case .messages: .anthropic
+        case .messages, .countTokens: .anthropic
         case .listModels, .showModel, .showReceipt, .health, .webSocket: nil
         }
     }
@@ -48,6 +49,7 @@ struct RouteTable {
         routes = [
             Route(method: .POST, path: "/chat/completions") { _ in .chatCompletion },
             Route(method: .POST, path: "/messages") { _ in .messages },
+            Route(method: .POST, path: "/messages/count_tokens") { _ in .countTokens },
             Route(method: .GET, path: "/models") { _ in .listModels },
             Route(method: .GET, path: "/models/", takesRest: true) { .showModel($0) },
             Route(method: .GET, path: "/receipts/", takesRest: true) { .showReceipt($0) },

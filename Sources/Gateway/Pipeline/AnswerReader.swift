@@ -24,16 +24,18 @@ struct AnswerReader {
     private enum Language {
         case openAI
         case anthropic(AnthropicAnswerReader)
+        /// Anthropic's `count_tokens`.
+        case count
     }
 
-    init(_ dialect: Dialect, isStreamed: Bool, maxBytes: Int) {
+    init(_ dialect: Dialect, isCount: Bool = false, isStreamed: Bool, maxBytes: Int) {
         self.isStreamed = isStreamed
         self.maxBytes = maxBytes
         stream = isStreamed ? SSEParser(maxEventBytes: min(maxBytes, 1 << 20)) : nil
         language =
             switch dialect {
             case .openAI: .openAI
-            case .anthropic: .anthropic(AnthropicAnswerReader())
+            case .anthropic: isCount ? .count : .anthropic(AnthropicAnswerReader())
             }
     }
 
@@ -81,6 +83,7 @@ struct AnswerReader {
             guard isStreamed else { return .chunk(try OpenAIAnswer.whole(raw, index: &index)) }
             if raw.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
             return .chunk(try OpenAIAnswer.chunk(raw, index: &index))
+        case .count: return .chunk(try AnthropicAnswerReader.count(raw, index: &index))
         case .anthropic(var reader):
             language = .openAI
             defer { language = .anthropic(reader) }

@@ -4,6 +4,7 @@ package import NIOCore
 /// A chat request as a door hands it to the pipeline: authenticated, received whole, not yet read.
 package struct CallerRequest {
     package var id: RequestID
+    package var operation: RequestOperation
     package var principal: Principal
     /// The body, in the surface's dialect.
     package var body: ByteBuffer
@@ -37,13 +38,14 @@ package struct CallerRequest {
     package var clientAddress: String?
 
     package init(
-        id: RequestID, principal: Principal, body: ByteBuffer, surface: Dialect = .openAI,
+        id: RequestID, operation: RequestOperation = .answer, principal: Principal, body: ByteBuffer, surface: Dialect = .openAI,
         dialectHeaders: [DialectHeader] = [], dropsUnsupported: Bool = false, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
         timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault,
         cacheTimeToLive: TimeAmount? = nil, idempotencyKey: String? = nil, endUser: String? = nil, callerRequestID: String? = nil,
         traceparent: String? = nil, tracestate: String? = nil, clientAddress: String? = nil
     ) {
         self.id = id
+        self.operation = operation
         self.principal = principal
         self.body = body
         self.surface = surface
@@ -62,6 +64,13 @@ package struct CallerRequest {
         self.tracestate = tracestate
         self.clientAddress = clientAddress
     }
+}
+
+/// What is asked for with a chat request's body.
+package enum RequestOperation: Sendable, Equatable {
+    case answer
+    /// How many tokens the request has: Anthropic's `count_tokens`.
+    case countTokens
 }
 
 /// A header that belongs to a dialect, such as `anthropic-beta`.

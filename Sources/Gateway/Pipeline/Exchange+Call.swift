@@ -16,6 +16,7 @@ extension Exchange: UpstreamReceiver {
             return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
         }
         self.target = target
+        if isCounting, binding.dialect != .anthropic { return tellEstimate(for: target) }
         let outgoing: ByteBuffer
         do {
             outgoing = try translated(for: target, binding)
@@ -28,7 +29,7 @@ extension Exchange: UpstreamReceiver {
         errorBody.clear()
         heldChunks.removeAll()
         summary.finishes.removeAll()
-        usage = nil
+        usage = isCounting ? TokenUsage() : nil
         outputBytes = 0
         calls += 1
         wasRead = false
@@ -47,7 +48,8 @@ extension Exchange: UpstreamReceiver {
         callStartedAt = .now()
         call = loop.pool.send(
             UpstreamRequest(
-                endpoint: binding.endpoint, path: binding.dialect.path(behind: binding.endpoint.basePath), headers: headers, body: outgoing,
+                endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers,
+                body: outgoing,
                 timeouts: timeouts),
             receiver: self)
         if isPaused { call?.pauseReading() }
@@ -90,7 +92,8 @@ extension Exchange: UpstreamReceiver {
         guard isEventStream == envelope.isStreamed else {
             return attemptFailed(.badAnswer(target, "its content type is not the one that was asked for"))
         }
-        reader = AnswerReader(dialectOfTarget, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+        reader = AnswerReader(
+            dialectOfTarget, isCount: isCounting, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
     }
 
     package func upstreamBodyReceived(_ bytes: ByteBuffer) {
@@ -130,6 +133,7 @@ extension Exchange: UpstreamReceiver {
                     provider: target?.provider ?? ""))
         }
         do {
+            guard !isCounting else { return try countWasReceived() }
             try reader?.finish()
             try drainReader()
         } catch {

@@ -11,7 +11,7 @@ extension Exchange {
     /// - Throws: ``FaultKind/invalidRequest`` with the field that the target's dialect has no place for, unless the request allows to leave it out.
     func translated(for target: UpstreamTarget, _ binding: ProviderBinding) throws(Fault) -> ByteBuffer {
         dropped = []
-        guard binding.dialect != request.surface else { return body }
+        guard binding.dialect != request.surface else { return suited(to: binding) }
         let began = NIODeadline.now()
         defer { summary.timings[.route] += (NIODeadline.now() - began).nanoseconds }
         var gaps = TranslationGaps(drops: request.dropsUnsupported || target.settings.dropsUnsupported)
@@ -22,9 +22,15 @@ extension Exchange {
                 of: body, model: target.upstreamModel, maxTokens: max(4_096, snapshot.limits.assumedOutputTokens), gaps: &gaps,
                 index: &loop.answerIndex)
         case (.anthropic, .openAI):
-            return try MessagesToChat.body(of: body, model: target.upstreamModel, gaps: &gaps, index: &loop.answerIndex)
+            let chat = try MessagesToChat.body(of: body, model: target.upstreamModel, gaps: &gaps, index: &loop.answerIndex)
+            return binding.refusesStreamOptions ? loop.workspace.removing("stream_options", from: chat) : chat
         case (.openAI, .openAI), (.anthropic, .anthropic): return body
         }
+    }
+
+    /// The body for a provider of the caller's own dialect.
+    private func suited(to binding: ProviderBinding) -> ByteBuffer {
+        binding.refusesStreamOptions && envelope.isStreamed ? loop.workspace.removing("stream_options", from: body) : body
     }
 
     /// Where Anthropic's API is asked for a version, this one is meant where the caller names none.
@@ -49,12 +55,30 @@ extension Exchange {
     }
 }
 
-extension Dialect {
+extension ProviderBinding {
     /// Where a request goes, behind the path of the provider's base URL, which in Anthropic's dialect may or may not hold the API's version.
-    func path(behind basePath: String) -> String {
-        switch self {
-        case .openAI: "/chat/completions"
-        case .anthropic: basePath.hasSuffix("/v1") ? "/messages" : "/v1/messages"
+    func path(to model: String, _ operation: RequestOperation) -> String {
+        switch dialect {
+        case .openAI:
+            guard let deploymentsVersion else { return "/chat/completions" }
+            return "/deployments/\(Self.percentEncoded(model))/chat/completions?api-version=\(deploymentsVersion)"
+        case .anthropic:
+            return (endpoint.basePath.hasSuffix("/v1") ? "/messages" : "/v1/messages") + (operation == .countTokens ? "/count_tokens" : "")
         }
+    }
+
+    /// A name as one segment of a path.
+    private static func percentEncoded(_ name: String) -> String {
+        var encoded = ""
+        for byte in name.utf8 {
+            let scalar = Unicode.Scalar(byte)
+            let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || (0x30...0x39).contains(byte) || "-._~".utf8.contains(byte))
+            if isPlain {
+                encoded.unicodeScalars.append(scalar)
+            } else {
+                encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return encoded
     }
 }

@@ -40,7 +40,7 @@ extension Exchange {
             summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
             throw told(refusal)
         }
-        if plan.wallets.isBudgeted { question.hold = try hold(of: plan.wallets) }
+        if plan.wallets.isBudgeted, !isCounting { question.hold = try hold(of: plan.wallets) }
         guard let redis = loop.limits.redis else { return try goOn(asking: question, since: began) }
         guard redis.isUp else { return try goOnWithoutRedis(question, since: began) }
         let ask = LimitAsk(question: question, admission: question.forRedis, began: began)

@@ -48,6 +48,10 @@ extension Exchange {
         let began = NIODeadline.now()
         defer { summary.timings[.route] += (NIODeadline.now() - began).nanoseconds }
         envelope = try workspace.read(request.body, as: request.surface)
+        if request.surface == .anthropic, !isCounting, envelope.maxOutputTokens == nil {
+            throw .invalidField("max_tokens", "is required: the most tokens that the answer may have")
+        }
+        if isCounting { envelope.isStreamed = false }
         let plan = try snapshot.models.resolve(envelope.model, for: request.principal).get()
         var sequence = AttemptSequence(plan: plan)
         guard case .call(let target) = sequence.start() else {

@@ -102,11 +102,20 @@ package struct ProviderBinding: Sendable {
     package var endpoint: UpstreamEndpoint
     /// Credential and content type; the credential is in here and nowhere else.
     package var headers: UpstreamHeaders
+    /// The server refuses `stream_options`.
+    package var refusesStreamOptions: Bool
+    /// The version of Azure OpenAI's API by deployments, whose names stand in the path; `nil`: any other API.
+    package var deploymentsVersion: String?
 
-    package init(dialect: Dialect = .openAI, endpoint: UpstreamEndpoint, headers: UpstreamHeaders) {
+    package init(
+        dialect: Dialect = .openAI, endpoint: UpstreamEndpoint, headers: UpstreamHeaders, refusesStreamOptions: Bool = false,
+        deploymentsVersion: String? = nil
+    ) {
         self.dialect = dialect
         self.endpoint = endpoint
         self.headers = headers
+        self.refusesStreamOptions = refusesStreamOptions
+        self.deploymentsVersion = deploymentsVersion
     }
 }
 

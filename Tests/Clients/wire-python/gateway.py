@@ -19,11 +19,12 @@ auth:
       models: ["*"]
 providers:
   scripted: {{dialect: openai, base_url: "{provider}/v1"}}
+  anthropic: {{dialect: anthropic, base_url: "{provider}"}}
 prices: {{unknown: ceiling, ceiling: {{input: 0.15, output: 0.60}}}}
 models:
   - {{name: stream, provider: scripted, upstream_name: "say:2", cache: {{mode: "off"}}}}
   - {{name: whole, provider: scripted, upstream_name: "say:1", cache: {{mode: "off"}}}}
-{patterns}
+{models}{patterns}
 scrub: {{policies: {{default: {{kinds: {{PHONE: ignore, PASSWORD: ignore}}}}}}}}
 limits: {{requests_per_minute: 6000000, burst: 6000000, slow_request_timeout: 2s{limits}}}
 event_loops: 1
@@ -61,14 +62,14 @@ class WebSocketWay:
 
 
 class Gateway:
-    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, and `listen`, of both listeners'."""
+    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, `listen`, of both listeners', and `models`."""
 
     # Whether `wire.Connection.open` takes the way by WebSocket.
     over_web_socket = False
 
-    def __init__(self, programs, limits="", drain="20s", entry="", listen=""):
+    def __init__(self, programs, limits="", drain="20s", entry="", listen="", models=""):
         self.programs, self.limits, self.drain = programs, limits, drain
-        self.entry, self.listen = entry, listen
+        self.entry, self.listen, self.models = entry, listen, models
         self.environment = {**os.environ, "AGENTSHIELD_PEPPER": PEPPER}
         self.log = collections.deque(maxlen=200)
         self.process = self.provider = self.reading = None
@@ -99,7 +100,7 @@ class Gateway:
         path = os.path.join(self.folder.name, "gateway.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(entry=entry, provider=self.provider_url, patterns=PATTERNS, limits=self.limits, drain=self.drain,
-                                            listen=self.listen))
+                                            listen=self.listen, models=self.models))
         self.process = await asyncio.create_subprocess_exec(self.program("agentshield"), "serve", "--config", path,
                                                             env=self.environment, **pipes)
         await self._await_address()

@@ -24,6 +24,13 @@ struct ProviderControl: Sendable {
         try await ask("/_record").list("requests").map { $0.string("body") ?? "" }
     }
 
+    /// Their targets, and the names of their headers.
+    func heads() async throws -> [(target: String, headers: Set<String>)] {
+        try await ask("/_record").list("requests").map { request in
+            (request.string("path") ?? "", Set(request.list("headers").compactMap { $0.string("0")?.lowercased() }))
+        }
+    }
+
     func forget() async throws {
         _ = try await ask("/_record", method: "DELETE")
     }

@@ -157,7 +157,8 @@ extension GatewayLoop {
     /// See ``PipelineRig/begin(_:as:timeout:silence:cache:cacheTimeToLive:idempotencyKey:prepare:)``.
     func begin(
         _ chat: TestChat, as principal: Principal = Callers.plain, timeout: TimeAmount? = nil, silence: TimeAmount? = nil,
-        cache: CacheDirective = .modelDefault, cacheTimeToLive: TimeAmount? = nil, idempotencyKey: String? = nil, prepare: (Exchange) -> Void = { _ in }
+        cache: CacheDirective = .modelDefault, cacheTimeToLive: TimeAmount? = nil, idempotencyKey: String? = nil,
+        prepare: (Exchange) -> Void = { _ in }
     ) -> PipelineRequest {
         let id = makeRequestID()
         let recorder = Recorder(loop: eventLoop)

@@ -36,7 +36,8 @@ extension Benchmark {
         let before = try await provider.requests()
         let result = try await LoadRun.run(
             LoadPlan(
-                target: target, model: "memo", prompts: prompts, tls: target.door == .http ? nil : try LoadConnector.context(for: target.door),
+                target: target, model: "memo", prompts: prompts,
+                tls: target.door == .http ? nil : try LoadConnector.context(for: target.door),
                 isStreamed: false, pace: pace, inFlight: Self.inFlight, warmUp: extent.warmUp, duration: extent.measured,
                 probe: gateway.probe), on: loop)
         let calls = try await provider.requests() - before

@@ -71,7 +71,10 @@ struct LoadPlan: Sendable {
         case .conversations(let count, let turns):
             let (conversation, turn) = (number / turns % count, number % turns)
             let exchanges = (0..<turn).flatMap { turn in
-                ["Look at step \(turn) of case \(conversation), and say what is missing.", "In step \(turn) the date of the order is missing."]
+                [
+                    "Look at step \(turn) of case \(conversation), and say what is missing.",
+                    "In step \(turn) the date of the order is missing.",
+                ]
             }
             return ["\(Self.text) Her case has the number \(conversation)."] + exchanges + ["Go on with step \(turn)."]
         }

@@ -182,6 +182,9 @@ final class ProviderHandler: ChannelInboundHandler {
         switch (request.head.method, path) {
         case (.POST, "/v1/chat/completions"):
             return chatPlan(request, .chat, id: id, headers: headers, model: &model)
+        // Azure's form: a deployment's name in the path.
+        case (.POST, _) where path.hasPrefix("/v1/deployments/") && path.hasSuffix("/chat/completions"):
+            return chatPlan(request, .chat, id: id, headers: headers, model: &model)
         case (.POST, "/v1/messages"):
             return chatPlan(request, .messages, id: id, headers: headers, model: &model)
         case (.POST, "/v1/messages/count_tokens"):

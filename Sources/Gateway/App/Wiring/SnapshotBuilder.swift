@@ -120,7 +120,8 @@ struct SnapshotBuilder {
         for (name, provider) in configuration.providers {
             do {
                 bindings[name] = ProviderBinding(
-                    dialect: Dialect(provider.dialect), endpoint: try endpoint(of: provider), headers: try headers(of: provider))
+                    dialect: Dialect(provider.dialect), endpoint: try endpoint(of: provider), headers: try headers(of: provider),
+                    refusesStreamOptions: provider.refusesStreamOptions, deploymentsVersion: provider.deploymentsVersion)
             } catch let error as UpstreamEndpointError {
                 throw fault("providers.\(name)", "cannot be used: \(error.reason)", "check base_url and ca_file")
             } catch {
@@ -148,9 +149,10 @@ struct SnapshotBuilder {
         try headers.add("user-agent", "agentshield/\(GatewayVersion.current)")
         if let credential = provider.credential {
             let text = credential.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-            switch provider.dialect {
-            case .openai: try headers.add("authorization", "Bearer " + text)
-            case .anthropic: try headers.add("x-api-key", text)
+            switch provider.credentialHeader {
+            case .bearer: try headers.add("authorization", "Bearer " + text)
+            case .xAPIKey: try headers.add("x-api-key", text)
+            case .apiKey: try headers.add("api-key", text)
             }
         }
         return headers

@@ -5,7 +5,9 @@ extension ConfigurationLoader {
     static func providers(_ root: Section) -> [String: Configuration.Provider] {
         var providers: [String: Configuration.Provider] = [:]
         for (name, section) in root.namedSections("providers") {
-            let url = section.optionalURL("base_url")
+            let known = traits(section)
+            let traits = known ?? .of(.openai)
+            let url = baseURL(section, traits, isKnown: known != nil)
             let allowsPlaintext = section.flag("allow_plaintext")
             if let url, !url.usesTLS, !url.isLoopback, !allowsPlaintext {
                 section.refuse(
@@ -13,7 +15,7 @@ extension ConfigurationLoader {
                     remedy: "use https://, or write `allow_plaintext: true` if the network is trusted")
             }
             var credential: Secret?
-            if let variable = section.optionalText("api_key_env") {
+            if let variable = section.optionalText("api_key_env") ?? traits.credential {
                 do {
                     credential = try section.reading.secret(named: variable, minimumCount: 1)
                 } catch {
@@ -21,8 +23,9 @@ extension ConfigurationLoader {
                 }
             }
             providers[name] = Configuration.Provider(
-                name: name, dialect: section.choice("dialect"), baseURL: url ?? ProviderURL(usesTLS: true, host: "", port: 443, path: ""),
-                credential: credential, trustRoots: certificateFile(section, "ca_file"),
+                name: name, dialect: traits.dialect, baseURL: url ?? ProviderURL(usesTLS: true, host: "", port: 443, path: ""),
+                credential: credential, credentialHeader: traits.credentialHeader, refusesStreamOptions: traits.refusesStreamOptions,
+                deploymentsVersion: section.optionalText("azure_api_version"), trustRoots: certificateFile(section, "ca_file"),
                 maxConnectionsPerLoop: section.integer("max_connections_per_loop"),
                 maxWaitersPerLoop: section.integer("max_waiters_per_loop"),
                 connectTimeout: section.duration("connect_timeout"), firstByteTimeout: section.duration("first_byte_timeout"),
@@ -30,6 +33,38 @@ extension ConfigurationLoader {
                 priceList: section.optionalText("price_list") ?? name)
         }
         return providers
+    }
+
+    /// What the entry's preset says, or without one its dialect; `nil`: the preset is none.
+    private static func traits(_ section: Section) -> Configuration.ProviderTraits? {
+        let preset = section.optionalText("preset").flatMap(Configuration.ProviderPreset.init(rawValue:))
+        let dialect = section.optionalText("dialect").flatMap(Configuration.Dialect.init(rawValue:))
+        guard let preset else {
+            if dialect == nil, !section.has("dialect"), !section.has("preset") {
+                section.refuse("dialect", "is missing", remedy: "add `dialect: …` here, or `preset: …`, which knows it")
+            }
+            return section.has("preset") ? nil : .of(dialect ?? .openai)
+        }
+        if dialect != nil {
+            section.refuse("dialect", "stands beside `preset`, which knows it", remedy: "remove one of the two")
+        }
+        if preset != .azure, section.has("azure_api_version") {
+            section.refuse("azure_api_version", "is for `preset: azure` alone", remedy: "remove it")
+        }
+        return preset.traits
+    }
+
+    private static func baseURL(_ section: Section, _ traits: Configuration.ProviderTraits, isKnown: Bool) -> ProviderURL? {
+        var url = section.optionalURL("base_url")
+        if let text = traits.baseURL, !section.has("base_url") { url = try? ProviderURL(parsing: text) }
+        if isKnown, url == nil, !section.has("base_url") {
+            section.refuse("base_url", "is missing", remedy: "add `base_url: …` here, a URL")
+        }
+        // Azure's resources are known by their hosts.
+        if traits.credentialHeader == .apiKey, url?.path == "" {
+            url?.path = section.has("azure_api_version") ? "/openai" : "/openai/v1"
+        }
+        return url
     }
 
     static func catalogue(

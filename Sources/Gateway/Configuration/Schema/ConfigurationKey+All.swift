@@ -220,16 +220,25 @@ extension ConfigurationKey {
     private static let providers: [ConfigurationKey] = [
         ConfigurationKey("providers", .namedSections, .required, "The providers' endpoints, under names of your choice."),
         ConfigurationKey(
-            "providers.*.dialect", .choice(Configuration.Dialect.allCases.map(\.rawValue)), .required, "Which API the endpoint speaks."),
+            "providers.*.preset", .choice(Configuration.ProviderPreset.allCases.map(\.rawValue)), .means("none: the entry says all itself"),
+            "A provider that is known: its dialect, base URL, credential's variable and peculiarities ([dialects.md](dialects.md)). What else the entry says goes before it."
+        ),
         ConfigurationKey(
-            "providers.*.base_url", .url, .required,
+            "providers.*.dialect", .choice(Configuration.Dialect.allCases.map(\.rawValue)), .means("the preset's"),
+            "Which API the endpoint speaks. Each entry has either `dialect` or `preset`."),
+        ConfigurationKey(
+            "providers.*.base_url", .url, .means("the preset's"),
             "What comes before `/chat/completions` or `/v1/messages`: `https://api.openai.com/v1`, `https://api.anthropic.com`."),
         ConfigurationKey(
             "providers.*.allow_plaintext", .flag, .defaultText("false"),
             "Needed for an `http://` URL that leaves the machine: prompts and the credential then cross the network readable."),
         ConfigurationKey(
-            "providers.*.api_key_env", .environmentName, .means("requests carry no credential"),
+            "providers.*.api_key_env", .environmentName, .means("the preset's; without one requests carry no credential"),
             "Names the credential: this variable, or the file that it names with `_FILE` after it."),
+        ConfigurationKey(
+            "providers.*.azure_api_version", .identifier, .means("Azure's API under `/openai/v1`"),
+            "With `preset: azure`: the version of the API by deployments, such as `2024-10-21`. A model's upstream name is then its deployment's."
+        ),
         ConfigurationKey(
             "providers.*.ca_file", .path, .means("the system's trust store"), "PEM certificates to trust instead of the system's."),
         ConfigurationKey(

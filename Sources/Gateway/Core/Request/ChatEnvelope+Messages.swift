@@ -32,9 +32,6 @@ extension ChatEnvelope {
         }
         guard !envelope.model.isEmpty else { throw Fault.invalidField("model", "is required: the name of a model") }
         guard sawMessages else { throw Fault.invalidField("messages", "is required: the conversation") }
-        guard envelope.maxOutputTokens != nil else {
-            throw Fault.invalidField("max_tokens", "is required: the most tokens that the answer may have")
-        }
         envelope.choices = 1
         self = envelope
     }

@@ -88,6 +88,34 @@ package struct RequestWorkspace: ~Copyable {
         return render(body, upstreamModel: upstreamModel, asksForUsage: false)
     }
 
+    /// Writes a body without a member, which a provider would refuse.
+    package mutating func removing(_ key: StaticString, from body: ByteBuffer) -> ByteBuffer {
+        splicer.clear()
+        guard (try? index.scan(body)) != nil else { return body }
+        var splicer = self.splicer
+        self.splicer = JSONSplicer()
+        index.read(body) { root in
+            var before: JSONMember?
+            var members = root.members
+            while let member = members.next() {
+                guard member.key.equals(key) else {
+                    before = member
+                    continue
+                }
+                // With the comma before it; the first member with the one behind it.
+                let start = before?.value.range.upperBound ?? member.key.range.lowerBound
+                let end = before == nil ? members.next()?.key.range.lowerBound : nil
+                splicer.replace(start..<(end ?? member.value.range.upperBound), withRaw: "")
+                break
+            }
+        }
+        var rest = ByteBuffer()
+        splicer.write(body, into: &rest)
+        splicer.clear()
+        self.splicer = splicer
+        return rest
+    }
+
     private static func replaceModel(in root: JSONValue, by name: String, _ splicer: inout JSONSplicer) {
         for member in root.members where member.key.equals("model") && !member.value.equals(name) {
             splicer.replace(member.value.range, withString: name)

@@ -182,6 +182,15 @@ package struct AnthropicAnswerReader: Sendable {
         return chunk
     }
 
+    /// Reads the answer of `count_tokens`, which has nothing in it but a number.
+    package static func count(_ raw: ByteBuffer, index: inout JSONIndex) throws(Fault) -> AnswerChunk {
+        try scan(raw, &index)
+        return try index.read(raw) { root throws(Fault) in
+            guard root.isObject, try root.count("input_tokens") != nil else { throw .unreadableAnswer("it is no count of tokens") }
+            return AnswerChunk(raw: raw, dialect: .anthropic)
+        }
+    }
+
     // MARK: blocks
 
     /// Reads a block as it stands in a whole answer, or at its start in a stream.
