@@ -143,7 +143,7 @@ requests = [
     canonical("chat request with every field", "Request", {
         "deadline_ms": 30000, "idempotency_key": "idem-1", "resumable": True, "end_user": "u-17", "credential": "ask_other",
         "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=b", "cache": "CACHE_REFRESH",
-        "route": "support", "cache_ttl_s": 3600, "chat": chat}),
+        "route": "support", "cache_ttl_ms": 3600000, "chat": chat}),
     canonical("embeddings request", "Request", {
         "embeddings": {"model": "embed", "input": ["a", "", "b"], "dimensions": 0, "extra_json": "e30="}}),
     canonical("models request for all", "Request", {"models": {}}),

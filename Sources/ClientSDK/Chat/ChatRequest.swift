@@ -75,7 +75,7 @@ public struct CallOptions: Sendable, Hashable {
     /// How long the whole call may take, retries and waiting included; `nil`: as the configuration says. At most 49 days.
     public var deadline: Duration?
     public var cache: CacheDirective = .default
-    /// How long the new answer may be used again, in whole seconds, at least 1; never longer than the gateway is configured for. `nil`: as configured.
+    /// How long the new answer may be used again, at least a millisecond and at most 49 days; never longer than the gateway is configured for. `nil`: as configured.
     public var cacheTimeToLive: Duration?
     /// Under the same key the same request is done once. `nil`: the client makes one, so that its own retries are safe.
     public var idempotencyKey: String?

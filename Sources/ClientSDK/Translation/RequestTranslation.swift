@@ -8,7 +8,7 @@ extension OutgoingCall {
             idempotencyKey: Text(idempotencyKey), resumable: options.isResumable, endUser: Text(options.endUser ?? ""),
             traceparent: Text(trace.traceparent), tracestate: Text(trace.tracestate), cache: options.cache.wire,
             route: Text(options.route ?? ""),
-            cacheTTLSeconds: options.cacheTimeToLive.map { UInt32(clamping: max(1, $0.components.seconds)) } ?? 0)
+            cacheTtlMs: options.cacheTimeToLive.map { UInt32(clamping: max(1, Int64($0 / .milliseconds(1)))) } ?? 0)
         switch operation {
         case .chat(let chat, let isStreamed): request.operation = .chat(chat.wire(isStreamed: isStreamed))
         case .models: request.operation = .models(ModelsRequest())

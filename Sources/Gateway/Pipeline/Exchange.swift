@@ -278,6 +278,8 @@ package final class Exchange {
 
     /// The request is over: gives back what it holds, books it and writes it down. Its place it keeps until the caller has heard of the end.
     func close(_ outcome: Outcome, fault: Fault?) {
+        // Where the caller has left and others have not, the provider's answer may be whole all the same.
+        let isWhole = outcome == .answered && !wasCut
         let (outcome, fault) = departure.map { ($0.outcome, $0.fault) } ?? (outcome, fault)
         leaveFlights()
         state = .over
@@ -291,7 +293,7 @@ package final class Exchange {
         holdTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
         let wasWithProvider = call?.wasSent == true
-        if outcome != .answered || wasCut { call?.cancel() }
+        if !isWhole { call?.cancel() }
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
         let began = NIODeadline.now()

@@ -220,7 +220,7 @@ package final class WireDoor: WireDelegate {
         var call = call
         if request.deadlineMs > 0 { call.timeout = .milliseconds(Int64(request.deadlineMs)) }
         call.cache = GatewayCore.CacheDirective(request.cache)
-        if request.cacheTTLSeconds > 0 { call.cacheTimeToLive = .seconds(Int64(request.cacheTTLSeconds)) }
+        if request.cacheTtlMs > 0 { call.cacheTimeToLive = .milliseconds(Int64(request.cacheTtlMs)) }
         call.endUser = request.endUser.isEmpty ? nil : request.endUser.string
         call.traceparent = request.traceparent.isEmpty ? nil : request.traceparent.string
         call.tracestate = request.tracestate.isEmpty ? nil : request.tracestate.string

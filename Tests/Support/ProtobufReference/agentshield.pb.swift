@@ -523,7 +523,7 @@ package nonisolated struct Agentshield_V1_Request: Sendable {
   package var route: String = String()
 
   /// how long the new answer may be used again, never longer than configured; 0: as configured
-  package var cacheTtlS: UInt32 = 0
+  package var cacheTtlMs: UInt32 = 0
 
   package var operation: Agentshield_V1_Request.OneOf_Operation? = nil
 
@@ -1889,7 +1889,7 @@ nonisolated extension Agentshield_V1_Error: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Agentshield_V1_Request: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Request"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}deadline_ms\0\u{3}idempotency_key\0\u{1}resumable\0\u{3}end_user\0\u{1}credential\0\u{1}traceparent\0\u{1}tracestate\0\u{1}cache\0\u{1}route\0\u{3}cache_ttl_s\0\u{2}\u{6}chat\0\u{1}embeddings\0\u{1}models\0\u{1}feedback\0\u{1}resume\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}deadline_ms\0\u{3}idempotency_key\0\u{1}resumable\0\u{3}end_user\0\u{1}credential\0\u{1}traceparent\0\u{1}tracestate\0\u{1}cache\0\u{1}route\0\u{3}cache_ttl_ms\0\u{2}\u{6}chat\0\u{1}embeddings\0\u{1}models\0\u{1}feedback\0\u{1}resume\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1906,7 +1906,7 @@ nonisolated extension Agentshield_V1_Request: SwiftProtobuf.Message, SwiftProtob
       case 7: try { try decoder.decodeSingularStringField(value: &self.tracestate) }()
       case 8: try { try decoder.decodeSingularEnumField(value: &self.cache) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.route) }()
-      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.cacheTtlS) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.cacheTtlMs) }()
       case 16: try {
         var v: Agentshield_V1_ChatRequest?
         var hadOneofValue = false
@@ -2009,8 +2009,8 @@ nonisolated extension Agentshield_V1_Request: SwiftProtobuf.Message, SwiftProtob
     if !self.route.isEmpty {
       try visitor.visitSingularStringField(value: self.route, fieldNumber: 9)
     }
-    if self.cacheTtlS != 0 {
-      try visitor.visitSingularUInt32Field(value: self.cacheTtlS, fieldNumber: 10)
+    if self.cacheTtlMs != 0 {
+      try visitor.visitSingularUInt32Field(value: self.cacheTtlMs, fieldNumber: 10)
     }
     switch self.operation {
     case .chat?: try {
@@ -2048,7 +2048,7 @@ nonisolated extension Agentshield_V1_Request: SwiftProtobuf.Message, SwiftProtob
     if lhs.tracestate != rhs.tracestate {return false}
     if lhs.cache != rhs.cache {return false}
     if lhs.route != rhs.route {return false}
-    if lhs.cacheTtlS != rhs.cacheTtlS {return false}
+    if lhs.cacheTtlMs != rhs.cacheTtlMs {return false}
     if lhs.operation != rhs.operation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -25,13 +25,13 @@ package struct Request: Sendable, Equatable {
     /// Names a route of the gateway's configuration.
     package var route: Text
     /// How long the new answer may be used again, never longer than configured; 0: as configured.
-    package var cacheTTLSeconds: UInt32
+    package var cacheTtlMs: UInt32
     package var operation: Operation?
 
     package init(
         deadlineMs: UInt32 = 0, idempotencyKey: Text = Text(), resumable: Bool = false, endUser: Text = Text(),
         credential: Text = Text(), traceparent: Text = Text(), tracestate: Text = Text(), cache: CacheDirective = .default,
-        route: Text = Text(), cacheTTLSeconds: UInt32 = 0, operation: Operation? = nil
+        route: Text = Text(), cacheTtlMs: UInt32 = 0, operation: Operation? = nil
     ) {
         self.deadlineMs = deadlineMs
         self.idempotencyKey = idempotencyKey
@@ -42,7 +42,7 @@ package struct Request: Sendable, Equatable {
         self.tracestate = tracestate
         self.cache = cache
         self.route = route
-        self.cacheTTLSeconds = cacheTTLSeconds
+        self.cacheTtlMs = cacheTtlMs
         self.operation = operation
     }
 }
@@ -65,7 +65,7 @@ extension Request: WireMessage {
         case 7: try reader.read(&tracestate)
         case 8: try reader.read(&cache)
         case 9: try reader.read(&route)
-        case 10: try reader.read(&cacheTTLSeconds)
+        case 10: try reader.read(&cacheTtlMs)
         case 16: try reader.read(&operation, as: Operation.chat)
         case 17: try reader.read(&operation, as: Operation.embeddings)
         case 18: try reader.read(&operation, as: Operation.models)
@@ -85,7 +85,7 @@ extension Request: WireMessage {
         writer.write(7, tracestate)
         writer.write(8, cache)
         writer.write(9, route)
-        writer.write(10, cacheTTLSeconds)
+        writer.write(10, cacheTtlMs)
         switch operation {
         case .chat(let value): writer.writeMember(16, value)
         case .embeddings(let value): writer.writeMember(17, value)
