@@ -27,7 +27,7 @@ struct EmbeddedStoreTests {
             Issue.record("the second request did not wait for the first")
             return
         }
-        cache.complete(key, with: Self.answer(), expiresAt: .uptimeNanoseconds(10))
+        cache.complete(key, of: "acme", with: Self.answer(), expiresAt: .uptimeNanoseconds(10))
         #expect(told.value == 0)
         loop.run()
         #expect(told.value == 1)

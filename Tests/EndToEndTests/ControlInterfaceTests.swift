@@ -46,6 +46,31 @@ extension EndToEndTests {
             }
         }
 
+        @Test("answers in a gateway's memory are purged by tenant and model")
+        func purge() async throws {
+            try await Self.run { stack, admin in
+                func cache(_ text: String) async throws -> String? {
+                    try await Door.http.withCaller(stack) { try await $0.chat(Chat("memo", text)).cache }
+                }
+                for text in ["one", "two"] { #expect(try await cache(text) == "miss") }
+                let purges = [(#"{"tenant": "umbrella"}"#, 0), (#"{"tenant": "acme", "model": "other"}"#, 0), (#"{"model": "memo"}"#, 2)]
+                for (body, deleted) in purges {
+                    let answer = try await admin.send("POST", "/v1/cache/purge", body)
+                    #expect(answer.status == 200 && answer.json.int("deleted") == deleted)
+                }
+                #expect(try await cache("one") == "miss")
+                #expect(try await cache("one") == "hit")
+                let run = try await ProductProcess.runToEnd(
+                    "agentshield", arguments: ["cache", "purge", "--yes", "--control", "http://localhost:\(admin.port)"],
+                    environment: ["AGENTSHIELD_CONTROL_CREDENTIAL": Self.credential])
+                #expect(run.status == .exited(0) && run.output == "1 answer deleted\n")
+                #expect(try await cache("one") == "miss")
+                #expect(try await admin.code("GET", "/v1/cache/purge") == "405 method_not_allowed")
+                let stranger = try await admin.code("POST", "/v1/cache/purge", "{}", credential: "another-credential-of-thirty-two-bytes")
+                #expect(stranger == "401 unauthenticated")
+            }
+        }
+
         @Test("a tenant's keys are made, shown once, rotated and revoked, and the gateway goes by it")
         func life() async throws {
             try await Self.run { stack, admin in

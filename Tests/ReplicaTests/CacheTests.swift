@@ -197,6 +197,13 @@ extension ReplicaTests {
                     }
                     let answer = try await replicas.chat(2, "echo", "two")
                     #expect(answer.status == 200 && answer.body.contains("two"))
+                    // A server that is full keeps nothing more, neither answers nor counts.
+                    _ = try await redis.send("CONFIG", "SET", "maxmemory", "1")
+                    for text in ["full", "full"] {
+                        let answer = try await replicas.chat(1, "echo", text)
+                        #expect(answer.status == 200 && answer.headers.first(name: "x-agentshield-cache") == "miss")
+                    }
+                    _ = try await redis.send("CONFIG", "SET", "maxmemory", "0")
                     redis.process.kill(SIGSTOP)
                     let alone = try await replicas.chat(0, "echo", "three")
                     #expect(alone.status == 200 && alone.headers.first(name: "x-agentshield-cache") == "miss")

@@ -27,7 +27,7 @@ package struct FlightWaiter: Sendable {
 package final class EmbeddedResponseCache: Sendable {
     package enum Lookup: Sendable {
         case hit(StoredAnswer)
-        /// Not stored, and nobody fetches it: fetch it and tell ``complete(_:with:expiresAt:)`` or ``abandon(_:)``. What comes of a stream is told to
+        /// Not stored, and nobody fetches it: fetch it and tell ``complete(_:of:with:expiresAt:)`` or ``abandon(_:)``. What comes of a stream is told to
         /// those who follow it.
         case lead(FlightLog)
         /// Not stored, but under way: the waiter will be told. What has come of a stream can be followed.
@@ -36,8 +36,13 @@ package final class EmbeddedResponseCache: Sendable {
         case miss
     }
 
+    private struct Kept: Sendable {
+        var tenant: String
+        var answer: StoredAnswer
+    }
+
     private struct State {
-        var answers: RecencyCache<CacheKey, StoredAnswer>
+        var answers: RecencyCache<CacheKey, Kept>
         var flights: FlightTable
         var waiters: [FlightWaiterID: FlightWaiter] = [:]
         var logs: [CacheKey: FlightLog] = [:]
@@ -57,7 +62,7 @@ package final class EmbeddedResponseCache: Sendable {
 
     /// Finds a stored answer without joining a flight.
     package func storedAnswer(_ key: CacheKey, now: NIODeadline) -> StoredAnswer? {
-        state.withLockedValue { $0.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds)) }
+        state.withLockedValue { $0.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds))?.answer }
     }
 
     /// Whether somebody here fetches the answer.
@@ -66,7 +71,7 @@ package final class EmbeddedResponseCache: Sendable {
     /// Finds a stored answer, or says who fetches it.
     package func lookUp(_ key: CacheKey, now: NIODeadline, waiter: FlightWaiter) -> Lookup {
         state.withLockedValue { state in
-            if let answer = state.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds)) { return .hit(answer) }
+            if let kept = state.answers.value(for: key, now: Int64(clamping: now.uptimeNanoseconds)) { return .hit(kept.answer) }
             switch state.flights.enter(key) {
             case .lead:
                 let log = FlightLog(maxBytes: maxLogBytes)
@@ -82,11 +87,9 @@ package final class EmbeddedResponseCache: Sendable {
     }
 
     /// Stores what a leader fetched and tells all who wait. Those who follow a stream have heard it already.
-    package func complete(_ key: CacheKey, with answer: StoredAnswer, expiresAt: NIODeadline) {
+    package func complete(_ key: CacheKey, of tenant: String, with answer: StoredAnswer, expiresAt: NIODeadline) {
         let waiters = state.withLockedValue { state in
-            if answer.cost <= maxEntryBytes {
-                state.answers.insert(answer, for: key, cost: answer.cost, expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds))
-            }
+            keep(answer, of: tenant, as: key, expiresAt: expiresAt, in: &state)
             let waiters = state.flights.completed(key).compactMap { state.waiters.removeValue(forKey: $0) }
             return state.logs.removeValue(forKey: key)?.hasBegun == true ? [] : waiters
         }
@@ -114,10 +117,30 @@ package final class EmbeddedResponseCache: Sendable {
     }
 
     /// Stores an answer that was fetched outside a flight, as `refresh` does.
-    package func store(_ answer: StoredAnswer, for key: CacheKey, expiresAt: NIODeadline) {
+    package func store(_ answer: StoredAnswer, of tenant: String, for key: CacheKey, expiresAt: NIODeadline) {
+        state.withLockedValue { keep(answer, of: tenant, as: key, expiresAt: expiresAt, in: &$0) }
+    }
+
+    private func keep(
+        _ answer: StoredAnswer, of tenant: String, as key: CacheKey, expiresAt: NIODeadline, in state: inout State
+    ) {
         guard answer.cost <= maxEntryBytes else { return }
-        state.withLockedValue {
-            $0.answers.insert(answer, for: key, cost: answer.cost, expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds))
+        state.answers.insert(
+            Kept(tenant: tenant, answer: answer), for: key, cost: answer.cost + tenant.utf8.count,
+            expiresAt: Int64(clamping: expiresAt.uptimeNanoseconds))
+    }
+
+    /// Forgets answers; looks at every one.
+    ///
+    /// - Parameters:
+    ///   - tenant: `nil`: of every tenant.
+    ///   - model: `nil`: of every model.
+    /// - Returns: how many.
+    package func purge(tenant: String?, model: String?) -> Int {
+        state.withLockedValue { state in
+            let before = state.answers.count
+            state.answers.removeAll { kept in (tenant ?? kept.tenant) == kept.tenant && (model ?? kept.answer.model) == kept.answer.model }
+            return before - state.answers.count
         }
     }
 

@@ -205,9 +205,9 @@ extension Exchange {
         let expiry = NIODeadline.now() + timeToLive
         if leadsFlight {
             leadsFlight = false
-            loop.stores.cache.complete(cacheKey, with: answer, expiresAt: expiry)
+            loop.stores.cache.complete(cacheKey, of: request.principal.tenant, with: answer, expiresAt: expiry)
         } else {
-            loop.stores.cache.store(answer, for: cacheKey, expiresAt: expiry)
+            loop.stores.cache.store(answer, of: request.principal.tenant, for: cacheKey, expiresAt: expiry)
         }
     }
 }

@@ -1,3 +1,4 @@
+import EmbeddedStore
 import Foundation
 import GatewayCore
 import GatewayCrypto
@@ -24,6 +25,8 @@ struct ControlAPI: Sendable {
     let pepperID: String
     /// `nil`: this process counts no budgets itself.
     let wallets: ProcessWallets?
+    /// `nil`: answers are not kept in this process.
+    let cache: EmbeddedResponseCache?
 
     /// - Throws: ``ControlRefusal`` or ``ControlError``.
     func answer(_ request: Request) async throws -> Answer {
@@ -31,6 +34,7 @@ struct ControlAPI: Sendable {
         let path = Array(request.path.dropFirst())
         switch (path.first, path.count) {
         case ("panic", 1): return try await panic(request)
+        case ("cache", 2) where path[1] == "purge": return try purge(request)
         case ("tenants", 1): return try await tenants(request)
         case ("tenants", 2): return try await tenant(path[1], request)
         case ("tenants", 3): return try await collection(path[2], of: path[1], request)
@@ -51,6 +55,15 @@ struct ControlAPI: Sendable {
             return Answer(status: 200, body: JSONObject(["stopped": isStopped]))
         default: throw ControlRefusal.methodNotAllowed
         }
+    }
+
+    private func purge(_ request: Request) throws -> Answer {
+        guard request.method == "POST" else { throw ControlRefusal.methodNotAllowed }
+        guard let cache else { throw ControlRefusal.noCache }
+        var fields = try ControlFields(request.body)
+        let (tenant, model) = (try fields.text("tenant"), try fields.text("model"))
+        try fields.end()
+        return Answer(status: 200, body: JSONObject(["deleted": cache.purge(tenant: tenant, model: model)]))
     }
 
     // MARK: tenants
@@ -188,6 +201,9 @@ struct ControlRefusal: Error {
     static let noWallets = ControlRefusal(
         status: 404, code: "not_found",
         message: "This gateway counts no budgets itself: its wallets are in Redis, or it has no durable ledger.")
+    static let noCache = ControlRefusal(
+        status: 404, code: "not_found",
+        message: "This gateway keeps its answers in Redis: `agentshield cache purge` with REDIS_URL deletes them there.")
     static let methodNotAllowed = ControlRefusal(status: 405, code: "method_not_allowed", message: "The path takes another method.")
     static let unauthenticated = ControlRefusal(
         status: 401, code: "unauthenticated", message: "The authorization header must carry this listener's credential as bearer token.")

@@ -9,7 +9,7 @@ import NIOPosix
 /// Where a command finds a running gateway's listener for administration.
 struct ControlArguments: ParsableArguments {
     @Option(
-        name: .long, help: "The running gateway's `listen.control`, such as http://127.0.0.1:9091; asks it for the wallets that it counts.")
+        name: .long, help: "The running gateway's `listen.control`, such as http://127.0.0.1:9091: for what it has in its memory.")
     var control: String?
 
     @Option(name: .long, help: "The environment variable with that listener's credential.")
@@ -36,8 +36,10 @@ struct ControlClient: Sendable {
 
     /// - Parameter path: escaped.
     /// - Returns: the body of a 200.
-    func get(_ path: String) async throws -> Data {
-        let (status, body) = try await answer(to: path)
+    func get(_ path: String) async throws -> Data { try await ask(.GET, path, Data()) }
+
+    private func ask(_ method: HTTPMethod, _ path: String, _ content: Data) async throws -> Data {
+        let (status, body) = try await answer(to: method, path, content)
         guard status == 200 else {
             let text = String(decoding: body.prefix(500), as: UTF8.self)
             throw Refused("the gateway at \(host):\(port) answers \(status): \(text)", status: status == 401 ? 77 : 69).told
@@ -45,7 +47,7 @@ struct ControlClient: Sendable {
         return body
     }
 
-    private func answer(to path: String) async throws -> (status: Int, body: Data) {
+    private func answer(to method: HTTPMethod, _ path: String, _ content: Data) async throws -> (status: Int, body: Data) {
         typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         do {
             let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -59,7 +61,8 @@ struct ControlClient: Sendable {
             let channel = connection.channel
             channel.eventLoop.scheduleTask(in: Self.timeout) { channel.close(promise: nil) }
             return try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(head(path)))
+                try await outbound.write(.head(head(method, path, content.count)))
+                if !content.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: content)))) }
                 try await outbound.write(.end(nil))
                 var (status, body) = (0, Data())
                 for try await part in inbound {
@@ -77,12 +80,24 @@ struct ControlClient: Sendable {
         }
     }
 
-    private func head(_ path: String) -> HTTPRequestHead {
+    private func head(_ method: HTTPMethod, _ path: String, _ length: Int) -> HTTPRequestHead {
         let token = credential.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
         let name = host.contains(":") ? "[\(host)]" : host
         return HTTPRequestHead(
-            version: .http1_1, method: .GET, uri: path,
-            headers: ["host": "\(name):\(port)", "authorization": "Bearer \(token)", "connection": "close"])
+            version: .http1_1, method: method, uri: path,
+            headers: [
+                "host": "\(name):\(port)", "authorization": "Bearer \(token)", "connection": "close", "content-type": "application/json",
+                "content-length": "\(length)",
+            ])
+    }
+
+    /// Deletes answers in the gateway's memory.
+    ///
+    /// - Returns: how many.
+    func purge(tenant: String?, model: String?) async throws -> Int {
+        struct Purged: Decodable { var deleted: Int }
+        let content = try JSONEncoder().encode(["tenant": tenant, "model": model].compactMapValues { $0 })
+        return try JSONDecoder().decode(Purged.self, from: try await ask(.POST, "/v1/cache/purge", content)).deleted
     }
 
     /// The wallets of a tenant as the gateway counts them, by their names.

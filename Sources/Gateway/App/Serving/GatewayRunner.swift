@@ -82,6 +82,7 @@ struct GatewayRunner {
         let moving = ledger.start(wallets)
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
+            cache: state == nil ? stores.cache : nil,
             logger: logger,
             announcement: announcement)
         try await ServiceGroup(
@@ -168,6 +169,8 @@ struct GatewayService: Service {
     let follower: ControlFollower
     let store: (any ControlStore)?
     let wallets: ProcessWallets?
+    /// Of this process; `nil`: answers are in Redis.
+    let cache: EmbeddedResponseCache?
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
@@ -226,7 +229,8 @@ struct GatewayService: Service {
         if let listener = configuration.listen.control, let store {
             let auth = configuration.auth
             let channel = try await listeners.openControl(
-                listener, api: ControlAPI(store: store, pepper: auth.pepper, pepperID: auth.pepperID, wallets: wallets))
+                listener,
+                api: ControlAPI(store: store, pepper: auth.pepper, pepperID: auth.pepperID, wallets: wallets, cache: cache))
             addresses.control = channel.localAddress
             back.append(channel)
         }

@@ -136,7 +136,7 @@ extension Exchange {
         callStartedAt = .uptimeNanoseconds(0)
         if leadsFlight, let cacheKey {
             leadsFlight = false
-            loop.stores.cache.complete(cacheKey, with: answer, expiresAt: .now())
+            loop.stores.cache.complete(cacheKey, of: request.principal.tenant, with: answer, expiresAt: .now())
         }
         tell(answer, as: .coalesced)
     }
