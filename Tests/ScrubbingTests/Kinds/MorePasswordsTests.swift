@@ -53,7 +53,7 @@ struct MorePasswordsTests {
     @Test(
         "commands and URLs",
         arguments: [
-            "PASSWORD:htpasswd -b file ana [s3cret9]", "PASSWORD:htpasswd -bc .htpasswd ana [abretesesamo]",
+            "PASSWORD:htpasswd -b file ana [s3cret9]", "PASSWORD:htpasswd -bc f ana [abretesesamo]",
             "PASSWORD:openssl enc -aes-256-cbc -k [s3cret9x]", "PASSWORD:smbclient -U ana%[s3cret9x] //h/x",
             "PASSWORD:htpasswd -b file ana", "PASSWORD:ls -b file ana s3cret9x", "PASSWORD:openssl req -key server.key",
             "PASSWORD:smbclient -U ana //h/x",

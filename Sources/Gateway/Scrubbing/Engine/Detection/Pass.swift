@@ -272,8 +272,7 @@ struct Pass {
 
     private mutating func lookAtToken(_ position: Int, _ findings: inout [Finding]) {
         // Credentials that are known by what stands before the run start there.
-        let before = text.before(position)
-        let looksBack = ASCIISet.tokenSign.contains(before) || before == UInt8(ascii: ":") || before == UInt8(ascii: "}")
+        let looksBack = ASCIISet.tokenLead.contains(text.before(position))
         guard position < hold || looksBack else { return }
         if position + Self.shortestToken <= text.count { matchToken(position, &findings) } else { text.reachedEnd = true }
         if text.reachedEnd { noteReach(looksBack ? text.tokenStart(before: position) : position) }

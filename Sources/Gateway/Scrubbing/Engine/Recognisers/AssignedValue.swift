@@ -76,7 +76,7 @@ extension Assignment {
             if text.byte(index) == UInt8(ascii: "\r") { index += 1 }
             guard text.byte(index) == UInt8(ascii: "\n") else { return start }
             index += 1
-            for _ in 0..<8 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            for _ in 0..<6 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
             return index
         }
 
