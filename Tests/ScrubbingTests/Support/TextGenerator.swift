@@ -22,7 +22,7 @@ struct TextGenerator {
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+/=\nabc\n-----END RSA PRIVATE KEY-----", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
         longKey, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "123-45-6789", "943 476 5919",
-        "born on May 12, 1985", "born May 12,1985", "nacido el 12 de mayo de 1985", "DOB: 12-Jan-1980", "12.ABC.345/01DE-35",
+        "born on May 12, 1985", "born on May 12 1985 42398348", "born May 12,1985", "nacido el 12 de mayo de 1985", "DOB: 12-Jan-1980", "12.ABC.345/01DE-35",
         "2 53 07 2B 073 004 70",
         "253072A07300443",
         "001a.2b3c.4d5e", "fe80::1%eth0", "(+41) 22 730 5989", "1 (312) 515-2239 ext. 12", "+1 (425) 882-9090",

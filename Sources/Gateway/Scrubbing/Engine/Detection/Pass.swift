@@ -124,7 +124,7 @@ struct Pass {
         matchNumber(position, &findings)
         isDeferring = false
         if let finding = deferredCover {
-            text.cover(finding)
+            cover(finding)
             deferredCover = nil
         }
     }
@@ -353,9 +353,15 @@ struct Pass {
         if isDeferring {
             if finding.range.upperBound >= deferredCover?.range.upperBound ?? 0 { deferredCover = finding }
         } else {
-            text.cover(finding)
+            cover(finding)
         }
         findings.append(finding)
+    }
+
+    /// What is not decided covers nothing: it may turn out to be another thing, and a date that starts before it would lose its context.
+    @inline(__always)
+    private mutating func cover(_ finding: Finding) {
+        if finding.range.lowerBound < hold { text.cover(finding) }
     }
 
     private mutating func noteReach(_ start: Int) {
