@@ -24,6 +24,7 @@ struct MorePasswordsTests {
     @Test(
         "configurations",
         arguments: [
+            "\"password\": \"[*xHx!9U63yS*QkZy]\"", "\"password\": \"***kZy\"",
             "masterauth [abretesesamo]\nport 6379", "masterauth \"[s3cr3tpw]\"\n", "db.example.com:5432:app:ana:[s3cr3t9]\n",
             "#host\nlocalhost:5432:*:postgres:[abretesesamo]\nx", "_auth=[dXNlcjpwYXNzd29yZA==]",
             "//r.example.com/:_password=\"[c2VjcmV0cGFzcw==]\"",
