@@ -57,9 +57,13 @@ CARDS = [
 
 def card(random):
     prefix, length, groups = random.choice(CARDS)
-    body = prefix + digits(random, length - len(prefix) - 1)
-    number = body + luhn.calc_check_digit(body)
-    assert luhn.is_valid(number)
+
+    def account():
+        body = prefix + digits(random, length - len(prefix) - 1)
+        return body + luhn.calc_check_digit(body)
+
+    # A few of 15 digits are valid French numbers too: nobody can tell which they are.
+    number = valid(account, lambda value: luhn.is_valid(value) and not nir.is_valid(value))
     separator = random.choice(["", "", " ", "-"])
     value = grouped(number, groups, separator) if separator else number
     return Sample("CARD", value, ("card number", "tarjeta", "credit card", "número de tarjeta", "Visa", "cc"))
@@ -224,9 +228,13 @@ def brazilian(random):
     # A few are valid German tax numbers too: nobody can tell which they are.
     value = valid(person, lambda number: cpf.is_valid(number) and not idnr.is_valid(number))
     yield Sample("CPF", random.choice([value, cpf.format(value), cpf.format(value)]), ("CPF", "meu CPF", "cadastro"))
-    body = digits(random, 8) + "000" + random.choice("123456789")
-    value = body + cnpj.calc_check_digits(body)
-    assert cnpj.is_valid(value)
+
+    def company():
+        body = digits(random, 8) + "000" + random.choice("123456789")
+        return body + cnpj.calc_check_digits(body)
+
+    # A few are valid numbers of cards too.
+    value = valid(company, lambda number: cnpj.is_valid(number) and not luhn.is_valid(number))
     yield Sample("CNPJ", random.choice([value, cnpj.format(value), cnpj.format(value)]), ("CNPJ", "empresa CNPJ"))
     body = letters(random, 8, UPPER + string.digits) + "00" + letters(random, 2, UPPER + string.digits)
     value = body + cnpj.calc_check_digits(body)

@@ -12,6 +12,7 @@ struct ASCIISetTests {
             (.upper, digits + capitals), (.lower, digits + small), (.base64, digits + capitals + small + "+/="),
             (.percent, digits + capitals + small + "%"), (.dotted, digits + capitals + small + "_-.~="),
             (.tokenSign, digits + capitals + small + "_-.~=/+"), (.joint, ".:/#@ "),
+            (.tokenLead, digits + capitals + small + "_-.~=/+:|$}"),
         ])
     func members(_ set: ASCIISet, _ expected: String) {
         let members = (UInt8.min...UInt8.max).filter { set.contains($0) }

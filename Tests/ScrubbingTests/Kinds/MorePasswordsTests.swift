@@ -24,6 +24,7 @@ struct MorePasswordsTests {
     @Test(
         "configurations",
         arguments: [
+            "\"password\": \"[*xHx!9U63yS*QkZy]\"", "\"password\": \"***kZy\"",
             "masterauth [abretesesamo]\nport 6379", "masterauth \"[s3cr3tpw]\"\n", "db.example.com:5432:app:ana:[s3cr3t9]\n",
             "#host\nlocalhost:5432:*:postgres:[abretesesamo]\nx", "_auth=[dXNlcjpwYXNzd29yZA==]",
             "//r.example.com/:_password=\"[c2VjcmV0cGFzcw==]\"",
@@ -53,7 +54,7 @@ struct MorePasswordsTests {
     @Test(
         "commands and URLs",
         arguments: [
-            "PASSWORD:htpasswd -b file ana [s3cret9]", "PASSWORD:htpasswd -bc .htpasswd ana [abretesesamo]",
+            "PASSWORD:htpasswd -b file ana [s3cret9]", "PASSWORD:htpasswd -bc f ana [abretesesamo]",
             "PASSWORD:openssl enc -aes-256-cbc -k [s3cret9x]", "PASSWORD:smbclient -U ana%[s3cret9x] //h/x",
             "PASSWORD:htpasswd -b file ana", "PASSWORD:ls -b file ana s3cret9x", "PASSWORD:openssl req -key server.key",
             "PASSWORD:smbclient -U ana //h/x",

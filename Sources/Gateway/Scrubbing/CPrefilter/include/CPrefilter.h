@@ -13,14 +13,15 @@ enum {
     AGENTSHIELD_RULE_CODE = 1 << 2,    ///< a word starts as identity codes do: letters, then digits; eight capitals and digits
     AGENTSHIELD_RULE_TOKEN = 1 << 3,   ///< a run of 16 or more letters, digits, `_` and `-` starts
     AGENTSHIELD_RULE_COLON = 1 << 4,   ///< `::`, or the first of three `:` with at most four hexadecimal digits between them
-    AGENTSHIELD_RULE_DASHES = 1 << 5,  ///< the first of five `-`
+    AGENTSHIELD_RULE_DASHES = 1 << 5,  ///< the first of five `-`, or of four and a space
     AGENTSHIELD_RULE_ASSIGN = 1 << 6,  ///< `=`, `>` or `:` behind the end of a credential's name
     AGENTSHIELD_RULE_LITERAL = 1 << 7, ///< `_` before a digit: the user may have typed a placeholder
     AGENTSHIELD_RULE_WORD = 1 << 8,    ///< the first `s` of `pass`, as in password; the second byte of `ñ`, as in contraseña
     AGENTSHIELD_RULE_WEAK = 1 << 9,    ///< with a number: without a context word it is hardly a telephone's, and never anything else
     AGENTSHIELD_RULE_VERSION = 1 << 10, ///< with a number: like `126.0.0.0`, an IPv4 address or nothing
     AGENTSHIELD_RULE_YEAR = 1 << 11,   ///< a year, perhaps the end of a date in words; without AGENTSHIELD_RULE_NUMBER it is nothing else
-    AGENTSHIELD_RULE_MARK = 1 << 12    ///< `-` or `--` of a command's option that may take a password; `$` in a hash of one
+    AGENTSHIELD_RULE_MARK = 1 << 12    ///< what else stands near a password: `-` or `--` of a command's option, `$` in a hash of one, the `i` of
+                                       ///< `identified by`, the `m` of `masterauth`, `_` in `_KEY',`, `:` before a port in a `.pgpass` file
 };
 
 /// A position, relative to the start of the tile, and the rules that fired there.

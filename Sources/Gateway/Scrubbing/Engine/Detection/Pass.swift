@@ -124,7 +124,7 @@ struct Pass {
         matchNumber(position, &findings)
         isDeferring = false
         if let finding = deferredCover {
-            text.cover(finding)
+            cover(finding)
             deferredCover = nil
         }
     }
@@ -272,8 +272,7 @@ struct Pass {
 
     private mutating func lookAtToken(_ position: Int, _ findings: inout [Finding]) {
         // Credentials that are known by what stands before the run start there.
-        let before = text.before(position)
-        let looksBack = ASCIISet.tokenSign.contains(before) || before == UInt8(ascii: ":") || before == UInt8(ascii: "}")
+        let looksBack = ASCIISet.tokenLead.contains(text.before(position))
         guard position < hold || looksBack else { return }
         if position + Self.shortestToken <= text.count { matchToken(position, &findings) } else { text.reachedEnd = true }
         if text.reachedEnd { noteReach(looksBack ? text.tokenStart(before: position) : position) }
@@ -354,9 +353,15 @@ struct Pass {
         if isDeferring {
             if finding.range.upperBound >= deferredCover?.range.upperBound ?? 0 { deferredCover = finding }
         } else {
-            text.cover(finding)
+            cover(finding)
         }
         findings.append(finding)
+    }
+
+    /// What is not decided covers nothing: it may turn out to be another thing, and a date that starts before it would lose its context.
+    @inline(__always)
+    private mutating func cover(_ finding: Finding) {
+        if finding.range.lowerBound < hold { text.cover(finding) }
     }
 
     private mutating func noteReach(_ start: Int) {

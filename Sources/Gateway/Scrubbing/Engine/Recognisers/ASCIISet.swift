@@ -27,6 +27,8 @@ struct ASCIISet: Sendable {
     static let dotted = ASCIISet(low: 0x23FF_6000_0000_0000, high: 0x47FF_FFFE_87FF_FFFE)
     /// What goes on with a token to the left of one of its runs: ``dotted``, `/` and `+`.
     static let tokenSign = ASCIISet(low: 0x23FF_E800_0000_0000, high: 0x47FF_FFFE_87FF_FFFE)
+    /// What may stand between the parts of a credential that starts before a run of its: ``tokenSign``, `:`, `|`, `$` and `}`.
+    static let tokenLead = ASCIISet(low: 0x27FF_E810_0000_0000, high: 0x77FF_FFFE_87FF_FFFE)
     /// What stands between the words of a name: `.`, `:`, `/`, `#`, `@` and the space.
     static let joint = ASCIISet(low: 0x0400_C009_0000_0000, high: 0x0000_0000_0000_0001)
 }

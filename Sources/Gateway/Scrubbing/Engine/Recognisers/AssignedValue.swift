@@ -76,7 +76,7 @@ extension Assignment {
             if text.byte(index) == UInt8(ascii: "\r") { index += 1 }
             guard text.byte(index) == UInt8(ascii: "\n") else { return start }
             index += 1
-            for _ in 0..<8 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
+            for _ in 0..<6 where text.byte(index) == UInt8(ascii: " ") { index += 1 }
             return index
         }
 
@@ -158,7 +158,10 @@ extension Assignment {
                 stars &+= byte == UInt8(ascii: "*") ? 1 : 0
             }
             // A mask, perhaps our own.
-            isMasked = stars > 1 && (2 * stars >= range.count || text.base[range.lowerBound] == UInt8(ascii: "*"))
+            let star = UInt8(ascii: "*")
+            let next = range.count > 1 ? text.base[range.lowerBound + 1] : 0
+            let startsMasked = stars > 1 && text.base[range.lowerBound] == star && (next == star || next == UInt8(ascii: "-"))
+            isMasked = startsMasked || stars > 1 && 2 * stars >= range.count
             (self.lower, self.upper, self.digits, isSpaced) = (lower, upper, digits, spaces > 0)
             signs = range.count - lower - upper - digits
             distinct = first.nonzeroBitCount + second.nonzeroBitCount + third.nonzeroBitCount + fourth.nonzeroBitCount

@@ -13,7 +13,7 @@ enum BirthDate {
         let groups = phrase.size(ofGroup: 0) == 8 ? 1 : 3
         let end = phrase.end(ofGroup: groups - 1)
         guard groups == 1 ? isJoinedDate(phrase) : isDate(phrase) else { return nil }
-        guard phrase.endsCleanly(afterGroups: groups) || isMidnight(&text, end) else { return nil }
+        guard phrase.endsCleanly(afterGroups: groups) || phrase.size(ofGroup: 0) == 4 && isMidnight(&text, end) else { return nil }
         return .inContext(.dateOfBirth, phrase.start..<end, weak: 0.2, raised: 0.85, words: .birth, text)
     }
 

@@ -97,10 +97,10 @@ enum CommandOption {
         var index = start
         if text.byte(index) == UInt8(ascii: " ") { index += 1 }
         while index - start < 64, text.byte(index).isTokenByte || isUserSign(text.byte(index)) { index += 1 }
-        return text.byte(index) == UInt8(ascii: "%") ? password(&text, from: index + 1) : nil
+        return text.byte(index) == UInt8(ascii: "%") ? nearPassword(&text, from: index + 1, option: start - 2) : nil
     }
 
-    /// The argument behind so many others, each of at most 64 bytes.
+    /// The argument behind so many others, which are short.
     private static func argument(_ text: inout Text, behind count: Int, from start: Int) -> Finding? {
         var index = start
         while text.byte(index).isLetter, index - start < 8 { index += 1 }
@@ -108,10 +108,15 @@ enum CommandOption {
             guard text.byte(index) == UInt8(ascii: " ") else { return nil }
             index += 1
             let first = index
-            while index - first < 64, text.byte(index) > 0x20 { index += 1 }
+            while index - first < Limits.triggerLead, text.byte(index) > 0x20 { index += 1 }
         }
-        guard text.byte(index) == UInt8(ascii: " ") else { return nil }
-        return password(&text, from: index + 1)
+        return text.byte(index) == UInt8(ascii: " ") ? nearPassword(&text, from: index + 1, option: start - 2) : nil
+    }
+
+    /// A password that a stream finds whenever it looks at its option again.
+    private static func nearPassword(_ text: inout Text, from start: Int, option: Int) -> Finding? {
+        guard let finding = password(&text, from: start), finding.range.lowerBound - option <= Limits.triggerLead else { return nil }
+        return finding
     }
 
     /// `ana:secret`, in quotes or not: the finding is all of it.

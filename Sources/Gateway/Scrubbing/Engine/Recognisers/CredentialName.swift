@@ -43,7 +43,7 @@ enum CredentialName {
             (.header, "authorization"),
             (
                 .wholeKey,
-                "secret,secrets,gitlab session,token,tokens,credential,credentials,apikey,accesskey,secretkey,privatekey,authkey,accountkey,sharedaccesskey,encryptionkey,signingkey,servicekey,appkey,consumerkey,masterkey,clientkey,sharedkey,accesskeyid,signature key,api key,access key,secret key"
+                "secret,secrets,gitlab session,token,tokens,credential,credentials,apikey,sharedaccesskey,accesskey,secretkey,privatekey,authkey,accountkey,encryptionkey,signingkey,servicekey,appkey,consumerkey,masterkey,clientkey,sharedkey,accesskeyid,signature key,api key,access key,secret key"
             ),
             (.password, "pass,psw,pw,clave,passcode"),
             (.session, "session,sessionid,sid,sessid"),

@@ -16,6 +16,7 @@ enum WrittenPassword {
     private static func matchStatement(_ text: inout Text, at position: Int) -> Finding? {
         guard let end = wordsEnd("identified by", &text, at: position), text.byte(end) == UInt8(ascii: " ") else { return nil }
         let value = Assignment.Value(&text, from: end + 1)
+        guard value.range.lowerBound - position <= Limits.triggerLead else { return nil }
         let isWhole = value.isQuoted ? text.byte(value.end) == text.base[value.range.lowerBound - 1] : isStatement(text, before: position)
         guard isWhole, value.isPlain(text, isField: true), !value.isName(text) else { return nil }
         return Finding(kind: .password, range: value.range, score: value.isQuoted ? 0.8 : 0.6, raisedByContext: true)
@@ -61,7 +62,7 @@ enum WrittenPassword {
         let quote = text.byte(end)
         guard quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\""), text.byte(end + 1) == UInt8(ascii: ",") else { return nil }
         var start = end + 2
-        while start - position < Limits.triggerLead, text.byte(start) == UInt8(ascii: " ") { start += 1 }
+        while start - position < Limits.triggerLead - 1, text.byte(start) == UInt8(ascii: " ") { start += 1 }
         let open = text.byte(start)
         guard open == UInt8(ascii: "'") || open == UInt8(ascii: "\"") else { return nil }
         let value = Assignment.Value(&text, from: start)
