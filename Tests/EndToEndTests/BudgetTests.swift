@@ -158,7 +158,7 @@ extension EndToEndTests {
                 try SQLiteConnection(path: ledger).execute(
                     "UPDATE entries SET cost = cost + 7 WHERE sequence = 1 AND tenant_id = 'initech'")
                 let differing = try await Self.command("budgets", "reconcile", "--file", ledger)
-                #expect(differing.status == .exited(65) && differing.output.contains("initech tenant, t: the store has "))
+                #expect(differing.status == .exited(65) && differing.output.contains("initech tenant, t: the file's sum has "))
             }
         }
 

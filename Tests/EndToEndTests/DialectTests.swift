@@ -324,6 +324,38 @@ extension EndToEndTests {
             }
         }
 
+        @Test("embeddings of texts, as numbers and in base64, scrubbed and charged by their input")
+        func embeddings() async throws {
+            try await Self.run { stack in
+                try await stack.provider.forget()
+                func ask(_ rest: String, model: String = "echo") async throws -> HTTPCaller.Response {
+                    try await Self.post(stack, "/v1/embeddings", #"{"model":"\#(model)",\#(rest)}"#)
+                }
+                let numbers = try await ask(#""input":["one two","Mail ana.lopez@example.com"],"dimensions":3"#)
+                #expect(numbers.status == 200, "\(numbers.body)")
+                let list = try JSON(numbers.body)
+                #expect(list.list("data").map { $0.int("index") } == [0, 1])
+                #expect(list.int("data.0.embedding.0") == 7 && list.int("usage.prompt_tokens") == 4)
+                #expect(numbers.headers.first(name: "x-agentshield-scrubbed") == "EMAIL=1")
+                // Four tokens at a dollar a million.
+                #expect(numbers.headers.first(name: "x-agentshield-cost-usd") == "0.000004000")
+                #expect(try await stack.provider.bodies().last?.contains("<EMAIL_1>") == true)
+                let base64 = try JSON(try await ask(#""input":"one two","encoding_format":"base64""#).body)
+                let bytes = try #require(base64.string("data.0.embedding").flatMap { Data(base64Encoded: $0) })
+                #expect(bytes.count == 12)
+                for (rest, model, field) in [
+                    (#""input":[1,2]"#, "echo", "input[0]"), (#""input":[[1,2]]"#, "echo", "input[0]"), (#""input":[]"#, "echo", "input"),
+                    (#""user":"u""#, "echo", "input"), (#""input":"x""#, "claude-echo", "model"),
+                ] {
+                    let refused = try await ask(rest, model: model)
+                    #expect(refused.status == 400, "\(rest): \(refused.body)")
+                    #expect(try JSON(refused.body).string("error.param") == field)
+                }
+                #expect(try await ask(#""input":"x""#, model: "fail-429").status == 429)
+                #expect(try await ask(#""input":"x""#, model: "rescued-fail-500").status == 200)
+            }
+        }
+
         @Test("models are listed in the dialect of whoever asks")
         func models() async throws {
             try await Self.run { stack in

@@ -156,7 +156,7 @@ import Testing
 
     @Test("a path of the API that is not served is a 501 with what is")
     func unsupported() throws {
-        let response = try status("/v1/embeddings", method: "POST")
+        let response = try status("/v1/files", method: "POST")
         #expect(response.status == 501)
         let error = try response.error()
         #expect(error.code == "unsupported")

@@ -282,9 +282,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             _ = takeRequest()
             return protocolSwitch.upgrade(head, clientAddress: plan.clientAddress, last: self, context)
         }
+        if let operation = plan.operation.request, let principal = plan.principal { return begin(operation, plan, principal, context) }
         switch (plan.operation, plan.principal) {
-        case (.chatCompletion, let principal?), (.messages, let principal?), (.countTokens, let principal?):
-            begin(plan, principal, context)
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
         default: answer(listing(plan))
         }
@@ -308,10 +307,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func begin(_ plan: Plan, _ principal: Principal, _ context: ChannelHandlerContext) {
+    private func begin(_ operation: RequestOperation, _ plan: Plan, _ principal: Principal, _ context: ChannelHandlerContext) {
         guard let request else { return }
         let call = CallerRequest(
-            id: request.id, operation: plan.operation == .countTokens ? .countTokens : .answer, principal: principal, body: request.body,
+            id: request.id, operation: operation, principal: principal, body: request.body,
             surface: request.answer.surface,
             dialectHeaders: plan.controls.dialectHeaders, dropsUnsupported: plan.controls.dropsUnsupported,
             receivedAt: context.eventLoop.now,
@@ -342,7 +341,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
-        case (.chatCompletion, _), (.messages, _), (.countTokens, _), (.listModels, nil), (.showModel, nil), (.showReceipt, _),
+        case (.chatCompletion, _), (.messages, _), (.countTokens, _), (.embeddings, _), (.listModels, nil), (.showModel, nil),
+            (.showReceipt, _),
             (.webSocket, _):
             return .failure(.misrouted)
         }

@@ -7,6 +7,7 @@ enum Operation: Equatable {
     /// Anthropic's.
     case messages
     case countTokens
+    case embeddings
     case listModels
     case showModel(String)
     case showReceipt(String)
@@ -15,7 +16,16 @@ enum Operation: Equatable {
     case webSocket
 
     /// Whether the request's body is read; another operation's body is dropped.
-    var takesBody: Bool { self == .chatCompletion || self == .messages || self == .countTokens }
+    var takesBody: Bool { request != nil }
+    /// What it asks the pipeline for; `nil`: nothing.
+    var request: RequestOperation? {
+        switch self {
+        case .chatCompletion, .messages: .answer
+        case .countTokens: .countTokens
+        case .embeddings: .embeddings
+        case .listModels, .showModel, .showReceipt, .health, .webSocket: nil
+        }
+    }
     /// Whether the operation begins with the request's end, not with its head.
     var waitsForEnd: Bool { takesBody || self == .webSocket }
     /// Whether the request itself presents one; in a WebSocket HELLO does.
@@ -23,7 +33,7 @@ enum Operation: Equatable {
     /// Whose dialect it is; `nil`: one that both have.
     var surface: Dialect? {
         switch self {
-        case .chatCompletion: .openAI
+        case .chatCompletion, .embeddings: .openAI
         case .messages, .countTokens: .anthropic
         case .listModels, .showModel, .showReceipt, .health, .webSocket: nil
         }
@@ -50,6 +60,7 @@ struct RouteTable {
             Route(method: .POST, path: "/chat/completions") { _ in .chatCompletion },
             Route(method: .POST, path: "/messages") { _ in .messages },
             Route(method: .POST, path: "/messages/count_tokens") { _ in .countTokens },
+            Route(method: .POST, path: "/embeddings") { _ in .embeddings },
             Route(method: .GET, path: "/models") { _ in .listModels },
             Route(method: .GET, path: "/models/", takesRest: true) { .showModel($0) },
             Route(method: .GET, path: "/receipts/", takesRest: true) { .showReceipt($0) },

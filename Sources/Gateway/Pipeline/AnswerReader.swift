@@ -26,16 +26,20 @@ struct AnswerReader {
         case anthropic(AnthropicAnswerReader)
         /// Anthropic's `count_tokens`.
         case count
+        /// OpenAI's.
+        case embeddings
     }
 
-    init(_ dialect: Dialect, isCount: Bool = false, isStreamed: Bool, maxBytes: Int) {
+    init(_ dialect: Dialect, _ operation: RequestOperation = .answer, isStreamed: Bool, maxBytes: Int) {
         self.isStreamed = isStreamed
         self.maxBytes = maxBytes
         stream = isStreamed ? SSEParser(maxEventBytes: min(maxBytes, 1 << 20)) : nil
         language =
-            switch dialect {
-            case .openAI: .openAI
-            case .anthropic: isCount ? .count : .anthropic(AnthropicAnswerReader())
+            switch (dialect, operation) {
+            case (.openAI, .embeddings): .embeddings
+            case (.openAI, _): .openAI
+            case (.anthropic, .countTokens): .count
+            case (.anthropic, _): .anthropic(AnthropicAnswerReader())
             }
     }
 
@@ -83,6 +87,7 @@ struct AnswerReader {
             guard isStreamed else { return .chunk(try OpenAIAnswer.whole(raw, index: &index)) }
             if raw.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
             return .chunk(try OpenAIAnswer.chunk(raw, index: &index))
+        case .embeddings: return .chunk(try OpenAIAnswer.embeddings(raw, index: &index))
         case .count: return .chunk(try AnthropicAnswerReader.count(raw, index: &index))
         case .anthropic(var reader):
             language = .openAI

@@ -66,13 +66,6 @@ package struct CallerRequest {
     }
 }
 
-/// What is asked for with a chat request's body.
-package enum RequestOperation: Sendable, Equatable {
-    case answer
-    /// How many tokens the request has: Anthropic's `count_tokens`.
-    case countTokens
-}
-
 /// A header that belongs to a dialect, such as `anthropic-beta`.
 package struct DialectHeader: Sendable, Equatable {
     /// In lower case.

@@ -16,9 +16,9 @@ extension Exchange: UpstreamReceiver {
             return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
         }
         self.target = target
-        if isCounting, binding.dialect != .anthropic { return tellEstimate(for: target) }
         let outgoing: ByteBuffer
         do {
+            if try answersItself(target, binding.dialect) { return }
             outgoing = try translated(for: target, binding)
         } catch {
             return fail(error)
@@ -93,7 +93,7 @@ extension Exchange: UpstreamReceiver {
             return attemptFailed(.badAnswer(target, "its content type is not the one that was asked for"))
         }
         reader = AnswerReader(
-            dialectOfTarget, isCount: isCounting, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+            dialectOfTarget, request.operation, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
     }
 
     package func upstreamBodyReceived(_ bytes: ByteBuffer) {
@@ -133,7 +133,7 @@ extension Exchange: UpstreamReceiver {
                     provider: target?.provider ?? ""))
         }
         do {
-            guard !isCounting else { return try countWasReceived() }
+            guard !asksForDocument else { return try documentWasReceived() }
             try reader?.finish()
             try drainReader()
         } catch {

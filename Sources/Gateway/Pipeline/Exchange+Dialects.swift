@@ -60,8 +60,9 @@ extension ProviderBinding {
     func path(to model: String, _ operation: RequestOperation) -> String {
         switch dialect {
         case .openAI:
-            guard let deploymentsVersion else { return "/chat/completions" }
-            return "/deployments/\(Self.percentEncoded(model))/chat/completions?api-version=\(deploymentsVersion)"
+            let path = operation == .embeddings ? "/embeddings" : "/chat/completions"
+            guard let deploymentsVersion else { return path }
+            return "/deployments/\(Self.percentEncoded(model))\(path)?api-version=\(deploymentsVersion)"
         case .anthropic:
             return (endpoint.basePath.hasSuffix("/v1") ? "/messages" : "/v1/messages") + (operation == .countTokens ? "/count_tokens" : "")
         }

@@ -37,7 +37,7 @@ extension Exchange {
             return call(next)
         }
         guard !isLarge else { return scrubInSlices(.call(next)) }
-        _ = try loop.workspace.read(request.body, as: request.surface)
+        _ = try loop.workspace.read(request.body, as: request.surface, for: request.operation)
         try scrub(for: next)
         call(next)
     }
@@ -47,8 +47,8 @@ extension Exchange {
     private func read(with workspace: inout RequestWorkspace) throws(Fault) -> UpstreamTarget {
         let began = NIODeadline.now()
         defer { summary.timings[.route] += (NIODeadline.now() - began).nanoseconds }
-        envelope = try workspace.read(request.body, as: request.surface)
-        if request.surface == .anthropic, !isCounting, envelope.maxOutputTokens == nil {
+        envelope = try workspace.read(request.body, as: request.surface, for: request.operation)
+        if request.surface == .anthropic, request.operation == .answer, envelope.maxOutputTokens == nil {
             throw .invalidField("max_tokens", "is required: the most tokens that the answer may have")
         }
         if isCounting { envelope.isStreamed = false }
@@ -121,7 +121,7 @@ extension Exchange {
             switch next {
             case .limit: target = try read(with: &workspace)
             case .call(let other):
-                _ = try workspace.read(request.body, as: request.surface)
+                _ = try workspace.read(request.body, as: request.surface, for: request.operation)
                 target = other
             }
             rules = scrubRules(for: target)

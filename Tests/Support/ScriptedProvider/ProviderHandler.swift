@@ -187,6 +187,8 @@ final class ProviderHandler: ChannelInboundHandler {
             return chatPlan(request, .chat, id: id, headers: headers, model: &model)
         case (.POST, "/v1/messages"):
             return chatPlan(request, .messages, id: id, headers: headers, model: &model)
+        case (.POST, "/v1/embeddings"):
+            return embeddingsPlan(request, id: id, headers: headers, model: &model)
         case (.POST, "/v1/messages/count_tokens"):
             return countPlan(request, headers: headers)
         case (.GET, "/v1/models"):
@@ -200,6 +202,18 @@ final class ProviderHandler: ChannelInboundHandler {
                 message: "Invalid URL (\(request.head.method.rawValue) \(path))")
             return AnswerPlan(failure: failure, headers: headers)
         }
+    }
+
+    private func embeddingsPlan(_ request: Request, id: String, headers: String, model: inout String?) -> AnswerPlan {
+        guard let wanted = Embeddings(request.body) else {
+            let failure = Failure(status: 400, reason: "Bad Request", parameter: "input", message: "input must be text")
+            return AnswerPlan(failure: failure, headers: headers)
+        }
+        if case .failure(let status) = Behaviour(model: wanted.model)?.breakage, let failure = Failure(status: status) {
+            return AnswerPlan(failure: failure, headers: headers)
+        }
+        model = wanted.model
+        return AnswerPlan(status: "200 OK", headers: headers, body: wanted.json)
     }
 
     private func countPlan(_ request: Request, headers: String) -> AnswerPlan {

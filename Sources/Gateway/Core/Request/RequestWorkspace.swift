@@ -18,7 +18,9 @@ package struct RequestWorkspace: ~Copyable {
     /// Checks the body and reads what the gateway interprets of it.
     ///
     /// - Parameter surface: the dialect of the body.
-    package mutating func read(_ body: ByteBuffer, as surface: Dialect = .openAI) throws(Fault) -> ChatEnvelope {
+    package mutating func read(
+        _ body: ByteBuffer, as surface: Dialect = .openAI, for operation: RequestOperation = .answer
+    ) throws(Fault) -> ChatEnvelope {
         splicer.clear()
         leafScrubber.begin()
         do {
@@ -26,7 +28,7 @@ package struct RequestWorkspace: ~Copyable {
         } catch {
             throw Fault.malformedJSON(error)
         }
-        return try index.read(body) { root throws(Fault) in try ChatEnvelope(reading: root, surface: surface) }
+        return try index.read(body) { root throws(Fault) in try ChatEnvelope(reading: root, surface: surface, operation: operation) }
     }
 
     /// Scrubs every text that would reach the provider, in canonical order: tools, system prompt, messages, the rest. The order keeps numbers stable when turns

@@ -21,7 +21,7 @@ extension Exchange {
 
     /// Decides, when the request has been read, whether its output is capped: where a budget applies, by what will be reserved for it.
     func capOutput() {
-        guard !isCounting, loop.limits.plan(for: request.principal, snapshot.limits).wallets.isBudgeted else { return }
+        guard !asksForDocument, loop.limits.plan(for: request.principal, snapshot.limits).wallets.isBudgeted else { return }
         outputCap = OutputCap(tokens: outputTokens)
     }
 

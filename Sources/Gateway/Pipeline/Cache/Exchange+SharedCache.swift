@@ -10,7 +10,7 @@ extension Exchange {
 
     /// Decides what the cache does for the request, and what its answer would be found by.
     func planCache() {
-        guard let target, !isCounting else { return }
+        guard let target, !asksForDocument else { return }
         cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
         guard !cachePlan.isBypass else { return }
         cacheKey = loop.cacheKey(principal: request.principal, rules: rules, target: target, surface: surfaceKey, body: body)

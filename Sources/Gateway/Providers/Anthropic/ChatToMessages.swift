@@ -38,7 +38,7 @@ package struct ChatToMessages {
         let cap = try cap(of: root)
         let thinking = try thinking(root, cap: cap)
         // Thinking that the caller asked for by its effort comes on top of the cap that is assumed here.
-        json.member("max_tokens", cap ?? Int64(clamping: maxTokens) + (thinking ?? 0))
+        json.member("max_tokens", cap ?? Int64(clamping: maxTokens &+ UInt64(thinking ?? 0)))
         if let thinking {
             json.key("thinking")
             json.object { json in

@@ -9,6 +9,9 @@ package import NIOCore
 package struct MessagesToChat {
     var json = JSONWriter()
     var gaps: TranslationGaps
+    /// The request may say these in two places: the first counts, and the other must not repeat a key.
+    private var hasUser = false
+    private var hasFormat = false
 
     /// - Parameter model: the provider's name for the model.
     package static func body(
@@ -67,7 +70,12 @@ package struct MessagesToChat {
         case "stop_sequences": if !value.isEmpty { json.member("stop", value) }
         case "metadata":
             for member in value.members where !member.value.isNull {
-                if member.key.equals("user_id") { json.member("user", member.value) } else { try gaps.refuse(member.value) }
+                guard member.key.equals("user_id") else {
+                    try gaps.refuse(member.value)
+                    continue
+                }
+                if !hasUser { json.member("user", member.value) }
+                hasUser = true
             }
         case "thinking": if effort == nil { effort = try Self.effort(ofThinking: value) }
         case "output_config":
@@ -91,6 +99,8 @@ package struct MessagesToChat {
         let type = try format.requiredString("type")
         guard type.equals("json_schema") else { return try gaps.refuse(type) }
         guard let schema = try format.object("schema") else { throw .invalidField("\(format.path).schema", "is required") }
+        guard !hasFormat else { return }
+        hasFormat = true
         json.key("response_format")
         json.object { json in
             json.member("type", "json_schema")

@@ -25,6 +25,24 @@ package enum OpenAIAnswer {
         return chunk
     }
 
+    /// Values of an answer with embeddings: as numbers they are many, in base64 one for each text.
+    private static let embeddingLimits = JSONLimits(maxNodes: 2 << 20)
+
+    /// Reads the answer to a request for embeddings: its usage, and that it is one.
+    package static func embeddings(_ raw: ByteBuffer, index: inout JSONIndex) throws(Fault) -> AnswerChunk {
+        do {
+            try index.scan(raw, limits: embeddingLimits)
+        } catch {
+            throw .unreadableAnswer("it is not valid JSON, or has more than \(embeddingLimits.maxNodes) values: ask for base64")
+        }
+        return try index.read(raw) { root throws(Fault) in
+            if let error = OpenAIError.inside(root) { throw OpenAIError.fault(for: error) }
+            guard root.isObject, try root.only("data")?.isArray == true else { throw .unreadableAnswer("there are no embeddings in it") }
+            let usage = try root.only("usage").flatMap { usage throws(Fault) in try TokenUsage(openAI: usage) }
+            return AnswerChunk(raw: raw, usage: usage)
+        }
+    }
+
     private static func read(_ raw: ByteBuffer, message: StaticString, index: inout JSONIndex) throws(Fault) -> AnswerChunk {
         do {
             try index.scan(raw)

@@ -145,7 +145,7 @@ extension TokenUsage {
     ///
     /// Where `total_tokens` is more than prompt and completion together, the difference is reasoning that `completion_tokens` leaves out (xAI, and
     /// Gemini behind this dialect): it is billed, so it counts.
-    fileprivate init?(openAI usage: JSONValue) throws(Fault) {
+    init?(openAI usage: JSONValue) throws(Fault) {
         func count(_ key: StaticString, of object: JSONValue?) throws(Fault) -> UInt64? {
             try object?.only(key)?.int.flatMap { UInt64(exactly: $0) }
         }

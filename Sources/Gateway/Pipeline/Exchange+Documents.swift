@@ -1,0 +1,39 @@
+import GatewayCore
+import NIOCore
+import Providers
+
+/// Requests whose answer is one document without a text of the model's: counts of tokens, and embeddings. They are read, scrubbed and limited as all
+/// are; nothing of their answers is scrubbed, restored or cached.
+extension Exchange {
+    var isCounting: Bool { request.operation == .countTokens }
+    var asksForDocument: Bool { request.operation != .answer }
+
+    /// Answers in place of a provider that cannot be asked; false where it can.
+    ///
+    /// Tokens are estimated by the rule that they are estimated by everywhere, a quarter of the bytes.
+    func answersItself(_ target: UpstreamTarget, _ dialect: Dialect) throws(Fault) -> Bool {
+        switch (request.operation, dialect) {
+        case (.countTokens, .openAI):
+            let estimate = (body.readableBytes + 3) / 4
+            tell(AnswerChunk(raw: ByteBuffer(string: #"{"input_tokens":\#(estimate)}"#), dialect: .anthropic), of: target)
+            return true
+        case (.embeddings, .anthropic):
+            throw .invalidField("model", "is one of the provider `\(target.provider)`, whose API has no embeddings")
+        case (.answer, _), (.countTokens, .anthropic), (.embeddings, .openAI): return false
+        }
+    }
+
+    /// The provider's answer is there.
+    func documentWasReceived() throws(Fault) {
+        try reader?.finish()
+        guard let target, case .chunk(let document) = try reader?.next(index: &loop.answerIndex) else { return }
+        if let told = document.usage { usage = told }
+        tell(document, of: target)
+    }
+
+    private func tell(_ document: AnswerChunk, of target: UpstreamTarget) {
+        begin(cache: .bypass, model: target.model, provider: target.provider)
+        deliver(document)
+        end()
+    }
+}

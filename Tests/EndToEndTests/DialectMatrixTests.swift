@@ -1,0 +1,165 @@
+import Foundation
+import ProcessSupport
+import Testing
+
+extension EndToEndTests {
+    /// Every surface to every provider, with what a request may hold: what works is written down in `docs/dialect-matrix.md`.
+    @Suite("the matrix of dialects", .timeLimit(.minutes(4)))
+    struct DialectMatrixTests {
+        private enum Dialect: String, CaseIterable {
+            case chat = "chat completions"
+            case messages = "Messages"
+
+            /// What its models' names begin with.
+            var prefix: String { self == .chat ? "chat-" : "messages-" }
+        }
+
+        private enum Content: String, CaseIterable {
+            case text, tools, images, structured
+        }
+
+        private static let image = String(repeating: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", count: 4)
+        private static let schema =
+            #"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}"#
+        private static let tool = "find_customer"
+
+        private static func file(_ text: String, _: URL) throws -> String {
+            let provider = try #require(text.firstMatch(of: /scripted: \{dialect: openai, base_url: "(.*?)\/v1"\}/)).1
+            let models = ["echo", "tool:\(tool),post_online"].map {
+                "  - {name: \"messages-\($0)\", provider: messages, upstream_name: \"\($0)\"}\n"
+                    + "  - {name: \"chat-\($0)\", provider: scripted, upstream_name: \"\($0)\"}\n"
+            }
+            return text.replacing("providers:\n", with: "providers:\n  messages: {dialect: anthropic, base_url: \"\(provider)\"}\n")
+                .replacing("models:\n", with: "models:\n" + models.joined())
+        }
+
+        private static func request(_ surface: Dialect, _ provider: Dialect, _ content: Content, streamed: Bool) -> String {
+            let model = "\(provider.prefix)\(content == .tools ? "tool:\(tool),post_online" : "echo")"
+            let data = "iVBOR" + image
+            let parts =
+                switch (surface, content) {
+                case (.chat, .images): #","type":"image_url","image_url":{"url":"data:image/png;base64,\#(data)"}"#
+                case (.messages, .images): #","type":"image","source":{"type":"base64","media_type":"image/png","data":"\#(data)"}"#
+                default: ""
+                }
+            let blocks = #"[{"type":"text","text":"Hello there"}\#(parts.isEmpty ? "" : ",{\(parts.dropFirst())}")]"#
+            let rest =
+                switch (surface, content) {
+                case (.chat, .tools):
+                    #","tools":[{"type":"function","function":{"name":"\#(tool)","parameters":\#(schema)}},{"type":"function","function":{"name":"post_online","parameters":\#(schema)}}]"#
+                case (.messages, .tools):
+                    #","tools":[{"name":"\#(tool)","input_schema":\#(schema)},{"name":"post_online","input_schema":\#(schema)}]"#
+                case (.chat, .structured):
+                    #","response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":\#(schema)}}"#
+                case (.messages, .structured): #","output_config":{"format":{"type":"json_schema","schema":\#(schema)}}"#
+                default: ""
+                }
+            return
+                #"{"model":"\#(model)","max_tokens":500,"stream":\#(streamed),"messages":[{"role":"user","content":\#(blocks)}]\#(rest)}"#
+        }
+
+        /// What must stand in what the provider gets.
+        private static func sent(_ provider: Dialect, _ content: Content) -> String {
+            switch (provider, content) {
+            case (_, .text): "Hello there"
+            case (.chat, .tools): #""type":"function","function":{"name":"\#(tool)","parameters":\#(schema)}"#
+            case (.messages, .tools): #"{"name":"\#(tool)","input_schema":\#(schema)}"#
+            case (.chat, .images): #"{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBOR\#(image)"}}"#
+            case (.messages, .images):
+                #"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBOR\#(image)"}}"#
+            case (.chat, .structured): #""schema":\#(schema)"#
+            case (.messages, .structured): #""output_config":{"format":{"type":"json_schema","schema":\#(schema)}}"#
+            }
+        }
+
+        /// What the caller reads: the text, or the calls.
+        private static func answer(_ surface: Dialect, _ body: String, streamed: Bool) throws -> (
+            text: String, calls: [String], end: String?
+        ) {
+            guard streamed else {
+                let whole = try JSON(body)
+                if surface == .messages {
+                    let blocks = whole.list("content")
+                    return (
+                        blocks.compactMap { $0.string("text") }.joined(), blocks.compactMap { $0.string("name") },
+                        whole.string("stop_reason")
+                    )
+                }
+                let message = whole.object("choices.0.message")
+                return (
+                    message.string("content") ?? "", message.list("tool_calls").compactMap { $0.string("function.name") },
+                    whole.string("choices.0.finish_reason")
+                )
+            }
+            let events = try body.split(separator: "\n").filter { $0.hasPrefix("data: {") }.map { try JSON(String($0.dropFirst(6))) }
+            if surface == .messages {
+                return (
+                    events.compactMap { $0.string("delta.text") }.joined(), events.compactMap { $0.string("content_block.name") },
+                    events.compactMap { $0.string("delta.stop_reason") }.first
+                )
+            }
+            return (
+                events.compactMap { $0.string("choices.0.delta.content") }.joined(),
+                events.compactMap { $0.string("choices.0.delta.tool_calls.0.function.name") },
+                events.compactMap { $0.string("choices.0.finish_reason") }.first
+            )
+        }
+
+        private static func works(
+            _ stack: Stack, _ surface: Dialect, _ provider: Dialect, _ content: Content, streamed: Bool
+        ) async throws -> Bool {
+            let caller = try await HTTPCaller.connect(stack, key: nil)
+            defer { caller.close() }
+            try await stack.provider.forget()
+            let reply = try await caller.send(
+                "POST", surface == .chat ? "/v1/chat/completions" : "/v1/messages",
+                headers: [("content-type", "application/json"), ("x-api-key", stack.keys.main)],
+                body: Data(request(surface, provider, content, streamed: streamed).utf8))
+            guard reply.status == 200, reply.isComplete else { return false }
+            let (text, calls, end) = try answer(surface, reply.body, streamed: streamed)
+            let expectedEnd =
+                switch (surface, content) {
+                case (.chat, .tools): "tool_calls"
+                case (.messages, .tools): "tool_use"
+                case (.chat, _): "stop"
+                case (.messages, _): "end_turn"
+                }
+            let isAnswered = content == .tools ? calls == [tool, "post_online"] : text == "Hello there"
+            let bodies = try await stack.provider.bodies()
+            return isAnswered && end == expectedEnd && bodies.count == 1 && bodies[0].contains(sent(provider, content))
+        }
+
+        @Test("every cell works, and docs/dialect-matrix.md says so")
+        func matrix() async throws {
+            try await Stack.run(configure: Self.file) { stack in
+                let kinds = Content.allCases.flatMap { content in [false, true].map { (content, $0) } }
+                var lines = [
+                    "# The matrix of dialects", "",
+                    "Generated by `DialectMatrixTests`, which sends each of these requests through a gateway to a scripted provider and checks what the provider got and what the caller reads. The wire protocol is chat completions inside.",
+                    "",
+                    "| caller | provider | "
+                        + kinds.map { "\($0.0.rawValue)\($0.1 ? ", streamed" : "")" }.joined(separator: " | ") + " |",
+                    "|" + String(repeating: "---|", count: kinds.count + 2),
+                ]
+                for surface in Dialect.allCases {
+                    for provider in Dialect.allCases {
+                        var cells: [String] = []
+                        for (content, streamed) in kinds {
+                            let works = try await Self.works(stack, surface, provider, content, streamed: streamed)
+                            #expect(works, "\(surface.rawValue) → \(provider.rawValue): \(content.rawValue), streamed: \(streamed)")
+                            cells.append(works ? "yes" : "no")
+                        }
+                        lines.append("| \(surface.rawValue) | \(provider.rawValue) | \(cells.joined(separator: " | ")) |")
+                    }
+                }
+                let table = lines.joined(separator: "\n") + "\n"
+                let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                    .deletingLastPathComponent().appendingPathComponent("docs/dialect-matrix.md")
+                if ProcessInfo.processInfo.environment["AGENTSHIELD_RECORD"] != nil { try Data(table.utf8).write(to: file) }
+                #expect(
+                    try String(contentsOf: file, encoding: .utf8) == table,
+                    "docs/dialect-matrix.md is out of date; AGENTSHIELD_RECORD=1 swift test --filter DialectMatrixTests writes it anew")
+            }
+        }
+    }
+}
