@@ -50,6 +50,41 @@ struct AnswerTests {
         return (1..<characters.count).map { [String(characters[..<$0]), String(characters[$0...])] } + [characters.map { String($0) }]
     }
 
+    @Test("where items take turns, what one holds back comes before the next, and findings are counted once")
+    func turns() throws {
+        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), takesTurns: true)
+        var told: [(AnswerItemKey, String)] = []
+        func deliver(_ chunk: AnswerChunk) {
+            for fragment in chunk.fragments where fragment.text.readableBytes > 0 {
+                if told.last?.0 == fragment.key {
+                    told[told.count - 1].1 += String(buffer: fragment.text)
+                } else {
+                    told.append((fragment.key, String(buffer: fragment.text)))
+                }
+            }
+        }
+        func rewrite(_ key: AnswerItemKey, _ text: String, name: String? = nil) throws {
+            let fragment = AnswerFragment(key: key, name: name, text: ByteBuffer(string: text), rawRange: 0..<2)
+            try rewriter.rewrite(AnswerChunk(raw: ByteBuffer(string: "\"\""), fragments: [fragment])) { deliver($0) }
+        }
+        let reasoning = AnswerItemKey(choice: 0, kind: .reasoning, index: 0)
+        let calls = (0..<2).map { AnswerItemKey(choice: 0, kind: .toolCall, index: $0) }
+        try rewrite(reasoning, "Hm")
+        try rewrite(Self.text, "Ask bob@exam")
+        try rewrite(Self.text, "ple.com")
+        try rewrite(calls[0], #"{"a":"xy"#, name: "find")
+        try rewrite(calls[0], #"z"}"#)
+        try rewrite(calls[1], "{}", name: "find")
+        try rewrite(Self.text, "end")
+        try rewriter.finish { deliver($0) }
+        #expect(told.map(\.0) == [reasoning, Self.text, calls[0], calls[1], Self.text])
+        #expect(told[0].1 == "Hm" && told[1].1.hasPrefix("Ask ") && !told[1].1.contains("bob@") && told[2].1 == #"{"a":"xyz"}"#)
+        #expect(told[3].1 == "{}" && told[4].1 == "end")
+        var counts = EntityCounts()
+        counts.add(.email)
+        #expect(rewriter.counts == counts)
+    }
+
     @Test("a provider that opens ever more tool calls is refused before they take the memory")
     func boundedItems() throws {
         var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules())

@@ -41,6 +41,7 @@ struct IdempotencyTests {
         #expect(table.enter(try Self.claim(1, body: 2), now: 9) == .conflict)
         // Another policy numbers placeholders otherwise: its request is carried out.
         #expect(table.enter(try Self.claim(1, policy: 2), now: 9) == .mine)
+        #expect(table.enter(claim, now: 9) == .alone)
         #expect(table.release(claim.key) == nil)
         #expect(table.enter(claim, now: 10) == .mine)
     }
@@ -77,6 +78,7 @@ struct IdempotencyTests {
                     #expect(running[key] == nil)
                     running[key] = body
                 case .wait, .full: #expect(running[key] == body)
+                case .alone: Issue.record("all come under one policy")
                 case .conflict: #expect(running[key] ?? last[key]?.body != body)
                 case .answered(let answer):
                     #expect(running[key] == nil && last[key]?.body == body)

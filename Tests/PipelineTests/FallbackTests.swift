@@ -6,7 +6,7 @@ import Testing
 
 @Suite("pipeline: another provider", .timeLimit(.minutes(4)))
 struct FallbackTests {
-    @Test("is asked where the first failed by itself", arguments: [401, 403, 408, 429, 500, 503, 504])
+    @Test("is asked where the first failed by itself", arguments: [401, 402, 403, 408, 429, 500, 503, 504])
     func rescues(status: Int) async throws {
         try await PipelineRig.run { rig in
             let request = try await rig.begin(TestChat("either", "Mail ana@example.com"))

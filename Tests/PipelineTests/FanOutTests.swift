@@ -1,6 +1,7 @@
 import GatewayCore
 import NIOCore
 import ProcessSupport
+import Scrubbing
 import Testing
 
 @testable import GatewayPipeline
@@ -161,6 +162,59 @@ struct FanOutTests {
             try await again.piece("whole")
             try await Self.finish(again)
             #expect(try await next.end().head?.cache == .miss)
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("of a request that ends before its stream begins nothing is left, nor of those that waited for it")
+    func nothingLeft() async throws {
+        try await PipelineRig.run { rig in
+            var weak: [WeakExchange] = []
+            do {
+                let requests = [try await rig.begin(Self.chat), try await rig.begin(Self.chat)]
+                for request in requests { weak.append(try await rig.onLoop { _ in WeakExchange(request.exchange.value) }) }
+                try await rig.one.call().fail(500)
+                try await rig.one.call().fail(500)
+                for request in requests { #expect(try await request.end().fault?.kind == .upstreamError) }
+            }
+            for exchange in weak { try await until("it is gone") { try await rig.onLoop { _ in exchange.isGone } } }
+        }
+    }
+
+    /// Used on the gateway's loop alone.
+    private final class WeakExchange: @unchecked Sendable {
+        private weak var exchange: Exchange?
+
+        init(_ exchange: Exchange) { self.exchange = exchange }
+
+        var isGone: Bool { exchange == nil }
+    }
+
+    @Test("an answer that a fallback gives under other rules is told to nobody else")
+    func otherRules() async throws {
+        var setup = PipelineRig.Setup()
+        setup.rulesOfTwo = ScrubRules(name: "none", version: "2", policy: ScrubPolicy(), toolsWithRestoredArguments: [])
+        try await PipelineRig.run(setup) { rig in
+            let chat = TestChat("memo-or-two", "Mail ana@example.com", streamed: true)
+            let requests = [try await rig.begin(chat), try await rig.begin(chat)]
+            try await rig.one.call().fail(500)
+            let first = try await rig.two.call()
+            // The one that waited leads now, and asks by itself.
+            try await rig.one.call().fail(500)
+            let second = try await rig.two.call()
+            for (call, text) in [(first, "one"), (second, "two")] {
+                try await call.beginStream()
+                try await call.piece(text)
+                try await Self.finish(call)
+            }
+            #expect(try await requests[0].end().texts[0] == "one")
+            #expect(try await requests[1].end().texts[0] == "two")
+            let third = try await rig.begin(chat)
+            let again = try await rig.one.call()
+            try await again.beginStream()
+            try await again.piece("kept")
+            try await Self.finish(again)
+            #expect(try await third.end().head?.cache == .miss)
             #expect(try await rig.isEmpty)
         }
     }

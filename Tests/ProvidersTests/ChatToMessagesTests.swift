@@ -140,6 +140,24 @@ struct ChatToMessagesTests {
         (chat(hello + #",{"role":"assistant","content":"x","audio":{"id":"a"}}"#), "messages[1].audio"),
     ]
 
+    @Test("a message without a word is none, and a picture's type has the name that is known there")
+    func blanks() throws {
+        let silent = #"{"role":"user","content":""}"#
+        let nothing = #"{"role":"assistant","content":null},{"role":"assistant","content":" \n"}"#
+        let blank = #"{"role":"user","content":[{"type":"text","text":"\t"}]}"#
+        let silence = [silent, Self.hello, nothing, blank].joined(separator: ",")
+        #expect(try Self.translate(Self.chat(silence)).body == Self.expected(Self.helloBlock))
+        let call = #"{"role":"assistant","content":" ","tool_calls":[{"id":"c","function":{"name":"f"}}]}"#
+        let result = #"{"role":"tool","tool_call_id":"c","content":""}"#
+        let called = #"{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{}}]}"#
+        let answered = #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":[]}]}"#
+        #expect(
+            try Self.translate(Self.chat([Self.hello, call, result].joined(separator: ","))).body
+                == Self.expected([Self.helloBlock, called, answered].joined(separator: ",")))
+        let picture = #"{"role":"user","content":[{"type":"image_url","image_url":"data:image/jpg;base64,aGVsbG8="}]}"#
+        #expect(try Self.translate(Self.chat(picture)).body.contains(#""media_type":"image/jpeg""#))
+    }
+
     @Test("what has no place there is refused by its name, or dropped where that is allowed", arguments: refused)
     func gaps(chat: String, field: String) throws {
         let fault = #expect(throws: Fault.self) { try Self.translate(chat) }

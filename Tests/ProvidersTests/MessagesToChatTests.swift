@@ -49,6 +49,24 @@ struct MessagesToChatTests {
         #expect(try Self.translate(Self.request(messages)).body == expected)
     }
 
+    @Test("what says nothing says nothing in the words that are taken there")
+    func blanks() throws {
+        let call = #"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]}"#
+        let result = #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"t"}]}"#
+        let thought = #"{"role":"assistant","content":[{"type":"thinking","thinking":"Hm","signature":"c2ln"}]}"#
+        let body = try Self.translate(Self.request([Self.hello, call, result, thought].joined(separator: ","))).body
+        #expect(body.contains(#"{"role":"assistant","content":null,"tool_calls":["#))
+        #expect(body.contains(#"{"role":"tool","tool_call_id":"t","content":""},{"role":"assistant","content":""}"#))
+    }
+
+    @Test("where no tool is left that could be called, nothing is said of tools")
+    func noTools() throws {
+        let choice = #""tool_choice":{"type":"auto","disable_parallel_tool_use":true}"#
+        let rest = #","tools":[{"type":"web_search_20250305","name":"web_search"}],"# + choice
+        let (body, dropped) = try Self.translate(Self.request(Self.hello, rest), drops: true)
+        #expect(!body.contains("tool") && !dropped.isEmpty)
+    }
+
     @Test(
         "parameters",
         arguments: [

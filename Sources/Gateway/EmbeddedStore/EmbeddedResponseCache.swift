@@ -79,7 +79,10 @@ package final class EmbeddedResponseCache: Sendable {
                 return .lead(log)
             case .alone: return .miss
             case .wait(let id):
-                guard let log = state.logs[key] else { return .miss }
+                guard let log = state.logs[key], !log.isBroken else {
+                    state.flights.left(key, id)
+                    return .miss
+                }
                 state.waiters[id] = waiter
                 return .wait(id, log)
             }

@@ -64,10 +64,16 @@ package final class FlightLog: Sendable {
         state.withLockedValue { $0.leader = (eventLoop, notify) }
     }
 
+    /// The leader goes, and hears nothing more: before somebody else may lead.
+    package func forgetLeader() { state.withLockedValue { $0.leader = nil } }
+
     package var followers: Int { state.withLockedValue { $0.followers.count } }
 
     /// Whether anything has been told: then a failure cannot be mended by another call.
     package var hasBegun: Bool { state.withLockedValue { $0.origin != nil } }
+
+    /// Whether nobody can begin to follow it any more.
+    package var isBroken: Bool { state.withLockedValue { $0.end == .broken } }
 
     /// Whether more may come.
     package var isOpen: Bool { state.withLockedValue { $0.end == nil } }

@@ -80,16 +80,13 @@ extension Exchange {
         }
         summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
         callStartedAt = .uptimeNanoseconds(0)
+        flightLog?.leave(waiter)
         switch outcome {
         case .answered(let answer): tell(answer, as: .coalesced)
         case .promoted:
             cacheKey = key
             leadsFlight = true
-            if let flightLog {
-                following = nil
-                flightLog.leave(waiter)
-                lead(flightLog)
-            }
+            if let flightLog { lead(flightLog) }
             if loop.sharedCache != nil { watch(after: .zero) } else { call(target) }
         }
     }
@@ -193,9 +190,8 @@ extension Exchange {
 
     /// A leader has the whole answer: stores it and tells those who wait.
     func share() {
-        guard cachePlan.stores, var answer = stored, let cacheKey, answer.isWhole, usage != nil || !envelope.isStreamed, let target else {
-            return
-        }
+        guard cachePlan.stores, let target, target.settings.cache.mode != .off, let cacheKey else { return }
+        guard var answer = stored, answer.isWhole, usage != nil || !envelope.isStreamed else { return }
         answer.usage = usage ?? TokenUsage()
         let configured = TimeAmount.nanoseconds(target.settings.cache.timeToLiveNanoseconds)
         let timeToLive = request.cacheTimeToLive.map { min($0, configured) } ?? configured

@@ -21,7 +21,7 @@ extension Exchange: UpstreamReceiver {
             if try answersItself(target, binding.dialect) { return }
             outgoing = try translated(for: target, binding)
         } catch {
-            return fail(error)
+            return untranslatable(error)
         }
         state = .calling
         reader = nil
@@ -34,7 +34,7 @@ extension Exchange: UpstreamReceiver {
         calls += 1
         wasRead = false
         rewriter = makeRewriter(for: binding.dialect)
-        let isKept = cachePlan.stores || heldClaim != nil
+        let isKept = isShared && (cachePlan.stores || heldClaim != nil)
         stored =
             isKept
             ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: binding.dialect, model: target.model, provider: target.provider) : nil
@@ -55,13 +55,21 @@ extension Exchange: UpstreamReceiver {
         if isPaused { call?.pauseReading() }
     }
 
+    /// The target's dialect has no place for something in the request. Behind another target's failure that is passed over: the caller, whose request was
+    /// good for the model that it named, hears of the failure.
+    private func untranslatable(_ fault: Fault) {
+        guard let failure else { return fail(fault) }
+        attemptFailed(failure)
+    }
+
     /// The call gave no answer: another target, or the end.
     private func attemptFailed(_ fault: Fault) {
         guard !isOver, let target else { return }
         call?.cancel()
+        if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
-        summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
         let began = NIODeadline.now()
+        failure = fault
         let decision = sequence?.failed(fault, contentWasDelivered: hasBegun) ?? .fail(fault)
         switch decision {
         case .fail(let fault): fail(fault)
@@ -166,7 +174,7 @@ extension Exchange: UpstreamReceiver {
     // MARK: chunks
 
     private func drainReader() throws(Fault) {
-        while case .calling = state, !isRewriting, let event = try reader?.next(index: &loop.answerIndex) {
+        while case .calling = state, !isRewriting, !wasRead, let event = try reader?.next(index: &loop.answerIndex) {
             switch event {
             case .chunk(let chunk):
                 guard isBeyondCap(chunk) else {

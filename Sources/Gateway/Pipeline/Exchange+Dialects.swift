@@ -45,7 +45,10 @@ extension Exchange {
 
     /// - Parameter dialect: of the answer.
     func makeRewriter(for dialect: Dialect) -> AnswerRewriter {
-        AnswerRewriter(placeholders: placeholders, rules: rules, keepsReasoning: dialect == .anthropic && request.surface == .anthropic)
+        let isMessages = request.surface == .anthropic
+        return AnswerRewriter(
+            placeholders: placeholders, rules: rules, keepsReasoning: isMessages && dialect == .anthropic,
+            takesTurns: isMessages && dialect != .anthropic)
     }
 
     /// What changes an answer and stands beside the body.

@@ -36,6 +36,7 @@ extension Exchange {
             body = loop.workspace.rerender(body, upstreamModel: next.upstreamModel)
             return call(next)
         }
+        keepToItself()
         guard !isLarge else { return scrubInSlices(.call(next)) }
         _ = try loop.workspace.read(request.body, as: request.surface, for: request.operation)
         try scrub(for: next)

@@ -96,6 +96,7 @@ package final class Exchange {
     var heldClaim: ClaimPlace?
     /// What it is told was the answer to another one with its key.
     var isRepetition = false
+    var repetitionSilences = 0
 
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
@@ -105,6 +106,8 @@ package final class Exchange {
     /// What a server of answers alone had.
     var fetched: StoredAnswer?
     var leadsFlight = false
+    /// Whether its answer may be told to others, now or later.
+    var isShared = true
     /// What comes of the stream that this request leads or follows.
     var flightLog: FlightLog?
     /// How far it has followed a stream that another one fetches.
@@ -124,6 +127,8 @@ package final class Exchange {
 
     // call and answer
     var call: UpstreamCall?
+    /// Why the last target gave no answer.
+    var failure: Fault?
     /// Calls to providers so far.
     var calls = 0
     var callStartedAt = NIODeadline.uptimeNanoseconds(0)
@@ -266,6 +271,12 @@ package final class Exchange {
         close(.failed, fault: fault)
     }
 
+    /// Ends a request for everybody, also where others follow its answer.
+    func end(for fault: Fault) {
+        guard !isOver else { return }
+        close(.failed, fault: fault)
+    }
+
     /// Tells the caller that it hears nothing more, though the request is not over.
     func dismiss(_ fault: Fault?) {
         isPaused = false
@@ -299,7 +310,13 @@ package final class Exchange {
         let began = NIODeadline.now()
         settle(wasWithProvider: wasWithProvider)
         let (settlement, lateBound) = settleLimits()
-        if leadsFlight, let cacheKey { loop.stores.cache.abandon(cacheKey) }
+        if leadsFlight, let cacheKey {
+            leadsFlight = false
+            flightLog?.forgetLeader()
+            loop.stores.cache.abandon(cacheKey)
+        }
+        flightLog = nil
+        behind.removeAll()
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
         body = ByteBuffer()
         summary.timings[.record] += (NIODeadline.now() - began).nanoseconds

@@ -175,7 +175,7 @@ package final class GatewayLoop {
 
     /// Ends every request that is still under way: the drain's deadline has passed.
     package func cutRequests() {
-        for exchange in exchanges.values { exchange.fail(.drainDeadlinePassed) }
+        for exchange in exchanges.values { exchange.end(for: .drainDeadlinePassed) }
     }
 
     /// Closes the connections to providers and to Redis, when what was sent there has been done. No request may be under way.
@@ -244,8 +244,10 @@ package final class GatewayLoop {
 
     /// What an idempotency key stands for. A key is its owner's alone: another principal's equal key is another one.
     ///
-    /// - Parameter surface: as for cache keys; an operation's keys are its own.
-    func claim(_ key: String, principal: Principal, surface: String, body: ByteBuffer, rules: ScrubRules) -> IdempotencyClaim? {
+    /// - Parameter variant: what changes an answer and stands beside the body; a repetition may say it otherwise, and is then carried out.
+    func claim(
+        _ key: String, principal: Principal, surface: Dialect, variant: String, body: ByteBuffer, rules: ScrubRules
+    ) -> IdempotencyClaim? {
         func hash(_ parts: [String], _ body: ByteBuffer) -> CacheKey? {
             let digest = cacheHash.hash(parts: { add in
                 Self.add(parts, add)
@@ -253,9 +255,9 @@ package final class GatewayLoop {
             })
             return digest.withUnsafeBytes { CacheKey($0) }
         }
-        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, surface, key], ByteBuffer()),
+        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, "\(surface.rawValue)", key], ByteBuffer()),
             let fingerprint = hash(["idempotency fingerprint"], body),
-            let answer = hash(["idempotency answer", rules.version], ByteBuffer(bytes: named.bytes + fingerprint.bytes))
+            let answer = hash(["idempotency answer", rules.version, variant], ByteBuffer(bytes: named.bytes + fingerprint.bytes))
         else { return nil }
         return IdempotencyClaim(key: named, fingerprint: fingerprint, answer: answer)
     }

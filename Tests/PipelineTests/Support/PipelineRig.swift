@@ -71,7 +71,7 @@ struct PipelineRig: Sendable {
     }
 
     /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections; `memo` is always cached;
-    /// `either` and `rescue` are aliases.
+    /// `either`, `memo-or-two` and `rescue` are aliases.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
         func settings(_ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil) -> ModelSettings {
             ModelSettings(
@@ -98,7 +98,7 @@ struct PipelineRig: Sendable {
             keys: KeyTable(digest.map { [$0: Callers.plain] } ?? [:]),
             models: ModelTable(
                 models: models, patterns: [],
-                aliases: [("either", ["one", "two"]), ("rescue", ["never", "two"])]),
+                aliases: [("either", ["one", "two"]), ("memo-or-two", ["memo", "two"]), ("rescue", ["never", "two"])]),
             providers: ["one": try binding(one), "two": try binding(two), "never": try binding(1)], door: DoorSettings(),
             pipeline: setup.pipeline, limits: setup.limits)
     }

@@ -1,6 +1,10 @@
 import Foundation
 import NIOCore
 
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
 /// What the cache of answers costs and saves: in the gateway's memory and in Redis, by both doors.
 extension Benchmark {
     /// An agent's work: so many conversations of so many turns, again and again.

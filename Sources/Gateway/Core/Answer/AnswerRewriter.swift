@@ -24,6 +24,14 @@ package struct AnswerRewriter {
         var restorer: Restorer?
         /// The item's last chunk: what is still held back at the end is told in its shape.
         var template: AnswerChunk
+
+        var counts: EntityCounts {
+            switch scrubber {
+            case .none: EntityCounts()
+            case .text(let scrubber): scrubber.counts
+            case .arguments(let scrubber): scrubber.counts
+            }
+        }
     }
 
     static let maxItems = 512
@@ -32,7 +40,10 @@ package struct AnswerRewriter {
     private let rules: ScrubRules
     /// Reasoning is signed and goes back to its provider: it is left as it came, placeholders too, unless the policy scrubs answers.
     private let keepsReasoning: Bool
+    /// Of one choice's items only the last one goes on: what the others hold back is told before the next begins.
+    private let takesTurns: Bool
     private var items: [Item] = []
+    private var countsOfEnded = EntityCounts()
     private var scrubbed: [UInt8] = []
     private var output: [UInt8] = []
     private var blocked: [EntityKind] = []
@@ -49,7 +60,9 @@ package struct AnswerRewriter {
         var item: Int?
     }
 
-    package init(placeholders: PlaceholderMap, rules: ScrubRules, keepsReasoning: Bool = false) {
+    /// - Parameter takesTurns: the caller's dialect has one item of a choice behind the other, each of which ends where the next begins.
+    package init(placeholders: PlaceholderMap, rules: ScrubRules, keepsReasoning: Bool = false, takesTurns: Bool = false) {
+        self.takesTurns = takesTurns
         self.placeholders = placeholders
         self.rules = rules
         self.keepsReasoning = keepsReasoning
@@ -60,15 +73,7 @@ package struct AnswerRewriter {
 
     /// Findings in all items so far.
     package var counts: EntityCounts {
-        var counts = EntityCounts()
-        for item in items {
-            switch item.scrubber {
-            case .none: break
-            case .text(let scrubber): counts.add(scrubber.counts)
-            case .arguments(let scrubber): counts.add(scrubber.counts)
-            }
-        }
-        return counts
+        items.reduce(into: countsOfEnded) { $0.add($1.counts) }
     }
 
     /// Rewrites one chunk of a stream and delivers it, behind whatever ends before it.
@@ -76,8 +81,21 @@ package struct AnswerRewriter {
     /// - Throws: ``FaultKind/blockedByPolicy``, ``FaultKind/upstreamBadAnswer``; then nothing more may be delivered.
     package mutating func rewrite(_ chunk: consuming AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
         guard !isIdle else { return deliver(chunk) }
+        try endTurns(before: chunk, deliver: deliver)
         for position in chunk.fragments.indices { try rewrite(&chunk, position) }
         try finish(&chunk, deliver: deliver)
+    }
+
+    /// Ends the items behind which another one of their choice begins. One that is taken up again is another text.
+    private mutating func endTurns(before chunk: AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
+        guard takesTurns else { return }
+        for fragment in chunk.fragments where fragment.text.readableBytes > 0 || fragment.name != nil {
+            while let index = items.firstIndex(where: { $0.key.choice == fragment.key.choice && $0.key != fragment.key }) {
+                try deliverTail(of: index, deliver: deliver)
+                countsOfEnded.add(items[index].counts)
+                items.remove(at: index)
+            }
+        }
     }
 
     /// Rewrites an answer that came whole.
@@ -110,6 +128,7 @@ package struct AnswerRewriter {
     package mutating func rewriteSlice(deliver: (AnswerChunk) -> Void) throws(Fault) -> Bool {
         guard var work else { return true }
         self.work = nil
+        if work.position == 0, work.offset == 0, !work.isWhole { try endTurns(before: work.chunk, deliver: deliver) }
         var rest = ScanProgress.slice
         while work.position < work.chunk.fragments.count {
             guard rest > 0 else {

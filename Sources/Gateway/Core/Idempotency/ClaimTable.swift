@@ -12,6 +12,8 @@ package struct ClaimTable: Sendable {
         case answered(StoredAnswer)
         /// The key stands for another request.
         case conflict
+        /// It is under way, and its answer will be no answer to this one, which comes under another scrubbing policy: to be carried out by itself.
+        case alone
     }
 
     private struct Kept: Sendable {
@@ -19,7 +21,7 @@ package struct ClaimTable: Sendable {
         var answer: StoredAnswer
     }
 
-    private var running: [CacheKey: CacheKey] = [:]
+    private var running: [CacheKey: IdempotencyClaim] = [:]
     private var flights: FlightTable
     private var kept: RecencyCache<CacheKey, Kept>
 
@@ -31,8 +33,9 @@ package struct ClaimTable: Sendable {
     package var counts: (running: Int, kept: Int, bytes: Int) { (running.count, kept.count, kept.cost) }
 
     package mutating func enter(_ claim: IdempotencyClaim, now: Int64) -> Entry {
-        if let fingerprint = running[claim.key] {
-            guard fingerprint == claim.fingerprint else { return .conflict }
+        if let first = running[claim.key] {
+            guard first.fingerprint == claim.fingerprint else { return .conflict }
+            guard first.answer == claim.answer else { return .alone }
             guard case .wait(let waiter) = flights.enter(claim.key) else { return .full }
             return .wait(waiter)
         }
@@ -40,7 +43,7 @@ package struct ClaimTable: Sendable {
             guard known.claim.fingerprint == claim.fingerprint else { return .conflict }
             if known.claim.answer == claim.answer { return .answered(known.answer) }
         }
-        running[claim.key] = claim.fingerprint
+        running[claim.key] = claim
         _ = flights.enter(claim.key)
         return .mine
     }

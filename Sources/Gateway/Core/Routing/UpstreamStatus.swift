@@ -7,11 +7,12 @@ extension Fault {
     ///   - retryAfterMilliseconds: from the upstream's `retry-after`.
     package static func upstreamStatus(_ status: Int, error: ProviderError?, retryAfterMilliseconds: Int64?, provider: String) -> Fault {
         switch status {
-        case 401, 403:
+        // 402: the gateway's own account has nothing left; the caller's budget has nothing to do with it.
+        case 401, 402, 403:
             Fault(
                 .upstreamCredential, origin: .upstream,
                 message:
-                    "The provider `\(provider)` refused the gateway's own credential. The gateway's operator must check that provider's key.",
+                    "The provider `\(provider)` refused the gateway's own credential. The gateway's operator must check that provider's key and account.",
                 retryAfterMilliseconds: retryAfterMilliseconds)
         case 429:
             Fault(

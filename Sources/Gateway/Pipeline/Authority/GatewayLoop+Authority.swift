@@ -95,11 +95,11 @@ extension GatewayLoop {
         for exchange in Array(exchanges.values) {
             let principal = exchange.request.principal
             if isStopped {
-                exchange.fail(.trafficStopped)
+                exchange.end(for: .trafficStopped)
             } else if case .store(let credential) = principal.authority {
                 if update.concerns(principal) { unconfirmed.insert(credential) }
             } else if let refusal = refusalOfTenant(principal) {
-                exchange.fail(refusal)
+                exchange.end(for: refusal)
             }
         }
         confirm()
@@ -116,14 +116,14 @@ extension GatewayLoop {
     func endExpired() {
         let now = unixSeconds
         for exchange in Array(exchanges.values) where exchange.request.principal.hasExpired(unixSeconds: now) {
-            exchange.fail(.unknownCredential)
+            exchange.end(for: .unknownCredential)
         }
     }
 
     func endRemoved() {
         for exchange in Array(exchanges.values) {
             if case .file(let digest) = exchange.request.principal.authority, !snapshot.keys.contains(digest) {
-                exchange.fail(.unknownCredential)
+                exchange.end(for: .unknownCredential)
             }
         }
     }
@@ -157,7 +157,7 @@ extension GatewayLoop {
                 return
             }
             for exchange in Array(exchanges.values) where exchange.request.principal.authority == .store(credential) {
-                exchange.fail(fault)
+                exchange.end(for: fault)
             }
         }
         confirm()

@@ -120,7 +120,6 @@ extension Exchange {
     func cut(before chunk: AnswerChunk) {
         wasCut = true
         usage = (chunk.usage ?? usage).flatMap { told in outputCap?.isBelow(told) == true ? told : nil }
-        stored = nil
         call?.cancel()
         if let ending = reader?.endingAtCap() {
             for last in ending { take(last) }

@@ -3,6 +3,7 @@ import EmbeddedStore
 import GatewayCore
 import NIOCore
 import Providers
+import RedisStore
 
 /// One stream for many: a request that leads tells what comes in a ``FlightLog``, and those that wait for it tell it to their callers while it comes.
 ///
@@ -32,7 +33,9 @@ extension Exchange {
     /// Takes a chunk to all who are told the answer.
     func pass(on chunk: AnswerChunk) {
         if leadsFlight, let flightLog, let target, let dialect = snapshot.providers[target.provider]?.dialect {
-            flightLog.append(chunk.raw, origin: FlightLog.Origin(dialect: dialect, model: target.model, provider: target.provider))
+            // A copy of its own: what the provider sent is a part of a read buffer, which would be kept whole.
+            let raw = ByteBuffer(bytes: chunk.raw.readableBytesView)
+            flightLog.append(raw, origin: FlightLog.Origin(dialect: dialect, model: target.model, provider: target.provider))
         }
         guard behind.isEmpty, !isPaused || !isFollowed else { return behind.append(chunk) }
         rewrite(chunk)
@@ -55,7 +58,7 @@ extension Exchange {
     func followersChanged(_ count: Int) {
         guard !isOver else { return }
         guard count == 0 else {
-            if isPaused { call?.resumeReading() }
+            if isPaused, !isRewriting { call?.resumeReading() }
             return
         }
         guard !isFollowed else { return }
@@ -75,6 +78,21 @@ extension Exchange {
             if !isOver, !isRewriting { goOn() }
         }
         return true
+    }
+
+    /// Another target's rules make another request of it: its answer is neither kept nor told to anybody else, who may be served under the first ones alone.
+    func keepToItself() {
+        isShared = false
+        relay = nil
+        if leadsFlight, let cacheKey {
+            leadsFlight = false
+            flightLog?.forgetLeader()
+            loop.stores.cache.abandon(cacheKey)
+        }
+        flightLog = nil
+        var settlement = RedisSettlement(holder: request.id.description)
+        releaseFlight(with: &settlement)
+        if !settlement.isEmpty { loop.limits.redis?.settle(settlement) }
     }
 
     // MARK: those that follow

@@ -136,6 +136,7 @@ extension Exchange {
         callStartedAt = .uptimeNanoseconds(0)
         if leadsFlight, let cacheKey {
             leadsFlight = false
+            flightLog?.forgetLeader()
             loop.stores.cache.complete(cacheKey, of: request.principal.tenant, with: answer, expiresAt: .now())
         }
         tell(answer, as: .coalesced)

@@ -59,6 +59,8 @@ extension Exchange {
         shared.isWatched(answerName) { [self] isWatched in
             guard !isOver, self.relay?.isOver == false else { return }
             let wasWatched = self.relay?.isWatched == true
+            // Without an answer it is as it was.
+            let isWatched = isWatched ?? wasWatched
             self.relay?.isWatched = isWatched
             self.relay?.rounds = Self.roundsPerQuestion
             if isWatched { publish() }
@@ -85,6 +87,7 @@ extension Exchange {
         relay.isOver = piece.isLast
         if relay.isOver { relay.isWatched = false }
         self.relay = relay
+        if relay.isOver, piece.isGivenUp { followersChanged(0) }
     }
 
     /// The answer is whole: what is left of it is told before the lease is given back.
@@ -164,8 +167,11 @@ extension Exchange {
         }
         self.tail = tail
         if case .watching = state {
-            guard let origin = flightLog.read(nil, from: 0)?.origin else { return }
-            tell(flightLog, of: origin, as: nil)
+            if let origin = flightLog.read(nil, from: 0)?.origin { return tell(flightLog, of: origin, as: nil) }
+            // Given up before anything of it was known here: it is fetched anew.
+            guard !flightLog.isOpen, let target else { return }
+            self.tail = nil
+            stopWatching(target)
         } else if replay.isEmpty {
             continueReplay()
         }

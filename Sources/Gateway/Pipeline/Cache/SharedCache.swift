@@ -90,9 +90,9 @@ final class SharedCache {
 
     /// Whether another replica watches for what comes of a stream.
     ///
-    /// - Parameter completion: called once, on the loop, perhaps from inside.
-    func isWatched(_ name: AnswerName, _ completion: @escaping (Bool) -> Void) {
-        line.ask(RedisTail.isWatched(tailKeys(name))) { completion($0?.value.integer == 1) }
+    /// - Parameter completion: called once, on the loop, perhaps from inside; with `nil` where Redis does not answer.
+    func isWatched(_ name: AnswerName, _ completion: @escaping (Bool?) -> Void) {
+        line.ask(RedisTail.isWatched(tailKeys(name))) { completion($0.map { $0.value.integer == 1 }) }
     }
 
     /// Tells those who watch a piece of a stream; nobody waits for it.

@@ -12,12 +12,16 @@ extension Exchange {
     /// How often Redis is asked about a request that another replica carries out.
     private static let repetitionInterval = TimeAmount.milliseconds(50)
 
+    /// Questions in a row without an answer, after which Redis counts as away.
+    private static let maxSilences = 40
+
     private var tenant: String { request.principal.tenant }
     private var holder: String { request.id.description }
 
     func planClaim() {
-        guard let key = request.idempotencyKey, claim == nil else { return }
-        claim = loop.claim(key, principal: request.principal, surface: surfaceKey, body: request.body, rules: rules)
+        guard let key = request.idempotencyKey, claim == nil, !asksForDocument else { return }
+        claim = loop.claim(
+            key, principal: request.principal, surface: request.surface, variant: surfaceKey, body: request.body, rules: rules)
     }
 
     /// What Redis is asked about the key together with the limits.
@@ -75,6 +79,7 @@ extension Exchange {
         case .answered(let answer):
             tell(again: answer, as: .hit)
             return false
+        case .alone: return true
         case .conflict: throw .idempotencyConflict
         case .full: throw .tooManyRepetitions
         }
@@ -120,7 +125,10 @@ extension Exchange {
             if case .mine = found { shared.release(claim, tenant: tenant, holder: holder) }
             return
         }
-        if case .running = found { return repeatLater() }
+        // A moment's silence does not make it the first.
+        repetitionSilences = found == nil ? repetitionSilences + 1 : 0
+        let isSilent = found == nil && loop.limits.redis?.isUp == true && repetitionSilences <= Self.maxSilences
+        if found == .running || isSilent { return repeatLater() }
         waited()
         attempt { () throws(Fault) in
             if case .answer(let value) = found, let answer = shared.open(value, claim, tenant: tenant) {

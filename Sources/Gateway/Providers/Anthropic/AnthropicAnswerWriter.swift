@@ -176,6 +176,8 @@ package struct AnthropicAnswerWriter {
         json.key("content")
         json.beginArray()
         for (position, fragment) in fragments.enumerated() where fragment.key.kind == .toolCall || fragment.text.readableBytes > 0 {
+            // An answer that was cut in the middle of a call has that call not.
+            if fragment.key.kind == .toolCall, finish == .length, !Self.isObject(fragment.text, &index) { continue }
             try Self.write(block: fragment, position, &index, &json)
         }
         json.endArray()
@@ -184,6 +186,10 @@ package struct AnthropicAnswerWriter {
         Self.write(usage, into: &json)
         json.endObject()
         output = json.buffer
+    }
+
+    private static func isObject(_ text: ByteBuffer, _ index: inout JSONIndex) -> Bool {
+        text.readableBytes == 0 || ((try? index.scan(text)) != nil && index.read(text) { $0.isObject })
     }
 
     private static func write(
@@ -198,7 +204,7 @@ package struct AnthropicAnswerWriter {
             if fragment.text.readableBytes == 0 {
                 json.object { _ in }
             } else {
-                guard (try? index.scan(fragment.text)) != nil, index.read(fragment.text, { $0.isObject }) else {
+                guard isObject(fragment.text, &index) else {
                     throw .unreadableAnswer("a tool call's arguments are no JSON object")
                 }
                 json.raw(fragment.text)

@@ -12,6 +12,8 @@ package struct ChatToMessages {
     var gaps: TranslationGaps
     /// Whose content is being written; messages of one role that follow each other become one.
     private var openRole: String?
+    /// Of the message that is being translated.
+    private var turn = ""
 
     /// - Parameters:
     ///   - model: the provider's name for the model.
@@ -38,7 +40,8 @@ package struct ChatToMessages {
         let cap = try cap(of: root)
         let thinking = try thinking(root, cap: cap)
         // Thinking that the caller asked for by its effort comes on top of the cap that is assumed here.
-        json.member("max_tokens", cap ?? Int64(clamping: maxTokens &+ UInt64(thinking ?? 0)))
+        let ownBudget = try ownThinking(root)
+        json.member("max_tokens", cap ?? Int64(clamping: maxTokens &+ UInt64(thinking ?? ownBudget)))
         if let thinking {
             json.key("thinking")
             json.object { json in
@@ -62,6 +65,12 @@ package struct ChatToMessages {
         let caps = (try root.field("max_tokens")?.int, try root.field("max_completion_tokens")?.int)
         guard let one = caps.0 ?? caps.1 else { return nil }
         return max(one, caps.1 ?? one)
+    }
+
+    /// The tokens for thinking that the caller asks for in Anthropic's own words.
+    private func ownThinking(_ root: JSONValue) throws(Fault) -> Int64 {
+        guard let budget = try root.object("thinking")?.field("budget_tokens")?.int else { return 0 }
+        return min(max(0, budget), 1 << 32)
     }
 
     /// The least that Anthropic's API takes as a budget for thinking.
@@ -265,15 +274,15 @@ extension ChatToMessages {
             if role.equals("system") || role.equals("developer") {
                 continue
             } else if role.equals("user") {
-                open("user")
+                turn = "user"
                 try refuseName(of: message)
                 if let content = try message.field("content") { try writeUser(content) }
             } else if role.equals("assistant") {
-                open("assistant")
+                turn = "assistant"
                 try refuseName(of: message)
                 try writeAssistant(message)
             } else if role.equals("tool") {
-                open("user")
+                turn = "user"
                 try writeResult(message)
             } else {
                 throw .invalidField(role.path, "must be system, developer, user, assistant or tool for this model's provider")
@@ -283,12 +292,13 @@ extension ChatToMessages {
         json.endArray()
     }
 
-    private mutating func open(_ role: String) {
-        if openRole == role { return }
+    /// Begins the turn's message, if it is not the one that is open: at its first block, for this API takes no message without one.
+    private mutating func openMessage() {
+        if openRole == turn { return }
         if openRole != nil { closeMessage() }
-        openRole = role
+        openRole = turn
         json.beginObject()
-        json.member("role", role)
+        json.member("role", turn)
         json.key("content")
         json.beginArray()
     }
@@ -307,7 +317,8 @@ extension ChatToMessages {
         content: JSONValue, other: (JSONValue, JSONValue?, inout ChatToMessages) throws(Fault) -> Void
     ) throws(Fault) {
         if content.isString {
-            guard content.maxDecodedLength > 0 else { return }
+            guard !content.isBlank else { return }
+            openMessage()
             return json.object { json in
                 json.member("type", "text")
                 json.member("text", content)
@@ -322,7 +333,8 @@ extension ChatToMessages {
                 continue
             }
             let text = try part.requiredString("text")
-            guard text.maxDecodedLength > 0 else { continue }
+            guard !text.isBlank else { continue }
+            openMessage()
             json.beginObject()
             json.member("type", "text")
             json.member("text", text)
@@ -352,6 +364,7 @@ extension ChatToMessages {
         // Some clients send the URL bare.
         let url = try image?.isString == true ? image : image?.string("url")
         guard let url else { throw .invalidField("\(part.path).image_url.url", "is required") }
+        openMessage()
         json.beginObject()
         json.member("type", "image")
         try write(source: url)
@@ -378,7 +391,8 @@ extension ChatToMessages {
         let mediaType = text[..<comma].dropFirst(5).prefix { $0 != ";" }
         json.object { json in
             json.member("type", "base64")
-            json.member("media_type", String(mediaType))
+            // The type has no other name there.
+            json.member("media_type", mediaType == "image/jpg" ? "image/jpeg" : String(mediaType))
             json.member("data", String(text[text.index(after: comma)...]))
         }
     }
@@ -390,6 +404,7 @@ extension ChatToMessages {
         guard data.string?.hasPrefix("data:application/pdf;base64,") == true else {
             return try gaps.refuse(data, "must be a PDF as a data URL in base64 for this model's provider")
         }
+        openMessage()
         json.beginObject()
         json.member("type", "document")
         try write(source: data)
@@ -402,7 +417,10 @@ extension ChatToMessages {
 
     private mutating func writeAssistant(_ message: JSONValue) throws(Fault) {
         // Signed thinking comes first, as it did in the answer, and as it was there.
-        for block in try message.elements("thinking_blocks") { json.raw(block) }
+        for block in try message.elements("thinking_blocks") {
+            openMessage()
+            json.raw(block)
+        }
         if let content = try message.field("content") {
             try write(content: content) { part, type, translation throws(Fault) in
                 guard type?.equals("refusal") == true else { return try translation.gaps.refuse(type ?? part) }
@@ -422,7 +440,8 @@ extension ChatToMessages {
     ]
 
     private mutating func write(refusal text: JSONValue) {
-        guard text.maxDecodedLength > 0 else { return }
+        guard !text.isBlank else { return }
+        openMessage()
         json.object { json in
             json.member("type", "text")
             json.member("text", text)
@@ -431,6 +450,7 @@ extension ChatToMessages {
 
     private mutating func write(call: JSONValue) throws(Fault) {
         guard let function = try call.object("function") else { throw .invalidField("\(call.path).function", "is required") }
+        openMessage()
         json.beginObject()
         json.member("type", "tool_use")
         json.member("id", try call.requiredString("id"))
@@ -454,6 +474,7 @@ extension ChatToMessages {
 
     /// Results that follow each other, and the user's words behind them, are one message there.
     private mutating func writeResult(_ message: JSONValue) throws(Fault) {
+        openMessage()
         json.beginObject()
         json.member("type", "tool_result")
         json.member("tool_use_id", try message.requiredString("tool_call_id"))
@@ -465,5 +486,13 @@ extension ChatToMessages {
         }
         try writeCacheControl(of: message)
         json.endObject()
+    }
+}
+
+extension JSONValue {
+    /// A string without anything but white space, as short ones may be.
+    fileprivate var isBlank: Bool {
+        guard isString else { return false }
+        return maxDecodedLength == 0 || (maxDecodedLength <= 256 && string?.allSatisfy(\.isWhitespace) == true)
     }
 }

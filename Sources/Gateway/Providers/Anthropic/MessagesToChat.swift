@@ -11,6 +11,7 @@ package struct MessagesToChat {
     var gaps: TranslationGaps
     /// The request may say these in two places: the first counts, and the other must not repeat a key.
     private var hasUser = false
+    private var hasTools = false
     private var hasFormat = false
 
     /// - Parameter model: the provider's name for the model.
@@ -118,8 +119,6 @@ package struct MessagesToChat {
 
     private mutating func writeTools(_ root: JSONValue) throws(Fault) {
         guard let tools = try root.array("tools"), !tools.isEmpty else { return }
-        json.key("tools")
-        json.beginArray()
         for tool in tools.elements {
             guard tool.isObject else { throw .invalidField(tool.path, "must be an object") }
             // Tools of a type of their own are Anthropic's to run, or known to its models alone.
@@ -127,6 +126,12 @@ package struct MessagesToChat {
                 try gaps.refuse(type)
                 continue
             }
+            // A list without tools would be refused.
+            if !hasTools {
+                json.key("tools")
+                json.beginArray()
+            }
+            hasTools = true
             json.beginObject()
             json.member("type", "function")
             json.key("function")
@@ -142,13 +147,14 @@ package struct MessagesToChat {
                 try gaps.refuse(member.value)
             }
         }
-        json.endArray()
+        if hasTools { json.endArray() }
     }
 
     private static let toolFields: Set<String> = ["type", "name", "description", "input_schema", "strict", "cache_control"]
 
     private mutating func writeToolChoice(_ root: JSONValue) throws(Fault) {
-        guard let choice = try root.object("tool_choice") else { return }
+        // Where no tool is left nothing can be said of their choice.
+        guard let choice = try root.object("tool_choice"), hasTools else { return }
         let type = try choice.requiredString("type")
         json.key("tool_choice")
         if type.equals("tool") {
@@ -307,7 +313,9 @@ extension MessagesToChat {
         json.member("tool_call_id", try block.requiredString("tool_use_id"))
         let isError = try block.field("is_error")?.bool == true
         let content = try block.field("content")
-        if !isError, let content {
+        if !isError, content.map({ $0.isNull || ($0.isArray && $0.isEmpty) }) ?? true {
+            json.member("content", "")
+        } else if !isError, let content {
             try write(texts: content)
         } else {
             // That it is an error has no field of its own there, so it is said in words.
@@ -362,7 +370,8 @@ extension MessagesToChat {
                 try gaps.refuse(type)
             }
         }
-        if !hasText { json.memberNull("content") } else if text == nil { json.endArray() }
+        // Without text and calls, as after thinking alone, there must be a text all the same.
+        if !hasText { hasCalls ? json.memberNull("content") : json.member("content", "") } else if text == nil { json.endArray() }
         if hasCalls { try write(callsOf: content) }
         json.endObject()
     }
