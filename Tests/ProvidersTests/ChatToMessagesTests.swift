@@ -90,7 +90,7 @@ struct ChatToMessagesTests {
             ),
             (
                 #","thinking":{"type":"enabled","budget_tokens":2000},"top_k":5"#,
-                expected(helloBlock, after: #","thinking":{"type":"enabled","budget_tokens":2000},"top_k":5"#)
+                expected(helloBlock, after: #","thinking":{"type":"enabled","budget_tokens":2000},"top_k":5"#, cap: 4096 + 2000)
             ),
             (
                 #","response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"type":"object"}}}"#,

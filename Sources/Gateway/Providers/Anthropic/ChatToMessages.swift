@@ -12,8 +12,8 @@ package struct ChatToMessages {
     var gaps: TranslationGaps
     /// Whose content is being written; messages of one role that follow each other become one.
     private var openRole: String?
-    /// Of the message that is being translated.
-    private var turn = ""
+    /// Of the message that is being translated; `nil`: none is.
+    private var turn: String?
 
     /// - Parameters:
     ///   - model: the provider's name for the model.
@@ -294,7 +294,7 @@ extension ChatToMessages {
 
     /// Begins the turn's message, if it is not the one that is open: at its first block, for this API takes no message without one.
     private mutating func openMessage() {
-        if openRole == turn { return }
+        guard let turn, openRole != turn else { return }
         if openRole != nil { closeMessage() }
         openRole = turn
         json.beginObject()

@@ -12,6 +12,8 @@ package struct MessagesToChat {
     /// The request may say these in two places: the first counts, and the other must not repeat a key.
     private var hasUser = false
     private var hasTools = false
+    /// All that there were.
+    private var droppedTools = false
     private var hasFormat = false
 
     /// - Parameter model: the provider's name for the model.
@@ -147,14 +149,14 @@ package struct MessagesToChat {
                 try gaps.refuse(member.value)
             }
         }
-        if hasTools { json.endArray() }
+        if hasTools { json.endArray() } else { droppedTools = true }
     }
 
     private static let toolFields: Set<String> = ["type", "name", "description", "input_schema", "strict", "cache_control"]
 
     private mutating func writeToolChoice(_ root: JSONValue) throws(Fault) {
         // Where no tool is left nothing can be said of their choice.
-        guard let choice = try root.object("tool_choice"), hasTools else { return }
+        guard let choice = try root.object("tool_choice"), !droppedTools else { return }
         let type = try choice.requiredString("type")
         json.key("tool_choice")
         if type.equals("tool") {
