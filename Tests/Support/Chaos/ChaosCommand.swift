@@ -207,11 +207,33 @@ struct Campaign {
         return Set(try await PostgresStatements(url: url).texts("SELECT row_key FROM agentshield.dead_letters"))
     }
 
+    /// Behind trouble gateways refuse for a moment, until they know that it is over, and rows are on their way: neither belongs to the quiet phase.
+    private func quieten(_ books: inout Books) async throws {
+        let (running, tenants) = (await world.gateways.compactMap { $0 }, await world.tenants)
+        for attempt in 0..<60 {
+            let load = Load()
+            async let asking: Void = load.run(running, tenants, seed: command.seed &+ UInt64(1_000 + attempt), leaves: false)
+            try await Task.sleep(for: .milliseconds(200))
+            load.stop()
+            try await asking
+            try await books.audit.check(load.completed, patience: .seconds(60))
+            if load.refused.isEmpty, load.lost == 0 { break }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+        var (rows, unchanged) = (-1, 0)
+        while unchanged < 4 {
+            try await books.audit.readOn()
+            unchanged = rows == books.audit.records.count ? unchanged + 1 : 0
+            rows = books.audit.records.count
+            try await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
     /// Nothing is killed: the ledger agrees with the provider's own bill, to the token, and a gateway that ends in peace leaves nothing behind.
     private func peace(_ books: inout Books, _ totals: inout Totals) async throws {
         guard command.trouble != .refusal else { return }
         try await world.startGateways()
-        try await books.audit.readOn()
+        try await quieten(&books)
         let (known, before) = (Set(books.audit.records.keys), try await world.bill())
         let load = Load()
         let (running, tenants) = (await world.gateways.compactMap { $0 }, await world.tenants)
