@@ -67,7 +67,7 @@ struct LoadPlan: Sendable {
     func messages(_ number: Int) -> [String] {
         switch prompts {
         case .same: return [Self.text]
-        case .unique: return ["\(Self.text) Her case has the number \(number)."]
+        case .unique: return ["\(Self.text) Her case has the number \(number), by \(target.door)."]
         case .conversations(let count, let turns):
             let (conversation, turn) = (number / turns % count, number % turns)
             let exchanges = (0..<turn).flatMap { turn in
@@ -76,7 +76,7 @@ struct LoadPlan: Sendable {
                     "In step \(turn) the date of the order is missing.",
                 ]
             }
-            return ["\(Self.text) Her case has the number \(conversation)."] + exchanges + ["Go on with step \(turn)."]
+            return ["\(Self.text) Her case has the number \(conversation), by \(target.door)."] + exchanges + ["Go on with step \(turn)."]
         }
     }
 
