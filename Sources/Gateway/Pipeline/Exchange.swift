@@ -92,6 +92,8 @@ package final class Exchange {
     // idempotency
     /// What its idempotency key stands for; `nil`: it has none.
     var claim: IdempotencyClaim?
+    /// The same for Redis, made once; `nil`: Redis is not asked about keys.
+    var sharedClaim: RedisClaim?
     /// Where it is known that this request is the one that is carried out.
     var heldClaim: ClaimPlace?
     /// What it is told was the answer to another one with its key.
@@ -310,12 +312,7 @@ package final class Exchange {
         let began = NIODeadline.now()
         settle(wasWithProvider: wasWithProvider)
         let (settlement, lateBound) = settleLimits()
-        if leadsFlight, let cacheKey {
-            leadsFlight = false
-            flightLog?.forgetLeader()
-            loop.stores.cache.abandon(cacheKey)
-        }
-        flightLog = nil
+        abandonFlight()
         behind.removeAll()
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
         body = ByteBuffer()

@@ -84,15 +84,20 @@ extension Exchange {
     func keepToItself() {
         isShared = false
         relay = nil
+        abandonFlight()
+        var settlement = RedisSettlement(holder: request.id.description)
+        releaseFlight(with: &settlement)
+        if !settlement.isEmpty { loop.limits.redis?.settle(settlement) }
+    }
+
+    /// Leads no more: the next who waits does. What has come of the stream is let go of, and with it this request.
+    func abandonFlight() {
         if leadsFlight, let cacheKey {
             leadsFlight = false
             flightLog?.forgetLeader()
             loop.stores.cache.abandon(cacheKey)
         }
         flightLog = nil
-        var settlement = RedisSettlement(holder: request.id.description)
-        releaseFlight(with: &settlement)
-        if !settlement.isEmpty { loop.limits.redis?.settle(settlement) }
     }
 
     // MARK: those that follow

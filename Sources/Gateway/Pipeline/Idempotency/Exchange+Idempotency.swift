@@ -22,13 +22,11 @@ extension Exchange {
         guard let key = request.idempotencyKey, claim == nil, !asksForDocument else { return }
         claim = loop.claim(
             key, principal: request.principal, surface: request.surface, variant: surfaceKey, body: request.body, rules: rules)
+        sharedClaim = claim.flatMap { loop.sharedClaims?.question($0, tenant: tenant) }
     }
 
     /// What Redis is asked about the key together with the limits.
-    var claimQuestion: RedisClaim? {
-        guard heldClaim == nil, let claim else { return nil }
-        return loop.sharedClaims?.question(claim, tenant: tenant)
-    }
+    var claimQuestion: RedisClaim? { heldClaim == nil ? sharedClaim : nil }
 
     /// Decides what becomes of a request with a key.
     ///
@@ -36,10 +34,11 @@ extension Exchange {
     /// - Returns: whether the request is to be carried out now; if not, it waits, or is answered.
     func isFirst(_ found: RedisClaim.Found?) throws(Fault) -> Bool {
         guard let claim, heldClaim == nil else { return true }
-        guard let found, let shared = loop.sharedClaims else { return try enter(claim) }
+        guard let found, let shared = loop.sharedClaims, let sharedClaim else { return try enter(claim) }
         switch found {
         case .mine:
-            hold(claim, shared)
+            heldClaim = .redis
+            shared.hold(sharedClaim, holder: holder)
             return true
         case .running:
             repeatLater()
@@ -51,11 +50,6 @@ extension Exchange {
             tell(again: answer, as: .hit)
             return false
         }
-    }
-
-    private func hold(_ claim: IdempotencyClaim, _ shared: SharedClaims) {
-        heldClaim = .redis
-        shared.hold(claim, tenant: tenant, holder: holder)
     }
 
     private func tell(again answer: StoredAnswer, as status: CacheStatus) {
@@ -115,14 +109,14 @@ extension Exchange {
         if case .repeatingElsewhere = state {} else { callStartedAt = .now() }
         state = .repeatingElsewhere
         loop.eventLoop.assumeIsolated().scheduleTask(in: Self.repetitionInterval) { [self] in
-            guard case .repeatingElsewhere = state, let claim, let shared = loop.sharedClaims else { return }
-            shared.ask(claim, tenant: tenant, holder: holder) { [self] in heard($0, of: claim, shared) }
+            guard case .repeatingElsewhere = state, let claim, let sharedClaim, let shared = loop.sharedClaims else { return }
+            shared.ask(sharedClaim, holder: holder) { [self] in heard($0, of: claim, shared) }
         }
     }
 
     private func heard(_ found: RedisClaim.Found?, of claim: IdempotencyClaim, _ shared: SharedClaims) {
         guard case .repeatingElsewhere = state else {
-            if case .mine = found { shared.release(claim, tenant: tenant, holder: holder) }
+            if case .mine = found, let sharedClaim { shared.release(sharedClaim, holder: holder) }
             return
         }
         // A moment's silence does not make it the first.
@@ -149,7 +143,7 @@ extension Exchange {
             self.heldClaim = nil
             loop.stores.claims.complete(claim, with: answer, now: .now())
         // The lease goes with the settlement, behind this on the same connection.
-        case .redis: loop.sharedClaims?.keep(answer, claim, tenant: tenant)
+        case .redis: if let sharedClaim { loop.sharedClaims?.keep(answer, claim, as: sharedClaim, tenant: tenant) }
         }
     }
 
@@ -160,8 +154,9 @@ extension Exchange {
         switch heldClaim {
         case .process: loop.stores.claims.release(claim.key)
         case .redis:
-            guard let lease = loop.sharedClaims?.letGo(claim, tenant: tenant, holder: holder) else { return }
-            settlement.leases.append(lease)
+            guard let sharedClaim else { return }
+            loop.sharedClaims?.letGo(sharedClaim, holder: holder)
+            settlement.leases.append(sharedClaim.lease)
         }
     }
 }

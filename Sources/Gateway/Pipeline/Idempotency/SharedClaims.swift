@@ -49,32 +49,26 @@ final class SharedClaims {
     /// Asks about a key alone.
     ///
     /// - Parameter completion: called once, on the loop, perhaps from inside; with `nil` where Redis does not answer.
-    func ask(_ claim: IdempotencyClaim, tenant: String, holder: String, _ completion: @escaping (RedisClaim.Found?) -> Void) {
-        line.ask(question(claim, tenant: tenant), holder: holder, completion)
+    func ask(_ claim: RedisClaim, holder: String, _ completion: @escaping (RedisClaim.Found?) -> Void) {
+        line.ask(claim, holder: holder, completion)
     }
 
     /// Keeps an answer; nobody waits for it. One that is larger than the bucket's cap is not kept.
-    func keep(_ answer: StoredAnswer, _ claim: IdempotencyClaim, tenant: String) {
+    func keep(_ answer: StoredAnswer, _ claim: IdempotencyClaim, as shared: RedisClaim, tenant: String) {
         guard answer.cost <= settings.maxBytes, let value = seal.seal(answer, as: claim.answer, of: tenant) else { return }
         line.tell(
             RedisAnswers.store(
-                value, for: question(claim, tenant: tenant), bucket: RedisKey.bucket(of: tenant),
+                value, for: shared, bucket: RedisKey.bucket(of: tenant),
                 milliseconds: max(1, settings.timeToLive.nanoseconds / 1_000_000), maxBytes: settings.maxBytes))
     }
 
-    func hold(_ claim: IdempotencyClaim, tenant: String, holder: String) {
-        line.hold(flight: question(claim, tenant: tenant).lease, holder: holder)
-    }
+    func hold(_ claim: RedisClaim, holder: String) { line.hold(flight: claim.lease, holder: holder) }
 
-    /// - Returns: the lease, which is still to be released.
-    func letGo(_ claim: IdempotencyClaim, tenant: String, holder: String) -> RedisKey {
-        let lease = question(claim, tenant: tenant).lease
-        line.letGo(flight: lease, holder: holder)
-        return lease
-    }
+    /// The lease is still to be released.
+    func letGo(_ claim: RedisClaim, holder: String) { line.letGo(flight: claim.lease, holder: holder) }
 
     /// Gives a lease back of which the request has no use any more.
-    func release(_ claim: IdempotencyClaim, tenant: String, holder: String) {
-        line.settle(RedisSettlement(leases: [question(claim, tenant: tenant).lease], holder: holder))
+    func release(_ claim: RedisClaim, holder: String) {
+        line.settle(RedisSettlement(leases: [claim.lease], holder: holder))
     }
 }
