@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test replicas chaos test-clients bench bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas resume chaos test-clients bench bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -28,6 +28,9 @@ test: ## install what tests need, run them all, end with a count
 
 replicas: ## run 50 gateways on one Redis, and print what they admit together
 	@Scripts/replicas
+
+resume: ## cut the connections of COUNT resumable streams (1000) again and again, and count those that are not whole
+	@Scripts/resume $(COUNT)
 
 chaos: ## kill gateways under load, ROUNDS times (200) with each kind of store, and check the ledger after each
 	@Scripts/chaos $(ROUNDS)

@@ -154,7 +154,8 @@ let support: [Target] = [
         ],
         path: "Tests/Support/Chaos", swiftSettings: settings),
     .target(
-        name: "ProcessSupport", path: "Tests/Support/ProcessSupport", swiftSettings: settings),
+        name: "ProcessSupport", dependencies: [nioCore, nioPosix, nioConcurrency], path: "Tests/Support/ProcessSupport",
+        swiftSettings: settings),
     .executableTarget(
         name: "Demo", dependencies: ["AgentShield", "Wire", nioCore, nioPosix, nioHTTP1, argumentParser],
         path: "Tests/Support/Demo", swiftSettings: settings),
@@ -166,7 +167,8 @@ let tests: [Target] = [
     test("WireTests", ["Wire", "SeededRandomness", "ProtobufReference", nioCore, swiftProtobuf]),
     test("SimulationTests", ["Wire", "SeededRandomness", nioCore]),
     test("WireTransportTests", ["Wire", "WireTransport", nioCore, nioPosix, nioEmbedded, nioWebSocket]),
-    test("WireServerTests", ["WireServer", "Wire", "GatewayCore", "GatewayJSON", nioCore]),
+    test(
+        "WireServerTests", ["WireServer", "Wire", "GatewayCore", "GatewayJSON", "SeededRandomness", nioCore, nioPosix, nioConcurrency]),
     test(
         "ClientSDKTests",
         [
@@ -220,14 +222,15 @@ let tests: [Target] = [
         "EndToEndTests",
         [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "EmbeddedStore", "GatewayCrypto", "TokenForge",
-            "Wire",
+            "SeededRandomness", "Wire",
             "WireTransport",
             nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket,
         ]),
     test(
         "ReplicaTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "RedisStore", "GatewayCore", nioCore, nioPosix, nioConcurrency,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "RedisStore", "GatewayCore", nioCore, nioPosix,
+            nioConcurrency,
             nioHTTP1,
         ]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),

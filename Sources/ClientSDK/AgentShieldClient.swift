@@ -71,6 +71,14 @@ public final class AgentShieldClient: Sendable {
         ChatStream(begin(.chat(request, isStreamed: true), options, name: "chat", model: request.model), maxAnswerBytes: maxAnswerBytes)
     }
 
+    /// Goes on with a streamed answer behind what was read of it, also where another program read that: the gateway keeps a resumable answer for some
+    /// time (15 s, if it is not configured otherwise) when its connection is lost. The first event is ``ChatEvent/begin(_:)`` again.
+    ///
+    /// Iterating fails with ``AgentShieldError/Code/resumeUnavailable`` where that time is over, or the answer is somebody else's.
+    public func resume(_ point: ResumePoint, options: CallOptions = CallOptions()) -> ChatStream {
+        ChatStream(begin(.resume(point), options, name: "chat", model: nil), maxAnswerBytes: maxAnswerBytes)
+    }
+
     /// The models that the credential may use.
     public func models(options: CallOptions = CallOptions()) async throws -> [Model] {
         try Task.checkCancellation()

@@ -61,6 +61,7 @@ extension AgentShieldError.Code {
     public static let blockedByPolicy = Self(rawValue: 206)
     public static let idempotencyConflict = Self(rawValue: 207)
     public static let cacheMiss = Self(rawValue: 209)
+    public static let resumeUnavailable = Self(rawValue: 210)
     public static let answerTooLarge = Self(rawValue: 211)
     public static let unauthenticated = Self(rawValue: 300)
     public static let permissionDenied = Self(rawValue: 301)

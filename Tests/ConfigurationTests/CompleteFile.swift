@@ -108,6 +108,9 @@ enum CompleteFile {
             initial_stream_credit: 512KiB
             initial_connection_credit: 2MiB
             idle_timeout: 15s
+            resume_timeout: 7s
+            resume_stream_bytes: 128KiB
+            resume_bytes: 16MiB
           http: {idle_timeout: 10s, stream_start_delay: 4s, keep_alive_interval: 5s}
         tenants:
           acme:

@@ -73,7 +73,9 @@ struct CommandTests {
                         .answerEnds(bucket: bucket),
                     ]
                 } ?? []
-            let others: [RedisKey] = [.holds(bucket: bucket), .held(bucket: bucket), .late(bucket: bucket, "req_1")]
+            let others: [RedisKey] =
+                [.holds(bucket: bucket), .held(bucket: bucket), .late(bucket: bucket, "req_1")]
+                + [.resumption(tenant: tenant, "req_1"), .resuming(tenant: tenant, "req_1")]
             let keys = Self.keys(of: tenant) + wallets + cache + others
             let slot = RedisSlot.of("b\(bucket)")
             #expect(keys.allSatisfy { $0.slot == slot && RedisSlot.of($0.name) == slot })

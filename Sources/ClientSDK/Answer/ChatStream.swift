@@ -20,6 +20,10 @@ public struct ChatStream: AsyncSequence, Sendable {
         AsyncIterator(lease: CallLease(lease.mailbox, of: lease))
     }
 
+    /// Where another client can go on, behind the last event that was read; `nil` before the first. Only an answer whose request was
+    /// ``CallOptions/isResumable`` goes on without its connection, and only for some time.
+    public var resumePoint: ResumePoint? { lease.mailbox.point }
+
     /// Waits for the end and returns the whole answer.
     public func collect() async throws -> ChatAnswer {
         var accumulator = AnswerAccumulator(maxBytes: maxAnswerBytes)
@@ -57,6 +61,19 @@ public struct ChatStream: AsyncSequence, Sendable {
                 throw error
             }
         }
+    }
+}
+
+/// A place in a streamed answer, to be kept by a program that may be ended in the middle of it: ``AgentShieldClient/resume(_:options:)`` goes on from
+/// there.
+public struct ResumePoint: Sendable, Hashable, Codable {
+    public var responseID: String
+    /// Of the last piece that was read; 0: none was.
+    public var sequence: UInt64
+
+    public init(responseID: String, sequence: UInt64) {
+        self.responseID = responseID
+        self.sequence = sequence
     }
 }
 

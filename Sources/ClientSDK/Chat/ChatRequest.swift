@@ -81,7 +81,8 @@ public struct CallOptions: Sendable, Hashable {
     public var idempotencyKey: String?
     /// The program's own user, for the gateway's limits and records.
     public var endUser: String?
-    /// Whether the gateway should go on when the connection is lost, for the answer to be resumed. Such answers are billed.
+    /// Whether the gateway should go on with a streamed answer when the connection is lost, for the client to resume it, which it does by itself: the
+    /// stream's reader notices nothing. Such answers are billed, whether they are resumed or not.
     public var isResumable = false
     /// Names a route of the gateway's configuration.
     public var route: String?

@@ -64,6 +64,7 @@ final class InProcessTransport: ClientTransport {
         case .models:
             mailbox.put(.models(models))
             mailbox.finish(AnswerHead(), AnswerSummary())
+        case .resume: mailbox.fail(AgentShieldError(.resumeUnavailable, "answers in the process have no connection to lose"))
         case .chat(let request, _):
             let scripted = InProcessCall(request: request, options: call.options, mailbox: mailbox, gate: gate)
             let timer = Task {

@@ -6,7 +6,7 @@ import NIOCore
 ///
 /// What is retried, always with the idempotency key of the first attempt: requests that a leaving gateway refused, those whose
 /// connection was lost before the answer began, and those that failed with a retryable error before it did. After BEGIN a repeated
-/// request would be a new answer, paid for again.
+/// request would be a new answer, paid for again; one that is resumable is gone on with instead, where its connection was lost.
 struct ConnectionPool {
     struct Settings: Equatable, Sendable {
         var addressCount = 1
@@ -22,6 +22,10 @@ struct ConnectionPool {
         var maxConnectAttempts = 6
         /// A gateway that wants more patience has its error told to the caller.
         var maxRetryDelay: TimeAmount = .seconds(30)
+        /// How long a gateway keeps an answer whose connection was lost.
+        var resumeTimeout: TimeAmount = .seconds(15)
+        /// Losses of one call.
+        var maxLosses = 32
         var retryBackoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
         var connectBackoff = Backoff(base: .milliseconds(200), cap: .seconds(10))
     }
@@ -40,11 +44,16 @@ struct ConnectionPool {
         }
 
         let deadline: NIODeadline
+        var isResumable = false
         var place = Place.pending
         var progress = Progress.none
         var attempts = 1
         var moves = 0
         var failedConnects = 0
+        /// Connections that were lost, of a call that can be resumed: no attempts that failed.
+        var losses = 0
+        /// Since the last of them it has not begun again; why, and until when that may be tried.
+        var loss: (error: AgentShieldError, until: NIODeadline)?
     }
 
     struct Connection {
@@ -105,7 +114,7 @@ struct ConnectionPool {
 
     mutating func handle(_ event: PoolEvent, now: NIODeadline, random: inout some RandomNumberGenerator) {
         switch event {
-        case .callStarted(let id, let deadline): start(id, deadline)
+        case .callStarted(let id, let deadline, let isResumable): start(id, deadline, isResumable)
         case .callAbandoned(let id): abandon(id)
         case .callBlocked(let id): block(id)
         case .callBegun(let id): advance(id, to: .begun)
@@ -129,7 +138,7 @@ struct ConnectionPool {
 // MARK: - Calls
 
 extension ConnectionPool {
-    private mutating func start(_ id: CallID, _ deadline: NIODeadline) {
+    private mutating func start(_ id: CallID, _ deadline: NIODeadline, _ isResumable: Bool) {
         guard shutdownDeadline == nil else {
             return actions.append(.fail(id, AgentShieldError(.clientShutDown, "the client was shut down")))
         }
@@ -137,7 +146,7 @@ extension ConnectionPool {
             let message = "\(settings.maxPendingCalls) calls already wait for a connection"
             return actions.append(.fail(id, AgentShieldError(.tooManyPending, message, isRetryable: true)))
         }
-        calls[id] = Call(deadline: deadline)
+        calls[id] = Call(deadline: deadline, isResumable: isResumable)
         pending.append(id)
         callsDueAt = min(callsDueAt, deadline)
     }
@@ -157,6 +166,7 @@ extension ConnectionPool {
 
     private mutating func advance(_ id: CallID, to progress: Call.Progress) {
         calls[id]?.progress = progress
+        calls[id]?.loss = nil
         guard case .sent(let connection) = calls[id]?.place, let address = connections[connection]?.address else { return }
         connections[connection]?.isProven = true
         addresses[address].failures = 0
@@ -175,7 +185,8 @@ extension ConnectionPool {
 
     private mutating func fail(_ id: CallID, _ failure: CallFailure, _ now: NIODeadline, _ random: inout some RandomNumberGenerator) {
         guard let call = calls[id] else { return }
-        guard failure.retry != .never, call.progress == .none, call.attempts < settings.maxAttempts, shutdownDeadline == nil
+        if let loss = call.loss { return resume(id, after: failure, until: loss.until, now, &random) }
+        guard failure.retry != .never, call.progress == .none, call.attempts - call.losses < settings.maxAttempts, shutdownDeadline == nil
         else { return end(id, with: failure.error) }
         var delay = TimeAmount.nanoseconds(0)
         if failure.retry == .later {
@@ -192,13 +203,42 @@ extension ConnectionPool {
     private mutating func requeue(_ id: CallID) {
         unplace(id)
         calls[id]?.place = .pending
-        calls[id]?.progress = .none
+        if calls[id]?.loss == nil { calls[id]?.progress = .none }
         pending.append(id)
     }
 
     private mutating func end(_ id: CallID, with error: AgentShieldError) {
+        let error = calls[id]?.loss?.error ?? error
         remove(id)
         actions.append(.fail(id, error))
+    }
+
+    /// The connection of a call was lost.
+    private mutating func lose(_ id: CallID, _ failure: CallFailure, _ now: NIODeadline, _ random: inout some RandomNumberGenerator) {
+        guard let call = calls[id], call.isResumable, call.losses < settings.maxLosses else { return fail(id, failure, now, &random) }
+        calls[id]?.losses += 1
+        guard call.progress != .none else { return fail(id, failure, now, &random) }
+        let until = call.loss?.until ?? now + settings.resumeTimeout
+        if call.loss == nil { calls[id]?.loss = (failure.error, until) }
+        resume(id, after: failure, until: until, now, &random)
+    }
+
+    /// Asks for the rest of an answer, as long as a gateway may have it.
+    private mutating func resume(
+        _ id: CallID, after failure: CallFailure, until: NIODeadline, _ now: NIODeadline, _ random: inout some RandomNumberGenerator
+    ) {
+        guard let call = calls[id] else { return }
+        guard failure.retry != .never, shutdownDeadline == nil else {
+            return end(id, with: failure.error)
+        }
+        calls[id]?.attempts += 1
+        let delay = settings.retryBackoff.delay(attempt: max(1, call.losses), random: &random)
+        guard now + delay < min(until, call.deadline) else { return end(id, with: failure.error) }
+        callsDueAt = min(callsDueAt, until)
+        guard delay > .nanoseconds(0) else { return requeue(id) }
+        unplace(id)
+        calls[id]?.place = .waiting(until: now + delay)
+        callsDueAt = min(callsDueAt, now + delay)
     }
 
     private mutating func remove(_ id: CallID) {
@@ -243,7 +283,7 @@ extension ConnectionPool {
         guard let connection = connections[id] else { return }
         if !connection.isWelcomed { blame(id, now, &random) }
         for (call, state) in calls.sorted(by: { $0.key < $1.key }) where state.place == .sent(id) {
-            fail(call, failure, now, &random)
+            lose(call, failure, now, &random)
         }
         connections.removeValue(forKey: id)
         if connection.state == .connecting, !connections.values.contains(where: { $0.state == .open }) {
@@ -255,7 +295,9 @@ extension ConnectionPool {
         for id in pending {
             calls[id]?.failedConnects += 1
             guard let call = calls[id] else { continue }
-            if failure.retry == .never || call.failedConnects >= settings.maxConnectAttempts { end(id, with: failure.error) }
+            // What is resumed has a time of its own.
+            let isPatient = call.loss != nil || call.failedConnects < settings.maxConnectAttempts
+            if failure.retry == .never || !isPatient { end(id, with: failure.error) }
         }
     }
 
@@ -314,6 +356,14 @@ extension ConnectionPool {
                 if case .sent(let connection) = call.place { actions.append(.cancel(id, on: connection, isOverdue: true)) }
                 end(id, with: AgentShieldError(.deadlineExceeded, "the call's deadline passed"))
                 continue
+            }
+            if let loss = call.loss {
+                if now >= loss.until {
+                    if case .sent(let connection) = call.place { actions.append(.cancel(id, on: connection, isOverdue: true)) }
+                    end(id, with: loss.error)
+                    continue
+                }
+                callsDueAt = min(callsDueAt, loss.until)
             }
             callsDueAt = min(callsDueAt, call.deadline)
             guard case .waiting(let until) = call.place else { continue }

@@ -16,7 +16,8 @@ struct ConnectionID: Hashable, Comparable, Sendable {
 
 /// What happened to the pool's calls and connections.
 enum PoolEvent: Equatable {
-    case callStarted(CallID, deadline: NIODeadline)
+    /// - Parameter isResumable: an answer that has begun can be gone on with where its connection is lost.
+    case callStarted(CallID, deadline: NIODeadline, isResumable: Bool = false)
     /// Nobody waits for the answer any more.
     case callAbandoned(CallID)
     /// The connection had no room after all; nothing was sent.

@@ -5,15 +5,27 @@ extension OutgoingCall {
     /// The request on the wire, but for the deadline, which is what is left of it when the request is sent.
     var wireRequest: Wire.Request {
         var request = Wire.Request(
-            idempotencyKey: Text(idempotencyKey), resumable: options.isResumable, endUser: Text(options.endUser ?? ""),
+            idempotencyKey: Text(idempotencyKey), resumable: isResumable, endUser: Text(options.endUser ?? ""),
             traceparent: Text(trace.traceparent), tracestate: Text(trace.tracestate), cache: options.cache.wire,
             route: Text(options.route ?? ""),
             cacheTtlMs: options.cacheTimeToLive.map { UInt32(clamping: max(1, Int64($0 / .milliseconds(1)))) } ?? 0)
         switch operation {
         case .chat(let chat, let isStreamed): request.operation = .chat(chat.wire(isStreamed: isStreamed))
         case .models: request.operation = .models(ModelsRequest())
+        case .resume(let point):
+            request.operation = .resume(ResumeRequest(responseID: Text(point.responseID), lastSequence: point.sequence))
+            request.idempotencyKey = Text()
         }
         return request
+    }
+
+    /// A whole answer is not resumed but asked for again, under the same key.
+    private var isResumable: Bool {
+        switch operation {
+        case .chat(_, let isStreamed): options.isResumable && isStreamed
+        case .models: false
+        case .resume: true
+        }
     }
 }
 

@@ -28,7 +28,9 @@ final class AnswerMailbox: Sendable {
     }
 
     private struct State {
-        var pieces = Deque<(piece: AnswerPiece, cost: Int)>()
+        var pieces = Deque<(piece: AnswerPiece, cost: Int, sequence: UInt64)>()
+        /// Behind what was taken.
+        var point: ResumePoint?
         var ending: Ending?
         var waiter: CheckedContinuation<AnswerPiece?, any Error>?
         /// Cost of pieces that were taken and not reported yet.
@@ -56,20 +58,21 @@ final class AnswerMailbox: Sendable {
 
     // MARK: - Where pieces arrive
 
+    /// - Parameter sequence: of the last piece of the answer that this one completes.
     /// - Returns: `false` if the answer has ended, and the piece is dropped.
     @discardableResult
-    func put(_ piece: AnswerPiece, cost: Int = 0) -> Bool {
+    func put(_ piece: AnswerPiece, cost: Int = 0, sequence: UInt64 = 0) -> Bool {
         var report = 0
         var isAccepted = false
         let waiter = state.withLockedValue { state -> CheckedContinuation<AnswerPiece?, any Error>? in
             guard state.ending == nil else { return nil }
             isAccepted = true
             guard let waiter = state.waiter else {
-                state.pieces.append((piece, cost))
+                state.pieces.append((piece, cost, sequence))
                 return nil
             }
             state.waiter = nil
-            report = take(cost, &state)
+            report = take(piece, cost, sequence, &state)
             return waiter
         }
         if report > 0 { control.consumed(report) }
@@ -108,6 +111,9 @@ final class AnswerMailbox: Sendable {
     }
 
     // MARK: - Where they are read
+
+    /// Behind the last piece that was read; `nil`: none was.
+    var point: ResumePoint? { state.withLockedValue { $0.point } }
 
     /// The next piece; `nil` after the last. One reader at a time.
     func next(isolation actor: isolated (any Actor)? = #isolation) async throws -> AnswerPiece? {
@@ -153,7 +159,9 @@ final class AnswerMailbox: Sendable {
     }
 
     private func nextStep(_ state: inout State) -> Step {
-        if let (piece, cost) = state.pieces.popFirst() { return .piece(piece, report: take(cost, &state)) }
+        if let (piece, cost, sequence) = state.pieces.popFirst() {
+            return .piece(piece, report: take(piece, cost, sequence, &state))
+        }
         switch state.ending {
         case .finished: return .finished
         case .failed(let error): return .failure(error)
@@ -162,7 +170,9 @@ final class AnswerMailbox: Sendable {
     }
 
     /// - Returns: what is to be reported now.
-    private func take(_ cost: Int, _ state: inout State) -> Int {
+    private func take(_ piece: AnswerPiece, _ cost: Int, _ sequence: UInt64, _ state: inout State) -> Int {
+        if case .event(.begin(let head)) = piece { state.point = ResumePoint(responseID: head.responseID, sequence: sequence) }
+        state.point?.sequence = sequence
         state.unreported += cost
         guard state.unreported >= reportThreshold else { return 0 }
         defer { state.unreported = 0 }

@@ -44,7 +44,7 @@ final class ClientChannel: WireDelegate {
             }
         }
         let stream = try outcome.get()
-        exchange.place = (self, stream)
+        exchange.sent(to: self, stream)
         exchanges[stream] = exchange
     }
 
@@ -76,7 +76,7 @@ final class ClientChannel: WireDelegate {
         case .deltaReceived(let stream, let delta, let cost): deltaReceived(delta, cost, stream)
         case .resultReceived(let stream, let result):
             guard let exchange = exchanges[stream], let piece = AnswerPiece(result) else { return }
-            deliver(piece, cost: 0, to: exchange)
+            deliver(to: exchange) { $0.deliver(piece) }
         case .endReceived(let stream, let end):
             guard let exchange = take(stream) else { return }
             exchange.end(end)
@@ -106,19 +106,22 @@ final class ClientChannel: WireDelegate {
 
     private func deltaReceived(_ delta: Delta, _ cost: Int, _ stream: StreamID) {
         guard let exchange = exchanges[stream] else { return }
-        guard let event = ChatEvent(delta) else { return consumed(cost, on: stream) }
-        deliver(.event(event), cost: cost, to: exchange)
+        guard let event = ChatEvent(delta) else {
+            exchange.skip(delta)
+            return consumed(cost, on: stream)
+        }
+        deliver(to: exchange) { $0.deliver(event, of: delta, cost: cost) }
     }
 
-    private func deliver(_ piece: AnswerPiece, cost: Int, to exchange: Exchange) {
+    private func deliver(to exchange: Exchange, _ deliver: (Exchange) -> Void) {
         let isFirst = !exchange.hasDelivered
-        exchange.deliver(piece, cost: cost)
+        deliver(exchange)
         if isFirst { transport.handle(.callDelivered(exchange.id)) }
     }
 
     private func take(_ stream: StreamID) -> Exchange? {
         guard let exchange = exchanges.removeValue(forKey: stream) else { return nil }
-        exchange.place = nil
+        exchange.leavePlace()
         return exchange
     }
 }

@@ -78,7 +78,7 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
         let request = call.wireRequest
         loop.execute {
             self.exchanges[id] = Exchange(id: id, request: request, deadline: deadline, mailbox: mailbox)
-            self.handle(.callStarted(id, deadline: deadline))
+            self.handle(.callStarted(id, deadline: deadline, isResumable: request.resumable))
         }
         return mailbox
     }
@@ -104,8 +104,9 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
     // MARK: - On the event loop
 
     private func consumed(_ bytes: Int, by id: CallID) {
-        guard let place = exchanges[id]?.place else { return }
-        place.channel.consumed(bytes, on: place.stream)
+        guard let exchange = exchanges[id] else { return }
+        let credit = exchange.taken(bytes)
+        if credit > 0, let place = exchange.place { place.channel.consumed(credit, on: place.stream) }
     }
 
     private func abandon(_ id: CallID) {
@@ -136,7 +137,7 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
         connection.hasEnded = true
         connection.timeout?.cancel()
         connection.timeout = nil
-        for exchange in connection.exchanges.values { exchange.place = nil }
+        for exchange in connection.exchanges.values { exchange.leavePlace() }
         connection.exchanges.removeAll()
         channels.removeValue(forKey: connection.id)
         logger.debug("connection over", metadata: ["address": "\(connection.address.host)", "reason": "\(failure.error.name)"])
@@ -163,7 +164,7 @@ final class NetworkTransport: ClientTransport, @unchecked Sendable {
         case .fail(let id, let error): exchanges.removeValue(forKey: id)?.mailbox.fail(error)
         case .cancel(let id, _, let isOverdue):
             guard let exchange = exchanges[id], let place = exchange.place else { return }
-            exchange.place = nil
+            exchange.leavePlace()
             place.channel.cancel(place.stream, isOverdue: isOverdue)
         case .leave(let id): channels[id]?.leave()
         case .finish:

@@ -194,6 +194,11 @@ extension Configuration {
         package var initialStreamCredit: Int
         package var initialConnectionCredit: Int
         package var idleTimeout: Duration
+        /// How long an answer that may be resumed goes on without its connection; zero: not at all.
+        package var resumeTimeout: Duration
+        /// Of one such answer, and of all, that are kept.
+        package var resumeStreamBytes: Int
+        package var resumeBytes: Int
     }
 
     package struct Log: Sendable, Equatable {

@@ -40,7 +40,7 @@ package final class GatewayLoop {
     package private(set) var isDraining = false
     let stores: GatewayStores
     let pool: UpstreamPool
-    let logger: Logger
+    package let logger: Logger
     let metrics: PipelineMetrics
     let limitMetrics = LimitMetrics()
     let limits: LoopLimits
@@ -48,6 +48,8 @@ package final class GatewayLoop {
     let sharedCache: SharedCache?
     /// Idempotency keys that replicas share; `nil`: this process' own are all there are.
     let sharedClaims: SharedClaims?
+    /// Streams that lost their connection, as replicas share them; `nil`: they do not.
+    package let sharedResumptions: SharedResumptions?
     let journal: LoopJournal
     let clock: WallClock
     var budget: InFlightBudget
@@ -84,11 +86,12 @@ package final class GatewayLoop {
     ///   - redis: where limits are shared with other replicas; `nil`: they are this process' own.
     ///   - sharedCache: how answers are shared through `redis`; `nil`: they are not.
     ///   - sharedClaims: how idempotency keys are; likewise.
+    ///   - sharedResumptions: how streams that lost their connection are; likewise.
     ///   - redisJournal: how records are journalled there; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
         redis: RedisLimitSettings? = nil, sharedCache: SharedCacheSettings? = nil, sharedClaims: SharedClaimSettings? = nil,
-        redisJournal: RedisJournalSettings? = nil,
+        sharedResumptions: SharedResumptionSettings? = nil, redisJournal: RedisJournalSettings? = nil,
         logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
@@ -108,6 +111,12 @@ package final class GatewayLoop {
         let line = limits.redis
         self.sharedCache = line.flatMap { line in sharedCache.map { SharedCache(line: line, settings: $0, eventLoop: eventLoop) } }
         self.sharedClaims = line.flatMap { line in sharedClaims.map { SharedClaims(line: line, settings: $0) } }
+        self.sharedResumptions =
+            if let line, let redis, let sharedResumptions {
+                SharedResumptions(line: line, redis: redis, settings: sharedResumptions, eventLoop: eventLoop)
+            } else {
+                nil
+            }
         journal = LoopJournal(
             stores: stores, limits: limits,
             redis: line.flatMap { line in
@@ -182,6 +191,7 @@ package final class GatewayLoop {
     package func shutdown() -> EventLoopFuture<Void> {
         pool.shutDown()
         sharedCache?.close()
+        sharedResumptions?.close()
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         return (journal.close() ?? eventLoop.makeSucceededFuture(0)).flatMap { lost in
             let gateway = bound.value

@@ -53,15 +53,33 @@ package struct WireDoorSettings: Sendable {
     package var initialConnectionCredit: Int
     /// How long a connection without a stream is kept.
     package var idleTimeout: TimeAmount
+    package var resumption: ResumptionSettings
 
     package init(
         maxFrameBytes: Int = 64 << 10, initialStreamCredit: Int = 256 << 10, initialConnectionCredit: Int = 1 << 20,
-        idleTimeout: TimeAmount = .seconds(60)
+        idleTimeout: TimeAmount = .seconds(60), resumption: ResumptionSettings = ResumptionSettings()
     ) {
+        self.resumption = resumption
         self.maxFrameBytes = maxFrameBytes
         self.initialStreamCredit = initialStreamCredit
         self.initialConnectionCredit = initialConnectionCredit
         self.idleTimeout = idleTimeout
+    }
+}
+
+/// What is done for answers whose connection is lost.
+package struct ResumptionSettings: Sendable {
+    /// How long one goes on, and what came of it is kept; zero: none does.
+    package var timeout: TimeAmount
+    /// Bytes of one answer that are kept for a reader that lost them, and that are read ahead for one who may come.
+    package var maxStreamBytes: Int
+    /// Bytes of one answer that are written for other replicas.
+    package var maxRelayBytes: Int
+
+    package init(timeout: TimeAmount = .seconds(15), maxStreamBytes: Int = 512 << 10, maxRelayBytes: Int = 4 << 20) {
+        self.timeout = timeout
+        self.maxStreamBytes = maxStreamBytes
+        self.maxRelayBytes = maxRelayBytes
     }
 }
 

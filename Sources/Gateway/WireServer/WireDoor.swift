@@ -1,3 +1,4 @@
+import DequeModule
 package import GatewayCore
 import GatewayJSON
 package import GatewayPipeline
@@ -11,7 +12,12 @@ package final class WireDoor: WireDelegate {
 
     let loop: GatewayLoop
     private var credential: Credential?
-    private var exchanges: [StreamID: WireExchange] = [:]
+    var works: [StreamID: any StreamWork] = [:]
+    /// Answers that were told to their end, and that the client may not have all the same. Bound: ``maxTold``.
+    private var told = Deque<ResumableReader>()
+    private static let maxTold = 64
+    /// The client said that it goes.
+    private var isLeft = false
     /// Streams whose requests wait for the store's word on their credentials. Bound: the connection's open streams.
     private var unrecognised: Set<StreamID> = []
     /// Requests that came while the store was asked about HELLO's credential: WELCOME goes first. Bound: as above. `nil`: HELLO waits for nobody.
@@ -21,11 +27,15 @@ package final class WireDoor: WireDelegate {
     private weak var handler: WireServerHandler?
     private let connections: WireConnections
 
+    let resumable: ResumableAnswers
     private let clientAddress: String?
     private let refusal: Fault?
 
-    private init(loop: GatewayLoop, connections: WireConnections, clientAddress: String?, refusal: Fault?) {
+    private init(
+        loop: GatewayLoop, connections: WireConnections, resumable: ResumableAnswers, clientAddress: String?, refusal: Fault?
+    ) {
         self.loop = loop
+        self.resumable = resumable
         self.refusal = refusal
         self.clientAddress = clientAddress
         self.connections = connections
@@ -34,13 +44,16 @@ package final class WireDoor: WireDelegate {
     /// The handler for a channel that has agreed on `agentshield/1`. It goes last into the pipeline.
     ///
     /// - Parameters:
+    ///   - resumable: the process' answers that other connections may go on with.
     ///   - clientAddress: the socket's, for the log.
     ///   - refusal: what HELLO is answered with, whatever it says; `nil`: the connection may go on.
     package static func makeHandler(
-        loop: GatewayLoop, compressor: LZ4Compressor, connections: WireConnections, clientAddress: String?, refusal: Fault? = nil
+        loop: GatewayLoop, compressor: LZ4Compressor, connections: WireConnections, resumable: ResumableAnswers, clientAddress: String?,
+        refusal: Fault? = nil
     ) -> WireServerHandler {
         let settings = Self.serverSettings(loop.settings)
-        let door = WireDoor(loop: loop, connections: connections, clientAddress: clientAddress, refusal: refusal)
+        let door = WireDoor(
+            loop: loop, connections: connections, resumable: resumable, clientAddress: clientAddress, refusal: refusal)
         let handler = WireServerHandler(
             ServerConnection(settings: settings, compressor: compressor, admission: loop, now: .now()), delegate: door)
         door.handler = handler
@@ -76,25 +89,37 @@ package final class WireDoor: WireDelegate {
         case .cancelReceived(let stream, _), .streamAborted(let stream, _):
             early?.removeAll { $0.stream == stream }
             unrecognised.remove(stream)
-            exchanges.removeValue(forKey: stream)?.cancel()
-        case .streamWritable(let stream): exchanges[stream]?.resume()
-        case .failed: cancelAll()
-        case .requestRefused, .goAwayReceived, .closed: break
+            works.removeValue(forKey: stream)?.cancel()
+        case .streamWritable(let stream): works[stream]?.resume()
+        case .failed: endAll()
+        case .goAwayReceived: isLeft = true
+        case .requestRefused, .closed: break
         }
     }
 
     package func connectionClosed(_ handler: WireServerHandler, error: (any Error)?) {
         connections.remove(self)
-        cancelAll()
+        endAll()
     }
 
-    private func cancelAll() {
+    /// An answer was told to its end.
+    func tellingEnded(_ reader: ResumableReader, on stream: StreamID) {
+        works[stream] = nil
+        guard !isClosed else { return }
+        if told.count >= Self.maxTold { told.removeFirst() }
+        told.append(reader)
+    }
+
+    private func endAll() {
         isClosed = true
         early = nil
         unrecognised.removeAll()
-        let open = exchanges
-        exchanges.removeAll()
-        for exchange in open.values { exchange.cancel() }
+        let (open, told) = (works, told)
+        works.removeAll()
+        self.told.removeAll()
+        for work in open.values { work.connectionLost() }
+        // Who says goodbye has what was sent before.
+        if !isLeft { told.forEach { $0.connectionLost() } }
     }
 
     // MARK: requests
@@ -197,7 +222,8 @@ package final class WireDoor: WireDelegate {
                         clientAddress: clientAddress))
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
-            case .embeddings, .feedback, .resume:
+            case .resume(let resume): try continueAnswer(resume, of: principal, on: stream, handler)
+            case .embeddings, .feedback:
                 throw Fault(.unsupported, origin: .gateway, message: "This gateway does not offer this operation yet.")
             case nil:
                 throw Fault(.unsupported, origin: .downstream, message: "The request names no operation that this gateway knows.")
@@ -224,10 +250,11 @@ package final class WireDoor: WireDelegate {
         call.endUser = request.endUser.isEmpty ? nil : request.endUser.string
         call.traceparent = request.traceparent.isEmpty ? nil : request.traceparent.string
         call.tracestate = request.tracestate.isEmpty ? nil : request.tracestate.string
+        if request.resumable, chat.stream, beginResumable(call, on: stream, handler) { return }
         let exchange = WireExchange(stream: stream, isStreamed: chat.stream, handler: handler) { [weak self] in
-            self?.exchanges[stream] = nil
+            self?.works[stream] = nil
         }
-        exchanges[stream] = exchange
+        works[stream] = exchange
         exchange.start(loop.begin(call, receiver: exchange))
     }
 

@@ -5,14 +5,13 @@ import Wire
 import WireTransport
 
 /// One stream of a connection: tells the pipeline's answer in frames.
-final class WireExchange: AnswerReceiver {
+final class WireExchange: AnswerReceiver, StreamWork {
     private let stream: StreamID
     private let isStreamed: Bool
     private let handler: WireServerHandler
     private let ended: () -> Void
     private var exchange: Exchange?
-    /// The item numbers of this stream: in the order in which items first appear within their choice.
-    private var items: [AnswerItemKey] = []
+    private var items = ItemNumbers()
 
     init(stream: StreamID, isStreamed: Bool, handler: WireServerHandler, ended: @escaping () -> Void) {
         self.stream = stream
@@ -31,7 +30,8 @@ final class WireExchange: AnswerReceiver {
         exchange = nil
     }
 
-    /// The client has read what was queued for it.
+    func connectionLost() { cancel() }
+
     func resume() {
         exchange?.resume()
     }
@@ -39,17 +39,16 @@ final class WireExchange: AnswerReceiver {
     // MARK: AnswerReceiver
 
     func answerBegan(_ head: AnswerHead) {
-        let id = Text(head.requestID.description)
-        let begin = Begin(
-            responseID: id, model: Text(head.model), provider: Text(head.provider), cache: Wire.CacheStatus(head.cache), requestID: id,
-            created: head.createdUnixSeconds)
+        let begin = Begin(head)
         handler.perform { $0.sendBegin(begin, on: stream) }
     }
 
     func answerReceived(_ chunk: AnswerChunk) {
         guard isStreamed else { return tellWhole(chunk) }
         let isWritable = handler.perform { connection in
-            for fragment in chunk.fragments { send(fragment, &connection) }
+            for fragment in chunk.fragments {
+                if let delta = items.delta(of: fragment) { connection.sendDelta(delta, on: stream) }
+            }
             return connection.isWritable(stream)
         }
         if !isWritable { exchange?.pause() }
@@ -63,16 +62,8 @@ final class WireExchange: AnswerReceiver {
 
     func answerFailed(_ fault: Fault, summary: AnswerSummary) {
         let error = ErrorBody(fault, requestID: summary.requestID)
-        handler.perform { $0.sendError(error, on: stream, discardingQueued: Self.overtakes(fault.kind)) }
+        handler.perform { $0.sendError(error, on: stream, discardingQueued: fault.kind.overtakesAnswers) }
         finish()
-    }
-
-    /// Of a time that has run out, or of a right that has ended, the client hears at once, also if it gives no credit for what waits.
-    private static func overtakes(_ kind: FaultKind) -> Bool {
-        switch kind {
-        case .deadlineExceeded, .draining, .unauthenticated, .tenantPaused, .wrongRegion, .trafficStopped: true
-        default: false
-        }
     }
 
     private func finish() {
@@ -81,26 +72,6 @@ final class WireExchange: AnswerReceiver {
     }
 
     // MARK: frames
-
-    private func send(_ fragment: AnswerFragment, _ connection: inout ServerConnection) {
-        let item = number(of: fragment.key)
-        guard fragment.text.readableBytes > 0 || fragment.callID != nil || fragment.name != nil else { return }
-        connection.sendDelta(
-            Delta(
-                choice: UInt32(clamping: fragment.key.choice), item: item, kind: ItemKind(fragment.key.kind),
-                id: fragment.callID.map { Text($0) } ?? Text(), name: Text(name: fragment), data: fragment.text),
-            on: stream)
-    }
-
-    private func number(of key: AnswerItemKey) -> UInt32 {
-        var number: UInt32 = 0
-        for item in items where item.choice == key.choice {
-            if item == key { return number }
-            number += 1
-        }
-        items.append(key)
-        return number
-    }
 
     private func tellWhole(_ chunk: AnswerChunk) {
         var choices: [Choice] = []
@@ -120,16 +91,5 @@ final class WireExchange: AnswerReceiver {
         }
         let result = ResultBody(.chat(ChatResult(choices: choices)))
         handler.perform { $0.sendResult(result, on: stream) }
-    }
-}
-
-extension Text {
-    /// What the schema calls a fragment: a tool call by its function, a block by its provider's dialect and its type.
-    fileprivate init(name fragment: AnswerFragment) {
-        guard let name = fragment.name else {
-            self.init()
-            return
-        }
-        self.init(fragment.key.kind == .block ? "\(ChatTranslation.blockProvider)/\(name)" : name)
     }
 }

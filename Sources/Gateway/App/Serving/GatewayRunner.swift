@@ -10,6 +10,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import UnixSignals
+import WireServer
 
 /// Where the gateway listens, once it does.
 struct ListeningAddresses: Sendable {
@@ -73,16 +74,17 @@ struct GatewayRunner {
             RedisLimitSettings(
                 options: $0.options, timeout: TimeAmount(configuration.redis.stateTimeout), health: LimitHealth(logger: logger))
         }
+        let resumable = ResumableAnswers(maxBytes: configuration.limits.wire.resumeBytes)
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
-            sharedCache: try sharedCache(state, answers), sharedClaims: try sharedClaims(state), redisJournal: ledger.journal,
-            logger: logger)
+            sharedCache: try sharedCache(state, answers), sharedClaims: try sharedClaims(state),
+            sharedResumptions: try sharedResumptions(state), resumable: resumable, redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
             store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
         let moving = ledger.start(wallets)
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
-            cache: state == nil ? stores.cache : nil,
+            cache: state == nil ? stores.cache : nil, resumable: resumable,
             logger: logger,
             announcement: announcement)
         try await ServiceGroup(
@@ -116,6 +118,15 @@ struct GatewayRunner {
                 secret: configuration.auth.pepper, info: Array("agentshield idempotency values 1".utf8), count: 32),
             secretID: configuration.auth.pepperID, timeToLive: TimeAmount(configuration.idempotency.timeToLive),
             maxBytes: configuration.idempotency.maxBytes, maxTimeout: TimeAmount(configuration.limits.maxDeadline))
+    }
+
+    /// How streams that lost their connection are; `nil`: they are not.
+    private func sharedResumptions(_ state: RedisDeployment?) throws -> SharedResumptionSettings? {
+        guard state != nil else { return nil }
+        return SharedResumptionSettings(
+            secret: try HKDF.sha256(
+                secret: configuration.auth.pepper, info: Array("agentshield resumption values 1".utf8), count: 32),
+            secretID: configuration.auth.pepperID, maxPieceBytes: 1 << 20)
     }
 
     /// The wallets of a process whose ledger is a file, filled from it.
@@ -171,6 +182,7 @@ struct GatewayService: Service {
     let wallets: ProcessWallets?
     /// Of this process; `nil`: answers are in Redis.
     let cache: EmbeddedResponseCache?
+    let resumable: ResumableAnswers
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
@@ -250,7 +262,7 @@ struct GatewayService: Service {
 
     private func callersGone(_ listeners: Listeners, within time: Duration) async {
         let end = ContinuousClock.now + time
-        while listeners.callers.current > 0, ContinuousClock.now < end {
+        while listeners.callers.current > 0 || resumable.orphans > 0, ContinuousClock.now < end {
             try? await Task.sleep(for: .milliseconds(20))
         }
     }

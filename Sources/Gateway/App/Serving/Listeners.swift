@@ -94,7 +94,7 @@ struct Listeners: Sendable {
             // The handshake has verified the certificate, if there is one.
             let refusal = needsEdgeProof && tls.peerCertificate == nil ? Fault.clientCertificateNeeded : nil
             let handler = WireDoor.makeHandler(
-                loop: loop.gateway, compressor: loop.compressor, connections: loop.connections,
+                loop: loop.gateway, compressor: loop.compressor, connections: loop.connections, resumable: loop.resumable,
                 clientAddress: clientAddress, refusal: refusal)
             try channel.pipeline.syncOperations.addHandler(handler)
         case .negotiated("h2"):
@@ -109,7 +109,8 @@ struct Listeners: Sendable {
         try configureHTTP1(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress) {
             channel, address in
             try WireDoor.addWebSocket(
-                to: channel, loop: loop.gateway, compressor: loop.compressor, connections: loop.connections, clientAddress: address)
+                to: channel, loop: loop.gateway, compressor: loop.compressor, connections: loop.connections, resumable: loop.resumable,
+                clientAddress: address)
         }
         loop.add(http: channel)
     }

@@ -10,11 +10,14 @@ final class LoopContext {
     let gateway: GatewayLoop
     let compressor = LZ4Compressor()
     let connections = WireConnections()
+    /// Of the whole process.
+    let resumable: ResumableAnswers
     /// Open connections of the HTTP door. Bound: the listeners' limit of connections.
     private var httpChannels: [ObjectIdentifier: any Channel] = [:]
 
-    init(gateway: GatewayLoop) {
+    init(gateway: GatewayLoop, resumable: ResumableAnswers) {
         self.gateway = gateway
+        self.resumable = resumable
     }
 
     /// Remembers a connection of the HTTP door until it closes, so that a drain reaches it.
@@ -41,7 +44,7 @@ struct LoopDirectory: Sendable {
     static func make(
         on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret,
         redis: RedisLimitSettings?, sharedCache: SharedCacheSettings?, sharedClaims: SharedClaimSettings?,
-        redisJournal: RedisJournalSettings?, logger: Logger
+        sharedResumptions: SharedResumptionSettings?, resumable: ResumableAnswers, redisJournal: RedisJournalSettings?, logger: Logger
     ) async throws -> LoopDirectory {
         var contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         let loops = Array(group.makeIterator())
@@ -49,8 +52,9 @@ struct LoopDirectory: Sendable {
             contexts[ObjectIdentifier(loop)] = try await loop.submit {
                 let gateway = try GatewayLoop(
                     eventLoop: loop, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, share: loops.count,
-                    redis: redis, sharedCache: sharedCache, sharedClaims: sharedClaims, redisJournal: redisJournal, logger: logger)
-                return NIOLoopBound(LoopContext(gateway: gateway), eventLoop: loop)
+                    redis: redis, sharedCache: sharedCache, sharedClaims: sharedClaims, sharedResumptions: sharedResumptions,
+                    redisJournal: redisJournal, logger: logger)
+                return NIOLoopBound(LoopContext(gateway: gateway, resumable: resumable), eventLoop: loop)
             }.get()
         }
         return LoopDirectory(contexts: contexts)

@@ -171,7 +171,9 @@ struct SnapshotBuilder {
             serverVersion: GatewayVersion.current, maxConcurrentStreams: limits.wire.maxConcurrentStreams,
             wire: WireDoorSettings(
                 maxFrameBytes: limits.wire.maxFrameBytes, initialStreamCredit: limits.wire.initialStreamCredit,
-                initialConnectionCredit: limits.wire.initialConnectionCredit, idleTimeout: TimeAmount(limits.wire.idleTimeout)))
+                initialConnectionCredit: limits.wire.initialConnectionCredit, idleTimeout: TimeAmount(limits.wire.idleTimeout),
+                resumption: ResumptionSettings(
+                    timeout: TimeAmount(limits.wire.resumeTimeout), maxStreamBytes: limits.wire.resumeStreamBytes)))
     }
 
     private var pipeline: PipelineSettings {

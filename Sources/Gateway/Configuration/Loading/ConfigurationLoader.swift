@@ -132,7 +132,8 @@ package enum ConfigurationLoader {
                 maxFrameBytes: wire.integer("max_frame_bytes"), maxConcurrentStreams: wire.integer("max_concurrent_streams"),
                 initialStreamCredit: wire.integer("initial_stream_credit"),
                 initialConnectionCredit: wire.integer("initial_connection_credit"),
-                idleTimeout: wire.duration("idle_timeout")),
+                idleTimeout: wire.duration("idle_timeout"), resumeTimeout: wire.duration("resume_timeout"),
+                resumeStreamBytes: wire.integer("resume_stream_bytes"), resumeBytes: wire.integer("resume_bytes")),
             http: Configuration.HTTP(
                 idleTimeout: http.duration("idle_timeout"), streamStartDelay: http.duration("stream_start_delay"),
                 keepAliveInterval: http.duration("keep_alive_interval")))
@@ -148,6 +149,9 @@ package enum ConfigurationLoader {
             wire.refuse(
                 "initial_stream_credit", "is larger than `initial_connection_credit`",
                 remedy: "lower it, or raise `initial_connection_credit`")
+        }
+        if limits.wire.resumeStreamBytes > limits.wire.resumeBytes {
+            wire.refuse("resume_stream_bytes", "is larger than `resume_bytes`", remedy: "lower it, or raise `resume_bytes`")
         }
         return limits
     }

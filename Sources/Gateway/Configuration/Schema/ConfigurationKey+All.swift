@@ -202,6 +202,18 @@ extension ConfigurationKey {
         ConfigurationKey(
             "limits.wire.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("60s"),
             "Time without a stream after which a connection is closed, with GOAWAY `IDLE`."),
+        ConfigurationKey(
+            "limits.wire.resume_timeout", .duration(.milliseconds(0)...(.seconds(300))), .defaultText("15s"),
+            """
+            How long a streamed answer to a request with `resumable` goes on without its connection, and what came of it can be read by who resumes it. \
+            0ms: not at all, and `resume` is `unsupported`.
+            """),
+        ConfigurationKey(
+            "limits.wire.resume_stream_bytes", .size((64 << 10)...(64 << 20)), .defaultText("512KiB"),
+            "What is kept of one such answer. Where nobody reads, the provider then waits."),
+        ConfigurationKey(
+            "limits.wire.resume_bytes", .size((64 << 10)...(4 << 30)), .defaultText("32MiB"),
+            "What is kept of all of them in the process. At least `resume_stream_bytes`."),
         ConfigurationKey("limits.http", .section, .means("the defaults below"), "Limits of HTTP connections."),
         ConfigurationKey(
             "limits.http.idle_timeout", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("120s"),

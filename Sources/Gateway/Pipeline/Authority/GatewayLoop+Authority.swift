@@ -129,7 +129,7 @@ extension GatewayLoop {
     }
 
     /// Looks once more at what a request rests on as it starts: since its head came, news may have come too.
-    func checkAuthority(of principal: Principal) throws(Fault) {
+    package func checkAuthority(of principal: Principal) throws(Fault) {
         if isStopped { throw .trafficStopped }
         if case .store(let credential) = principal.authority {
             guard !authority.knows(credential) else { return }

@@ -1,37 +1,16 @@
 import GatewayCore
 import GatewayCrypto
 import NIOCore
-import Wire
 
-/// Seals answers for a cache that others may read: compressed, then encrypted under a key of the tenant's own. Confined to its event loop.
-///
-/// ```
-/// version 1 (1 byte) | length of the key's id (1) | key's id | nonce (12) | AES-256-GCM of LZ4(answer)
-/// ```
-///
-/// A sealed answer opens for its tenant and under its cache key alone: they are its associated data. The tenant's key is HKDF-SHA-256 of the cache's
-/// secret. Nonces are random: a key may seal 2^32 answers before two alike are worth a thought (NIST SP 800-38D, section 8.3).
+/// Seals answers for a cache that others may read: ``ValueSeal`` has how. An answer opens under its cache key alone. Confined to its event loop.
 final class AnswerSeal {
-    private let secret: Secret
-    private let id: [UInt8]
-    private let longest: Int
-    private let compressor = LZ4Compressor()
-    /// Bound: ``maxTenants``; then all are derived anew.
-    private var keys: [String: AEADKey] = [:]
-    private var random = SystemRandomNumberGenerator()
-
-    private static let version: UInt8 = 1
-    private static let maxTenants = 1_024
-    /// Whether what follows is compressed.
-    private enum Form: UInt8 { case plain, compressed }
+    private let seal: ValueSeal
 
     /// - Parameters:
     ///   - id: the secret's name, at most 255 bytes: what another secret sealed is not tried.
     ///   - longest: the longest answer that is opened, encoded, in bytes.
     init(secret: Secret, id: String, longest: Int) {
-        self.secret = secret
-        self.id = Array(id.utf8.prefix(255))
-        self.longest = longest
+        seal = ValueSeal(secret: secret, id: id, purpose: "agentshield cache values 1", longest: longest)
     }
 
     /// Where a piece of a stream belongs: it opens there alone.
@@ -44,64 +23,19 @@ final class AnswerSeal {
     /// - Parameter place: `nil`: it is a whole answer.
     /// - Returns: `nil`: libcrypto refuses; the answer is not stored then.
     func seal(_ answer: StoredAnswer, as key: CacheKey, of tenant: String, at place: Place? = nil) -> ByteBuffer? {
-        guard let aead = aead(tenant) else { return nil }
-        let plain = answer.encoded()
-        var text = ByteBuffer(integer: Form.compressed.rawValue)
-        if plain.withUnsafeBytes({ compressor.compress($0, into: &text) }) == nil {
-            text = ByteBuffer(integer: Form.plain.rawValue)
-            text.writeBytes(plain)
-        }
-        let nonce = (0..<AEADKey.nonceCount).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        let data = associatedData(key, tenant, place)
-        let sealed = try? text.withUnsafeReadableBytes { text in
-            try data.withUnsafeBytes { try aead.seal(text, nonce: nonce, associatedData: $0) }
-        }
-        guard let sealed else { return nil }
-        var value = ByteBuffer(bytes: header)
-        value.writeBytes(nonce)
-        value.writeBytes(sealed)
-        return value
+        seal.seal(answer.encoded(), of: tenant, named: Self.name(key, tenant, place))
     }
 
     /// - Returns: `nil`: it was not sealed for this tenant and key, or not under this secret, or was changed since.
     func open(_ value: ByteBuffer, as key: CacheKey, of tenant: String, at place: Place? = nil) -> StoredAnswer? {
-        var value = value
-        let header = header
-        guard value.readableBytes <= longest + header.count + AEADKey.nonceCount + AEADKey.tagCount + 1,
-            value.readBytes(length: header.count) == header, let nonce = value.readBytes(length: AEADKey.nonceCount),
-            let aead = aead(tenant)
-        else { return nil }
-        let data = associatedData(key, tenant, place)
-        let opened = try? value.withUnsafeReadableBytes { sealed in
-            try data.withUnsafeBytes { try aead.open(sealed, nonce: nonce, associatedData: $0) }
-        }
-        guard let opened else { return nil }
-        var text = ByteBuffer(bytes: opened)
-        switch text.readInteger(as: UInt8.self).flatMap(Form.init) {
-        case .plain: return StoredAnswer(decoding: text)
-        case .compressed: return (try? LZ4Decompression.decompress(text, limit: longest)).flatMap { StoredAnswer(decoding: $0) }
-        case nil: return nil
-        }
+        seal.open(value, of: tenant, named: Self.name(key, tenant, place)).flatMap { StoredAnswer(decoding: $0) }
     }
-
-    private var header: [UInt8] { [Self.version, UInt8(id.count)] + id }
 
     /// A piece's begins behind the key with a byte that no tenant's name begins with, for it is not UTF-8.
-    private func associatedData(_ key: CacheKey, _ tenant: String, _ place: Place?) -> [UInt8] {
-        guard let place else { return header + key.bytes + Array(tenant.utf8) }
+    private static func name(_ key: CacheKey, _ tenant: String, _ place: Place?) -> [UInt8] {
+        guard let place else { return key.bytes + Array(tenant.utf8) }
         let holder = Array(place.holder.utf8.prefix(255))
-        return header + key.bytes + [0xFF] + Array(ByteBuffer(integer: UInt64(clamping: place.index)).readableBytesView)
-            + [UInt8(holder.count)] + holder + Array(tenant.utf8)
-    }
-
-    private func aead(_ tenant: String) -> AEADKey? {
-        if let key = keys[tenant] { return key }
-        let info = Array("agentshield cache values 1 \(tenant)".utf8)
-        guard let derived = try? HKDF.sha256(secret: secret, info: info, count: AEADKey.keyCount), let key = try? AEADKey(derived) else {
-            return nil
-        }
-        if keys.count >= Self.maxTenants { keys.removeAll(keepingCapacity: true) }
-        keys[tenant] = key
-        return key
+        return key.bytes + [0xFF] + Array(ByteBuffer(integer: UInt64(clamping: place.index)).readableBytesView) + [UInt8(holder.count)]
+            + holder + Array(tenant.utf8)
     }
 }

@@ -73,6 +73,16 @@ package struct RedisKey: Sendable, Equatable, Hashable {
         RedisKey(bucket: bucket(of: tenant), "watched", [tenant, hexadecimal(key)])
     }
 
+    /// What came of a stream since its connection was lost, in pieces.
+    static func resumption(tenant: String, _ id: String) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "resume", [tenant, id])
+    }
+
+    /// Whether another replica reads it.
+    static func resuming(tenant: String, _ id: String) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "resuming", [tenant, id])
+    }
+
     /// How many bytes each of a bucket's answers takes.
     package static func answerSizes(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "answers", []) }
 

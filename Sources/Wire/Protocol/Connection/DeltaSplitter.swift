@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Cuts a delta into pieces that fit a frame. Text is cut between characters; id and name go with the first piece.
-struct DeltaSplitter {
+package struct DeltaSplitter {
     /// More than the tags, lengths and numbers of a DELTA can take.
     private static let fieldOverhead = 80
 
@@ -10,13 +10,14 @@ struct DeltaSplitter {
     /// The fields beside `data` alone are too long.
     private(set) var isStuck = false
 
-    init(_ delta: Delta, maxPayload: Int) {
+    /// - Parameter maxPayload: of one piece, encoded, in bytes.
+    package init(_ delta: Delta, maxPayload: Int) {
         rest = delta
         rest?.padding = ByteBuffer()
         self.maxPayload = maxPayload
     }
 
-    mutating func next() -> Delta? {
+    package mutating func next() -> Delta? {
         guard var piece = rest else { return nil }
         rest = nil
         let room = maxPayload - Self.fieldOverhead - piece.id.count - piece.name.count
