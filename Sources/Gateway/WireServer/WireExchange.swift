@@ -49,7 +49,7 @@ final class WireExchange: AnswerReceiver {
     func answerReceived(_ chunk: AnswerChunk) {
         guard isStreamed else { return tellWhole(chunk) }
         let isWritable = handler.perform { connection in
-            for fragment in chunk.fragments { send(fragment, &connection) }
+            for fragment in chunk.fragments where fragment.key.kind != .aside { send(fragment, &connection) }
             return connection.isWritable(stream)
         }
         if !isWritable { exchange?.pause() }
@@ -104,7 +104,7 @@ final class WireExchange: AnswerReceiver {
 
     private func tellWhole(_ chunk: AnswerChunk) {
         var choices: [Choice] = []
-        for fragment in chunk.fragments {
+        for fragment in chunk.fragments where fragment.key.kind != .aside {
             let index = UInt32(clamping: fragment.key.choice)
             let item = Item(
                 kind: ItemKind(fragment.key.kind), id: fragment.callID.map { Text($0) } ?? Text(),
