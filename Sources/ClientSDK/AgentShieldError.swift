@@ -77,6 +77,7 @@ extension AgentShieldError.Code {
     public static let upstreamRateLimited = Self(rawValue: 505)
     public static let upstreamCredential = Self(rawValue: 506)
     public static let streamBroken = Self(rawValue: 507)
+    public static let upstreamOverloaded = Self(rawValue: 508)
     public static let deadlineExceeded = Self(rawValue: 600)
     public static let cancelled = Self(rawValue: 601)
     public static let internalError = Self(rawValue: 602)

@@ -85,6 +85,44 @@ struct AnswerTests {
         #expect(rewriter.counts == counts)
     }
 
+    @Test("in a chunk with two items, what the first holds back comes before the second", arguments: [false, true])
+    func turnsWithinAChunk(inSlices: Bool) throws {
+        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), takesTurns: true)
+        var told: [String] = []
+        func deliver(_ chunk: AnswerChunk) {
+            for fragment in chunk.fragments where fragment.text.readableBytes > 0 {
+                told.append("\(fragment.key.kind): \(String(buffer: fragment.text))")
+            }
+        }
+        let pieces = [
+            AnswerFragment(key: Self.text, text: ByteBuffer(string: "Ask bob@exam"), rawRange: 0..<2),
+            AnswerFragment(key: Self.call, callID: "c", name: "find", text: ByteBuffer(string: "{}"), rawRange: 0..<2),
+        ]
+        let chunk = AnswerChunk(raw: ByteBuffer(string: "\"\""), fragments: pieces)
+        if inSlices {
+            rewriter.begin(chunk, isWhole: false)
+            while try !rewriter.rewriteSlice(deliver: { deliver($0) }) {}
+        } else {
+            try rewriter.rewrite(chunk) { deliver($0) }
+        }
+        try rewriter.finish { deliver($0) }
+        #expect(told == ["text: Ask bob@exam", "toolCall: {}"])
+    }
+
+    @Test("what a citation quotes is a text of its own, whole at once, and however many there are")
+    func citations() throws {
+        var rewriter = AnswerRewriter(placeholders: map("ana@example.com"), rules: rules())
+        let quote = AnswerItemKey(choice: 0, kind: .aside)
+        for _ in 0..<1000 {
+            var told: [String] = []
+            let fragment = AnswerFragment(key: quote, text: ByteBuffer(string: "by <EMAIL_1>"), rawRange: 0..<2, endsItem: true)
+            try rewriter.rewrite(AnswerChunk(raw: ByteBuffer(string: "\"\""), fragments: [fragment])) {
+                told += $0.fragments.map { String(buffer: $0.text) }
+            }
+            #expect(told == ["by ana@example.com"])
+        }
+    }
+
     @Test("a provider that opens ever more tool calls is refused before they take the memory")
     func boundedItems() throws {
         var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules())

@@ -39,6 +39,22 @@ struct RequestTests {
         #expect(rendered == #"{"model":"\#(model)","messages":[{"role":"user","content":"x"}],"\#(name)":7}"#)
     }
 
+    @Test("a cap that was added for one model goes under the next one's name on a fallback")
+    func capOfFallback() throws {
+        var workspace = RequestWorkspace()
+        for rest in ["", #","max_tokens":null"#, #","max_completion_tokens":null"#, #","max_tokens":null,"max_completion_tokens":null"#] {
+            let body = ByteBuffer(string: #"{"model":"m","messages":[{"role":"user","content":"x"}]\#(rest)}"#)
+            _ = try workspace.read(body)
+            var rendered = workspace.render(body, upstreamModel: "gpt-4o", asksForUsage: false, maxTokens: 7)
+            for (model, name, other) in [("o3", "max_completion_tokens", "max_tokens"), ("llama3", "max_tokens", "max_completion_tokens")] {
+                rendered = workspace.rerender(rendered, upstreamModel: model, maxTokens: 7)
+                let text = String(buffer: rendered)
+                #expect(text.contains(#""\#(name)":7"#) && text.contains(#""model":"\#(model)""#), "\(text)")
+                #expect(!text.contains(#""\#(other)":7"#), "\(text)")
+            }
+        }
+    }
+
     @Test("tools are numbered before messages, so that a conversation that grows keeps its numbers")
     func numbering() throws {
         let (body, _) = try scrubbed(
@@ -66,6 +82,8 @@ struct RequestTests {
         let part = #"{"type":"image_url","image_url":{"url":"data:image/png;base64,\#(image)"}}"#
         let (body, _) = try scrubbed(#"{"model":"m","messages":[{"role":"user","content":[\#(part)]}]}"#)
         #expect(body.contains(part))
+        let bare = #"{"type":"image_url","image_url":"data:image/png;base64,\#(image)"}"#
+        #expect(try scrubbed(#"{"model":"m","messages":[{"role":"user","content":[\#(bare)]}]}"#).0.contains(bare))
     }
 
     /// The one message's content, scrubbed.
@@ -82,6 +100,13 @@ struct RequestTests {
             (#""\"ana\\u0040example.com\"""#, #""\"<EMAIL_1>\"""#), (#""{\"a\":\"no \\\" harm\"}""#, #""{\"a\":\"no \\\" harm\"}""#),
             (#""{\"phone\":\"612345678\",\"x\":\"\\n\"}""#, #""{\"phone\":\"<PHONE_1>\",\"x\":\"\\n\"}""#),
             (#""{no JSON \\u0040""#, #""{no JSON \\u0040""#),
+            // What is replaced in a number is a string then, or the text would be no JSON any more.
+            (#""{\"card\":4111111111111111,\"n\":1}""#, #""{\"card\":\"<CARD_1>\",\"n\":1}""#),
+            (#""{\"phone\": 612345678, \"x\": \"\\n\"}""#, #""{\"phone\": \"<PHONE_1>\", \"x\": \"\\n\"}""#),
+            (
+                #""[4111111111111111,\"\\u0061na@example.com\",[5555555555554444],20250101]""#,
+                #""[\"<CARD_1>\",\"<EMAIL_1>\",[\"<CARD_2>\"],20250101]""#
+            ),
         ])
     func nestedJSON(text: String, expected: String) throws {
         #expect(try content(text) == expected)

@@ -211,7 +211,8 @@ extension EndToEndTests {
             try await Self.run { stack in
                 for (model, status, type) in [
                     ("claude-fail-400", 400, "invalid_request_error"), ("claude-fail-429", 429, "rate_limit_error"),
-                    ("fail-429", 429, "rate_limit_error"), ("claude-fail-529", 502, "api_error"), ("fail-500", 502, "api_error"),
+                    ("fail-429", 429, "rate_limit_error"), ("claude-fail-529", 529, "overloaded_error"),
+                    ("fail-503", 529, "overloaded_error"), ("fail-500", 502, "api_error"),
                     ("claude-fail-401", 502, "api_error"), ("claude-garbage", 502, "api_error"), ("claude-html", 502, "api_error"),
                     ("claude-empty", 502, "api_error"), ("unknown", 404, "not_found_error"),
                 ] {

@@ -29,7 +29,7 @@ extension EndToEndTests {
                 "fail-404": Outcome(documented: .upstreamRejected, status: 404),
                 "fail-401": Outcome(documented: .upstreamCredential), "fail-403": Outcome(documented: .upstreamCredential),
                 "fail-429": Outcome(documented: .upstreamRateLimited, advisesRetry: true),
-                "fail-500": Outcome(documented: .upstreamError), "fail-503": Outcome(documented: .upstreamError, advisesRetry: true),
+                "fail-500": Outcome(documented: .upstreamError), "fail-503": Outcome(documented: .upstreamOverloaded, advisesRetry: true),
                 "hang": Outcome(documented: .upstreamTimeout), "gone": Outcome(documented: .upstreamUnreachable),
                 "garbage": .badAnswer, "empty": .badAnswer, "html": .badAnswer,
             ]

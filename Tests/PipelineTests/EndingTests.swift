@@ -108,6 +108,26 @@ struct EndingTests {
         }
     }
 
+    @Test("of a stream that its caller leaves, the prompt is charged as the provider counted it, and what was written is estimated")
+    func partialUsage() async throws {
+        var setup = PipelineRig.Setup()
+        setup.dialectOfTwo = .anthropic
+        try await PipelineRig.run(setup) { rig in
+            let request = try await rig.begin(TestChat("two", streamed: true))
+            let call = try await rig.two.call()
+            try await call.beginStream()
+            try await call.event(
+                #"{"type":"message_start","message":{"usage":{"input_tokens":25,"cache_read_input_tokens":5,"output_tokens":1}}}"#)
+            try await call.event(#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#)
+            try await call.event(#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"12345678 "}}"#)
+            try await request.chunks(3)
+            try await request.cancel()
+            try await call.closed()
+            let record = try #require(rig.record(request))
+            #expect(record.summary.usage == TokenUsage(input: 25, cacheRead: 5, output: 3) && record.summary.isEstimated)
+        }
+    }
+
     @Test("a caller that gives up after a silence is told so, before the first word and after it")
     func silence() async throws {
         let reply =

@@ -104,6 +104,26 @@ struct AnthropicAnswerTests {
         #expect(chunk.finishes.first?.reason == .toolCalls)
     }
 
+    @Test("what citations quote is read, in document order, and the prompt's count from the first event on")
+    func asides() throws {
+        let citation = #"{"type":"char_location","cited_text":"by Ana","document_title":"Notes","start_char_index":0}"#
+        let texts = [
+            #"{"type":"text","text":"She did.","citations":[\#(citation)]}"#,
+            #"{"citations":[\#(citation)],"type":"text","text":"She did."}"#,
+        ]
+        for (text, order) in zip(texts, [["She did.", "by Ana", "Notes"], ["by Ana", "Notes", "She did."]]) {
+            let chunk = try Self.whole(#"{"type":"message","content":[\#(text)],"stop_reason":"end_turn"}"#)
+            #expect(chunk.fragments.map { String(buffer: $0.text) } == order)
+            #expect(chunk.fragments.allSatisfy { ($0.key.kind == .aside) == $0.endsItem })
+        }
+        let events = try Self.read([
+            #"{"type":"message_start","message":{"usage":{"input_tokens":25,"cache_read_input_tokens":5,"output_tokens":1}}}"#,
+            #"{"type":"content_block_delta","index":0,"delta":{"type":"citations_delta","citation":\#(citation)}}"#,
+        ])
+        #expect(events[0]?.usageSoFar == TokenUsage(input: 25, cacheRead: 5, output: 1) && events[0]?.usage == nil)
+        #expect(events[1]?.fragments.map { String(buffer: $0.text) } == ["by Ana", "Notes"])
+    }
+
     @Test(
         "knows why a message ended",
         arguments: [
@@ -118,7 +138,8 @@ struct AnthropicAnswerTests {
     @Test(
         "an error in a stream is what it stands for",
         arguments: [
-            ("overloaded_error", FaultKind.upstreamError), ("api_error", .upstreamError), ("rate_limit_error", .upstreamRateLimited),
+            ("overloaded_error", FaultKind.upstreamOverloaded), ("billing_error", .upstreamCredential), ("api_error", .upstreamError),
+            ("rate_limit_error", .upstreamRateLimited),
             ("authentication_error", .upstreamCredential), ("permission_error", .upstreamCredential),
             ("invalid_request_error", .upstreamRejected), ("timeout_error", .upstreamTimeout),
         ])

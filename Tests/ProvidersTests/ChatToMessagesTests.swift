@@ -37,7 +37,7 @@ struct ChatToMessagesTests {
                 )
             ),
             (
-                #"{"role":"user","content":[{"type":"text","text":"What is it?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,aGVsbG8=","detail":"low"}},{"type":"image_url","image_url":{"url":"https://example.com/a.png"}},{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERg=="}}]}"#,
+                #"{"role":"user","content":[{"type":"text","text":"What is it?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,aGVsbG8=","detail":"auto"}},{"type":"image_url","image_url":{"url":"https://example.com/a.png"}},{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERg=="}}]}"#,
                 expected(
                     #"{"role":"user","content":[{"type":"text","text":"What is it?"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGVsbG8="}},{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}},{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERg=="},"title":"a.pdf"}]}"#
                 )
@@ -89,9 +89,9 @@ struct ChatToMessagesTests {
                 expected(helloBlock, before: #","thinking":{"type":"enabled","budget_tokens":16384}"#, cap: 4096 + 16384)
             ),
             (
-                #","thinking":{"type":"enabled","budget_tokens":2000},"top_k":5"#,
-                expected(helloBlock, after: #","thinking":{"type":"enabled","budget_tokens":2000},"top_k":5"#, cap: 4096 + 2000)
-            ),
+                #","thinking":{"type":"enabled","budget_tokens":2000}"#,
+                expected(helloBlock, before: #","thinking":{"type":"enabled","budget_tokens":2000}"#, cap: 4096 + 2000)
+            ), (#","top_k":5"#, expected(helloBlock, after: #","top_k":5"#)),
             (
                 #","response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{"type":"object"}}}"#,
                 expected(helloBlock, after: #","output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}"#)
@@ -138,6 +138,21 @@ struct ChatToMessagesTests {
             "messages[0].content[1].file.file_id"
         ),
         (chat(hello + #",{"role":"assistant","content":"x","audio":{"id":"a"}}"#), "messages[1].audio"),
+        (chat(#"{"role":"user","content":"Hi","weight":1}"#), "messages[0].weight"),
+        (
+            chat(#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.example/b.png","detail":"high"}}]}"#),
+            "messages[0].content[0].image_url.detail"
+        ),
+        (
+            chat(#"{"role":"user","content":[{"type":"text","text":"Hi","tone":"kind"}]}"#), "messages[0].content[0].tone"
+        ),
+        (
+            chat(hello, #","tools":[{"type":"function","function":{"name":"f"},"defer_loading":true}]"#), "tools[0].defer_loading"
+        ),
+        (
+            chat(hello, #","response_format":{"type":"json_schema","json_schema":{"name":"n","description":"d","schema":{}}}"#),
+            "response_format.json_schema.description"
+        ),
     ]
 
     @Test("a message without a word is none, and a picture's type has the name that is known there")
@@ -182,6 +197,7 @@ struct ChatToMessagesTests {
                 chat(#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png,xx"}}]}"#),
                 "messages[0].content[0].image_url.url"
             ), (chat(hello, #","tool_choice":"sometimes""#), "tool_choice"), (chat(hello, #","stop":7"#), "stop"),
+            (chat(hello, #","metadata":"x""#), "metadata"), (chat(hello, #","reasoning_effort":"a lot""#), "reasoning_effort"),
         ])
     func wrong(chat: String, field: String) {
         for drops in [false, true] {

@@ -102,12 +102,41 @@ struct MessagesToChatTests {
                 #","output_config":{"effort":"low","format":{"type":"json_schema","schema":{"type":"object"}}}"#,
                 expected(
                     hello,
-                    #","max_tokens":64,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"},"strict":true}},"reasoning_effort":"low""#
+                    #","max_tokens":64,"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}},"reasoning_effort":"low""#
                 )
             ),
         ])
     func parameters(rest: String, expected: String) throws {
         #expect(try Self.translate(Self.request(Self.hello, rest)).body == expected)
+    }
+
+    @Test(
+        "a schema is strict where it keeps OpenAI's rules, or where the caller says so",
+        arguments: [
+            (#"{"type":"object","properties":{},"additionalProperties":false}"#, true),
+            (#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}"#, true),
+            (#"{"type":"object","properties":{"a":{"type":"string"}},"required":[],"additionalProperties":false}"#, false),
+            (#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}"#, false),
+            (#"{"type":"array","items":{"type":"string"}}"#, false), (#"{}"#, false),
+            (
+                #"{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{}}}},"required":["a"],"additionalProperties":false}"#,
+                false
+            ),
+            (
+                ##"{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{"$ref":"#/$defs/b"}]}},"required":["a"],"additionalProperties":false,"$defs":{"b":{"type":"object","properties":{"c":{"type":["integer","null"]}},"required":["c"],"additionalProperties":false}}}"##,
+                true
+            ),
+            (#"{"type":"object","allOf":[],"properties":{},"additionalProperties":false}"#, false),
+        ])
+    func strictness(schema: String, isStrict: Bool) throws {
+        let body = try Self.translate(
+            Self.request(Self.hello, #","output_config":{"format":{"type":"json_schema","schema":\#(schema)}}"#)
+        ).body
+        #expect(body.contains(#"\#(schema),"strict":true}"#) == isStrict && body.contains(schema))
+        let said = try Self.translate(
+            Self.request(Self.hello, #","output_config":{"format":{"type":"json_schema","schema":\#(schema),"strict":true}}"#)
+        ).body
+        #expect(said.contains(#""strict":true"#))
     }
 
     @Test("reasoning models have another name for the cap")
@@ -131,6 +160,23 @@ struct MessagesToChatTests {
             request(
                 #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"a"},{"type":"image","source":{}}]}]}"#
             ), "messages[0].content[0].content[1].type"
+        ), (request(hello, #","output_config":{"task_budget":{"type":"tokens","total":9}}"#), "output_config.task_budget"),
+        (request(hello, #","metadata":{"user_id":"u","team":"x"}"#), "metadata.team"),
+        (request(hello, #","tool_choice":{"type":"auto","mode":"x"}"#), "tool_choice.mode"),
+        (
+            request(
+                #"{"role":"user","content":[{"type":"text","text":"a"},{"type":"document","context":"c","source":{"type":"text","media_type":"text/plain","data":"d"}}]}"#
+            ), "messages[0].content[1].context"
+        ),
+        (
+            request(
+                #"{"role":"user","content":[{"type":"text","text":"a"},{"type":"document","title":"t","source":{"type":"text","media_type":"text/plain","data":"d"}}]}"#
+            ), "messages[0].content[1].title"
+        ),
+        (
+            request(
+                #"{"role":"user","content":[{"type":"text","text":"a"},{"type":"document","citations":{"enabled":true},"source":{"type":"base64","media_type":"application/pdf","data":"JVBERg=="}}]}"#
+            ), "messages[0].content[1].citations"
         ),
     ]
 

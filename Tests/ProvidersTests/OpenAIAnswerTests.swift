@@ -154,8 +154,16 @@ struct OpenAIAnswerTests {
         #expect(answer.usage == TokenUsage(input: 10, cacheRead: 6, output: 7, reasoning: 3))
         #expect(try delta(#"{"reasoning":"a"}"#).fragments.map(\.key.kind) == [.reasoning])
         for both in [#"{"reasoning":"a","reasoning_content":"a"}"#, #"{"reasoning_content":"a","reasoning":"a"}"#] {
-            #expect(try texts(delta(both)) == ["a"])
+            // The second is scrubbed and restored where the answer passes, and told by nobody else.
+            let fragments = try delta(both).fragments
+            #expect(fragments.map { String(buffer: $0.text) } == ["a", "a"])
+            #expect(fragments.count { $0.key.kind == .reasoning } == 1 && fragments.count { $0.key.kind == .aside } == 1)
         }
+        let details =
+            #""reasoning_details":[{"type":"reasoning.text","text":"a","index":0},{"type":"reasoning.encrypted","data":"x"},{"type":"reasoning.summary","summary":"b"}]"#
+        #expect(try delta("{\(details)}").fragments.map(\.key) == [0, 2].map { AnswerItemKey(choice: 0, kind: .reasoning, index: $0) })
+        let beside = try delta(#"{"reasoning":"ab",\#(details)}"#).fragments
+        #expect(beside.map(\.key.kind) == [.reasoning, .aside, .aside] && Set(beside.map(\.key)).count == 3)
         #expect(try texts(delta(#"{"reasoning":"a","reasoning_content":null}"#)) == ["a"])
         #expect(try delta(#"{"reasoning":{"effort":"low"}}"#).fragments.isEmpty)
     }

@@ -30,6 +30,7 @@ extension Exchange: UpstreamReceiver {
         heldChunks.removeAll()
         summary.finishes.removeAll()
         usage = isCounting ? TokenUsage() : nil
+        usageSoFar = nil
         outputBytes = 0
         calls += 1
         wasRead = false
@@ -192,6 +193,7 @@ extension Exchange: UpstreamReceiver {
 
     func take(_ chunk: AnswerChunk) {
         if let told = chunk.usage { usage = told }
+        if let told = chunk.usageSoFar { usageSoFar = told }
         // One for each choice, whatever a provider repeats.
         for finish in chunk.finishes where !summary.finishes.contains(where: { $0.choice == finish.choice }) {
             summary.finishes.append(finish)
@@ -241,7 +243,9 @@ extension AnswerChunk {
 
     /// Bytes that a model wrote: text, names and arguments.
     var textBytes: Int {
-        fragments.reduce(0) { $1.key.kind == .block ? $0 : $0 + $1.text.readableBytes + ($1.name?.utf8.count ?? 0) }
+        fragments.reduce(0) {
+            $1.key.kind == .block || $1.key.kind == .aside ? $0 : $0 + $1.text.readableBytes + ($1.name?.utf8.count ?? 0)
+        }
     }
 }
 

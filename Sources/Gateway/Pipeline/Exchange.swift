@@ -141,6 +141,8 @@ package final class Exchange {
     var heldChunks: [AnswerChunk] = []
     var hasBegun = false
     var usage: TokenUsage?
+    /// What the provider had counted when it was last heard of, while its answer went on.
+    var usageSoFar: TokenUsage?
     var outputBytes = 0
     /// The provider's whole answer was taken while a long chunk of it was being rewritten.
     var wasRead = false
@@ -337,7 +339,8 @@ package final class Exchange {
         }
     }
 
-    /// What the request cost. Without word from the provider, tokens are counted as a quarter of the bytes, and the summary says so.
+    /// What the request cost. Without the provider's last word, what it told at the start counts for the prompt, and tokens of which it told nothing are
+    /// counted as a quarter of the bytes; the summary says so.
     ///
     /// - Parameter wasWithProvider: a provider had the request to the end, or until the gateway ended it: it bills what it read and wrote, also
     ///   where nothing of that reached the caller. One that failed by itself bills nothing unless its answer had begun.
@@ -354,7 +357,10 @@ package final class Exchange {
         } else if wasWithProvider || hasBegun {
             let cap = outputCap?.tokens ?? .max
             let output = wasCut ? cap : min(UInt64((outputBytes + 3) / 4), cap)
-            summary.usage = TokenUsage(input: UInt64(request.body.readableBytes / 4), output: output)
+            summary.usage = usageSoFar ?? TokenUsage(input: UInt64(request.body.readableBytes / 4))
+            // Of an answer that went on the provider's count is behind, if it counts at all before the end.
+            let (told, overflow) = summary.usage.output.addingReportingOverflow(summary.usage.reasoning)
+            if !overflow { summary.usage.output = max(told, output) - summary.usage.reasoning }
             summary.isEstimated = true
         }
         let quote = target.flatMap { price(of: $0) }

@@ -19,6 +19,7 @@ struct ItemNumbers {
 
     /// - Returns: `nil`: there is nothing in the fragment that a client would miss.
     mutating func delta(of fragment: AnswerFragment) -> Delta? {
+        guard fragment.key.kind != .aside else { return nil }
         let item = number(of: fragment.key)
         guard fragment.text.readableBytes > 0 || fragment.callID != nil || fragment.name != nil else { return nil }
         return Delta(

@@ -75,7 +75,7 @@ final class WireExchange: AnswerReceiver, StreamWork {
 
     private func tellWhole(_ chunk: AnswerChunk) {
         var choices: [Choice] = []
-        for fragment in chunk.fragments {
+        for fragment in chunk.fragments where fragment.key.kind != .aside {
             let index = UInt32(clamping: fragment.key.choice)
             let item = Item(
                 kind: ItemKind(fragment.key.kind), id: fragment.callID.map { Text($0) } ?? Text(),

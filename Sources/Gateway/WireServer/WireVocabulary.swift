@@ -67,6 +67,8 @@ extension ItemKind {
             case .toolCall: .toolCall
             case .refusal: .refusal
             case .block: .providerBlock
+            // Nobody tells these here.
+            case .aside: .text
             }
     }
 }

@@ -83,6 +83,8 @@ extension ErrorCode {
     package static let upstreamCredential = ErrorCode(rawValue: 506)
     /// The provider's stream broke after a part of the answer was delivered.
     package static let streamBroken = ErrorCode(rawValue: 507)
+    /// The provider has no capacity at present.
+    package static let upstreamOverloaded = ErrorCode(rawValue: 508)
     /// The request's deadline passed.
     package static let deadlineExceeded = ErrorCode(rawValue: 600)
     /// The caller cancelled.
@@ -135,6 +137,7 @@ extension ErrorCode {
         .upstreamRateLimited: Entry(name: "upstream_rate_limited", scope: .stream, retry: .later),
         .upstreamCredential: Entry(name: "upstream_credential", scope: .stream, retry: .never),
         .streamBroken: Entry(name: "stream_broken", scope: .stream, retry: .later),
+        .upstreamOverloaded: Entry(name: "upstream_overloaded", scope: .stream, retry: .later),
         .deadlineExceeded: Entry(name: "deadline_exceeded", scope: .stream, retry: .never),
         .cancelled: Entry(name: "cancelled", scope: .stream, retry: .never),
         .internalError: Entry(name: "internal_error", scope: .stream, retry: .later),

@@ -105,6 +105,7 @@ struct Documented: Sendable {
     static let upstreamRejected = Documented(504, "upstream_rejected", 400)
     static let upstreamRateLimited = Documented(505, "upstream_rate_limited", 429)
     static let upstreamCredential = Documented(506, "upstream_credential", 502)
+    static let upstreamOverloaded = Documented(508, "upstream_overloaded", 503)
     static let streamBroken = Documented(507, "stream_broken", 502)
     static let deadlineExceeded = Documented(600, "deadline_exceeded", 504)
 }

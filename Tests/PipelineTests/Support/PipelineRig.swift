@@ -22,6 +22,8 @@ struct PipelineRig: Sendable {
         var firstByteTimeout = TimeAmount.seconds(30)
         /// What provider `two` says to each request at once, so that what follows depends on the gateway's clock alone.
         var replyOfTwo: String?
+        /// What provider `two` speaks.
+        var dialectOfTwo = Dialect.openAI
         /// The rules that are kept with the model `two`; `nil`: the caller's.
         var rulesOfTwo: ScrubRules?
         /// The ledger; `nil`: in memory.
@@ -85,10 +87,11 @@ struct PipelineRig: Sendable {
             UpstreamTarget(model: "memo", provider: "one", upstreamModel: "model-1", settings: settings(.always)),
             UpstreamTarget(model: "never", provider: "never", upstreamModel: "model-0", settings: settings(.off)),
         ]
-        func binding(_ port: Int) throws -> ProviderBinding {
+        func binding(_ port: Int, _ dialect: Dialect = .openAI) throws -> ProviderBinding {
             var limits = UpstreamLimits()
             limits.maxConnections = setup.maxConnections
             return ProviderBinding(
+                dialect: dialect,
                 endpoint: try UpstreamEndpoint(
                     baseURL: "http://127.0.0.1:\(port)", tls: nil, timeouts: UpstreamTimeouts(queue: .seconds(30)), limits: limits),
                 headers: UpstreamHeaders())
@@ -99,7 +102,8 @@ struct PipelineRig: Sendable {
             models: ModelTable(
                 models: models, patterns: [],
                 aliases: [("either", ["one", "two"]), ("memo-or-two", ["memo", "two"]), ("rescue", ["never", "two"])]),
-            providers: ["one": try binding(one), "two": try binding(two), "never": try binding(1)], door: DoorSettings(),
+            providers: ["one": try binding(one), "two": try binding(two, setup.dialectOfTwo), "never": try binding(1)],
+            door: DoorSettings(),
             pipeline: setup.pipeline, limits: setup.limits)
     }
 

@@ -6,7 +6,7 @@ extension AnswerChunk {
     package static func messagesDelta(_ key: AnswerItemKey, _ text: ByteBuffer) -> AnswerChunk {
         let (type, field): (String, StaticString) =
             switch key.kind {
-            case .text, .refusal, .block: ("text_delta", "text")
+            case .text, .refusal, .block, .aside: ("text_delta", "text")
             case .reasoning: ("thinking_delta", "thinking")
             case .toolCall: ("input_json_delta", "partial_json")
             }

@@ -9,6 +9,9 @@ package enum AnswerItemKind: UInt8, Sendable, Hashable {
     case refusal
     /// A whole block of the provider's own, as JSON, which the caller sends back as it is: signed thinking. It repeats what the reasoning says.
     case block
+    /// A text beside the answer, where the provider's dialect has one: reasoning once more under another name, or what a citation quotes. It is scrubbed
+    /// and restored in an answer that passes on as it came, and left out of one that is written anew.
+    case aside
 }
 
 /// Which item of an answer a fragment belongs to: fragments with the same key are concatenated.
@@ -41,10 +44,12 @@ package struct AnswerFragment: Sendable, Equatable {
     package var isJSON: Bool
     /// Whether `text` differs from what stands at `rawRange`, so that a door which passes `raw` on must splice it in.
     package var isRewritten: Bool
+    /// Whether the item ends with this fragment, wherever the answer goes on.
+    package var endsItem: Bool
 
     package init(
         key: AnswerItemKey, callID: String? = nil, name: String? = nil, text: ByteBuffer, rawRange: Range<Int>?, isJSON: Bool = false,
-        isRewritten: Bool = false
+        isRewritten: Bool = false, endsItem: Bool = false
     ) {
         self.key = key
         self.callID = callID
@@ -53,6 +58,7 @@ package struct AnswerFragment: Sendable, Equatable {
         self.rawRange = rawRange
         self.isJSON = isJSON
         self.isRewritten = isRewritten
+        self.endsItem = endsItem
     }
 }
 
@@ -96,6 +102,8 @@ package struct AnswerChunk: Sendable, Equatable {
     /// The content block that ends with this chunk, in dialects that tell it: no fragment of this index follows.
     package var endedBlock: Int?
     package var usage: TokenUsage?
+    /// What the provider has counted so far, while the answer goes on: the prompt, as a rule, and less than all of the output.
+    package var usageSoFar: TokenUsage?
     /// Whether the chunk holds usage and nothing for a reader: `choices` is empty. Passed on only to callers that asked for usage.
     package var isUsageOnly: Bool
 
@@ -110,6 +118,7 @@ package struct AnswerChunk: Sendable, Equatable {
         self.finishes = finishes
         self.endedBlock = endedBlock
         self.usage = usage
+        usageSoFar = nil
         self.isUsageOnly = isUsageOnly
     }
 }

@@ -81,21 +81,44 @@ package struct AnswerRewriter {
     /// - Throws: ``FaultKind/blockedByPolicy``, ``FaultKind/upstreamBadAnswer``; then nothing more may be delivered.
     package mutating func rewrite(_ chunk: consuming AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
         guard !isIdle else { return deliver(chunk) }
-        try endTurns(before: chunk, deliver: deliver)
-        for position in chunk.fragments.indices { try rewrite(&chunk, position) }
+        for position in chunk.fragments.indices {
+            try endTurns(before: position, in: &chunk, deliver: deliver)
+            try rewrite(&chunk, position)
+            try endItem(at: position, of: &chunk)
+        }
         try finish(&chunk, deliver: deliver)
     }
 
-    /// Ends the items behind which another one of their choice begins. One that is taken up again is another text.
-    private mutating func endTurns(before chunk: AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
-        guard takesTurns else { return }
-        for fragment in chunk.fragments where fragment.text.readableBytes > 0 || fragment.name != nil {
-            while let index = items.firstIndex(where: { $0.key.choice == fragment.key.choice && $0.key != fragment.key }) {
+    /// Ends the items behind which a chunk's fragment begins another one of their choice: what they held back comes before it. One that is taken up again is
+    /// another text.
+    private mutating func endTurns(before position: Int, in chunk: inout AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
+        let fragment = chunk.fragments[position]
+        guard takesTurns, fragment.key.kind != .aside, fragment.text.readableBytes > 0 || fragment.name != nil else { return }
+        while let index = items.firstIndex(where: {
+            $0.key.choice == fragment.key.choice && $0.key != fragment.key && $0.key.kind != .aside
+        }) {
+            let key = items[index].key
+            if let last = chunk.fragments[..<position].lastIndex(where: { $0.key == key && $0.rawRange != nil }) {
+                try append(tailOf: index, to: &chunk.fragments[last])
+            } else {
                 try deliverTail(of: index, deliver: deliver)
-                countsOfEnded.add(items[index].counts)
-                items.remove(at: index)
             }
+            remove(index)
         }
+    }
+
+    /// Ends an item that a fragment is the last one of, so that ever more of such do not take the memory.
+    private mutating func endItem(at position: Int, of chunk: inout AnswerChunk) throws(Fault) {
+        guard chunk.fragments[position].endsItem else { return }
+        let key = chunk.fragments[position].key
+        guard let index = items.firstIndex(where: { $0.key == key }) else { return }
+        try append(tailOf: index, to: &chunk.fragments[position])
+        remove(index)
+    }
+
+    private mutating func remove(_ index: Int) {
+        countsOfEnded.add(items[index].counts)
+        items.remove(at: index)
     }
 
     /// Rewrites an answer that came whole.
@@ -104,6 +127,7 @@ package struct AnswerRewriter {
         for position in chunk.fragments.indices {
             try rewrite(&chunk, position)
             try appendTail(to: &chunk, position)
+            try endItem(at: position, of: &chunk)
         }
         deliver(chunk)
     }
@@ -128,13 +152,13 @@ package struct AnswerRewriter {
     package mutating func rewriteSlice(deliver: (AnswerChunk) -> Void) throws(Fault) -> Bool {
         guard var work else { return true }
         self.work = nil
-        if work.position == 0, work.offset == 0, !work.isWhole { try endTurns(before: work.chunk, deliver: deliver) }
         var rest = ScanProgress.slice
         while work.position < work.chunk.fragments.count {
             guard rest > 0 else {
                 self.work = work
                 return false
             }
+            if work.offset == 0, !work.isWhole { try endTurns(before: work.position, in: &work.chunk, deliver: deliver) }
             rest -= try rewrite(&work, most: rest)
         }
         if work.isWhole { deliver(work.chunk) } else { try finish(&work.chunk, deliver: deliver) }
@@ -159,6 +183,7 @@ package struct AnswerRewriter {
         guard end == text.readableBytes else { return count }
         if work.item != nil { putOutput(into: &work.chunk, work.position) }
         if work.isWhole { try appendTail(to: &work.chunk, work.position) }
+        try endItem(at: work.position, of: &work.chunk)
         (work.position, work.offset) = (work.position + 1, 0)
         return count
     }

@@ -84,6 +84,8 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case upstreamCredential = 506
     /// The provider's stream broke after a part of the answer was delivered.
     case streamBroken = 507
+    /// The provider has no capacity at present.
+    case upstreamOverloaded = 508
     /// The request's deadline passed.
     case deadlineExceeded = 600
     /// The caller cancelled.
@@ -262,6 +264,10 @@ extension FaultKind {
             FaultPresentation(
                 name: "stream_broken", retry: .later, httpStatus: 502,
                 openAIType: "server_error", openAICode: "stream_broken", anthropicType: "api_error")
+        case .upstreamOverloaded:
+            FaultPresentation(
+                name: "upstream_overloaded", retry: .later, httpStatus: 503,
+                openAIType: "server_error", openAICode: "upstream_overloaded", anthropicType: "overloaded_error")
         case .deadlineExceeded:
             FaultPresentation(
                 name: "deadline_exceeded", retry: .never, httpStatus: 504,

@@ -84,10 +84,12 @@ package struct RequestWorkspace: ~Copyable {
     }
 
     /// Writes an already rendered body for another model, for a fallback.
-    package mutating func rerender(_ body: ByteBuffer, upstreamModel: String) -> ByteBuffer {
+    ///
+    /// - Parameter maxTokens: the cap that ``render(_:upstreamModel:asksForUsage:maxTokens:)`` was given, which the other model may know by another name.
+    package mutating func rerender(_ body: ByteBuffer, upstreamModel: String, maxTokens: UInt64? = nil) -> ByteBuffer {
         splicer.clear()
         guard (try? index.scan(body)) != nil else { return body }
-        return render(body, upstreamModel: upstreamModel, asksForUsage: false)
+        return render(body, upstreamModel: upstreamModel, asksForUsage: false, maxTokens: maxTokens)
     }
 
     /// Writes a body without a member, which a provider would refuse.
@@ -124,13 +126,19 @@ package struct RequestWorkspace: ~Copyable {
         }
     }
 
-    /// A member that is there says `null`.
+    /// A member that is there says `null`, or the cap that was added for another model.
     private static func cap(_ root: JSONValue, _ maxTokens: UInt64, of upstreamModel: String, _ splicer: inout JSONSplicer) {
-        guard let member = root.members.first(where: { $0.key.equals("max_tokens") || $0.key.equals("max_completion_tokens") }) else {
-            let name: StaticString = OpenAIModel.takesNewName(upstreamModel) ? "max_completion_tokens" : "max_tokens"
+        let name: StaticString = OpenAIModel.takesNewName(upstreamModel) ? "max_completion_tokens" : "max_tokens"
+        let other: StaticString = OpenAIModel.takesNewName(upstreamModel) ? "max_tokens" : "max_completion_tokens"
+        let said = root.members.first { $0.key.equals(name) }
+        guard let member = said ?? root.members.first(where: { $0.key.equals(other) }) else {
             return splicer.insert(into: root, name, integer: Int64(clamping: maxTokens))
         }
+        if said == nil { splicer.replace(member.key.range, withString: "\(name)") }
         splicer.replace(member.value.range, withInteger: Int64(clamping: maxTokens))
+        // Of two names the provider must not read a cap of the other.
+        guard said != nil, let unsaid = root.members.first(where: { $0.key.equals(other) }), !unsaid.value.isNull else { return }
+        splicer.replace(unsaid.value.range, withRaw: "null")
     }
 
     private static func askForUsage(in root: JSONValue, _ splicer: inout JSONSplicer) {

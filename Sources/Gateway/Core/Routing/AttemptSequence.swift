@@ -48,7 +48,9 @@ extension Fault {
     /// Whether another upstream could do better: the provider's side failed, and the request itself is not to blame.
     package var allowsFallback: Bool {
         switch kind {
-        case .upstreamError, .upstreamUnreachable, .upstreamTimeout, .upstreamBadAnswer, .upstreamRateLimited, .upstreamCredential: true
+        case .upstreamError, .upstreamUnreachable, .upstreamTimeout, .upstreamBadAnswer, .upstreamRateLimited, .upstreamOverloaded,
+            .upstreamCredential:
+            true
         default: false
         }
     }

@@ -27,6 +27,10 @@ extension Fault {
                 .upstreamRejected, origin: .upstream,
                 message: "The provider `\(provider)` refused the request: \(error?.message ?? "status \(status), without a reason").",
                 retryAfterMilliseconds: retryAfterMilliseconds, parameter: error?.parameter, httpStatusOverride: status)
+        case 503, 529:
+            Fault(
+                .upstreamOverloaded, origin: .upstream, message: "The provider `\(provider)` is overloaded (status \(status)).",
+                retryAfterMilliseconds: retryAfterMilliseconds)
         case 500...:
             Fault(
                 .upstreamError, origin: .upstream, message: "The provider `\(provider)` failed with status \(status).",

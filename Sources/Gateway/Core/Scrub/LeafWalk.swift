@@ -125,6 +125,8 @@ private struct MediaRanges {
             let isFile = member.key.equals("file")
             let isAudio = member.key.equals("input_audio")
             guard isFile || isAudio || member.key.equals("image_url") else { continue }
+            // Some clients send an image's URL bare.
+            if member.value.isString, EncodedMedia.isMedia(member.value.rawBytes, needsHeader: true) { ranges.append(member.value.range) }
             for field in member.value.members where field.value.isString {
                 let isData = (isFile && field.key.equals("file_data")) || (isAudio && field.key.equals("data"))
                 guard isData || field.key.equals("url") else { continue }

@@ -5,8 +5,8 @@ import Scrubbing
 /// One string's text as the parts that are scrubbed on their own, and what puts the results together again.
 ///
 /// Most texts are one part. In strings that are JSON texts themselves, as a tool call's arguments are, escapes could hide what is looked for:
-/// each string in it that has escapes is a part, decoded; all that stands between, as it is written. One level deep. Of data URLs and files
-/// that hold text, the header is a part, and the content, decoded.
+/// each string in it that has escapes is a part, decoded; all that stands between, as it is written, but that a long number in which something is replaced
+/// becomes a string. One level deep. Of data URLs and files that hold text, the header is a part, and the content, decoded.
 struct TextParts: ~Copyable {
     private enum Form: Equatable {
         case plain
@@ -38,10 +38,13 @@ struct TextParts: ~Copyable {
     private var form = Form.plain
     private var parts: [Part] = []
     private var texts: [UInt8] = []
+    /// The long numbers of a nested JSON text.
+    private var numbers: [Range<Int>] = []
     private var index = JSONIndex()
 
     // How far scrubbing has come.
     private var next = 0
+    private var nextNumber = 0
     private var progress = ScanProgress()
     private var scrubbed: [UInt8] = []
     private var isChanged = false
@@ -54,9 +57,10 @@ struct TextParts: ~Copyable {
     /// - Parameter isMedia: the dialect says that this is media, a data URL or bare base64.
     /// - Returns: false for media that is no text, which cannot be scrubbed.
     mutating func prepare(_ text: UnsafeRawBufferPointer, isMedia: Bool) -> Bool {
-        (form, next, progress, isChanged) = (.plain, 0, ScanProgress(), false)
+        (form, next, nextNumber, progress, isChanged) = (.plain, 0, 0, ScanProgress(), false)
         parts.removeAll(keepingCapacity: true)
         texts.removeAll(keepingCapacity: true)
+        numbers.removeAll(keepingCapacity: true)
         scrubbed.removeAll(keepingCapacity: true)
         if !isMedia, takeNested(text) { return true }
         guard let encoded = isMedia ? EncodedText(media: text) : EncodedText(text) else { return !isMedia }
@@ -70,10 +74,14 @@ struct TextParts: ~Copyable {
     private mutating func takeNested(_ text: UnsafeRawBufferPointer) -> Bool {
         guard let first = text.first(where: { $0 > 0x20 }),
             first == UInt8(ascii: "{") || first == UInt8(ascii: "[") || first == UInt8(ascii: "\""),
-            text.contains(UInt8(ascii: "\\")), (try? index.scan(text)) != nil
+            Self.mayHide(text), (try? index.scan(text)) != nil
         else { return false }
         var taken = 0
-        for leaf in index.root(of: text).leaves where leaf.hasEscapes {
+        for leaf in index.root(of: text).leaves where leaf.hasEscapes || leaf.isNumber {
+            guard !leaf.isNumber else {
+                numbers.append(leaf.range)
+                continue
+            }
             let start = texts.count
             leaf.decodeString(into: &texts)
             if leaf.kind == .key {
@@ -84,7 +92,7 @@ struct TextParts: ~Copyable {
                 taken = leaf.range.upperBound
             }
         }
-        guard taken > 0 else {
+        guard taken > 0 || !numbers.isEmpty else {
             parts.removeAll(keepingCapacity: true)
             texts.removeAll(keepingCapacity: true)
             return false
@@ -92,6 +100,27 @@ struct TextParts: ~Copyable {
         parts.append(Part(role: .written, range: taken..<text.count))
         form = .nested
         return true
+    }
+
+    /// Whether there are escapes in a JSON text, or digits enough for a long number.
+    private static func mayHide(_ text: UnsafeRawBufferPointer) -> Bool {
+        var digits = 0
+        for byte in text {
+            if byte == UInt8(ascii: "\\") { return true }
+            digits = byte &- 0x30 < 10 || byte == UInt8(ascii: ".") ? digits + 1 : 0
+            if digits >= 8 { return true }
+        }
+        return false
+    }
+
+    /// The numbers of a part that is written as it stands in the text.
+    private mutating func numbers(in part: Part) -> [Range<Int>] {
+        guard part.role == .written, !numbers.isEmpty else { return [] }
+        // Parts come in order, as the numbers do.
+        while nextNumber < numbers.count, numbers[nextNumber].lowerBound < part.range.lowerBound { nextNumber += 1 }
+        return numbers[nextNumber...].prefix { $0.upperBound <= part.range.upperBound }.map { number in
+            number.lowerBound - part.range.lowerBound..<number.upperBound - part.range.lowerBound
+        }
     }
 
     /// Scrubs the text that was prepared; appends to `output`, which is empty, unless nothing changes.
@@ -104,6 +133,8 @@ struct TextParts: ~Copyable {
             while next < parts.count {
                 let part = parts[next]
                 let bytes = part.bytes(of: text, decoded)
+                scrubber.numbers = numbers(in: part)
+                defer { scrubber.numbers = [] }
                 let outcome =
                     part.role == .key ? ScrubOutcome(blocked: scrubber.inspect(key: bytes)) : scrubber.scrub(bytes, into: &scrubbed)
                 if case .blocked = outcome { return outcome }
@@ -125,6 +156,8 @@ struct TextParts: ~Copyable {
                 guard rest > 0 else { return nil }
                 let part = parts[next]
                 let bytes = part.bytes(of: text, decoded)
+                scrubber.numbers = numbers(in: part)
+                defer { scrubber.numbers = [] }
                 let outcome =
                     part.role == .key
                     ? scrubber.inspectSlice(key: bytes, &progress).map { ScrubOutcome(blocked: $0) }

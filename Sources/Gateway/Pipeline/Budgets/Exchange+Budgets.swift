@@ -113,7 +113,8 @@ extension Exchange {
     func isBeyondCap(_ chunk: AnswerChunk) -> Bool {
         guard let outputCap, envelope.isStreamed else { return false }
         let isOpen = summary.finishes.count + chunk.finishes.count < Int(clamping: envelope.choices)
-        return outputCap.isExceeded(textBytes: outputBytes + chunk.textBytes, told: chunk.usage ?? usage, isOpen: isOpen)
+        return outputCap.isExceeded(
+            textBytes: outputBytes + chunk.textBytes, told: chunk.usage ?? usage ?? chunk.usageSoFar, isOpen: isOpen)
     }
 
     /// Ends a stream at the cap, as a provider would have that kept to it. What the provider has counted is charged where it is more than the cap, else the cap.

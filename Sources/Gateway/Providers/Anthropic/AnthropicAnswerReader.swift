@@ -5,8 +5,8 @@ package import NIOCore
 /// Reads what servers of Anthropic's Messages dialect answer, without taking it apart: see ``AnswerChunk``. One reader for each answer, for what an
 /// event means depends on those before it.
 ///
-/// What is read: the blocks of text, thinking and tool use, stop reasons and usage. Everything else stays in `raw` untouched: citations, server tools
-/// and their results, containers, events that nobody knows yet.
+/// What is read: the blocks of text, thinking and tool use, what citations quote, stop reasons and usage. Everything else stays in `raw` untouched: server
+/// tools and their results, containers, events that nobody knows yet.
 ///
 /// Bounds, none near what a provider sends: `maxFragments` pieces of a whole answer, block indexes below `maxNumber`, `maxThinkingBytes` of signed
 /// thinking in one block, and what ``JSONLimits`` says.
@@ -48,7 +48,9 @@ package struct AnthropicAnswerReader: Sendable {
         var chunk = AnswerChunk(raw: raw, dialect: .anthropic, event: type)
         switch type {
         case "message_start":
-            if let told = try root.only("message")?.only("usage") { try take(usage: told) }
+            guard let told = try root.only("message")?.only("usage") else { break }
+            try take(usage: told)
+            chunk.usageSoFar = usage
         case "content_block_start": try begin(root, &chunk)
         case "content_block_delta": try read(delta: root, &chunk)
         case "content_block_stop": try end(root, &chunk)
@@ -103,6 +105,8 @@ package struct AnthropicAnswerReader: Sendable {
             guard let text = try Self.string(delta.only("thinking")) else { return }
             chunk.append(text, AnswerItemKey(choice: 0, kind: .reasoning, index: number))
             thinking?.writeImmutableBuffer(text.text(in: chunk.raw))
+        } else if type.equals("citations_delta") {
+            if let citation = try delta.only("citation") { try Self.read(citation: citation, &chunk) }
         } else if type.equals("signature_delta"), let signed = try Self.string(delta.only("signature")) {
             signature.writeImmutableBuffer(signed.text(in: chunk.raw))
         }
@@ -198,8 +202,13 @@ package struct AnthropicAnswerReader: Sendable {
         guard let type = try block.only("type") else { throw .unreadableAnswer("one of its blocks has no type") }
         guard chunk.fragments.count < maxFragments else { throw .unreadableAnswer("it has more than \(maxFragments) pieces") }
         if type.equals("text") {
-            guard let text = try string(block.only("text")), isWhole || text.maxDecodedLength > 0 else { return }
-            chunk.append(text, AnswerItemKey(choice: 0, kind: .text, index: number))
+            guard let text = try string(block.only("text")) else { return }
+            let citations = try block.only("citations")
+            // In document order.
+            let isQuotedFirst = citations.map { $0.range.lowerBound < text.range.lowerBound } ?? false
+            if isQuotedFirst { for citation in citations?.elements ?? text.elements { try read(citation: citation, &chunk) } }
+            if isWhole || text.maxDecodedLength > 0 { chunk.append(text, AnswerItemKey(choice: 0, kind: .text, index: number)) }
+            if !isQuotedFirst { for citation in citations?.elements ?? text.elements { try read(citation: citation, &chunk) } }
         } else if type.equals("thinking") {
             guard let text = try string(block.only("thinking")) else { return }
             chunk.append(text, AnswerItemKey(choice: 0, kind: .reasoning, index: number))
@@ -208,6 +217,16 @@ package struct AnthropicAnswerReader: Sendable {
             chunk.append(block: "redacted_thinking", block.bytes(in: chunk.raw), at: number)
         } else if type.equals("tool_use") {
             try chunk.append(call: block, at: number, isWhole: isWhole)
+        }
+    }
+
+    /// What a citation quotes, and of what: each a text of its own.
+    private static func read(citation: JSONValue, _ chunk: inout AnswerChunk) throws(Fault) {
+        for member in citation.members {
+            let isText = member.key.equals("cited_text") || member.key.equals("document_title") || member.key.equals("title")
+            guard isText, member.value.isString else { continue }
+            guard chunk.fragments.count < maxFragments else { throw .unreadableAnswer("it has more than \(maxFragments) pieces") }
+            chunk.append(member.value, AnswerItemKey(choice: 0, kind: .aside), endsItem: true)
         }
     }
 
@@ -236,8 +255,8 @@ package struct AnthropicAnswerReader: Sendable {
 }
 
 extension AnswerChunk {
-    fileprivate mutating func append(_ text: JSONValue, _ key: AnswerItemKey) {
-        fragments.append(AnswerFragment(key: key, text: text.text(in: raw), rawRange: text.range))
+    fileprivate mutating func append(_ text: JSONValue, _ key: AnswerItemKey, endsItem: Bool = false) {
+        fragments.append(AnswerFragment(key: key, text: text.text(in: raw), rawRange: text.range, endsItem: endsItem))
     }
 
     fileprivate mutating func append(block type: String, _ json: ByteBuffer, at number: Int) {

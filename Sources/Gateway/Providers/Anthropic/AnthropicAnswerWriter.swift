@@ -30,7 +30,7 @@ package struct AnthropicAnswerWriter {
     /// - Throws: ``FaultKind/upstreamBadAnswer`` for a tool call that goes on behind another one: a block that has ended cannot be taken up again.
     package mutating func write(_ chunk: AnswerChunk, into output: inout ByteBuffer) throws(Fault) {
         begin(&output)
-        for fragment in chunk.fragments where fragment.key.choice == 0 && fragment.key.kind != .block {
+        for fragment in chunk.fragments where fragment.key.choice == 0 && Self.isWritten(fragment) {
             guard fragment.text.readableBytes > 0 || fragment.name != nil || fragment.callID != nil else { continue }
             if open != fragment.key { try openBlock(for: fragment, &output) }
             if fragment.text.readableBytes > 0 { writeDelta(fragment, &output) }
@@ -100,7 +100,7 @@ package struct AnthropicAnswerWriter {
                     json.member("type", "thinking")
                     json.member("thinking", "")
                     json.member("signature", "")
-                case .text, .refusal, .block:
+                case .text, .refusal, .block, .aside:
                     json.member("type", "text")
                     json.member("text", "")
                 }
@@ -126,7 +126,7 @@ package struct AnthropicAnswerWriter {
                 case .reasoning:
                     json.member("type", "thinking_delta")
                     json.key("thinking")
-                case .text, .refusal, .block:
+                case .text, .refusal, .block, .aside:
                     json.member("type", "text_delta")
                     json.key("text")
                 }
@@ -158,6 +158,8 @@ package struct AnthropicAnswerWriter {
         output.writeStaticString("\n\n")
     }
 
+    private static func isWritten(_ fragment: AnswerFragment) -> Bool { fragment.key.kind != .block && fragment.key.kind != .aside }
+
     // MARK: a whole answer
 
     /// Appends a whole answer.
@@ -166,7 +168,7 @@ package struct AnthropicAnswerWriter {
     package mutating func write(
         whole chunk: AnswerChunk, _ usage: TokenUsage, index: inout JSONIndex, into output: inout ByteBuffer
     ) throws(Fault) {
-        let fragments = chunk.fragments.filter { $0.key.choice == 0 && $0.key.kind != .block }
+        let fragments = chunk.fragments.filter { $0.key.choice == 0 && Self.isWritten($0) }
         finish = chunk.finishes.first { $0.choice == 0 }?.reason
         hasCalls = fragments.contains { $0.key.kind == .toolCall }
         var json = JSONWriter(into: output)
@@ -214,7 +216,7 @@ package struct AnthropicAnswerWriter {
             json.key("thinking")
             json.string(fragment.text)
             json.member("signature", "")
-        case .text, .refusal, .block:
+        case .text, .refusal, .block, .aside:
             json.member("type", "text")
             json.key("text")
             json.string(fragment.text)

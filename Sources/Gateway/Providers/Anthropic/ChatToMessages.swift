@@ -37,86 +37,39 @@ package struct ChatToMessages {
     private mutating func write(_ root: JSONValue, model: String, maxTokens: UInt64) throws(Fault) {
         json.beginObject()
         json.member("model", model)
-        let cap = try cap(of: root)
-        let thinking = try thinking(root, cap: cap)
-        // Thinking that the caller asked for by its effort comes on top of the cap that is assumed here.
-        let ownBudget = try ownThinking(root)
-        json.member("max_tokens", cap ?? Int64(clamping: maxTokens &+ UInt64(thinking ?? ownBudget)))
-        if let thinking {
-            json.key("thinking")
-            json.object { json in
-                json.member("type", "enabled")
-                json.member("budget_tokens", thinking)
-            }
-        }
+        let cap = try root.chatCap()
+        let claude = ClaudeModel(name: model)
+        let plan = try planThinking(root, claude, cap: cap)
+        // Thinking comes on top of the cap that is assumed here.
+        json.member("max_tokens", cap ?? Int64(clamping: maxTokens &+ UInt64(clamping: plan.tokens)))
+        plan.write(to: &json)
         try writeSystem(root)
         try writeMessages(root)
         try writeTools(root)
-        try writeToolChoice(root)
-        try writeFormat(root)
-        for member in root.members { try write(parameter: member) }
+        try writeToolChoice(root, claude)
+        try writeOutputConfig(root, effort: plan.effort)
+        for member in root.members { try write(parameter: member, claude, thinks: plan.thinks, root) }
         json.endObject()
     }
 
     // MARK: parameters
 
-    /// Of two caps the larger one counts, as it does for budgets.
-    private func cap(of root: JSONValue) throws(Fault) -> Int64? {
-        let caps = (try root.field("max_tokens")?.int, try root.field("max_completion_tokens")?.int)
-        guard let one = caps.0 ?? caps.1 else { return nil }
-        return max(one, caps.1 ?? one)
-    }
-
-    /// The tokens for thinking that the caller asks for in Anthropic's own words.
-    private func ownThinking(_ root: JSONValue) throws(Fault) -> Int64 {
-        guard let budget = try root.object("thinking")?.field("budget_tokens")?.int else { return 0 }
-        return min(max(0, budget), 1 << 32)
-    }
-
-    /// The least that Anthropic's API takes as a budget for thinking.
-    private static let minThinking: Int64 = 1024
-
-    /// The tokens that a `reasoning_effort` gives to thinking; `nil`: none are asked for.
-    private mutating func thinking(_ root: JSONValue, cap: Int64?) throws(Fault) -> Int64? {
-        guard let effort = try root.string("reasoning_effort"), try root.object("thinking") == nil else { return nil }
-        let budget: Int64
-        switch effort.string {
-        case "none": return nil
-        case "minimal", "low": budget = Self.minThinking
-        case "medium": budget = 4_096
-        case "high": budget = 16_384
-        case "xhigh", "max": budget = 32_768
-        default: throw .invalidField("reasoning_effort", "must be none, minimal, low, medium, high or xhigh")
-        }
-        guard let cap else { return budget }
-        guard cap > Self.minThinking else {
-            try gaps.refuse(
-                "reasoning_effort", "needs a cap on the output of more than \(Self.minThinking) tokens at this model's provider")
-            return nil
-        }
-        return min(budget, cap - 1)
-    }
-
-    private mutating func write(parameter member: JSONMember) throws(Fault) {
+    private mutating func write(
+        parameter member: JSONMember, _ model: ClaudeModel, thinks: Bool, _ root: JSONValue
+    ) throws(Fault) {
         guard let key = member.key.string else { return }
         let value = member.value
         switch key {
         case "model", "messages", "max_tokens", "max_completion_tokens", "tools", "tool_choice", "parallel_tool_calls", "response_format",
-            "stream_options", "reasoning_effort", "store":
+            "stream_options", "reasoning_effort", "thinking", "store":
             break
         case "user", "safety_identifier": try write(user: member)
         case "stream": if value.bool == true { json.member("stream", true) }
-        case "temperature":
-            if let number = value.double, number > 1 {
-                try gaps.refuse("temperature", "must not be above 1 at this model's provider")
-            } else if !value.isNull {
-                json.member("temperature", value)
-            }
+        case "temperature": try write(sampling: "temperature", value, model, thinks: thinks, root: root)
+        case "top_p": try write(sampling: "top_p", value, model, thinks: thinks, root: root)
         // What is Anthropic's own may stand in a chat request too.
-        case "top_p": if !value.isNull { json.member("top_p", value) }
-        case "top_k": if !value.isNull { json.member("top_k", value) }
-        case "thinking": if !value.isNull { json.member("thinking", value) }
-        case "stop": try write(stop: value)
+        case "top_k": try write(sampling: "top_k", value, model, thinks: thinks, root: root)
+        case "stop": try value.writeChatStops("stop_sequences", to: &json)
         case "n": if value.int.map({ $0 > 1 }) == true { try gaps.refuse("n", "must be 1 at this model's provider") }
         case "metadata": try write(metadata: value)
         case "service_tier": if !value.isNull, !value.equals("auto"), !value.equals("default") { try gaps.refuse(value) }
@@ -124,19 +77,6 @@ package struct ChatToMessages {
             for modality in value.elements where !modality.equals("text") { try gaps.refuse("modalities") }
         default: if !value.saysNothing { try gaps.refuse(key.count <= 64 ? key : String(key.prefix(64))) }
         }
-    }
-
-    private mutating func write(stop value: JSONValue) throws(Fault) {
-        guard !value.isNull else { return }
-        guard value.isString || value.isArray else { throw .invalidField("stop", "must be a string or an array of strings") }
-        json.key("stop_sequences")
-        json.beginArray()
-        if value.isString { json.raw(value) }
-        for stop in value.elements {
-            guard stop.isString else { throw .invalidField(stop.path, "must be a string") }
-            json.raw(stop)
-        }
-        json.endArray()
     }
 
     private var hasMetadata = false
@@ -150,26 +90,38 @@ package struct ChatToMessages {
     }
 
     private mutating func write(metadata value: JSONValue) throws(Fault) {
+        guard value.isObject || value.isNull else { throw .invalidField("metadata", "must be an object") }
         for member in value.members {
             if member.key.equals("user_id") { try write(user: member) } else { try gaps.refuse("metadata") }
         }
     }
 
-    private mutating func writeFormat(_ root: JSONValue) throws(Fault) {
-        guard let format = try root.object("response_format") else { return }
-        let type = try format.requiredString("type")
-        if type.equals("text") { return }
-        guard type.equals("json_schema") else { return try gaps.refuse(type) }
-        guard let schema = try format.object("json_schema")?.object("schema") else {
-            throw .invalidField("response_format.json_schema.schema", "is required")
-        }
+    private mutating func writeOutputConfig(_ root: JSONValue, effort: String?) throws(Fault) {
+        let schema = try schema(of: root)
+        guard effort != nil || schema != nil else { return }
         json.key("output_config")
         json.object { json in
+            if let effort { json.member("effort", effort) }
+            guard let schema else { return }
             json.key("format")
             json.object { json in
                 json.member("type", "json_schema")
                 json.member("schema", schema)
             }
+        }
+    }
+
+    /// The schema that the answer is to keep to.
+    private mutating func schema(of root: JSONValue) throws(Fault) -> JSONValue? {
+        switch try ChatFormat(of: root) {
+        case .text: return nil
+        case .json:
+            try gaps.refuse("response_format.type")
+            return nil
+        case .schema(let schema, let told):
+            // Every schema is kept to strictly there, and needs no name.
+            try gaps.refuseOthers(in: told, but: ["name", "schema", "strict"])
+            return schema
         }
     }
 
@@ -203,37 +155,33 @@ package struct ChatToMessages {
             if try function.field("strict")?.bool == true { json.member("strict", true) }
             if let cache = try tool.object("cache_control") { json.member("cache_control", cache) }
             json.endObject()
+            try gaps.refuseOthers(in: tool, but: ["type", "function"])
+            try gaps.refuseOthers(in: function, but: ["name", "description", "parameters", "strict"])
         }
         json.endArray()
     }
 
-    private mutating func writeToolChoice(_ root: JSONValue) throws(Fault) {
-        let choice = try root.field("tool_choice")
+    private mutating func writeToolChoice(_ root: JSONValue, _ model: ClaudeModel) throws(Fault) {
+        var choice = try ChatToolChoice(of: root)
         let isSerial = try root.field("parallel_tool_calls")?.bool == false
         let hasTools = try root.array("tools").map { !$0.isEmpty } ?? false
         guard choice != nil || (isSerial && hasTools) else { return }
-        let (type, name) = try Self.toolChoice(choice)
+        if choice?.isForced == true, !model.takesForcedTools {
+            try gaps.refuse("tool_choice", "cannot force this model, which thinks first")
+            choice = .auto
+        }
         json.key("tool_choice")
         json.object { json in
-            json.member("type", type)
-            if let name { json.member("name", name) }
-            if isSerial, type != "none" { json.member("disable_parallel_tool_use", true) }
-        }
-    }
-
-    private static func toolChoice(_ choice: JSONValue?) throws(Fault) -> (type: String, name: JSONValue?) {
-        guard let choice else { return ("auto", nil) }
-        if choice.isObject {
-            guard try choice.requiredString("type").equals("function"), let function = try choice.object("function") else {
-                throw .invalidField("tool_choice", "must be auto, none, required or a function for this model's provider")
+            switch choice ?? .auto {
+            case .auto: json.member("type", "auto")
+            case .none: json.member("type", "none")
+            case .required: json.member("type", "any")
+            case .function(let name):
+                json.member("type", "tool")
+                json.member("name", name)
             }
-            return ("tool", try function.requiredString("name"))
-        }
-        switch choice.string {
-        case "auto": return ("auto", nil)
-        case "none": return ("none", nil)
-        case "required": return ("any", nil)
-        default: throw .invalidField("tool_choice", "must be auto, none, required or a function")
+            if case .some(.none) = choice { return }
+            if isSerial { json.member("disable_parallel_tool_use", true) }
         }
     }
 }
@@ -250,7 +198,7 @@ extension ChatToMessages {
         var isOpen = false
         for message in try root.elements("messages") where try Self.isSystem(message) {
             guard let content = try message.field("content") else { continue }
-            try refuseName(of: message)
+            try refuseRest(of: message)
             if !isOpen {
                 json.key("system")
                 json.beginArray()
@@ -275,11 +223,10 @@ extension ChatToMessages {
                 continue
             } else if role.equals("user") {
                 turn = "user"
-                try refuseName(of: message)
+                try refuseRest(of: message)
                 if let content = try message.field("content") { try writeUser(content) }
             } else if role.equals("assistant") {
                 turn = "assistant"
-                try refuseName(of: message)
                 try writeAssistant(message)
             } else if role.equals("tool") {
                 turn = "user"
@@ -308,8 +255,8 @@ extension ChatToMessages {
         json.endObject()
     }
 
-    private mutating func refuseName(of message: JSONValue) throws(Fault) {
-        if let name = try message.field("name"), !name.saysNothing { try gaps.refuse(name) }
+    private mutating func refuseRest(of message: JSONValue) throws(Fault) {
+        try gaps.refuseOthers(in: message, but: ["role", "content"])
     }
 
     /// Writes a content's texts; every other part is `other`'s. A text without a letter is left out, for this API refuses it.
@@ -340,6 +287,7 @@ extension ChatToMessages {
             json.member("text", text)
             try writeCacheControl(of: part)
             json.endObject()
+            try gaps.refuseOthers(in: part, but: ["type", "text"])
         }
     }
 
@@ -360,10 +308,7 @@ extension ChatToMessages {
     }
 
     private mutating func write(image part: JSONValue) throws(Fault) {
-        let image = try part.field("image_url")
-        // Some clients send the URL bare.
-        let url = try image?.isString == true ? image : image?.string("url")
-        guard let url else { throw .invalidField("\(part.path).image_url.url", "is required") }
+        let url = try part.chatImageURL(&gaps)
         openMessage()
         json.beginObject()
         json.member("type", "image")
@@ -374,26 +319,18 @@ extension ChatToMessages {
 
     /// A data URL in its parts, and any other as it is.
     private mutating func write(source url: JSONValue) throws(Fault) {
-        guard let text = url.string else { return }
+        let media = try ChatMedia(url: url)
         json.key("source")
-        guard text.hasPrefix("data:") else {
-            guard text.hasPrefix("https://") || text.hasPrefix("http://") else {
-                throw .invalidField(url.path, "must be a data URL in base64, or an http:// or https:// URL")
-            }
-            return json.object { json in
+        json.object { json in
+            switch media {
+            case .url:
                 json.member("type", "url")
                 json.member("url", url)
+            case .data(let mediaType, let base64):
+                json.member("type", "base64")
+                json.member("media_type", mediaType)
+                json.member("data", base64)
             }
-        }
-        guard let comma = text.firstIndex(of: ","), text[..<comma].hasSuffix(";base64") else {
-            throw .invalidField(url.path, "must be a data URL in base64, or an http:// or https:// URL")
-        }
-        let mediaType = text[..<comma].dropFirst(5).prefix { $0 != ";" }
-        json.object { json in
-            json.member("type", "base64")
-            // The type has no other name there.
-            json.member("media_type", mediaType == "image/jpg" ? "image/jpeg" : String(mediaType))
-            json.member("data", String(text[text.index(after: comma)...]))
         }
     }
 
@@ -404,6 +341,7 @@ extension ChatToMessages {
         guard data.string?.hasPrefix("data:application/pdf;base64,") == true else {
             return try gaps.refuse(data, "must be a PDF as a data URL in base64 for this model's provider")
         }
+        try gaps.refuseOthers(in: file, but: ["file_data", "filename"])
         openMessage()
         json.beginObject()
         json.member("type", "document")
@@ -417,7 +355,7 @@ extension ChatToMessages {
 
     private mutating func writeAssistant(_ message: JSONValue) throws(Fault) {
         // Signed thinking comes first, as it did in the answer, and as it was there.
-        for block in try message.elements("thinking_blocks") {
+        for block in try message.elements("thinking_blocks") where try Self.isOwn(block) {
             openMessage()
             json.raw(block)
         }
@@ -429,14 +367,17 @@ extension ChatToMessages {
         }
         if let refusal = try message.string("refusal") { write(refusal: refusal) }
         for call in try message.elements("tool_calls") { try write(call: call) }
-        for member in message.members {
-            guard let key = member.key.string, !Self.assistantFields.contains(key), !member.value.saysNothing else { continue }
-            try gaps.refuse(member.value)
-        }
+        try gaps.refuseOthers(in: message, but: Self.assistantFields)
+    }
+
+    /// What another provider has signed says nothing here.
+    private static func isOwn(_ block: JSONValue) throws(Fault) -> Bool {
+        guard let type = try block.field("type") else { return true }
+        return !type.equals("thought_signature")
     }
 
     private static let assistantFields: Set<String> = [
-        "role", "content", "name", "refusal", "tool_calls", "thinking_blocks", "reasoning_content", "reasoning",
+        "role", "content", "refusal", "tool_calls", "thinking_blocks", "reasoning_content", "reasoning", "reasoning_details",
     ]
 
     private mutating func write(refusal text: JSONValue) {
@@ -456,20 +397,11 @@ extension ChatToMessages {
         json.member("id", try call.requiredString("id"))
         json.member("name", try function.requiredString("name"))
         json.key("input")
-        json.raw(try Self.input(function))
+        json.raw(try function.chatArguments())
         json.endObject()
-    }
-
-    /// The arguments, which are JSON in a string here and an object there.
-    private static func input(_ function: JSONValue) throws(Fault) -> ByteBuffer {
-        guard let arguments = try function.string("arguments"), arguments.maxDecodedLength > 0 else { return ByteBuffer(string: "{}") }
-        var text = ByteBuffer()
-        arguments.decodeString(into: &text)
-        var index = JSONIndex()
-        guard (try? index.scan(text)) != nil, index.read(text, { $0.isObject }) else {
-            throw .invalidField(arguments.path, "must be a JSON object in a string for this model's provider")
-        }
-        return text
+        // Some servers number the calls, and Google's signs them.
+        try gaps.refuseOthers(in: call, but: ["id", "type", "function", "index", "extra_content"])
+        try gaps.refuseOthers(in: function, but: ["name", "arguments"])
     }
 
     /// Results that follow each other, and the user's words behind them, are one message there.
@@ -486,13 +418,6 @@ extension ChatToMessages {
         }
         try writeCacheControl(of: message)
         json.endObject()
-    }
-}
-
-extension JSONValue {
-    /// A string without anything but white space, as short ones may be.
-    fileprivate var isBlank: Bool {
-        guard isString else { return false }
-        return maxDecodedLength == 0 || (maxDecodedLength <= 256 && string?.allSatisfy(\.isWhitespace) == true)
+        try gaps.refuseOthers(in: message, but: ["role", "content", "tool_call_id", "name"])
     }
 }

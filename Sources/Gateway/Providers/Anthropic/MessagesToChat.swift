@@ -72,20 +72,23 @@ package struct MessagesToChat {
         case "top_p": json.member("top_p", value)
         case "stop_sequences": if !value.isEmpty { json.member("stop", value) }
         case "metadata":
-            for member in value.members where !member.value.isNull {
-                guard member.key.equals("user_id") else {
-                    try gaps.refuse(member.value)
-                    continue
-                }
-                if !hasUser { json.member("user", member.value) }
+            guard value.isObject else { throw .invalidField("metadata", "must be an object") }
+            if !hasUser, let user = try value.field("user_id") {
+                json.member("user", user)
                 hasUser = true
             }
+            try gaps.refuseOthers(in: value, but: ["user_id"])
         case "thinking": if effort == nil { effort = try Self.effort(ofThinking: value) }
         case "output_config":
             if let told = try value.string("effort") { effort = told.string == "max" ? "xhigh" : told.string }
             if let format = try value.object("format") { try write(format: format) }
+            try gaps.refuseOthers(in: value, but: ["effort", "format"])
         case "output_format": try write(format: value)
-        case "service_tier": json.member("service_tier", value.equals("standard_only") ? "default" : "auto")
+        case "service_tier":
+            guard value.equals("standard_only") || value.equals("auto") else {
+                throw .invalidField("service_tier", "must be auto or standard_only")
+            }
+            json.member("service_tier", value.equals("standard_only") ? "default" : "auto")
         default: if !value.saysNothing { try gaps.refuse(String(key.prefix(64))) }
         }
     }
@@ -102,6 +105,8 @@ package struct MessagesToChat {
         let type = try format.requiredString("type")
         guard type.equals("json_schema") else { return try gaps.refuse(type) }
         guard let schema = try format.object("schema") else { throw .invalidField("\(format.path).schema", "is required") }
+        try gaps.refuseOthers(in: format, but: ["type", "schema", "name", "strict"])
+        let strict = try format.field("strict")?.bool ?? StrictSchema.isKept(by: schema)
         guard !hasFormat else { return }
         hasFormat = true
         json.key("response_format")
@@ -112,7 +117,7 @@ package struct MessagesToChat {
                 // OpenAI demands a name.
                 json.member("name", "answer")
                 json.member("schema", schema)
-                json.member("strict", true)
+                if strict { json.member("strict", true) }
             }
         }
     }
@@ -144,15 +149,12 @@ package struct MessagesToChat {
             if let strict = try tool.field("strict") { json.member("strict", strict) }
             json.endObject()
             json.endObject()
-            for member in tool.members {
-                guard let key = member.key.string, !Self.toolFields.contains(key), !member.value.saysNothing else { continue }
-                try gaps.refuse(member.value)
-            }
+            try gaps.refuseOthers(in: tool, but: Self.toolFields)
         }
         if hasTools { json.endArray() } else { droppedTools = true }
     }
 
-    private static let toolFields: Set<String> = ["type", "name", "description", "input_schema", "strict", "cache_control"]
+    private static let toolFields: Set<String> = ["type", "name", "description", "input_schema", "strict"]
 
     private mutating func writeToolChoice(_ root: JSONValue) throws(Fault) {
         // Where no tool is left nothing can be said of their choice.
@@ -174,6 +176,7 @@ package struct MessagesToChat {
             throw .invalidField(type.path, "must be auto, any, tool or none")
         }
         if try choice.field("disable_parallel_tool_use")?.bool == true { json.member("parallel_tool_calls", false) }
+        try gaps.refuseOthers(in: choice, but: ["type", "name", "disable_parallel_tool_use"])
     }
 }
 
@@ -191,7 +194,7 @@ extension MessagesToChat {
     /// Writes `content` of texts alone: a string as it is, and blocks as parts.
     private mutating func write(texts content: JSONValue) throws(Fault) {
         json.key("content")
-        if let text = try Self.onlyText(of: content) { return json.raw(text) }
+        if let text = try onlyText(of: content) { return json.raw(text) }
         guard content.isArray else { throw .invalidField(content.path, "must be a string or an array of content blocks") }
         json.beginArray()
         for block in content.elements {
@@ -202,20 +205,28 @@ extension MessagesToChat {
     }
 
     /// The one text that a content is, beside blocks that are written elsewhere: many servers of the dialect take a text in no other form.
-    private static func onlyText(of content: JSONValue, beside others: [StaticString] = []) throws(Fault) -> JSONValue? {
+    private mutating func onlyText(of content: JSONValue, beside others: [StaticString] = []) throws(Fault) -> JSONValue? {
         if content.isString { return content }
-        var text: JSONValue?
+        var only: JSONValue?
         for block in content.elements {
             let type = try block.requiredString("type")
             if others.contains(where: { type.equals($0) }) { continue }
-            guard text == nil, type.equals("text") else { return nil }
-            text = try block.requiredString("text")
+            guard only == nil, type.equals("text") else { return nil }
+            only = block
         }
-        return text
+        guard let only else { return nil }
+        try refuseRest(ofText: only)
+        return try only.requiredString("text")
+    }
+
+    /// The citations of an earlier answer tell where its words come from, and change none of them.
+    private mutating func refuseRest(ofText block: JSONValue) throws(Fault) {
+        try gaps.refuseOthers(in: block, but: ["type", "text", "citations"])
     }
 
     private mutating func write(text block: JSONValue) throws(Fault) {
         let text = try block.requiredString("text")
+        try refuseRest(ofText: block)
         json.object { json in
             json.member("type", "text")
             json.member("text", text)
@@ -249,7 +260,7 @@ extension MessagesToChat {
         json.beginObject()
         json.member("role", "user")
         json.key("content")
-        if let text = try Self.onlyText(of: content, beside: ["tool_result"]) {
+        if let text = try onlyText(of: content, beside: ["tool_result"]) {
             json.raw(text)
         } else {
             json.beginArray()
@@ -266,6 +277,7 @@ extension MessagesToChat {
         } else if type.equals("image") {
             guard let source = try block.object("source") else { throw .invalidField("\(block.path).source", "is required") }
             guard let url = try Self.url(source) else { return try gaps.refuse(source) }
+            try gaps.refuseOthers(in: block, but: ["type", "source"])
             json.object { json in
                 json.member("type", "image_url")
                 json.key("image_url")
@@ -292,12 +304,14 @@ extension MessagesToChat {
         let type = try source.requiredString("type")
         if type.equals("text") {
             let text = try source.requiredString("data")
+            try refuseRest(ofDocument: block, ["type", "source"])
             return json.object { json in
                 json.member("type", "text")
                 json.member("text", text)
             }
         }
         guard type.equals("base64"), let data = try Self.url(source) else { return try gaps.refuse(type) }
+        try refuseRest(ofDocument: block, ["type", "source", "title"])
         let title = try block.string("title")
         json.object { json in
             json.member("type", "file")
@@ -309,11 +323,20 @@ extension MessagesToChat {
         }
     }
 
+    private mutating func refuseRest(ofDocument block: JSONValue, _ known: Set<String>) throws(Fault) {
+        var known = known
+        if let citations = try block.object("citations") {
+            if try citations.field("enabled")?.bool != true { known.insert("citations") }
+        }
+        try gaps.refuseOthers(in: block, but: known)
+    }
+
     private mutating func write(result block: JSONValue) throws(Fault) {
         json.beginObject()
         json.member("role", "tool")
         json.member("tool_call_id", try block.requiredString("tool_use_id"))
         let isError = try block.field("is_error")?.bool == true
+        try gaps.refuseOthers(in: block, but: ["type", "tool_use_id", "content", "is_error"])
         let content = try block.field("content")
         if !isError, content.map({ $0.isNull || ($0.isArray && $0.isEmpty) }) ?? true {
             json.member("content", "")
@@ -352,7 +375,7 @@ extension MessagesToChat {
         guard content.isString || content.isArray else {
             throw .invalidField(content.path, "must be a string or an array of content blocks")
         }
-        let text = try Self.onlyText(of: content, beside: ["tool_use", "thinking", "redacted_thinking"])
+        let text = try onlyText(of: content, beside: ["tool_use", "thinking", "redacted_thinking"])
         if let text { json.member("content", text) }
         var hasText = text != nil
         var hasCalls = false
@@ -384,6 +407,7 @@ extension MessagesToChat {
         for block in content.elements where try block.requiredString("type").equals("tool_use") {
             let (id, name) = (try block.requiredString("id"), try block.requiredString("name"))
             let input = try block.object("input")
+            try gaps.refuseOthers(in: block, but: ["type", "id", "name", "input"])
             json.object { json in
                 json.member("id", id)
                 json.member("type", "function")

@@ -4,7 +4,8 @@ package import NIOCore
 
 /// Reads what servers of OpenAI's chat completion dialect answer, without taking it apart: see ``AnswerChunk``.
 ///
-/// What is read: the choices' text, reasoning (DeepSeek's and vLLM's `reasoning_content`, OpenRouter's `reasoning`), refusal and tool calls (the
+/// What is read: the choices' text, reasoning (DeepSeek's and vLLM's `reasoning_content`, OpenRouter's `reasoning` and
+/// `reasoning_details`), refusal and tool calls (the
 /// older `function_call` too), finish reasons and usage. Everything else stays in `raw` untouched: log probabilities, audio, annotations,
 /// fingerprints, fields that nobody knows yet.
 package enum OpenAIAnswer {

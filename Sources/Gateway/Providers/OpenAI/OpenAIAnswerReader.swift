@@ -46,8 +46,9 @@ struct OpenAIAnswerReader {
     /// Reads a choice's `delta` or `message`, member by member, so that fragments come in document order.
     private mutating func read(body: JSONValue, choice: Int) throws(Fault) {
         var seen: Set<BodyField> = []
-        // Servers that change from one name to the other send the same text under both for a while.
+        // Servers that change from one name to the other send the same text under both for a while, or once more in pieces.
         let hasReasoningContent = body.members.contains { BodyField($0.key) == .reasoningContent && $0.value.isString }
+        let hasReasoning = body.members.contains { BodyField($0.key) == .reasoning && $0.value.isString }
         for member in body.members {
             guard let field = BodyField(member.key), !member.value.isNull else { continue }
             guard seen.insert(field).inserted else { throw .repeatedKey }
@@ -56,7 +57,10 @@ struct OpenAIAnswerReader {
             case .refusal: try append(member.value, AnswerItemKey(choice: choice, kind: .refusal))
             case .reasoningContent: try append(member.value, AnswerItemKey(choice: choice, kind: .reasoning))
             case .reasoning:
-                if !hasReasoningContent, member.value.isString { try append(member.value, AnswerItemKey(choice: choice, kind: .reasoning)) }
+                guard member.value.isString else { continue }
+                try append(member.value, AnswerItemKey(choice: choice, kind: hasReasoningContent ? .aside : .reasoning))
+            case .reasoningDetails:
+                try read(details: member.value, choice: choice, isAside: hasReasoningContent || hasReasoning)
             case .toolCalls: try read(calls: member.value, choice: choice)
             case .functionCall: try append(function: member.value, callID: nil, AnswerItemKey(choice: choice, kind: .toolCall))
             }
@@ -70,6 +74,25 @@ struct OpenAIAnswerReader {
         for part in content.elements {
             guard try part.only("type")?.equals("text") == true, let text = try part.only("text") else { continue }
             try append(text, key)
+        }
+    }
+
+    /// OpenRouter's pieces of reasoning: texts and summaries; what is sealed in them passes.
+    private mutating func read(details: JSONValue, choice: Int, isAside: Bool) throws(Fault) {
+        for (position, detail) in details.elements.enumerated() {
+            guard detail.isObject else { continue }
+            let number = try Self.number(detail.only("index"), or: position)
+            var hasText = false
+            for member in detail.members where member.key.equals("text") || member.key.equals("summary") {
+                guard member.value.isString else { continue }
+                guard !hasText else { throw .unreadableAnswer("a piece of its reasoning has two texts") }
+                hasText = true
+                let key =
+                    isAside
+                    ? AnswerItemKey(choice: choice, kind: .aside, index: number + 1)
+                    : AnswerItemKey(choice: choice, kind: .reasoning, index: number)
+                try append(member.value, key)
+            }
         }
     }
 
@@ -118,7 +141,7 @@ struct OpenAIAnswerReader {
 
 /// The members of a choice's body that are read.
 private enum BodyField {
-    case content, refusal, reasoningContent, reasoning, toolCalls, functionCall
+    case content, refusal, reasoningContent, reasoning, reasoningDetails, toolCalls, functionCall
 
     init?(_ key: JSONValue) {
         if key.equals("content") {
@@ -129,6 +152,8 @@ private enum BodyField {
             self = .reasoningContent
         } else if key.equals("reasoning") {
             self = .reasoning
+        } else if key.equals("reasoning_details") {
+            self = .reasoningDetails
         } else if key.equals("refusal") {
             self = .refusal
         } else if key.equals("function_call") {

@@ -24,7 +24,8 @@ package struct OpenAIAnswerWriter {
 
     /// Appends the events that tell a chunk: one for each fragment, and one for each end of a choice.
     package mutating func write(_ chunk: AnswerChunk, into output: inout ByteBuffer) {
-        for fragment in chunk.fragments where fragment.text.readableBytes > 0 || fragment.name != nil || fragment.callID != nil {
+        for fragment in chunk.fragments where fragment.key.kind != .aside {
+            guard fragment.text.readableBytes > 0 || fragment.name != nil || fragment.callID != nil else { continue }
             let call = number(of: fragment.key)
             event(fragment.key.choice, finish: nil, into: &output) { json in Self.write(delta: fragment, call: call, into: &json) }
         }
@@ -84,6 +85,7 @@ package struct OpenAIAnswerWriter {
         switch fragment.key.kind {
         case .text: write("content", fragment.text, &json)
         case .reasoning: write("reasoning_content", fragment.text, &json)
+        case .aside: break
         case .refusal: write("refusal", fragment.text, &json)
         case .block:
             json.key("thinking_blocks")

@@ -33,10 +33,13 @@ package enum OpenAIError {
         switch (status, error.code, error.type) {
         case (429, _, _), (_, "rate_limit_exceeded", _), (_, "insufficient_quota", _), (_, _, "rate_limit_error"):
             return Fault(.upstreamRateLimited, origin: .upstream, message: "The provider limits the gateway's requests.")
-        case (401, _, _), (403, _, _), (_, "invalid_api_key", _), (_, _, "authentication_error"), (_, _, "permission_error"):
+        case (401, _, _), (402, _, _), (403, _, _), (_, "invalid_api_key", _), (_, _, "authentication_error"), (_, _, "permission_error"),
+            (_, _, "billing_error"):
             return Fault(.upstreamCredential, origin: .upstream, message: "The provider refused the gateway's own credential.")
         case (408, _, _), (504, _, _), (_, _, "timeout_error"):
             return Fault(.upstreamTimeout, origin: .upstream, message: "The provider did not answer in time.")
+        case (503, _, _), (529, _, _), (_, _, "overloaded_error"), (_, "overloaded", _), (_, "server_overloaded", _):
+            return Fault(.upstreamOverloaded, origin: .upstream, message: "The provider is overloaded.")
         case (400?, _, _), (404?, _, _), (413?, _, _), (422?, _, _), (_, _, "invalid_request_error"), (_, _, "BadRequestError"),
             (_, _, "not_found_error"), (_, _, "request_too_large"):
             return Fault(

@@ -20,8 +20,22 @@ package struct TranslationGaps: Sendable {
         guard drops else {
             throw .invalidField(path, "\(reason); leave it out, or send `x-agentshield-drop-unsupported: true` to have it left out")
         }
+        tell(path)
+    }
+
+    /// Says that a field was left out, which no permission is needed for: the provider's own rules allow nothing else in such a request, and the
+    /// answer is one to the request all the same.
+    mutating func tell(_ path: String) {
         guard dropped.count <= Self.maxDropped, !dropped.contains(path) else { return }
         dropped.append(dropped.count == Self.maxDropped ? "…" : path)
+    }
+
+    /// Says of each member that is none of the known ones that it has no place. `cache_control` changes nothing of an answer.
+    mutating func refuseOthers(in object: JSONValue, but known: Set<String>) throws(Fault) {
+        for member in object.members {
+            guard let key = member.key.string, !known.contains(key), key != "cache_control", !member.value.saysNothing else { continue }
+            try refuse(member.value)
+        }
     }
 
     mutating func refuse(_ value: JSONValue, _ reason: String = "has no counterpart in the API of this model's provider") throws(Fault) {

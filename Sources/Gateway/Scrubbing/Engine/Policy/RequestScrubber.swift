@@ -19,6 +19,9 @@ public struct RequestScrubber: Sendable {
     /// Whether text that only looks like a placeholder stays as it is; otherwise it is replaced, so that it comes back as it was. For text that its
     /// provider wrote with placeholders in it, and that must go back unchanged.
     public var keepsLiterals = false
+    /// Where the next text, a piece of JSON, has numbers, in order: one in which something is replaced is written as a string, for what stands there then
+    /// is no number.
+    package var numbers: [Range<Int>] = []
     /// Findings by kind over all texts, those that were only logged or blocked included.
     public private(set) var counts = EntityCounts()
 
@@ -37,6 +40,7 @@ public struct RequestScrubber: Sendable {
         placeholders = PlaceholderMap()
         counts = EntityCounts()
         keepsLiterals = false
+        numbers.removeAll(keepingCapacity: true)
     }
 
     /// Appends the scrubbed text to `output`, or nothing when the outcome is not `changed`.
@@ -89,14 +93,47 @@ public struct RequestScrubber: Sendable {
             let finding = findings[index]
             let action = policy.action(for: finding.kind)
             if action == .logOnly || isKept(finding) { continue }
+            let number = numbers.isEmpty ? nil : number(around: finding.range)
+            if let number, number.lowerBound >= progress.copied { open(number, text, &progress.copied, &output) }
             output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[progress.copied..<finding.range.lowerBound]))
             replace(finding, UnsafeRawBufferPointer(rebasing: text[finding.range]), by: action, into: &output)
             progress.copied = finding.range.upperBound
+            if let number, !goesOn(number, behind: index) { close(number, text, &progress.copied, &output) }
         }
         progress.replaced = end
         guard end == findings.count else { return false }
         output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[progress.copied...]))
         return true
+    }
+
+    // MARK: numbers
+
+    /// The number in which a finding stands. One that goes beyond it is of no number.
+    private func number(around finding: Range<Int>) -> Range<Int>? {
+        var (low, high) = (0, numbers.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if numbers[middle].upperBound < finding.upperBound { low = middle + 1 } else { high = middle }
+        }
+        return low < numbers.count && numbers[low].lowerBound <= finding.lowerBound ? numbers[low] : nil
+    }
+
+    private func open(_ number: Range<Int>, _ text: UnsafeRawBufferPointer, _ copied: inout Int, _ output: inout [UInt8]) {
+        output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[copied..<number.lowerBound]))
+        output.append(UInt8(ascii: "\""))
+        copied = number.lowerBound
+    }
+
+    private func close(_ number: Range<Int>, _ text: UnsafeRawBufferPointer, _ copied: inout Int, _ output: inout [UInt8]) {
+        output.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[copied..<number.upperBound]))
+        output.append(UInt8(ascii: "\""))
+        copied = number.upperBound
+    }
+
+    /// Whether something else of the same number is replaced.
+    private func goesOn(_ number: Range<Int>, behind index: Int) -> Bool {
+        findings[(index + 1)...].prefix { $0.range.lowerBound < number.upperBound }
+            .contains { policy.action(for: $0.kind) != .logOnly && !isKept($0) && $0.range.upperBound <= number.upperBound }
     }
 
     /// Looks at the key of a JSON object, which is not changed whatever is found. Returns the kinds for which the policy refuses the request.
