@@ -12,17 +12,18 @@ extension Exchange: UpstreamReceiver {
     private static let maxHeldChunks = 16
 
     func call(_ target: UpstreamTarget) {
-        guard let binding = snapshot.providers[target.provider] else {
+        guard let provider = snapshot.providers[target.provider] else {
             return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
         }
         self.target = target
         let outgoing: ByteBuffer
         do {
-            if try answersItself(target, binding.dialect) { return }
-            outgoing = try translated(for: target, binding)
+            if try answersItself(target, provider.dialect) { return }
+            outgoing = try translated(for: target, provider)
         } catch {
             return untranslatable(error)
         }
+        guard let binding = chooseEndpoint(of: target, provider) else { return }
         state = .calling
         reader = nil
         errorStatus = nil
@@ -55,36 +56,6 @@ extension Exchange: UpstreamReceiver {
         if isPaused { call?.pauseReading() }
     }
 
-    /// The target's dialect has no place for something in the request. Behind another target's failure that is passed over: the caller, whose request was
-    /// good for the model that it named, hears of the failure.
-    private func untranslatable(_ fault: Fault) {
-        guard let failure else { return fail(fault) }
-        attemptFailed(failure)
-    }
-
-    /// The call gave no answer: another target, or the end.
-    private func attemptFailed(_ fault: Fault) {
-        guard !isOver, let target else { return }
-        call?.cancel()
-        if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
-        call = nil
-        let began = NIODeadline.now()
-        failure = fault
-        let decision = sequence?.failed(fault, contentWasDelivered: hasBegun) ?? .fail(fault)
-        switch decision {
-        case .fail(let fault): fail(fault)
-        case .call(let next):
-            loop.logger.logFallback(request.id, from: target, to: next, fault: fault)
-            summary.routeReason = sequence?.reason ?? summary.routeReason
-            summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
-            do {
-                try call(behindFailure: next)
-            } catch {
-                fail(error)
-            }
-        }
-    }
-
     // MARK: UpstreamReceiver
 
     package func upstreamHeadReceived(status: Int, headers: HTTPHeaders) {
@@ -92,8 +63,9 @@ extension Exchange: UpstreamReceiver {
         let retryAfter = RetryAfter.milliseconds(
             headers.first(name: "retry-after"), milliseconds: headers.first(name: "retry-after-ms"),
             unixSeconds: Int64(clamping: loop.clock.unixMilliseconds() / 1_000))
+        let exhausted = noteHeadroom(headers, isLimited: status == 429)
         guard (200..<300).contains(status) else {
-            errorStatus = (status, retryAfter)
+            errorStatus = (status, retryAfter ?? exhausted)
             return
         }
         let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
@@ -128,6 +100,7 @@ extension Exchange: UpstreamReceiver {
     private func hold(_ count: Int) -> Bool {
         guard loop.budget.extend(reservedBytes, by: count) else { return false }
         reservedBytes += count
+        heldAnswerBytes += count
         return true
     }
 
@@ -204,6 +177,7 @@ extension Exchange: UpstreamReceiver {
             return
         }
         if !hasBegun, let target {
+            contentCame()
             begin(cache: cachePlan.isBypass ? .bypass : .miss, model: target.model, provider: target.provider)
             startRelay()
             for held in heldChunks { pass(on: held) }
