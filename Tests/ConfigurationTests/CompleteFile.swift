@@ -157,6 +157,7 @@ enum CompleteFile {
             scrub: strict
             drop_unsupported: true
             max_attempts: 3
+            hedge_after: 2s
             fallback: [oai-large]
           - {pattern: "oai-*", provider: other, price: free}
         resilience:

@@ -27,6 +27,7 @@ extension EndToEndTests {
                     models:
                       - {name: half-echo, provider: half, upstream_name: echo}
                       - {name: twice-hanging, provider: hasty, upstream_name: hang+first-2}
+                      - {name: hedged, provider: scripted, upstream_name: hang+first-1, hedge_after: 50ms}
                       - {name: rescued, provider: scripted, upstream_name: fail-500+delay-1ms, max_attempts: 1, fallback: [echo]}
                       - {name: "cut+first-1", provider: scripted, upstream_name: "cut+delay-1ms+first-1"}
                       - {name: "empty+first-2", provider: scripted}
@@ -91,6 +92,21 @@ extension EndToEndTests {
                     #expect(rescued.isWhole && rescued.routeReason == "fallback:1")
                 }
                 #expect(try await stack.provider.bodies().count == 3)
+            }
+        }
+
+        @Test(
+            "a second call answers for one that hangs, and the provider is rid of the first at once", arguments: Door.allCases,
+            [false, true])
+        func hedged(door: Door, streamed: Bool) async throws {
+            try await Self.run { stack in
+                try await door.withCaller(stack) { caller in
+                    let chat = Chat("hedged", streamed: streamed)
+                    let reply = try await caller.chat(chat)
+                    #expect(reply.isWhole && reply.text == chat.text)
+                }
+                let statistics = try await stack.provider.statistics("exactly=active:0")
+                #expect(statistics.requests == 2 && statistics.closedEarly == 1)
             }
         }
 

@@ -120,6 +120,16 @@ struct ResilienceTests {
         }
     }
 
+    @Test("a provider that says not to ask it again is not asked again, though others are")
+    func advisedAgainst() async throws {
+        try await PipelineRig.run(Self.setup(attempts: 5)) { rig in
+            let request = try await rig.begin(TestChat("either"))
+            try await rig.one.call().respond(500, "{}", type: "application/json\r\nx-should-retry: false")
+            try await rig.two.call().answer()
+            #expect(try await request.end().summary?.attempts == 2)
+        }
+    }
+
     @Test("in an outage calls are made again within the budget alone")
     func budget() async throws {
         try await PipelineRig.run(Self.setup(attempts: 10, budget: .init(percent: 0, minimumPerSecond: 0))) { rig in

@@ -65,6 +65,8 @@ extension Configuration {
         package var fallback: [String]
         /// `nil`: as `resilience` says.
         package var maxAttempts: Int?
+        /// `nil`: no second call is made beside the first one.
+        package var hedgeAfter: Duration?
 
         package func matches(_ model: String) -> Bool {
             switch name {

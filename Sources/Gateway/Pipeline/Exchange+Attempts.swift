@@ -28,15 +28,20 @@ extension Exchange {
     }
 
     /// The call gave no answer: the same target again, another one, or the end.
-    func attemptFailed(_ fault: Fault) {
+    ///
+    /// - Parameter isAdvisedAgainst: the provider says that it should not be asked again.
+    func attemptFailed(_ fault: Fault, isAdvisedAgainst: Bool = false) {
         guard !isOver, let target else { return }
         leaveCall(fault)
         failure = fault
+        // The second call is under way already.
+        if let hedge, fault.allowsFallback, !hasBegun { return goOn(with: hedge) }
         let (began, now) = (NIODeadline.now(), loop.eventLoop.now)
         let count = snapshot.providers[target.provider]?.weights.count ?? 1
         let failed = AttemptSequence.Failure(
             fault, contentWasDelivered: hasBegun,
-            hasOtherEndpoint: loop.health.hasOther(target.health, count: count, tried: tried, now: now), timeLeft: latest - now)
+            hasOtherEndpoint: loop.health.hasOther(target.health, count: count, tried: tried, now: now),
+            isAdvisedAgainst: isAdvisedAgainst, timeLeft: latest - now)
         let decision =
             sequence?.failed(
                 failed, budget: &loop.retryBudgets[target.provider, default: RetryBudget(snapshot.resilience.budget)], now: now,
@@ -86,18 +91,22 @@ extension Exchange {
 
     /// Closes a call that failed, and keeps account of what it says that it used.
     private func leaveCall(_ fault: Fault) {
+        hedgeTimer?.cancel()
+        hedgeTimer = nil
         call?.cancel()
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
         callEnded(fault.outcomeForUpstream)
         guard !hasBegun else { return }
-        if heldAnswerBytes > 0 {
-            loop.budget.release(heldAnswerBytes)
-            reservedBytes -= heldAnswerBytes
-            heldAnswerBytes = 0
-        }
-        if let usage, usage != TokenUsage(), let quote = target.flatMap({ price(of: $0) }) { spent.append((usage, quote)) }
+        releaseAnswer()
+        if let usage { pay(usage) }
         usage = nil
+    }
+
+    /// What was held of an answer is not needed any more.
+    func releaseAnswer() {
+        release(heldAnswerBytes)
+        heldAnswerBytes = 0
     }
 
     // MARK: what calls say of their upstreams
@@ -106,6 +115,7 @@ extension Exchange {
     func contentCame() {
         guard let upstream, !hasAnswered else { return }
         hasAnswered = true
+        leaveHedge()
         tell(upstream, .answered, isOver: false)
     }
 
@@ -117,7 +127,7 @@ extension Exchange {
         tell(upstream, outcome, isOver: true)
     }
 
-    private func tell(_ upstream: UpstreamHealth.Call, _ outcome: UpstreamHealth.Outcome, isOver: Bool) {
+    func tell(_ upstream: UpstreamHealth.Call, _ outcome: UpstreamHealth.Outcome, isOver: Bool) {
         let transition = loop.health.ended(upstream, outcome, isOver: isOver, now: loop.eventLoop.now, random: &loop.random)
         guard let transition else { return }
         loop.metrics.breakerChanged(upstream.name.provider, isOpen: transition != .closed)
@@ -134,24 +144,30 @@ extension Exchange {
         return (loop.eventLoop.now - upstream.began).nanoseconds >= half ? .failed : .abandoned
     }
 
-    /// Reads what the provider says is left of its limits, where it is of use: for the next choice of an endpoint, or for who was refused.
+    /// When the provider wants to be asked again, by its `retry-after`, or, where it has refused for a limit, by what it says is left of its limits.
     ///
-    /// - Returns: milliseconds until something is left again; `nil`: something is, or nobody asked.
-    func noteHeadroom(_ headers: HTTPHeaders, isLimited: Bool) -> Int64? {
-        guard let upstream, let target, isLimited || snapshot.providers[target.provider]?.others.isEmpty == false else { return nil }
-        let exhausted = RateHeadroom.exhaustedMilliseconds(unixMilliseconds: loop.clock.unixMilliseconds()) { headers.first(name: $0) }
-        if let exhausted { loop.health.exhausted(upstream, for: .milliseconds(exhausted), now: loop.eventLoop.now) }
-        return exhausted
+    /// What is left is of use for the choice of an endpoint too, where there are several.
+    func retryAfter(_ headers: HTTPHeaders, isLimited: Bool, from upstream: UpstreamHealth.Call?) -> Int64? {
+        let now = loop.clock.unixMilliseconds()
+        let advice = RetryAfter.milliseconds(
+            headers.first(name: "retry-after"), milliseconds: headers.first(name: "retry-after-ms"),
+            unixSeconds: Int64(clamping: now / 1_000))
+        let hasOthers = target.flatMap { snapshot.providers[$0.provider] }?.others.isEmpty == false
+        guard isLimited || hasOthers, let upstream,
+            let exhausted = RateHeadroom.exhaustedMilliseconds(unixMilliseconds: now, header: { headers.first(name: $0) })
+        else { return advice }
+        loop.health.exhausted(upstream, for: .milliseconds(exhausted), now: loop.eventLoop.now)
+        return isLimited ? advice ?? exhausted : advice
     }
 }
 
 extension UpstreamTarget {
-    fileprivate var health: UpstreamHealth.Name { UpstreamHealth.Name(provider: provider, model: upstreamModel) }
+    var health: UpstreamHealth.Name { UpstreamHealth.Name(provider: provider, model: upstreamModel) }
 }
 
 extension Fault {
     /// What a failed call says of its upstream.
-    fileprivate var outcomeForUpstream: UpstreamHealth.Outcome {
+    var outcomeForUpstream: UpstreamHealth.Outcome {
         switch kind {
         case .upstreamError, .upstreamUnreachable, .upstreamTimeout, .upstreamBadAnswer, .streamBroken: .failed
         case .upstreamRateLimited: .limited(retryAfterMilliseconds.map { .milliseconds($0) })

@@ -25,20 +25,15 @@ extension Exchange: UpstreamReceiver {
         }
         guard let binding = chooseEndpoint(of: target, provider) else { return }
         state = .calling
-        reader = nil
-        errorStatus = nil
-        errorBody.clear()
-        heldChunks.removeAll()
-        summary.finishes.removeAll()
-        usage = isCounting ? TokenUsage() : nil
-        outputBytes = 0
         calls += 1
-        wasRead = false
-        rewriter = makeRewriter(for: binding.dialect)
-        let isKept = isShared && (cachePlan.stores || heldClaim != nil)
-        stored =
-            isKept
-            ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: binding.dialect, model: target.model, provider: target.provider) : nil
+        prepareForAnswer(of: target)
+        callStartedAt = .now()
+        call = loop.pool.send(upstreamRequest(to: target, binding, outgoing), receiver: self)
+        if isPaused { call?.pauseReading() }
+        armHedge(provider, outgoing)
+    }
+
+    func upstreamRequest(to target: UpstreamTarget, _ binding: ProviderBinding, _ body: ByteBuffer) -> UpstreamRequest {
         var headers = binding.headers
         add(dialectHeadersFor: binding.dialect, to: &headers)
         if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
@@ -46,34 +41,51 @@ extension Exchange: UpstreamReceiver {
         var timeouts = binding.endpoint.timeouts
         timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
         timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
-        callStartedAt = .now()
-        call = loop.pool.send(
-            UpstreamRequest(
-                endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers,
-                body: outgoing,
-                timeouts: timeouts),
-            receiver: self)
-        if isPaused { call?.pauseReading() }
+        return UpstreamRequest(
+            endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers, body: body,
+            timeouts: timeouts)
+    }
+
+    /// Forgets what came of another call's answer.
+    func prepareForAnswer(of target: UpstreamTarget) {
+        reader = nil
+        errorStatus = nil
+        errorBody.clear()
+        heldChunks.removeAll()
+        summary.finishes.removeAll()
+        usage = isCounting ? TokenUsage() : nil
+        outputBytes = 0
+        wasRead = false
+        let dialect = dialectOfTarget
+        rewriter = makeRewriter(for: dialect)
+        let isKept = isShared && (cachePlan.stores || heldClaim != nil)
+        stored =
+            isKept ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: dialect, model: target.model, provider: target.provider) : nil
     }
 
     // MARK: UpstreamReceiver
 
     package func upstreamHeadReceived(status: Int, headers: HTTPHeaders) {
         guard case .calling = state else { return }
-        let retryAfter = RetryAfter.milliseconds(
-            headers.first(name: "retry-after"), milliseconds: headers.first(name: "retry-after-ms"),
-            unixSeconds: Int64(clamping: loop.clock.unixMilliseconds() / 1_000))
-        let exhausted = noteHeadroom(headers, isLimited: status == 429)
+        let retryAfter = retryAfter(headers, isLimited: status == 429, from: upstream)
         guard (200..<300).contains(status) else {
-            errorStatus = (status, retryAfter ?? exhausted)
+            errorStatus = (status, retryAfter, headers.first(name: "x-should-retry") == "false")
             return
         }
-        let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
-        guard isEventStream == envelope.isStreamed else {
-            return attemptFailed(.badAnswer(target, "its content type is not the one that was asked for"))
-        }
+        if let fault = fault(ofHead: status, headers, from: upstream) { return attemptFailed(fault) }
         reader = AnswerReader(
             dialectOfTarget, request.operation, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+    }
+
+    /// What is wrong with an answer whose head says so.
+    func fault(ofHead status: Int, _ headers: HTTPHeaders, from upstream: UpstreamHealth.Call?) -> Fault? {
+        guard (200..<300).contains(status) else {
+            return .upstreamStatus(
+                status, error: nil, retryAfterMilliseconds: retryAfter(headers, isLimited: status == 429, from: upstream),
+                provider: target?.provider ?? "")
+        }
+        let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
+        return isEventStream == envelope.isStreamed ? nil : .badAnswer(target, "its content type is not the one that was asked for")
     }
 
     package func upstreamBodyReceived(_ bytes: ByteBuffer) {
@@ -98,8 +110,7 @@ extension Exchange: UpstreamReceiver {
 
     /// Counts an unstreamed answer's bytes, which are all kept until it is whole, against the in-flight budget.
     private func hold(_ count: Int) -> Bool {
-        guard loop.budget.extend(reservedBytes, by: count) else { return false }
-        reservedBytes += count
+        guard reserve(count) else { return false }
         heldAnswerBytes += count
         return true
     }
@@ -111,7 +122,7 @@ extension Exchange: UpstreamReceiver {
             return attemptFailed(
                 .upstreamStatus(
                     errorStatus.status, error: error, retryAfterMilliseconds: errorStatus.retryAfterMilliseconds,
-                    provider: target?.provider ?? ""))
+                    provider: target?.provider ?? ""), isAdvisedAgainst: errorStatus.isAdvisedAgainst)
         }
         do {
             guard !asksForDocument else { return try documentWasReceived() }

@@ -141,6 +141,11 @@ package final class Exchange {
     var retryTimer: Scheduled<Void>?
     /// What failed calls say that they used.
     var spent: [(usage: TokenUsage, quote: PriceQuote)] = []
+    /// Some of that is estimated.
+    var paidByEstimate = false
+    /// A second call of the same model, which races with the first one.
+    var hedge: HedgedCall?
+    var hedgeTimer: Scheduled<Void>?
     /// Bytes of the present call's answer that are held until it is whole.
     var heldAnswerBytes = 0
     /// Why the last target gave no answer.
@@ -149,7 +154,7 @@ package final class Exchange {
     var calls = 0
     var callStartedAt = NIODeadline.uptimeNanoseconds(0)
     var reader: AnswerReader?
-    var errorStatus: (status: Int, retryAfterMilliseconds: Int64?)?
+    var errorStatus: (status: Int, retryAfterMilliseconds: Int64?, isAdvisedAgainst: Bool)?
     var errorBody = ByteBuffer()
     var rewriter: AnswerRewriter?
     var heldChunks: [AnswerChunk] = []
@@ -328,6 +333,7 @@ package final class Exchange {
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
         let wasWithProvider = call?.wasSent == true
         callEnded(outcomeForUpstream(isWhole: isWhole, fault))
+        leaveHedge()
         if !isWhole { call?.cancel() }
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
@@ -380,6 +386,7 @@ package final class Exchange {
             summary.isEstimated = true
         }
         for attempt in spent { summary.usage.add(attempt.usage) }
+        if paidByEstimate { summary.isEstimated = true }
         // A row has one price: where calls at several were paid, the dearest of them.
         let quotes = spent.map(\.quote) + [target.flatMap { price(of: $0) }].compactMap { $0 }
         let quote = quotes.max { $0.price.cost(of: summary.usage) < $1.price.cost(of: summary.usage) }

@@ -21,6 +21,12 @@ struct PipelineMetrics {
         Counter(label: "agentshield.upstream.retries", dimensions: [("provider", provider), ("error", fault)]).increment()
     }
 
+    /// A second call is made beside the first one, or has been taken in its place.
+    func callHedged(_ provider: String, isTaken: Bool) {
+        Counter(label: "agentshield.upstream.hedges", dimensions: [("provider", provider), ("event", isTaken ? "taken" : "made")])
+            .increment()
+    }
+
     /// A target that was not called, since it is left alone.
     func targetPassedOver(_ provider: String) {
         Counter(label: "agentshield.upstream.passed_over", dimensions: [("provider", provider)]).increment()

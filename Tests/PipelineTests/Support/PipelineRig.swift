@@ -73,13 +73,17 @@ struct PipelineRig: Sendable {
     }
 
     /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections, `both` at a provider with the two as
-    /// its endpoints, `half` at one of whose endpoints only the second takes connections; `memo` is always cached;
+    /// its endpoints, `half` at one of whose endpoints only the second takes connections;
+    /// the `hedged` ones have a second call after 20 ms; `memo` is always cached;
     /// `either`, `memo-or-two` and `rescue` are aliases.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
-        func settings(_ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil) -> ModelSettings {
+        func settings(
+            _ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil, hedgeAfter: TimeAmount? = nil
+        ) -> ModelSettings {
             ModelSettings(
                 price: price, cache: CacheSettings(mode: mode, timeToLiveNanoseconds: 60_000_000_000),
-                firstByteTimeoutNanoseconds: firstByte.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000, scrub: scrub)
+                firstByteTimeoutNanoseconds: firstByte.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000, scrub: scrub,
+                hedgeAfterNanoseconds: hedgeAfter?.nanoseconds)
         }
         let models = [
             UpstreamTarget(
@@ -88,6 +92,11 @@ struct PipelineRig: Sendable {
             UpstreamTarget(model: "memo", provider: "one", upstreamModel: "model-1", settings: settings(.always)),
             UpstreamTarget(model: "never", provider: "never", upstreamModel: "model-0", settings: settings(.off)),
             UpstreamTarget(model: "both", provider: "both", upstreamModel: "model-3", settings: settings(.off)),
+            UpstreamTarget(
+                model: "hedged", provider: "one", upstreamModel: "model-5", settings: settings(.off, hedgeAfter: .milliseconds(20))),
+            UpstreamTarget(
+                model: "hedged-over-both", provider: "both", upstreamModel: "model-6",
+                settings: settings(.off, hedgeAfter: .milliseconds(20))),
             UpstreamTarget(model: "half", provider: "half", upstreamModel: "model-4", settings: settings(.off)),
         ]
         func endpoint(_ port: Int) throws -> UpstreamEndpoint {

@@ -102,7 +102,7 @@ struct SnapshotBuilder {
                 cache: CacheSettings(mode: CacheSettings.Mode(model.cacheMode), timeToLiveNanoseconds: model.cacheTTL.nanoseconds),
                 firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds,
                 scrub: model.scrubPolicy.flatMap { rules[$0] }, dropsUnsupported: model.dropsUnsupported,
-                maxAttempts: model.maxAttempts)
+                maxAttempts: model.maxAttempts, hedgeAfterNanoseconds: model.hedgeAfter?.nanoseconds)
             switch model.name {
             case .exact(let name):
                 if !model.fallback.isEmpty { fallbacks[name] = model.fallback }

@@ -76,6 +76,7 @@ extension ConfigurationLoader {
         let firstByteTimeout = section.optionalDuration("first_byte_timeout") ?? provider?.firstByteTimeout ?? .zero
         let dropsUnsupported = section.flag("drop_unsupported")
         let maxAttempts = section.optionalInteger("max_attempts")
+        let hedgeAfter = section.optionalDuration("hedge_after")
         let idleTimeout = section.optionalDuration("idle_timeout") ?? provider?.idleTimeout ?? .zero
         if !providerName.isEmpty, !names.contains(providerName) {
             let meant = Suggestion.closest(to: providerName, among: names.sorted()).map { "did you mean `\($0)`? " } ?? ""
@@ -102,7 +103,7 @@ extension ConfigurationLoader {
         return Configuration.Model(
             name: modelName, provider: providerName, upstreamName: upstreamName, price: price, cacheMode: mode, cacheTTL: ttl,
             firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout, dropsUnsupported: dropsUnsupported, fallback: [],
-            maxAttempts: maxAttempts)
+            maxAttempts: maxAttempts, hedgeAfter: hedgeAfter)
     }
 
     private static func price(_ section: Section) -> Price? {

@@ -312,6 +312,10 @@ extension ConfigurationKey {
         ConfigurationKey(
             "models[].max_attempts", .integer(1...10), .means("`resilience.retries.max_attempts`"),
             "Calls of the model for one request, the first included."),
+        ConfigurationKey(
+            "models[].hedge_after", .duration(.milliseconds(10)...(.seconds(3600))), .means("no second call"),
+            "How long a request's first call may be without content before a second one is made beside it, at another endpoint if there is one. Both are paid."
+        ),
         ConfigurationKey("aliases", .sections, .means("none"), "Names that stand for models."),
         ConfigurationKey("aliases[].name", .label, .required, "Unique among models and aliases."),
         ConfigurationKey(

@@ -18,11 +18,17 @@ package struct AttemptSequence: Sendable {
         package var contentWasDelivered: Bool
         /// Whether the target has another endpoint that was not asked yet and takes calls.
         package var hasOtherEndpoint: Bool
+        /// Whether the provider says that the call should not be made again, as OpenAI and Anthropic do (`x-should-retry: false`).
+        package var isAdvisedAgainst: Bool
         /// To the request's deadline.
         package var timeLeft: TimeAmount
 
-        package init(_ fault: Fault, contentWasDelivered: Bool = false, hasOtherEndpoint: Bool = false, timeLeft: TimeAmount) {
+        package init(
+            _ fault: Fault, contentWasDelivered: Bool = false, hasOtherEndpoint: Bool = false, isAdvisedAgainst: Bool = false,
+            timeLeft: TimeAmount
+        ) {
             self.fault = fault
+            self.isAdvisedAgainst = isAdvisedAgainst
             self.contentWasDelivered = contentWasDelivered
             self.hasOtherEndpoint = hasOtherEndpoint
             self.timeLeft = timeLeft
@@ -87,7 +93,9 @@ package struct AttemptSequence: Sendable {
     /// How long until the same target is called again; `nil`: it is not.
     private func wait(after failure: Failure, random: inout some RandomNumberGenerator) -> TimeAmount? {
         let fault = failure.fault
-        guard attemptsAtTarget < plan.targets[next - 1].settings.maxAttempts ?? policy.maxAttempts else { return nil }
+        guard !failure.isAdvisedAgainst, attemptsAtTarget < plan.targets[next - 1].settings.maxAttempts ?? policy.maxAttempts else {
+            return nil
+        }
         if failure.hasOtherEndpoint { return .zero }
         guard fault.allowsRetry else { return nil }
         return policy.delay(

@@ -14,10 +14,13 @@ package struct ModelSettings: Sendable {
     package var dropsUnsupported: Bool
     /// Calls of the target for one request; `nil`: as many as for all targets.
     package var maxAttempts: Int?
+    /// How long a first call may be without content before a second one is made beside it; `nil`: none is.
+    package var hedgeAfterNanoseconds: Int64?
 
     package init(
         price: Price?, priceList: String = "", cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64,
-        scrub: ScrubRules? = nil, dropsUnsupported: Bool = false, maxAttempts: Int? = nil
+        scrub: ScrubRules? = nil, dropsUnsupported: Bool = false, maxAttempts: Int? = nil,
+        hedgeAfterNanoseconds: Int64? = nil
     ) {
         self.price = price.map { PriceQuote(.configured, $0) }
         self.priceList = priceList
@@ -27,6 +30,7 @@ package struct ModelSettings: Sendable {
         self.scrub = scrub
         self.dropsUnsupported = dropsUnsupported
         self.maxAttempts = maxAttempts
+        self.hedgeAfterNanoseconds = hedgeAfterNanoseconds
     }
 }
 

@@ -60,6 +60,8 @@ package struct UpstreamHealth: Sendable {
         case refused(isCredential: Bool)
         /// A limit of the gateway's credential is used up, for so long if it says it.
         case limited(TimeAmount?)
+        /// The call was given up, since another one had content earlier: it is slow, if nothing worse.
+        case overtaken
         /// The call was given up, for no fault of the upstream's.
         case abandoned
     }
@@ -192,7 +194,7 @@ extension UpstreamHealth.Outcome {
         switch self {
         case .answered, .refused: .succeeded
         case .failed: .failed
-        case .limited, .abandoned: .unknown
+        case .limited, .overtaken, .abandoned: .unknown
         }
     }
 }
@@ -207,6 +209,7 @@ extension UpstreamHealth.Endpoint {
         case .limited(let time):
             latency.observe(max(elapsed, UpstreamHealth.failurePenalty), now: now)
             if let time { limitedUntil = now + time }
+        case .overtaken: latency.observe(elapsed, now: now)
         case .refused(isCredential: false), .abandoned: break
         }
     }
