@@ -141,7 +141,13 @@ enum CompleteFile {
             connect_timeout: 1s
             first_byte_timeout: 2s
             idle_timeout: 3s
+            max_connection_age: 2m
             price_list: vllm
+          many:
+            dialect: openai
+            endpoints:
+              - {base_url: "https://one.example.com/v1", api_key_env: MAIN_KEY, weight: 3}
+              - {base_url: "https://two.example.com/v1", api_key_env: OTHER_KEY, weight: 1}
         prices: {unknown: ceiling, ceiling: {input: 20, output: 80, cache_read: 2, cache_write: 25}}
         models:
           - name: small
@@ -153,7 +159,13 @@ enum CompleteFile {
             idle_timeout: 800ms
             scrub: strict
             drop_unsupported: true
+            max_attempts: 3
+            hedge_after: 2s
+            fallback: [oai-large]
           - {pattern: "oai-*", provider: other, price: free}
+        resilience:
+          retries: {max_attempts: 4, base_delay: 10ms, max_delay: 500ms, budget_percent: 5, budget_minimum_per_second: 1}
+          breaker: {enabled: true, failure_percent: 25, minimum_calls: 8, window: 20s, open_for: 2s, max_open_for: 30s, probes: 2}
         aliases:
           - {name: smart, fallback: [small, oai-large]}
         scrub:

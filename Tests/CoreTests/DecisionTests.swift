@@ -63,10 +63,6 @@ struct LimitTests {
     }
 }
 
-private struct Unexpected: Error {
-    var what: String
-}
-
 @Suite("routing")
 struct RoutingTests {
     private let settings = ModelSettings(
@@ -103,28 +99,6 @@ struct RoutingTests {
         let caller = try principal(.only([ModelPattern("a*")]))
         #expect(table.names(for: caller).map(\.name) == ["a"])
         #expect(throws: Fault.self) { try table.resolve("b", for: caller).get() }
-    }
-
-    @Test("the next target is tried only for the provider's faults, and only before any content")
-    func attempts() throws {
-        let table = ModelTable(models: [target("a"), target("b")], patterns: [], aliases: [("ab", ["a", "b"])])
-        let plan = try table.resolve("ab", for: try principal(.all)).get()
-        let failure = Fault(.upstreamError, origin: .upstream, message: "The provider failed.")
-        var sequence = AttemptSequence(plan: plan)
-        guard case .call(let first) = sequence.start() else { throw Unexpected(what: "no first call") }
-        #expect(first.model == "a")
-        var delivered = sequence
-        guard case .fail = delivered.failed(failure, contentWasDelivered: true) else {
-            throw Unexpected(what: "called after content")
-        }
-        guard case .call(let second) = sequence.failed(failure, contentWasDelivered: false) else {
-            throw Unexpected(what: "no fallback")
-        }
-        #expect(second.model == "b" && sequence.reason == "fallback:1" && sequence.attempts == 2)
-        guard case .fail(let last) = sequence.failed(failure, contentWasDelivered: false) else {
-            throw Unexpected(what: "a third call")
-        }
-        #expect(last == failure)
     }
 
     @Test("a price is exact to the nano-USD, rounded up, and saturates")

@@ -106,6 +106,30 @@ struct UpstreamPoolTests {
         }
     }
 
+    @Test("a connection that is too old takes no further request")
+    func oldConnection() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([[answer("1")], [answer("2")]])
+            let endpoint = try server.endpoint(limits: UpstreamLimits(maxConnectionAge: .nanoseconds(1)))
+            #expect(try await rig.call(request(endpoint)).body == "1")
+            #expect(try await rig.call(request(endpoint)).body == "2")
+            #expect(try await server.acceptedConnections == 2)
+            #expect(try await rig.counters == UpstreamPoolCounters(dials: 2, reuses: 0))
+        }
+    }
+
+    @Test("one that is old before it was idle for long closes at that age")
+    func oldIdleConnection() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([[answer("1")]])
+            let endpoint = try server.endpoint(
+                limits: UpstreamLimits(idleConnectionLifetime: .hours(1), maxConnectionAge: .milliseconds(300)))
+            #expect(try await rig.call(request(endpoint)).body == "1")
+            try await server.waitFor(.connectionClosed)
+            try await rig.until { $0.statistics.isEmpty }
+        }
+    }
+
     @Test("bytes after an answer cost the connection and reach no other request")
     func surplusBytes() async throws {
         try await PoolRig.run { rig in

@@ -8,9 +8,11 @@ extension Configuration {
     package struct Provider: Sendable, Equatable {
         package var name: String
         package var dialect: Dialect
-        package var baseURL: ProviderURL
-        /// `nil`: requests carry no credential.
-        package var credential: Secret?
+        /// Never empty.
+        package var endpoints: [Endpoint]
+        /// The first endpoint's.
+        package var baseURL: ProviderURL { endpoints[0].baseURL }
+        package var credential: Secret? { endpoints[0].credential }
         package var credentialHeader: CredentialHeader
         package var refusesStreamOptions: Bool
         /// Of Azure OpenAI's API by deployments, which stands in their paths; `nil`: any other API.
@@ -23,8 +25,17 @@ extension Configuration {
         package var firstByteTimeout: Duration
         package var idleTimeout: Duration
         package var queueTimeout: Duration
+        package var maxConnectionAge: Duration
         /// Under which name its prices are listed.
         package var priceList: String
+    }
+
+    /// One way to a provider.
+    package struct Endpoint: Sendable, Equatable {
+        package var baseURL: ProviderURL
+        /// `nil`: requests carry no credential.
+        package var credential: Secret?
+        package var weight: Int
     }
 
     /// A model that callers may name, or a pattern for such names.
@@ -50,6 +61,12 @@ extension Configuration {
         package var scrubPolicy: String?
         /// Whether fields that the provider's dialect has no place for are left out of requests.
         package var dropsUnsupported: Bool
+        /// Names of models that are called behind it, in order, none twice.
+        package var fallback: [String]
+        /// `nil`: as `resilience` says.
+        package var maxAttempts: Int?
+        /// `nil`: no second call is made beside the first one.
+        package var hedgeAfter: Duration?
 
         package func matches(_ model: String) -> Bool {
             switch name {

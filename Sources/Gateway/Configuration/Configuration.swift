@@ -22,6 +22,7 @@ package struct Configuration: Sendable {
     package var aliases: [Alias]
     /// What models cost of which nobody knows it; `nil`: they are not used.
     package var priceCeiling: Price?
+    package var resilience: Resilience
     package var scrub: Scrubbing
     package var cache: Cache
     package var idempotency: Idempotency

@@ -12,18 +12,42 @@ extension Exchange: UpstreamReceiver {
     private static let maxHeldChunks = 16
 
     func call(_ target: UpstreamTarget) {
-        guard let binding = snapshot.providers[target.provider] else {
+        guard let provider = snapshot.providers[target.provider] else {
             return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
         }
         self.target = target
         let outgoing: ByteBuffer
         do {
-            if try answersItself(target, binding.dialect) { return }
-            outgoing = try translated(for: target, binding)
+            if try answersItself(target, provider.dialect) { return }
+            outgoing = try translated(for: target, provider)
         } catch {
             return untranslatable(error)
         }
+        guard let binding = chooseEndpoint(of: target, provider) else { return }
         state = .calling
+        calls += 1
+        prepareForAnswer(of: target)
+        callStartedAt = .now()
+        call = loop.pool.send(upstreamRequest(to: target, binding, outgoing), receiver: self)
+        if isPaused { call?.pauseReading() }
+        armHedge(provider, outgoing)
+    }
+
+    func upstreamRequest(to target: UpstreamTarget, _ binding: ProviderBinding, _ body: ByteBuffer) -> UpstreamRequest {
+        var headers = binding.headers
+        add(dialectHeadersFor: binding.dialect, to: &headers)
+        if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
+        if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
+        var timeouts = binding.endpoint.timeouts
+        timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
+        timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
+        return UpstreamRequest(
+            endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers, body: body,
+            timeouts: timeouts)
+    }
+
+    /// Forgets what came of another call's answer.
+    func prepareForAnswer(of target: UpstreamTarget) {
         reader = nil
         errorStatus = nil
         errorBody.clear()
@@ -32,77 +56,37 @@ extension Exchange: UpstreamReceiver {
         usage = isCounting ? TokenUsage() : nil
         usageSoFar = nil
         outputBytes = 0
-        calls += 1
         wasRead = false
-        rewriter = makeRewriter(for: binding.dialect)
+        let dialect = dialectOfTarget
+        rewriter = makeRewriter(for: dialect)
         let isKept = isShared && (cachePlan.stores || heldClaim != nil)
         stored =
-            isKept
-            ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: binding.dialect, model: target.model, provider: target.provider) : nil
-        var headers = binding.headers
-        add(dialectHeadersFor: binding.dialect, to: &headers)
-        if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
-        if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
-        var timeouts = binding.endpoint.timeouts
-        timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
-        timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
-        callStartedAt = .now()
-        call = loop.pool.send(
-            UpstreamRequest(
-                endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers,
-                body: outgoing,
-                timeouts: timeouts),
-            receiver: self)
-        if isPaused { call?.pauseReading() }
-    }
-
-    /// The target's dialect has no place for something in the request. Behind another target's failure that is passed over: the caller, whose request was
-    /// good for the model that it named, hears of the failure.
-    private func untranslatable(_ fault: Fault) {
-        guard let failure else { return fail(fault) }
-        attemptFailed(failure)
-    }
-
-    /// The call gave no answer: another target, or the end.
-    private func attemptFailed(_ fault: Fault) {
-        guard !isOver, let target else { return }
-        call?.cancel()
-        if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
-        call = nil
-        let began = NIODeadline.now()
-        failure = fault
-        let decision = sequence?.failed(fault, contentWasDelivered: hasBegun) ?? .fail(fault)
-        switch decision {
-        case .fail(let fault): fail(fault)
-        case .call(let next):
-            loop.logger.logFallback(request.id, from: target, to: next, fault: fault)
-            summary.routeReason = sequence?.reason ?? summary.routeReason
-            summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
-            do {
-                try call(behindFailure: next)
-            } catch {
-                fail(error)
-            }
-        }
+            isKept ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: dialect, model: target.model, provider: target.provider) : nil
     }
 
     // MARK: UpstreamReceiver
 
     package func upstreamHeadReceived(status: Int, headers: HTTPHeaders) {
         guard case .calling = state else { return }
-        let retryAfter = RetryAfter.milliseconds(
-            headers.first(name: "retry-after"), milliseconds: headers.first(name: "retry-after-ms"),
-            unixSeconds: Int64(clamping: loop.clock.unixMilliseconds() / 1_000))
+        let retryAfter = retryAfter(headers, isLimited: status == 429, from: upstream)
         guard (200..<300).contains(status) else {
-            errorStatus = (status, retryAfter)
+            errorStatus = (status, retryAfter, headers.first(name: "x-should-retry") == "false")
             return
         }
-        let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
-        guard isEventStream == envelope.isStreamed else {
-            return attemptFailed(.badAnswer(target, "its content type is not the one that was asked for"))
-        }
+        if let fault = fault(ofHead: status, headers, from: upstream) { return attemptFailed(fault) }
         reader = AnswerReader(
             dialectOfTarget, request.operation, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+    }
+
+    /// What is wrong with an answer whose head says so.
+    func fault(ofHead status: Int, _ headers: HTTPHeaders, from upstream: UpstreamHealth.Call?) -> Fault? {
+        guard (200..<300).contains(status) else {
+            return .upstreamStatus(
+                status, error: nil, retryAfterMilliseconds: retryAfter(headers, isLimited: status == 429, from: upstream),
+                provider: target?.provider ?? "")
+        }
+        let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
+        return isEventStream == envelope.isStreamed ? nil : .badAnswer(target, "its content type is not the one that was asked for")
     }
 
     package func upstreamBodyReceived(_ bytes: ByteBuffer) {
@@ -127,8 +111,8 @@ extension Exchange: UpstreamReceiver {
 
     /// Counts an unstreamed answer's bytes, which are all kept until it is whole, against the in-flight budget.
     private func hold(_ count: Int) -> Bool {
-        guard loop.budget.extend(reservedBytes, by: count) else { return false }
-        reservedBytes += count
+        guard reserve(count) else { return false }
+        heldAnswerBytes += count
         return true
     }
 
@@ -139,7 +123,7 @@ extension Exchange: UpstreamReceiver {
             return attemptFailed(
                 .upstreamStatus(
                     errorStatus.status, error: error, retryAfterMilliseconds: errorStatus.retryAfterMilliseconds,
-                    provider: target?.provider ?? ""))
+                    provider: target?.provider ?? ""), isAdvisedAgainst: errorStatus.isAdvisedAgainst)
         }
         do {
             guard !asksForDocument else { return try documentWasReceived() }
@@ -206,6 +190,7 @@ extension Exchange: UpstreamReceiver {
             return
         }
         if !hasBegun, let target {
+            contentCame()
             begin(cache: cachePlan.isBypass ? .bypass : .miss, model: target.model, provider: target.provider)
             startRelay()
             for held in heldChunks { pass(on: held) }

@@ -54,7 +54,7 @@ extension Exchange {
         }
         if isCounting { envelope.isStreamed = false }
         let plan = try snapshot.models.resolve(envelope.model, for: request.principal).get()
-        var sequence = AttemptSequence(plan: plan)
+        var sequence = AttemptSequence(plan: plan, policy: snapshot.resilience.retries)
         guard case .call(let target) = sequence.start() else {
             throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
         }

@@ -32,6 +32,8 @@ package final class Exchange {
         case repeatingElsewhere
         /// A provider has the request.
         case calling
+        /// A call has failed, and the next one is not made yet. No provider has the request.
+        case backingOff
         /// A stored answer is being told.
         case replaying
         case over
@@ -129,13 +131,30 @@ package final class Exchange {
 
     // call and answer
     var call: UpstreamCall?
+    /// What is told of the present call's upstream when it has ended.
+    var upstream: UpstreamHealth.Call?
+    /// Content of the present call has come.
+    var hasAnswered = false
+    /// The target that was called last, and places of its endpoints that were.
+    var attempted: UpstreamTarget?
+    var tried: Set<Int> = []
+    var retryTimer: Scheduled<Void>?
+    /// What failed calls say that they used.
+    var spent: [(usage: TokenUsage, quote: PriceQuote)] = []
+    /// Some of that is estimated.
+    var paidByEstimate = false
+    /// A second call of the same model, which races with the first one.
+    var hedge: HedgedCall?
+    var hedgeTimer: Scheduled<Void>?
+    /// Bytes of the present call's answer that are held until it is whole.
+    var heldAnswerBytes = 0
     /// Why the last target gave no answer.
     var failure: Fault?
     /// Calls to providers so far.
     var calls = 0
     var callStartedAt = NIODeadline.uptimeNanoseconds(0)
     var reader: AnswerReader?
-    var errorStatus: (status: Int, retryAfterMilliseconds: Int64?)?
+    var errorStatus: (status: Int, retryAfterMilliseconds: Int64?, isAdvisedAgainst: Bool)?
     var errorBody = ByteBuffer()
     var rewriter: AnswerRewriter?
     var heldChunks: [AnswerChunk] = []
@@ -165,6 +184,11 @@ package final class Exchange {
 
     var isOver: Bool {
         if case .over = state { true } else { false }
+    }
+
+    /// A call has failed, and the next one waits for its time.
+    var isBackingOff: Bool {
+        if case .backingOff = state { true } else { false }
     }
 
     // MARK: for doors
@@ -214,7 +238,7 @@ package final class Exchange {
     var timeout: TimeAmount { min(request.timeout ?? snapshot.pipeline.defaultTimeout, snapshot.pipeline.maxTimeout) }
 
     /// Where others follow the answer, it may take longer than its own caller waits.
-    private var latest: NIODeadline { request.receivedAt + (departure == nil ? timeout : snapshot.pipeline.maxTimeout) }
+    var latest: NIODeadline { request.receivedAt + (departure == nil ? timeout : snapshot.pipeline.maxTimeout) }
 
     func armDeadline() {
         deadlineTimer?.cancel()
@@ -306,8 +330,12 @@ package final class Exchange {
         deadlineTimer = nil
         holdTimer?.cancel()
         holdTimer = nil
+        retryTimer?.cancel()
+        retryTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
         let wasWithProvider = call?.wasSent == true
+        callEnded(outcomeForUpstream(isWhole: isWhole, fault))
+        leaveHedge()
         if !isWhole { call?.cancel() }
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
@@ -363,7 +391,11 @@ package final class Exchange {
             if !overflow { summary.usage.output = max(told, output) - summary.usage.reasoning }
             summary.isEstimated = true
         }
-        let quote = target.flatMap { price(of: $0) }
+        for attempt in spent { summary.usage.add(attempt.usage) }
+        if paidByEstimate { summary.isEstimated = true }
+        // A row has one price: where calls at several were paid, the dearest of them.
+        let quotes = spent.map(\.quote) + [target.flatMap { price(of: $0) }].compactMap { $0 }
+        let quote = quotes.max { $0.price.cost(of: summary.usage) < $1.price.cost(of: summary.usage) }
         summary.costNanoUSD = quote?.price.cost(of: summary.usage)
         summary.priceVersion = quote?.version
     }

@@ -77,7 +77,11 @@ package final class GatewayLoop {
     var confirmations = 0
     static let maxConfirmations = 16
     private let cacheHash: KeyedHash
-    private var random = SystemRandomNumberGenerator()
+    var random = SystemRandomNumberGenerator()
+    /// What is known of upstreams by this loop's calls.
+    var health: UpstreamHealth
+    /// By provider, those of the configuration alone.
+    var retryBudgets: [String: RetryBudget] = [:]
 
     /// - Parameters:
     ///   - access: under which secrets credentials are hashed, and where they are looked up beside the configuration file.
@@ -96,6 +100,7 @@ package final class GatewayLoop {
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
+        health = UpstreamHealth(snapshot.resilience.breaker)
         self.stores = stores
         self.logger = logger
         self.clock = clock
@@ -159,6 +164,8 @@ package final class GatewayLoop {
     /// budget keeps its size.
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
+        health.update(snapshot.resilience.breaker)
+        retryBudgets.removeAll()
         scrubbers.removeAll()
         keyRules.value = snapshot.keyRules
         authority.forgetAll()

@@ -114,6 +114,20 @@ package struct PipelineSettings: Sendable {
     }
 }
 
+/// One of several ways to a provider: where it is, and with which credential.
+package struct ProviderEndpoint: Sendable {
+    package var endpoint: UpstreamEndpoint
+    package var headers: UpstreamHeaders
+    /// Its share of the calls, among the others' weights; at least 1.
+    package var weight: Int
+
+    package init(endpoint: UpstreamEndpoint, headers: UpstreamHeaders, weight: Int = 1) {
+        self.endpoint = endpoint
+        self.headers = headers
+        self.weight = max(1, weight)
+    }
+}
+
 /// A provider, ready to be called.
 package struct ProviderBinding: Sendable {
     package var dialect: Dialect
@@ -124,16 +138,30 @@ package struct ProviderBinding: Sendable {
     package var refusesStreamOptions: Bool
     /// The version of Azure OpenAI's API by deployments, whose names stand in the path; `nil`: any other API.
     package var deploymentsVersion: String?
+    /// Endpoints that take calls beside the first one, which stands above.
+    package let others: [ProviderEndpoint]
+    /// Of all endpoints, the first one's in front.
+    package let weights: [Int]
 
     package init(
         dialect: Dialect = .openAI, endpoint: UpstreamEndpoint, headers: UpstreamHeaders, refusesStreamOptions: Bool = false,
-        deploymentsVersion: String? = nil
+        deploymentsVersion: String? = nil, weight: Int = 1, others: [ProviderEndpoint] = []
     ) {
         self.dialect = dialect
         self.endpoint = endpoint
         self.headers = headers
         self.refusesStreamOptions = refusesStreamOptions
         self.deploymentsVersion = deploymentsVersion
+        self.others = others
+        weights = [max(1, weight)] + others.map(\.weight)
+    }
+
+    /// The provider as it is called through one of its endpoints.
+    func using(_ index: Int) -> ProviderBinding {
+        guard others.indices.contains(index - 1) else { return self }
+        var binding = self
+        (binding.endpoint, binding.headers) = (others[index - 1].endpoint, others[index - 1].headers)
+        return binding
     }
 }
 
@@ -149,6 +177,7 @@ package final class GatewaySnapshot: Sendable {
     package let door: DoorSettings
     package let pipeline: PipelineSettings
     package let limits: LimitSettings
+    package let resilience: ResilienceSettings
     /// For models without a price; `nil`: they are not used.
     package let priceCeiling: PriceQuote?
 
@@ -158,7 +187,7 @@ package final class GatewaySnapshot: Sendable {
     package init(
         keys: KeyTable, keyRules: KeyRules = KeyRules(), tokens: TokenSettings = TokenSettings(), models: ModelTable,
         providers: [String: ProviderBinding], door: DoorSettings, pipeline: PipelineSettings, limits: LimitSettings = LimitSettings(),
-        priceCeiling: Price? = nil
+        resilience: ResilienceSettings = ResilienceSettings(), priceCeiling: Price? = nil
     ) {
         self.keys = keys
         self.keyRules = keyRules
@@ -168,6 +197,7 @@ package final class GatewaySnapshot: Sendable {
         self.door = door
         self.pipeline = pipeline
         self.limits = limits
+        self.resilience = resilience
         self.priceCeiling = priceCeiling.map { PriceQuote(.ceiling, $0) }
     }
 }

@@ -1,5 +1,6 @@
 import GatewayCore
 import Logging
+import NIOCore
 
 /// The request log: one line for each request, and never a word of its text.
 extension Logger {
@@ -35,5 +36,27 @@ extension Logger {
                 "request_id": "\(id)", "failed": "\(failed.provider)/\(failed.model)", "next": "\(next.provider)/\(next.model)",
                 "error": "\(fault.kind.presentation.name)",
             ])
+    }
+
+    func logRetry(_ id: RequestID, of target: UpstreamTarget, in wait: TimeAmount, fault: Fault) {
+        debug(
+            "upstream failed, trying it again",
+            metadata: [
+                "request_id": "\(id)", "provider": "\(target.provider)", "model": "\(target.model)",
+                "wait_ms": "\(wait.nanoseconds / 1_000_000)", "error": "\(fault.kind.presentation.name)",
+            ])
+    }
+
+    /// What is written of an upstream's failures: one line when it is left alone, and one when it serves again.
+    func logBreaker(_ call: UpstreamHealth.Call, _ transition: CircuitBreaker.Transition) {
+        var metadata: Logger.Metadata = [
+            "provider": "\(call.name.provider)", "upstream_model": "\(call.name.model)", "endpoint": "\(call.endpoint)",
+        ]
+        switch transition {
+        case .opened(let time):
+            metadata["for_ms"] = "\(time.nanoseconds / 1_000_000)"
+            warning("upstream fails too often, and is left alone", metadata: metadata)
+        case .closed: notice("upstream serves again", metadata: metadata)
+        }
     }
 }

@@ -97,6 +97,7 @@ struct Documented: Sendable {
     static let priceUnknown = Documented(407, "price_unknown", 403)
     static let rateLimited = Documented(400, "rate_limited", 429, http: "rate_limit_exceeded")
     static let budgetExceeded = Documented(401, "budget_exceeded", 402)
+    static let overloaded = Documented(402, "overloaded", 503)
     static let draining = Documented(403, "draining", 503)
     static let upstreamError = Documented(500, "upstream_error", 502)
     static let upstreamUnreachable = Documented(501, "upstream_unreachable", 502)

@@ -26,6 +26,8 @@ struct PipelineRig: Sendable {
         var dialectOfTwo = Dialect.openAI
         /// The rules that are kept with the model `two`; `nil`: the caller's.
         var rulesOfTwo: ScrubRules?
+        /// Failed calls are not made again unless a test is about that.
+        var resilience = ResilienceSettings(retries: RetryPolicy(maxAttempts: 1))
         /// The ledger; `nil`: in memory.
         var file: LedgerFile?
     }
@@ -72,13 +74,18 @@ struct PipelineRig: Sendable {
         (self.stores, self.one, self.two) = (stores, one, two)
     }
 
-    /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections; `memo` is always cached;
+    /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections, `both` at a provider with the two as
+    /// its endpoints, `half` at one of whose endpoints only the second takes connections;
+    /// the `hedged` ones have a second call after 20 ms; `memo` is always cached;
     /// `either`, `memo-or-two` and `rescue` are aliases.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
-        func settings(_ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil) -> ModelSettings {
+        func settings(
+            _ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil, hedgeAfter: TimeAmount? = nil
+        ) -> ModelSettings {
             ModelSettings(
                 price: price, cache: CacheSettings(mode: mode, timeToLiveNanoseconds: 60_000_000_000),
-                firstByteTimeoutNanoseconds: firstByte.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000, scrub: scrub)
+                firstByteTimeoutNanoseconds: firstByte.nanoseconds, idleTimeoutNanoseconds: 30_000_000_000, scrub: scrub,
+                hedgeAfterNanoseconds: hedgeAfter?.nanoseconds)
         }
         let models = [
             UpstreamTarget(
@@ -86,15 +93,24 @@ struct PipelineRig: Sendable {
             UpstreamTarget(model: "two", provider: "two", upstreamModel: "model-2", settings: settings(.off, scrub: setup.rulesOfTwo)),
             UpstreamTarget(model: "memo", provider: "one", upstreamModel: "model-1", settings: settings(.always)),
             UpstreamTarget(model: "never", provider: "never", upstreamModel: "model-0", settings: settings(.off)),
+            UpstreamTarget(model: "both", provider: "both", upstreamModel: "model-3", settings: settings(.off)),
+            UpstreamTarget(
+                model: "hedged", provider: "one", upstreamModel: "model-5", settings: settings(.off, hedgeAfter: .milliseconds(20))),
+            UpstreamTarget(
+                model: "hedged-over-both", provider: "both", upstreamModel: "model-6",
+                settings: settings(.off, hedgeAfter: .milliseconds(20))),
+            UpstreamTarget(model: "half", provider: "half", upstreamModel: "model-4", settings: settings(.off)),
         ]
-        func binding(_ port: Int, _ dialect: Dialect = .openAI) throws -> ProviderBinding {
+        func endpoint(_ port: Int) throws -> UpstreamEndpoint {
             var limits = UpstreamLimits()
             limits.maxConnections = setup.maxConnections
-            return ProviderBinding(
-                dialect: dialect,
-                endpoint: try UpstreamEndpoint(
-                    baseURL: "http://127.0.0.1:\(port)", tls: nil, timeouts: UpstreamTimeouts(queue: .seconds(30)), limits: limits),
-                headers: UpstreamHeaders())
+            return try UpstreamEndpoint(
+                baseURL: "http://127.0.0.1:\(port)", tls: nil, timeouts: UpstreamTimeouts(queue: .seconds(30)), limits: limits)
+        }
+        func binding(_ port: Int, _ dialect: Dialect = .openAI, beside other: Int? = nil) throws -> ProviderBinding {
+            ProviderBinding(
+                dialect: dialect, endpoint: try endpoint(port), headers: UpstreamHeaders(),
+                others: try other.map { [ProviderEndpoint(endpoint: try endpoint($0), headers: UpstreamHeaders())] } ?? [])
         }
         let digest = try KeyedHash(key: Secret("pepper, long enough")).hash(key).withUnsafeBytes { CredentialDigest($0) }
         return GatewaySnapshot(
@@ -102,9 +118,11 @@ struct PipelineRig: Sendable {
             models: ModelTable(
                 models: models, patterns: [],
                 aliases: [("either", ["one", "two"]), ("memo-or-two", ["memo", "two"]), ("rescue", ["never", "two"])]),
-            providers: ["one": try binding(one), "two": try binding(two, setup.dialectOfTwo), "never": try binding(1)],
-            door: DoorSettings(),
-            pipeline: setup.pipeline, limits: setup.limits)
+            providers: [
+                "one": try binding(one), "two": try binding(two, setup.dialectOfTwo), "never": try binding(1), "both": try binding(one, beside: two),
+                "half": try binding(1, beside: two),
+            ], door: DoorSettings(),
+            pipeline: setup.pipeline, limits: setup.limits, resilience: setup.resilience)
     }
 
     func onLoop<T: Sendable>(_ body: @escaping @Sendable (GatewayLoop) throws -> T) async throws -> T {

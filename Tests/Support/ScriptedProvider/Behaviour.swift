@@ -38,6 +38,16 @@ struct Behaviour: Equatable, Sendable {
     var drips = false
     /// Takes no notice of `max_tokens`.
     var ignoresLimit = false
+    /// How many of the requests with this model's name meet the fault and the delay; `nil`: all.
+    var faultyRequests: Int?
+
+    /// The behaviour for the n-th request with this model's name, from 1.
+    func forRequest(_ number: Int) -> Behaviour {
+        guard let faultyRequests, number > faultyRequests else { return self }
+        var sound = self
+        (sound.breakage, sound.delayMilliseconds, sound.chunkDelayMilliseconds, sound.drips) = (nil, 0, 0, false)
+        return sound
+    }
 
     /// - Returns: `nil` when some of the name's terms are in the table and others are not, which is a misspelling. A name without any
     ///   term, such as a real model's, behaves as `echo`.
@@ -117,6 +127,10 @@ extension Behaviour {
         Term(pattern: "think", meaning: "thinks about the last user message before the answer, and signs it (Anthropic's dialect)") {
             text in
             text == "think" ? { $0.thinks = true } : nil
+        },
+        Term(pattern: "first-<n>", meaning: "has the name's fault, delay or slowness for the first n requests with this very name alone") {
+            text in
+            number(in: text, after: "first-", range: 1...1_000).map { count in { $0.faultyRequests = count } }
         },
         Term(pattern: "hang", meaning: "takes the request and never answers", breakage: .hang),
         Term(pattern: "hang-mid", meaning: "stops in the middle of the body and keeps the connection", breakage: .hangMidBody),

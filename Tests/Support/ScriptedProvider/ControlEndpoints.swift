@@ -10,7 +10,7 @@ enum ControlEndpoints {
             let after = parts.count > 1 && parts[1].hasPrefix("after=") ? Int(parts[1].dropFirst("after=".count)) : 0
             return plan(state.record.json(after: after ?? 0))
         case (.DELETE, "/_record"):
-            state.record.clear()
+            state.forget()
             return plan([:])
         case (.GET, "/_bill"):
             return plan(["models": state.bill.mapValues(\.fields)])

@@ -229,11 +229,12 @@ final class ProviderHandler: ChannelInboundHandler {
     {
         do throws(RequestError) {
             let chat = try dialect == .chat ? ChatRequest(body: request.body) : ChatRequest(messages: request.body, request.head.headers)
-            guard let behaviour = Behaviour(model: chat.model) else {
+            guard var behaviour = Behaviour(model: chat.model) else {
                 throw RequestError(
                     message: "The model's name mixes terms of the scripted provider with others; see its --help.", parameter: "model")
             }
             model = chat.model
+            if behaviour.faultyRequests != nil { behaviour = behaviour.forRequest(state.countRequest(chat.model)) }
             let isLimited = behaviour.breakage == .failure(status: 429)
             return AnswerPlan(
                 answering: chat, behaviour: behaviour, id: dialect == .chat ? "chatcmpl-\(id)" : "msg_\(id)",

@@ -25,6 +25,8 @@ final class ProviderState {
     private(set) var statistics = Statistics()
     private var waiters: [(condition: StatisticsCondition, resume: () -> Void)] = []
     private var requestCount = 0
+    /// Requests by the model's name, where that says that only the first ones are faulty. Bound: the names in use, a thousand.
+    private var countedRequests: [String: Int] = [:]
     private static let maxBilledModels = 1000
 
     struct Statistics {
@@ -65,6 +67,18 @@ final class ProviderState {
         requestCount += 1
         let digits = String(requestCount, radix: 16)
         return String(repeating: "0", count: max(0, 12 - digits.count)) + digits
+    }
+
+    /// The request's number among those with this model's name, from 1.
+    func countRequest(_ model: String) -> Int {
+        if countedRequests.count >= Self.maxBilledModels { countedRequests.removeAll() }
+        countedRequests[model, default: 0] += 1
+        return countedRequests[model] ?? 1
+    }
+
+    func forget() {
+        record.clear()
+        countedRequests.removeAll()
     }
 
     func changeStatistics(_ change: (inout Statistics) -> Void) {

@@ -22,7 +22,7 @@ struct SnapshotBuilder {
             return GatewaySnapshot(
                 keys: KeyTable(try keys(rules)), keyRules: keyRules(rules), tokens: try tokens(rules), models: models(rules),
                 providers: try providers(), door: door, pipeline: pipeline, limits: configuration.sharedLimits,
-                priceCeiling: configuration.priceCeiling)
+                resilience: configuration.resilience.settings, priceCeiling: configuration.priceCeiling)
         }
     }
 
@@ -95,22 +95,27 @@ struct SnapshotBuilder {
     private func models(_ rules: [String: ScrubRules]) -> ModelTable {
         var exact: [UpstreamTarget] = []
         var patterns: [ModelTable.Pattern] = []
+        var fallbacks: [String: [String]] = [:]
         for model in configuration.models {
             let settings = ModelSettings(
                 price: model.price, priceList: configuration.providers[model.provider]?.priceList ?? "",
                 cache: CacheSettings(mode: CacheSettings.Mode(model.cacheMode), timeToLiveNanoseconds: model.cacheTTL.nanoseconds),
                 firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds,
-                scrub: model.scrubPolicy.flatMap { rules[$0] }, dropsUnsupported: model.dropsUnsupported)
+                scrub: model.scrubPolicy.flatMap { rules[$0] }, dropsUnsupported: model.dropsUnsupported,
+                maxAttempts: model.maxAttempts, hedgeAfterNanoseconds: model.hedgeAfter?.nanoseconds)
             switch model.name {
             case .exact(let name):
+                if !model.fallback.isEmpty { fallbacks[name] = model.fallback }
                 exact.append(
                     UpstreamTarget(
                         model: name, provider: model.provider, upstreamModel: model.upstreamName ?? name, settings: settings))
             case .prefix(let prefix):
-                patterns.append(ModelTable.Pattern(prefix: prefix, provider: model.provider, settings: settings))
+                patterns.append(
+                    ModelTable.Pattern(prefix: prefix, provider: model.provider, settings: settings, fallback: model.fallback))
             }
         }
-        return ModelTable(models: exact, patterns: patterns, aliases: configuration.aliases.map { ($0.name, $0.models) })
+        return ModelTable(
+            models: exact, patterns: patterns, aliases: configuration.aliases.map { ($0.name, $0.models) }, fallbacks: fallbacks)
     }
 
     // MARK: providers
@@ -119,9 +124,11 @@ struct SnapshotBuilder {
         var bindings: [String: ProviderBinding] = [:]
         for (name, provider) in configuration.providers {
             do {
+                let endpoints = try endpoints(of: provider)
                 bindings[name] = ProviderBinding(
-                    dialect: Dialect(provider.dialect), endpoint: try endpoint(of: provider), headers: try headers(of: provider),
-                    refusesStreamOptions: provider.refusesStreamOptions, deploymentsVersion: provider.deploymentsVersion)
+                    dialect: Dialect(provider.dialect), endpoint: endpoints[0].endpoint, headers: endpoints[0].headers,
+                    refusesStreamOptions: provider.refusesStreamOptions, deploymentsVersion: provider.deploymentsVersion,
+                    weight: endpoints[0].weight, others: Array(endpoints.dropFirst()))
             } catch let error as UpstreamEndpointError {
                 throw fault("providers.\(name)", "cannot be used: \(error.reason)", "check base_url and ca_file")
             } catch {
@@ -131,23 +138,31 @@ struct SnapshotBuilder {
         return bindings
     }
 
-    private func endpoint(of provider: Configuration.Provider) throws -> UpstreamEndpoint {
+    /// Never empty.
+    private func endpoints(of provider: Configuration.Provider) throws -> [ProviderEndpoint] {
         var limits = UpstreamLimits()
         limits.maxConnections = provider.maxConnectionsPerLoop
         limits.maxWaiters = provider.maxWaitersPerLoop
-        return try UpstreamEndpoint(
-            baseURL: provider.baseURL.text, tls: provider.baseURL.usesTLS ? UpstreamTLS(trustRoots: provider.trustRoots) : nil,
-            timeouts: UpstreamTimeouts(
-                connect: TimeAmount(provider.connectTimeout), firstByte: TimeAmount(provider.firstByteTimeout),
-                idle: TimeAmount(provider.idleTimeout), queue: TimeAmount(provider.queueTimeout)),
-            limits: limits)
+        limits.maxConnectionAge = TimeAmount(provider.maxConnectionAge)
+        // One for all endpoints, so that those at one address share connections.
+        let tls = provider.endpoints.contains { $0.baseURL.usesTLS } ? try UpstreamTLS(trustRoots: provider.trustRoots) : nil
+        return try provider.endpoints.map { endpoint in
+            ProviderEndpoint(
+                endpoint: try UpstreamEndpoint(
+                    baseURL: endpoint.baseURL.text, tls: endpoint.baseURL.usesTLS ? tls : nil,
+                    timeouts: UpstreamTimeouts(
+                        connect: TimeAmount(provider.connectTimeout), firstByte: TimeAmount(provider.firstByteTimeout),
+                        idle: TimeAmount(provider.idleTimeout), queue: TimeAmount(provider.queueTimeout)),
+                    limits: limits),
+                headers: try headers(of: provider, endpoint.credential), weight: endpoint.weight)
+        }
     }
 
-    private func headers(of provider: Configuration.Provider) throws -> UpstreamHeaders {
+    private func headers(of provider: Configuration.Provider, _ credential: Secret?) throws -> UpstreamHeaders {
         var headers = UpstreamHeaders()
         try headers.add("content-type", "application/json")
         try headers.add("user-agent", "agentshield/\(GatewayVersion.current)")
-        if let credential = provider.credential {
+        if let credential {
             let text = credential.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
             switch provider.credentialHeader {
             case .bearer: try headers.add("authorization", "Bearer " + text)
@@ -187,6 +202,19 @@ struct SnapshotBuilder {
 }
 
 // MARK: the file's words in the pipeline's
+
+extension Configuration.Resilience {
+    fileprivate var settings: ResilienceSettings {
+        ResilienceSettings(
+            retries: RetryPolicy(
+                maxAttempts: retries.maxAttempts, baseDelay: TimeAmount(retries.baseDelay), maxDelay: TimeAmount(retries.maxDelay)),
+            budget: RetryBudget.Settings(percent: retries.budgetPercent, minimumPerSecond: retries.budgetMinimumPerSecond),
+            breaker: CircuitBreaker.Settings(
+                failurePercent: breaker.failurePercent, minimumCalls: breaker.isEnabled ? breaker.minimumCalls : .max,
+                window: TimeAmount(breaker.window), openFor: TimeAmount(breaker.openFor), maxOpenFor: TimeAmount(breaker.maxOpenFor),
+                probes: breaker.probes))
+    }
+}
 
 extension Dialect {
     init(_ dialect: Configuration.Dialect) {

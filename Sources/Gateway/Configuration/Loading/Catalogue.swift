@@ -65,6 +65,31 @@ extension ConfigurationLoader {
         }
     }
 
+    /// What is called behind each model: models, and those that aliases stand for.
+    static func readFallbacks(_ root: Section, _ catalogue: inout Catalogue) {
+        let aliases = Dictionary(catalogue.aliases.map { ($0.name, $0.models) }) { first, _ in first }
+        for section in root.sections("models") {
+            let written = section.texts("fallback")
+            let own: Configuration.Model.Name? =
+                section.optionalText("name").map { .exact($0) } ?? section.optionalText("pattern").map { .prefix(String($0.dropLast())) }
+            guard let own, !written.isEmpty, let index = catalogue.models.firstIndex(where: { $0.name == own }) else { continue }
+            var models: [String] = []
+            for (place, target) in written.enumerated() {
+                if !catalogue.offers(target.value) || target.value.hasSuffix("*") {
+                    section.refuse("fallback[\(place)]", at: target.position, catalogue.unknownModel(target.value))
+                }
+                for model in aliases[target.value] ?? [target.value] where !models.contains(model) { models.append(model) }
+            }
+            if models.contains(where: { .exact($0) == own }) {
+                section.refuse("fallback", "comes back to the model itself", remedy: "remove it from the list")
+            }
+            if models.count >= maxModelsPerAlias {
+                section.refuse("fallback", "stands for \(models.count) models", remedy: "keep fewer than \(maxModelsPerAlias)")
+            }
+            catalogue.models[index].fallback = models
+        }
+    }
+
     /// Replaces aliases by what they stand for. Each alias is entered once, so the work is bounded by the file.
     private struct Expansion {
         let byName: [String: WrittenAlias]

@@ -7,29 +7,15 @@ extension ConfigurationLoader {
         for (name, section) in root.namedSections("providers") {
             let known = traits(section)
             let traits = known ?? .of(.openai)
-            let url = baseURL(section, traits, isKnown: known != nil)
-            let allowsPlaintext = section.flag("allow_plaintext")
-            if let url, !url.usesTLS, !url.isLoopback, !allowsPlaintext {
-                section.refuse(
-                    "base_url", "would send prompts and the credential over the network unencrypted",
-                    remedy: "use https://, or write `allow_plaintext: true` if the network is trusted")
-            }
-            var credential: Secret?
-            if let variable = section.optionalText("api_key_env") ?? traits.credential {
-                do {
-                    credential = try section.reading.secret(named: variable, minimumCount: 1)
-                } catch {
-                    section.refuse("api_key_env", at: section.position(of: "api_key_env"), error)
-                }
-            }
             providers[name] = Configuration.Provider(
-                name: name, dialect: traits.dialect, baseURL: url ?? ProviderURL(usesTLS: true, host: "", port: 443, path: ""),
-                credential: credential, credentialHeader: traits.credentialHeader, refusesStreamOptions: traits.refusesStreamOptions,
+                name: name, dialect: traits.dialect, endpoints: endpoints(section, traits, isKnown: known != nil),
+                credentialHeader: traits.credentialHeader, refusesStreamOptions: traits.refusesStreamOptions,
                 deploymentsVersion: section.optionalText("azure_api_version"), trustRoots: certificateFile(section, "ca_file"),
                 maxConnectionsPerLoop: section.integer("max_connections_per_loop"),
                 maxWaitersPerLoop: section.integer("max_waiters_per_loop"),
                 connectTimeout: section.duration("connect_timeout"), firstByteTimeout: section.duration("first_byte_timeout"),
                 idleTimeout: section.duration("idle_timeout"), queueTimeout: section.duration("queue_timeout"),
+                maxConnectionAge: section.duration("max_connection_age"),
                 priceList: section.optionalText("price_list") ?? name)
         }
         return providers
@@ -54,19 +40,6 @@ extension ConfigurationLoader {
         return preset.traits
     }
 
-    private static func baseURL(_ section: Section, _ traits: Configuration.ProviderTraits, isKnown: Bool) -> ProviderURL? {
-        var url = section.optionalURL("base_url")
-        if let text = traits.baseURL, !section.has("base_url") { url = try? ProviderURL(parsing: text) }
-        if isKnown, url == nil, !section.has("base_url") {
-            section.refuse("base_url", "is missing", remedy: "add `base_url: …` here, a URL")
-        }
-        // Azure's resources are known by their hosts.
-        if traits.credentialHeader == .apiKey, url?.path == "" {
-            url?.path = section.has("azure_api_version") ? "/openai" : "/openai/v1"
-        }
-        return url
-    }
-
     static func catalogue(
         _ root: Section, providers: [String: Configuration.Provider], cache: Configuration.Cache, scrub: Configuration.Scrubbing
     ) -> Catalogue {
@@ -84,6 +57,7 @@ extension ConfigurationLoader {
         let patterns = models.filter { if case .prefix = $0.name { true } else { false } }.sorted { $0.name.length > $1.name.length }
         var catalogue = Catalogue(models: exact + patterns, aliases: [])
         catalogue.aliases = aliases(root, catalogue)
+        readFallbacks(root, &catalogue)
         return catalogue
     }
 
@@ -101,6 +75,8 @@ extension ConfigurationLoader {
         let provider = providers[providerName]
         let firstByteTimeout = section.optionalDuration("first_byte_timeout") ?? provider?.firstByteTimeout ?? .zero
         let dropsUnsupported = section.flag("drop_unsupported")
+        let maxAttempts = section.optionalInteger("max_attempts")
+        let hedgeAfter = section.optionalDuration("hedge_after")
         let idleTimeout = section.optionalDuration("idle_timeout") ?? provider?.idleTimeout ?? .zero
         if !providerName.isEmpty, !names.contains(providerName) {
             let meant = Suggestion.closest(to: providerName, among: names.sorted()).map { "did you mean `\($0)`? " } ?? ""
@@ -126,7 +102,8 @@ extension ConfigurationLoader {
         }
         return Configuration.Model(
             name: modelName, provider: providerName, upstreamName: upstreamName, price: price, cacheMode: mode, cacheTTL: ttl,
-            firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout, dropsUnsupported: dropsUnsupported)
+            firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout, dropsUnsupported: dropsUnsupported, fallback: [],
+            maxAttempts: maxAttempts, hedgeAfter: hedgeAfter)
     }
 
     private static func price(_ section: Section) -> Price? {

@@ -105,6 +105,7 @@ package enum ConfigurationLoader {
             listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, sharedLimits: sharedLimits,
             redis: redis, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
             priceCeiling: priceCeiling(root.section("prices")),
+            resilience: resilience(root.section("resilience")),
             scrub: scrub,
             cache: cache,
             idempotency: Configuration.Idempotency(

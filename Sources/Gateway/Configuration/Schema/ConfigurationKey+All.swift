@@ -3,7 +3,8 @@ internal import Scrubbing
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] =
-        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + models + prices + scrub + redis + rest
+        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + endpoints + models + resilience + prices + scrub
+        + redis + rest
 
     private static let balancers = """
         Where balancers connect from. Their connections must begin with the header of PROXY protocol version 2, all others are served without one.
@@ -315,6 +316,17 @@ extension ConfigurationKey {
         ConfigurationKey(
             "models[].drop_unsupported", .flag, .defaultText("false"),
             "Leaves fields out that the provider's dialect has no place for, as `x-agentshield-drop-unsupported: true` does for one request."
+        ),
+        ConfigurationKey(
+            "models[].fallback", .list(.label), .means("none"),
+            "Models or aliases that are called behind it, in this order, where it gives no answer; fewer than 16 models in all. Their own fallbacks are not."
+        ),
+        ConfigurationKey(
+            "models[].max_attempts", .integer(1...10), .means("`resilience.retries.max_attempts`"),
+            "Calls of the model for one request, the first included."),
+        ConfigurationKey(
+            "models[].hedge_after", .duration(.milliseconds(10)...(.seconds(3600))), .means("no second call"),
+            "How long a request's first call may be without content before a second one is made beside it, at another endpoint if there is one. Both are paid."
         ),
         ConfigurationKey("aliases", .sections, .means("none"), "Names that stand for models."),
         ConfigurationKey("aliases[].name", .label, .required, "Unique among models and aliases."),

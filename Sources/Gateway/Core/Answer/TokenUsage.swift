@@ -15,4 +15,12 @@ package struct TokenUsage: Sendable, Equatable {
         self.output = output
         self.reasoning = reasoning
     }
+
+    /// Saturates.
+    package mutating func add(_ other: TokenUsage) {
+        for field in [\TokenUsage.input, \.cacheRead, \.cacheWrite, \.output, \.reasoning] {
+            let (sum, overflow) = self[keyPath: field].addingReportingOverflow(other[keyPath: field])
+            self[keyPath: field] = overflow ? .max : sum
+        }
+    }
 }

@@ -12,10 +12,15 @@ package struct ModelSettings: Sendable {
     package var scrub: ScrubRules?
     /// Whether fields that the provider's dialect has no place for are left out of every request, and not only of those that allow it.
     package var dropsUnsupported: Bool
+    /// Calls of the target for one request; `nil`: as many as for all targets.
+    package var maxAttempts: Int?
+    /// How long a first call may be without content before a second one is made beside it; `nil`: none is.
+    package var hedgeAfterNanoseconds: Int64?
 
     package init(
         price: Price?, priceList: String = "", cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64,
-        scrub: ScrubRules? = nil, dropsUnsupported: Bool = false
+        scrub: ScrubRules? = nil, dropsUnsupported: Bool = false, maxAttempts: Int? = nil,
+        hedgeAfterNanoseconds: Int64? = nil
     ) {
         self.price = price.map { PriceQuote(.configured, $0) }
         self.priceList = priceList
@@ -24,6 +29,8 @@ package struct ModelSettings: Sendable {
         self.idleTimeoutNanoseconds = idleTimeoutNanoseconds
         self.scrub = scrub
         self.dropsUnsupported = dropsUnsupported
+        self.maxAttempts = maxAttempts
+        self.hedgeAfterNanoseconds = hedgeAfterNanoseconds
     }
 }
 
@@ -66,34 +73,42 @@ package struct ModelTable: Sendable {
         package var prefix: String
         package var provider: String
         package var settings: ModelSettings
+        /// Models that are called behind it, in order.
+        package var fallback: [String]
 
-        package init(prefix: String, provider: String, settings: ModelSettings) {
+        package init(prefix: String, provider: String, settings: ModelSettings, fallback: [String] = []) {
             self.prefix = prefix
             self.provider = provider
             self.settings = settings
+            self.fallback = fallback
         }
     }
 
     private let exact: [String: RoutePlan]
-    /// Longest prefix first.
-    private let patterns: [Pattern]
+    /// Longest prefix first, each with the targets behind it.
+    private let patterns: [(pattern: Pattern, behind: [UpstreamTarget])]
 
     /// - Parameters:
     ///   - models: callable models; names are unique.
     ///   - patterns: model families; an exact name wins over any of them, a longer prefix over a shorter one.
     ///   - aliases: each name with the models that it stands for, in order of preference, each resolvable by the other two.
-    package init(models: [UpstreamTarget], patterns: [Pattern], aliases: [(name: String, targets: [String])]) {
+    ///   - fallbacks: for models with exact names, the models that are called behind them, likewise. They do not chain.
+    package init(
+        models: [UpstreamTarget], patterns: [Pattern], aliases: [(name: String, targets: [String])], fallbacks: [String: [String]] = [:]
+    ) {
         let sorted = patterns.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
+        let named = Dictionary(models.map { ($0.model, $0) }) { first, _ in first }
+        func targets(_ names: [String]) -> [UpstreamTarget] { names.compactMap { named[$0] ?? Self.target($0, in: sorted) } }
         var plans: [String: RoutePlan] = [:]
         for model in models {
-            plans[model.model] = RoutePlan(targets: [model], reason: "exact")
+            plans[model.model] = RoutePlan(targets: [model] + targets(fallbacks[model.model] ?? []), reason: "exact")
         }
         for alias in aliases {
-            let targets = alias.targets.compactMap { plans[$0]?.targets.first ?? Self.target($0, in: sorted) }
+            let targets = targets(alias.targets)
             if !targets.isEmpty { plans[alias.name] = RoutePlan(targets: targets, reason: "alias") }
         }
         exact = plans
-        self.patterns = sorted
+        self.patterns = sorted.map { ($0, targets($0.fallback)) }
     }
 
     /// Finds where a request for `model` may go.
@@ -118,12 +133,17 @@ package struct ModelTable: Sendable {
 
     private func plan(_ model: String) -> RoutePlan? {
         if let plan = exact[model] { return plan }
-        return Self.target(model, in: patterns).map { RoutePlan(targets: [$0], reason: "pattern") }
+        guard let (pattern, behind) = patterns.first(where: { model.hasPrefix($0.pattern.prefix) }) else { return nil }
+        return RoutePlan(targets: [pattern.target(model)] + behind.filter { $0.model != model }, reason: "pattern")
     }
 
     private static func target(_ model: String, in patterns: [Pattern]) -> UpstreamTarget? {
-        guard let pattern = patterns.first(where: { model.hasPrefix($0.prefix) }) else { return nil }
-        return UpstreamTarget(
-            model: model, provider: pattern.provider, upstreamModel: model, settings: pattern.settings)
+        patterns.first { model.hasPrefix($0.prefix) }?.target(model)
+    }
+}
+
+extension ModelTable.Pattern {
+    fileprivate func target(_ model: String) -> UpstreamTarget {
+        UpstreamTarget(model: model, provider: provider, upstreamModel: model, settings: settings)
     }
 }

@@ -32,6 +32,19 @@ package enum RetryAfter {
         return daysSince1970(year: year, month: Int64(month) + 1, day: day) * 86_400 + time[0] * 3_600 + time[1] * 60 + time[2]
     }
 
+    /// Reads `1994-11-06T08:49:37Z` (RFC 3339 in UTC); fractions of a second count for nothing.
+    static func unixSeconds(ofTimestamp text: String) -> Int64? {
+        guard text.utf8.count >= 20, text.hasSuffix("Z") else { return nil }
+        let parts = text.dropLast().split(separator: "T")
+        guard parts.count == 2 else { return nil }
+        let date = parts[0].split(separator: "-").compactMap { Int64($0) }
+        let time = parts[1].prefix { $0 != "." }.split(separator: ":").compactMap { Int64($0) }
+        guard date.count == 3, (1970...9999).contains(date[0]), (1...12).contains(date[1]), (1...31).contains(date[2]),
+            time.count == 3, (0..<24).contains(time[0]), (0..<60).contains(time[1]), (0...60).contains(time[2])
+        else { return nil }
+        return daysSince1970(year: date[0], month: date[1], day: date[2]) * 86_400 + time[0] * 3_600 + time[1] * 60 + time[2]
+    }
+
     /// Days from the civil date, in the proleptic Gregorian calendar, counting years from March so that leap days come last.
     private static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year

@@ -14,9 +14,7 @@ extension Exchange {
 
     /// What may be written, over all choices.
     private var outputTokens: UInt64 {
-        let (product, overflow) = (envelope.maxOutputTokens ?? snapshot.limits.assumedOutputTokens)
-            .multipliedReportingOverflow(by: envelope.choices)
-        return overflow ? .max : product
+        (envelope.maxOutputTokens ?? snapshot.limits.assumedOutputTokens).multipliedSaturating(by: envelope.choices)
     }
 
     /// Decides, when the request has been read, whether its output is capped: where a budget applies, by what will be reserved for it.
@@ -34,8 +32,12 @@ extension Exchange {
     func hold(of wallets: WalletPlan) throws(Fault) -> WalletHold {
         if case .none = loop.limits.wallets { throw .budgetsWithoutLedger }
         let calls = (route?.targets ?? []).compactMap { target in price(of: target).map { (target, $0) } }
-        let bytes = max(request.body.readableBytes, body.readableBytes)
-        guard let bound = SpendingBound(calls, requestBytes: bytes, outputTokens: outputTokens) else {
+        // A second call may be paid beside the first one.
+        let isHedged = route?.targets.contains { $0.settings.hedgeAfterNanoseconds != nil } == true && request.operation == .answer
+        let (bytes, output) = (max(request.body.readableBytes, body.readableBytes), outputTokens)
+        let bound = SpendingBound(
+            calls, requestBytes: isHedged ? 2 * bytes : bytes, outputTokens: isHedged ? output.multipliedSaturating(by: 2) : output)
+        guard let bound else {
             throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
         }
         return WalletHold(
@@ -144,5 +146,12 @@ extension Exchange {
         splicer.write(chunk.raw, into: &raw)
         guard case .chunk(let ending) = try? reader?.read(raw, index: &loop.answerIndex) else { return nil }
         return ending
+    }
+}
+
+extension UInt64 {
+    fileprivate func multipliedSaturating(by factor: UInt64) -> UInt64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? .max : product
     }
 }

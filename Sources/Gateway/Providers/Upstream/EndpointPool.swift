@@ -168,10 +168,8 @@ final class EndpointPool {
         } else if owner.isShutDown {
             connection.abandon()
         } else {
-            let deadline = owner.eventLoop.now + endpoint.limits.idleConnectionLifetime
-            connection.stayIdle(until: deadline)
             idle.append(connection)
-            owner.watch(deadline)
+            owner.watch(connection.stayIdle(for: endpoint.limits.idleConnectionLifetime))
         }
     }
 

@@ -41,6 +41,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Where the pool keeps this connection among all of its endpoint's.
     var poolIndex = -1
     private var exchanges = 0
+    /// From then on it takes no further request.
+    private let endOfLife: NIODeadline
     private var requestSentAt = NIODeadline.uptimeNanoseconds(0)
     private var isReadPaused = false
     private var hasWithheldRead = false
@@ -54,6 +56,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     init(endpoint: UpstreamEndpoint, eventLoop: any EventLoop) throws {
         self.limits = endpoint.limits
         self.eventLoop = eventLoop
+        endOfLife = eventLoop.now + limits.maxConnectionAge
         var decoderLimits = NIOHTTPDecoderLimitConfiguration()
         decoderLimits.maxHeaderListSize = limits.maxHeaderBytes
         decoderLimits.maxHeaderFieldSize = min(decoderLimits.maxHeaderFieldSize, limits.maxHeaderBytes)
@@ -115,8 +118,11 @@ final class UpstreamConnection: ChannelDuplexHandler {
         isWritingRequest = false
     }
 
-    func stayIdle(until deadline: NIODeadline) {
-        self.deadline = deadline
+    /// - Parameter lifetime: after which it closes, if it is not used; earlier, when it is too old for another request.
+    /// - Returns: when that is.
+    func stayIdle(for lifetime: TimeAmount) -> NIODeadline {
+        deadline = min(eventLoop.now + lifetime, endOfLife)
+        return deadline
     }
 
     /// Closes without the goodbyes of TLS.
@@ -287,7 +293,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private func complete(_ call: UpstreamCall, reusable: Bool) {
         call.detach()
         // A request that is still being written when its answer is over would hold up the next one.
-        if reusable, !isTruncated, ownContext?.channel.isActive == true, ownContext?.channel.isWritable == true {
+        if reusable, !isTruncated, eventLoop.now < endOfLife, ownContext?.channel.isActive == true, ownContext?.channel.isWritable == true {
             state = .idle
             resumeReading()
             pool?.connectionReleased(self)

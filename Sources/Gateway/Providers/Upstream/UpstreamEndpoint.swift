@@ -30,6 +30,8 @@ package struct UpstreamLimits: Sendable, Hashable {
     package var maxWaiters: Int
     /// An unused connection is closed after this time.
     package var idleConnectionLifetime: TimeAmount
+    /// A connection that is older takes no further request. New ones resolve the host's name anew, so that what moves to another address is followed.
+    package var maxConnectionAge: TimeAmount
     /// Names and values of one answer's header fields together, in bytes. Beyond it the answer is malformed.
     package var maxHeaderBytes: Int
     /// Body bytes kept for a paused call whose connection ended meanwhile (the kernel then hands over all it has at once). Beyond it the
@@ -41,11 +43,13 @@ package struct UpstreamLimits: Sendable, Hashable {
 
     package init(
         maxConnections: Int = 512, maxWaiters: Int = 1024, idleConnectionLifetime: TimeAmount = .seconds(30),
-        maxHeaderBytes: Int = 64 * 1024, maxHeldBytes: Int = 8 * 1024 * 1024, staleWindow: TimeAmount = .seconds(1)
+        maxConnectionAge: TimeAmount = .minutes(5), maxHeaderBytes: Int = 64 * 1024, maxHeldBytes: Int = 8 * 1024 * 1024,
+        staleWindow: TimeAmount = .seconds(1)
     ) {
         self.maxConnections = maxConnections
         self.maxWaiters = maxWaiters
         self.idleConnectionLifetime = idleConnectionLifetime
+        self.maxConnectionAge = maxConnectionAge
         self.maxHeaderBytes = maxHeaderBytes
         self.maxHeldBytes = maxHeldBytes
         self.staleWindow = staleWindow

@@ -1,0 +1,101 @@
+import GatewayCore
+import NIOCore
+import NIOHTTP1
+import Providers
+
+/// Hedging (J. Dean, L. Barroso, "The Tail at Scale", 2013): where a model's first call has no content after a while, a second one is made, at another
+/// endpoint if there is one. Whichever has content first goes on, and the other one is cancelled and paid.
+extension Exchange {
+    /// Sets the time for a second call, where the model has one and this is the request's first call.
+    func armHedge(_ provider: ProviderBinding, _ body: ByteBuffer) {
+        guard calls == 1, request.operation == .answer, let nanoseconds = target?.settings.hedgeAfterNanoseconds else { return }
+        hedgeTimer = loop.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(nanoseconds)) { [self] in
+            hedgeTimer = nil
+            makeHedge(provider, body)
+        }
+    }
+
+    private func makeHedge(_ provider: ProviderBinding, _ body: ByteBuffer) {
+        // A call that still waits for a connection is not slow because of its provider.
+        guard case .calling = state, !hasAnswered, !isPaused, call?.wasSent == true, let target else { return }
+        let now = loop.eventLoop.now
+        let budget = RetryBudget(snapshot.resilience.budget)
+        guard loop.retryBudgets[target.provider, default: budget].withdraw(now: now),
+            case .call(let upstream) = loop.health.begin(
+                target.health, weights: provider.weights, tried: tried, now: now, random: &loop.random)
+        else { return }
+        if provider.weights.count > 1 { tried.insert(upstream.endpoint) }
+        calls += 1
+        let hedge = HedgedCall(of: self, upstream: upstream)
+        self.hedge = hedge
+        hedge.call = loop.pool.send(upstreamRequest(to: target, provider.using(upstream.endpoint), body), receiver: hedge)
+        loop.metrics.callHedged(target.provider, isTaken: false)
+    }
+
+    /// The second call has content, or is the only one left: it is the request's call from now on.
+    func goOn(with hedge: HedgedCall) {
+        guard case .calling = state, let target, self.hedge === hedge else { return }
+        self.hedge = nil
+        loop.metrics.callHedged(target.provider, isTaken: true)
+        if let call {
+            let (wasSent, told) = (call.wasSent, usage)
+            call.cancel()
+            summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
+            releaseAnswer()
+            if let upstream { overtaken(upstream, usage: told, wasSent: wasSent) }
+        }
+        prepareForAnswer(of: target)
+        (call, upstream, hasAnswered) = (hedge.call, hedge.upstream, false)
+        // The time until now has been counted.
+        callStartedAt = .now()
+        if isPaused { call?.pauseReading() }
+        hedge.passOn()
+    }
+
+    /// The second call came to nothing; the first one goes on.
+    func hedgeFailed(_ hedge: HedgedCall, _ fault: Fault) {
+        guard self.hedge === hedge else { return }
+        self.hedge = nil
+        if let told = hedge.usage { pay(told) }
+        tell(hedge.upstream, fault.outcomeForUpstream, isOver: true)
+    }
+
+    /// The first call has content, or the request is over.
+    func leaveHedge() {
+        hedgeTimer?.cancel()
+        hedgeTimer = nil
+        guard let hedge else { return }
+        self.hedge = nil
+        let wasSent = hedge.call?.wasSent == true
+        hedge.cancel()
+        overtaken(hedge.upstream, usage: hedge.usage, wasSent: wasSent)
+    }
+
+    /// A call is cancelled in favour of another one. Its provider has read the prompt and says nothing more, so that is estimated as it is everywhere.
+    private func overtaken(_ upstream: UpstreamHealth.Call, usage: TokenUsage?, wasSent: Bool) {
+        tell(upstream, .overtaken, isOver: true)
+        guard wasSent else { return }
+        if usage == nil { paidByEstimate = true }
+        pay(usage ?? TokenUsage(input: UInt64(request.body.readableBytes / 4)))
+    }
+
+    /// Keeps account of what a call used that gave no answer.
+    func pay(_ usage: TokenUsage) {
+        guard usage != TokenUsage(), let quote = target.flatMap({ price(of: $0) }) else { return }
+        spent.append((usage, quote))
+    }
+
+    // MARK: bytes of answers that are kept
+
+    func reserve(_ count: Int) -> Bool {
+        guard loop.budget.extend(reservedBytes, by: count) else { return false }
+        reservedBytes += count
+        return true
+    }
+
+    func release(_ count: Int) {
+        guard count > 0 else { return }
+        loop.budget.release(count)
+        reservedBytes -= count
+    }
+}
