@@ -4,7 +4,7 @@ import SeededRandomness
 import Testing
 
 /// The door under bytes that are nearly requests: damaged, cut, repeated and put together anew, in any pieces. `AGENTSHIELD_MUTATIONS` runs more of them
-/// than a test can (`make hardening`).
+/// than a test can: `AGENTSHIELD_MUTATIONS=100000 swift test --filter MutationTests`.
 @Suite struct MutationTests {
     private static let count = ProcessInfo.processInfo.environment["AGENTSHIELD_MUTATIONS"].flatMap { Int($0) } ?? 400
     private static let post = "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: \(ScriptedBackend.key)\r\n"
