@@ -5,7 +5,7 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 
 FROM ${SWIFT_IMAGE} AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libssl-dev libhiredis-dev libpq-dev liblz4-dev libsqlite3-dev pkg-config \
+    && apt-get install --yes --no-install-recommends libssl-dev libhiredis-dev libpq-dev liblz4-dev libsqlite3-dev zlib1g-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 # 34 MB of locale data that the gateway has no use for; the file says more.
 COPY Scripts/image/empty-icu-data.c /tmp/
@@ -25,7 +25,7 @@ RUN swift build --configuration release --product agentshield --static-swift-std
 
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libssl3 libhiredis0.14 libpq5 liblz4-1 libsqlite3-0 \
+    && apt-get install --yes --no-install-recommends ca-certificates libssl3 libhiredis0.14 libpq5 liblz4-1 libsqlite3-0 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/agentshield --create-home --shell /usr/sbin/nologin agentshield
 COPY --from=build /out/agentshield /usr/local/bin/agentshield

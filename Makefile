@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test replicas resume chaos test-clients bench bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas resume chaos test-clients hardening bench bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -39,6 +39,10 @@ test-clients: ## only the clients in other languages: C, Python, curl
 	@Scripts/install-dependencies --test
 	swift build
 	@Scripts/test-clients
+
+hardening: build ## attack the gateway with h2load, slowhttptest and sslyze, and write the figures into docs/hardening.md
+	@Scripts/install-dependencies --hardening
+	@Scripts/hardening
 
 bench: build ## measure the gateway beside nginx, on one core
 	@Scripts/install-dependencies --bench

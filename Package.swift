@@ -53,6 +53,9 @@ let systemLibraries: [Target] = [
         name: "CSQLite", path: "Sources/Gateway/System/CSQLite", pkgConfig: "sqlite3",
         providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
     .systemLibrary(
+        name: "CZlib", path: "Sources/Gateway/System/CZlib", pkgConfig: "zlib",
+        providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
         name: "COpenSSL", path: "Sources/Gateway/System/COpenSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
 ]
@@ -77,6 +80,7 @@ let gatewayTargets: [Target] = [
     gateway("Scrubbing", folder: "Scrubbing/Engine", ["CPrefilter"]),
     gateway("GatewayJSON", folder: "JSON", [nioCore]),
     gateway("GatewayCrypto", folder: "Crypto", ["COpenSSL"]),
+    gateway("GatewayDecompression", folder: "Decompression", ["CZlib"]),
     gateway("GatewayCore", folder: "Core", ["GatewayJSON", "Scrubbing", nioCore, deque]),
     gateway("GatewayAuthentication", folder: "Authentication", ["GatewayCore", "GatewayCrypto", "GatewayJSON"]),
     gateway("GatewayConfiguration", folder: "Configuration", ["GatewayCore", "GatewayAuthentication", "GatewayCrypto", "Scrubbing", yams]),
@@ -104,9 +108,9 @@ let gatewayTargets: [Target] = [
     gateway(
         "HTTPShim", folder: "HTTPShim",
         [
-            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Providers", nioCore, nioHTTP1, nioHTTP2,
-            nioWebSocket,
-            logging, deque,
+            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers", nioCore,
+            nioHTTP1,
+            nioHTTP2, nioWebSocket, logging, deque,
         ]),
     .executableTarget(
         name: "AgentShieldGateway",
@@ -215,8 +219,8 @@ let tests: [Target] = [
     test(
         "HTTPShimTests",
         [
-            "HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Scrubbing", nioCore, nioPosix,
-            nioEmbedded, nioHTTP1, nioHTTP2,
+            "HTTPShim", "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "CZlib",
+            "SeededRandomness", "Scrubbing", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2,
         ]),
     test(
         "EndToEndTests",

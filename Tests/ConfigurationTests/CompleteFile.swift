@@ -88,6 +88,7 @@ enum CompleteFile {
           spool: spool, max_spool_bytes: 2MiB, max_stream_length: 1000}
         limits:
           max_connections: 100
+          max_connections_per_address: 50
           max_request_bytes: 1MiB
           max_answer_bytes: 2MiB
           max_in_flight_requests: 10

@@ -250,7 +250,7 @@ def image_has_every_c_library():
     installer = (root / "Scripts/install-dependencies").read_text()
     for package in declared:
         demand(f" {package} " in installer, f"Scripts/install-dependencies lacks {package}")
-    for library in ["libssl3", "libhiredis0.14", "libpq5", "liblz4-1", "libsqlite3-0", "ca-certificates"]:
+    for library in ["libssl3", "libhiredis0.14", "libpq5", "liblz4-1", "libsqlite3-0", "zlib1g", "ca-certificates"]:
         demand(library in final.split(), f"the final image lacks {library}")
 
 

@@ -139,7 +139,7 @@ extension EndToEndTests {
             ]
             for (text, status) in table {
                 let socket = try await RawSocket.connect(
-                    port: stack.httpPort, sending: Array((text + "GET /healthz HTTP/1.1\r\n\r\n").utf8))
+                    port: stack.httpPort, sending: Array((text + "GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n").utf8))
                 let said = String(decoding: try await socket.untilEnd(), as: UTF8.self)
                 // One answer, in the version that was asked in.
                 let version = text.contains("HTTP/1.0") ? "1.0" : "1.1"

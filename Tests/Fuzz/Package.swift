@@ -40,6 +40,7 @@ let package = Package(
             name: "CPrefilter", path: "Linked/CPrefilter", cSettings: [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]),
         .target(name: "Scrubbing", dependencies: ["CPrefilter"], path: "Linked/Scrubbing", swiftSettings: instrumented),
         .target(name: "Door", dependencies: [nioCore], path: "Linked/Door", swiftSettings: instrumented),
+        .target(name: "SSE", dependencies: [nioCore], path: "Linked/SSE", swiftSettings: instrumented),
         .target(name: "CFuzzer"),
         .target(name: "FuzzDriver", dependencies: ["CFuzzer"], swiftSettings: instrumented),
         .target(name: "FuzzPeer", dependencies: ["FuzzDriver", "Wire", nioCore], swiftSettings: instrumented),
@@ -49,5 +50,6 @@ let package = Package(
         fuzzer("FuzzJSON", ["GatewayJSON", nioCore]),
         fuzzer("FuzzScrubbing", ["Scrubbing"]),
         fuzzer("FuzzProxyHeader", ["Door", nioCore]),
+        fuzzer("FuzzSSE", ["SSE", nioCore]),
     ]
 )

@@ -91,6 +91,12 @@ def proxy_header_seeds():
     yield b"GET / HTTP/1.1\r\n\r\n"
 
 
+SSE_SEEDS = [
+    b'data: {"a":1}\n\ndata: [DONE]\n\n', b"event: message_start\ndata: {}\n\n", b"\xef\xbb\xbfdata:x\r\ndata: y\r\rid: 1\nretry: 5\n\n",
+    b": comment\ndata\n\ndatabase: x\nevent\n\n", b"data: a\x01b\n\n", b"data: " + b"x" * 300 + b"\n\n", b"data: one\nevent: a\nevent: b\ndata:  two\n\ndata: cut",
+]
+
+
 def main(folder):
     seeds = {
         "FuzzMessages": message_seeds(),
@@ -98,6 +104,7 @@ def main(folder):
         "FuzzClient": connection_seeds("client"),
         "FuzzJSON": [text.encode() for text in JSON_SEEDS],
         "FuzzScrubbing": [bytes([7]) + text.encode() for text in TEXT_SEEDS],
+        "FuzzSSE": [bytes([7]) + text for text in SSE_SEEDS],
         "FuzzProxyHeader": [bytes([7]) + data for data in proxy_header_seeds()],
     }
     for fuzzer, inputs in seeds.items():

@@ -10,8 +10,8 @@ import Testing
     @Test("pipelined requests are taken one after another and answered in order")
     func answersInOrder() throws {
         let connection = try HTTP1Connection()
-        let chat = "POST /v1/chat/completions HTTP/1.1\r\nx-api-key: \(ScriptedBackend.key)\r\ncontent-length: 7\r\n\r\n"
-        try connection.send(chat + "{\"n\":1}" + chat + "{\"n\":2}" + "GET /healthz HTTP/1.1\r\n\r\n")
+        let chat = "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: \(ScriptedBackend.key)\r\ncontent-length: 7\r\n\r\n"
+        try connection.send(chat + "{\"n\":1}" + chat + "{\"n\":2}" + "GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n")
         #expect(connection.backend.exchanges.map(\.body) == [#"{"n":1}"#])
         try connection.exchange.answer("\"first\"")
         #expect(connection.backend.exchanges.map(\.body) == [#"{"n":1}"#, #"{"n":2}"#])
@@ -22,7 +22,7 @@ import Testing
     @Test("more requests than may wait are dropped, and the last answer says that the connection ends")
     func boundsWaiting() throws {
         let connection = try HTTP1Connection()
-        let health = "GET /healthz HTTP/1.1\r\n\r\n"
+        let health = "GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n"
         try connection.post("{}")
         try connection.send(String(repeating: health, count: 200))
         #expect(try connection.sent().isEmpty)
@@ -38,7 +38,8 @@ import Testing
     func refusesOne() throws {
         let connection = try HTTP1Connection()
         try connection.send(
-            "GET /healthz HTTP/1.1\r\n\r\nPOST /v1/chat/completions HTTP/1.1\r\ncontent-length: 3\r\n\r\nabcGET /healthz HTTP/1.1\r\n\r\n")
+            "GET /healthz HTTP/1.1\r\nhost: g\r\n\r\nPOST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 3\r\n\r\nabcGET /healthz HTTP/1.1\r\nhost: g\r\n\r\n"
+        )
         #expect(try connection.responses().map(\.status) == [200, 401, 200])
     }
 
@@ -85,7 +86,7 @@ import Testing
     @Test(
         "what is not HTTP is a 400 in the error shape, and the connection closes",
         arguments: [
-            "\u{16}\u{3}\u{1}\u{2}\u{0}", "GET\r\n\r\n", "GET / HTTP/3.7\r\n\r\n", "GET / HTTP/1.1\r\nbad header: x\r\n\r\n",
+            "\u{16}\u{3}\u{1}\u{2}\u{0}", "GET\r\n\r\n", "GET / HTTP/1.1\r\nbad header: x\r\n\r\n",
             "GET / HTTP/1.1\r\nx: a\rb\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
             "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
             "POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
@@ -107,7 +108,7 @@ import Testing
     func brokenChunk() throws {
         let connection = try HTTP1Connection()
         try connection.send(
-            "POST /v1/chat/completions HTTP/1.1\r\nx-api-key: \(ScriptedBackend.key)\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n"
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: \(ScriptedBackend.key)\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n"
         )
         #expect(try connection.response().status == 400)
         #expect(connection.backend.reservedBytes == 0)
@@ -133,16 +134,16 @@ import Testing
         ])
     func boundsHeaders(headers: String) throws {
         let connection = try HTTP1Connection()
-        try connection.send("GET /healthz HTTP/1.1\r\n\(headers)\r\n")
-        #expect(try connection.response().status == 400)
+        try connection.send("GET /healthz HTTP/1.1\r\nhost: g\r\n\(headers)\r\n")
+        #expect(try connection.response().status == 431)
         #expect(connection.isClosed)
     }
 
     @Test("a target is bounded in length")
     func boundsTarget() throws {
         let connection = try HTTP1Connection()
-        try connection.send("GET /\(String(repeating: "a", count: 17_000)) HTTP/1.1\r\n\r\n")
-        #expect(try connection.response().status == 400)
+        try connection.send("GET /\(String(repeating: "a", count: 17_000)) HTTP/1.1\r\nhost: g\r\n\r\n")
+        #expect(try connection.response().status == 414)
     }
 
     @Test("an offer to upgrade is declined, and the connection ends with the answer")
@@ -159,7 +160,7 @@ import Testing
     @Test("CONNECT is refused, and the connection ends")
     func refusesConnect() throws {
         let connection = try HTTP1Connection()
-        try connection.send("CONNECT example.com:443 HTTP/1.1\r\n\r\n")
+        try connection.send("CONNECT example.com:443 HTTP/1.1\r\nhost: g\r\n\r\n")
         #expect(try connection.response().status == 404)
         #expect(connection.isClosed)
     }

@@ -1,6 +1,7 @@
 import GatewayCore
 import GatewayPipeline
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import HTTPShim
@@ -81,5 +82,27 @@ import Testing
         arguments: [(0, "0.000000000"), (1, "0.000000001"), (12_345_678_901, "12.345678901")] as [(UInt64, String)])
     func dollars(nano: UInt64, text: String) {
         #expect(HeaderText.dollars(nano) == text)
+    }
+}
+
+@Suite struct LimitHeaderTests {
+    @Test("callers of Messages are told their limits under Anthropic's names too, with instants; others under OpenAI's alone")
+    func namesOfDialects() {
+        let report = LimitReport(
+            requests: RateLimitStatus(limit: 10, remaining: 9, resetMilliseconds: 6_000),
+            tokens: RateLimitStatus(limit: 5_000, remaining: 400, resetMilliseconds: 61_499))
+        var messages = HTTPHeaders()
+        // Half a second behind 12:00:00 on 29 November 2026.
+        messages.add(report, .anthropic, unixMilliseconds: 1_795_953_600_500)
+        #expect(messages["anthropic-ratelimit-requests-limit"] == ["10"])
+        #expect(messages["anthropic-ratelimit-requests-remaining"] == ["9"])
+        #expect(messages["anthropic-ratelimit-requests-reset"] == ["2026-11-29T12:00:07Z"])
+        #expect(messages["anthropic-ratelimit-tokens-limit"] == ["5000"])
+        #expect(messages["anthropic-ratelimit-tokens-remaining"] == ["400"])
+        #expect(messages["anthropic-ratelimit-tokens-reset"] == ["2026-11-29T12:01:02Z"])
+        #expect(messages["x-ratelimit-remaining-requests"] == ["9"])
+        var chat = HTTPHeaders()
+        chat.add(report, .openAI, unixMilliseconds: 0)
+        #expect(!chat.contains { $0.name.hasPrefix("anthropic") })
     }
 }

@@ -29,9 +29,11 @@ final class HTTP1Connection {
     deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
 
     /// Lets bytes arrive in one read.
-    func send(_ text: String) throws {
+    func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+    func send(_ bytes: [UInt8]) throws {
         guard channel.isActive else { return }
-        do { try channel.writeInbound(ByteBuffer(string: text)) } catch is HTTPParserError {}
+        do { try channel.writeInbound(ByteBuffer(bytes: bytes)) } catch is HTTPParserError {}
         channel.embeddedEventLoop.run()
     }
 
@@ -114,7 +116,7 @@ struct HTTPResponse {
             bytes = bytes.dropFirst(content.count)
         } else if self["transfer-encoding"] == "chunked" {
             isComplete = readChunks(&bytes)
-        } else if code >= 200 {
+        } else if code >= 200, code != 204 {
             body = String(decoding: bytes, as: UTF8.self)
             bytes = []
         }

@@ -46,7 +46,8 @@ import Testing
         }
     }
 
-    private static let request = "POST /v1/chat/completions HTTP/1.1\r\nx-api-key: \(ScriptedBackend.key)\r\ncontent-length: 2\r\n\r\n{}"
+    private static let request =
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: \(ScriptedBackend.key)\r\ncontent-length: 2\r\n\r\n{}"
 
     @Test("requests on a kept connection are answered over TCP")
     func answers() async throws {

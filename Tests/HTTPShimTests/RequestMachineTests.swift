@@ -203,8 +203,11 @@ import Testing
         var machine = RequestMachine(isMultiplexed: false, settings: DoorSettings())
         _ = machine.headReceived(.success(true), framing: BodyFraming(length: 1 << 20), settings: DoorSettings(), now: start)
         #expect(machine.deadline == start + .seconds(20))
-        _ = machine.bodyReceived(ShimLimits.minimumBodyBytesPerSecond * 3, now: start)
+        _ = machine.bodyReceived(ShimLimits.minimumBodyBytesPerSecond * 3, now: start + .seconds(5))
         #expect(machine.deadline == start + .seconds(23))
+        // A megabyte at once buys no minute of silence.
+        _ = machine.bodyReceived(ShimLimits.minimumBodyBytesPerSecond * 60, now: start + .seconds(6))
+        #expect(machine.deadline == start + .seconds(26))
     }
 
     @Test("bytes that are not HTTP end the connection behind an error")

@@ -20,6 +20,8 @@ final class ScriptedBackend: ShimBackend {
 
     var settings = DoorSettings()
     var isDraining = false
+    /// 30 November 2026, 12:00:00.5 in UTC.
+    var unixMilliseconds: UInt64 = 1_796_040_000_500
     var listings = [
         ModelListing(name: "fast", owner: "alias"), ModelListing(name: "gpt-4o", owner: "openai"),
         ModelListing(name: "org/model name", owner: "local"),

@@ -95,7 +95,7 @@ struct WebSocketTests {
         ])
     func refusals(changes: [(String, String)], status: Int) throws {
         let connection = try HTTP1Connection()
-        try connection.send(Self.request(changes) + "GET /healthz HTTP/1.1\r\n\r\n")
+        try connection.send(Self.request(changes) + "GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n")
         let response = try connection.response()
         #expect(response.status == status)
         #expect(try response.error().code == "invalid_request")

@@ -25,6 +25,7 @@ enum ImportRules {
         Module(name: "Scrubbing", folder: "Sources/Gateway/Scrubbing/Engine", imports: ["CPrefilter"]),
         Module(name: "GatewayJSON", folder: "Sources/Gateway/JSON", imports: ["NIOCore"]),
         Module(name: "GatewayCrypto", folder: "Sources/Gateway/Crypto", imports: ["COpenSSL"]),
+        Module(name: "GatewayDecompression", folder: "Sources/Gateway/Decompression", imports: ["CZlib"]),
         Module(name: "GatewayCore", folder: "Sources/Gateway/Core", imports: ["GatewayJSON", "Scrubbing", "NIOCore", "DequeModule"]),
         Module(
             name: "GatewayAuthentication", folder: "Sources/Gateway/Authentication",
@@ -60,8 +61,8 @@ enum ImportRules {
         Module(
             name: "HTTPShim", folder: "Sources/Gateway/HTTPShim",
             imports: [
-                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Providers", "NIOCore", "NIOHTTP1", "NIOHTTP2",
-                "NIOWebSocket", "Logging", "DequeModule",
+                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers", "NIOCore",
+                "NIOHTTP1", "NIOHTTP2", "NIOWebSocket", "Logging", "DequeModule",
             ]),
         Module(
             name: "AgentShieldGateway", folder: "Sources/Gateway/App",

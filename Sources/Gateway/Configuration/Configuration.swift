@@ -73,6 +73,8 @@ extension Configuration {
         package var clientAuthorities: [UInt8]?
         package var needsEdgeProof: Bool
         package var balancers: Balancers
+        /// Paths of the files that certificate, key and client CA were read from.
+        package var certificateFiles: [String]
     }
 
     /// A certificate chain and its key, both PEM, as read from their files.
@@ -164,6 +166,8 @@ extension Configuration {
 
     package struct Limits: Sendable, Equatable {
         package var maxConnections: Int
+        /// Of one address; `nil`: no limit.
+        package var maxConnectionsPerAddress: Int?
         package var maxRequestBytes: Int
         /// Of one answer of a provider.
         package var maxAnswerBytes: Int

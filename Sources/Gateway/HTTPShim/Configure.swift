@@ -24,17 +24,19 @@ package func configureHTTP1(
         HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits),
         maximumBufferSize: ShimLimits.maxBytesBehindUpgrade)
     let encoder = HTTPResponseEncoder()
-    let connectionGuard = ConnectionGuard(backend: backend, now: channel.eventLoop.now)
+    let watch = ByteWatch()
+    let connectionGuard = ConnectionGuard(backend: backend, watch: watch, now: channel.eventLoop.now)
     let order = HTTPServerPipelineHandler()
     let edge = EdgeGate(needsProof: needsEdgeProof, socketAddress: clientAddress)
-    let protocolSwitch = ProtocolSwitch(webSocket, decoder: decoder, handlers: [encoder, connectionGuard, order])
+    let protocolSwitch = ProtocolSwitch(webSocket, decoder: decoder, handlers: [watch, encoder, connectionGuard, order])
     let pipeline = channel.pipeline.syncOperations
+    try pipeline.addHandler(watch)
     try pipeline.addHandler(encoder)
     try pipeline.addHandler(decoder)
     try pipeline.addHandler(connectionGuard)
     try pipeline.addHandler(order)
     try pipeline.addHandler(
-        RequestHandler(backend: backend, routes: RouteTable(), kind: .connection(protocolSwitch), edge: edge))
+        RequestHandler(backend: backend, routes: RouteTable(), kind: .connection(protocolSwitch, watch), edge: edge))
 }
 
 /// Makes a connection speak HTTP/2. As for HTTP/1.1, without WebSockets; a `ChannelShouldQuiesceEvent` sends GOAWAY.
@@ -57,6 +59,7 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend, ne
     stream.outboundBufferSizeLowWatermark = 32 * 1024
     let routes = RouteTable()
     let edge = EdgeGate(needsProof: needsEdgeProof, socketAddress: clientAddress)
+    try channel.pipeline.syncOperations.addHandler(HTTP2FrameWatch())
     let bound = NIOLoopBound((backend, routes, UnreadAnswers(backend: backend)), eventLoop: channel.eventLoop)
     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
         mode: .server, connectionConfiguration: connection, streamConfiguration: stream, streamDelegate: watch

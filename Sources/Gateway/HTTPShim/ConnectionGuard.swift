@@ -12,6 +12,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let backend: any ShimBackend
+    private let watch: ByteWatch
     private var timer = LazyTimer()
     /// Requests whose answers are not written whole.
     private var unanswered = 0
@@ -29,8 +30,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// When a connection that was told to drain is cut, whatever it still does.
     private var cutAt: NIODeadline?
 
-    init(backend: any ShimBackend, now: NIODeadline) {
+    init(backend: any ShimBackend, watch: ByteWatch, now: NIODeadline) {
         self.backend = backend
+        self.watch = watch
         quietSince = now
     }
 
@@ -55,8 +57,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             unanswered += 1
             isInsideRequest = true
             hasHadRequest = true
-        case .end: isInsideRequest = false
-        case .body: break
+            watch.headCame()
+        case .end:
+            isInsideRequest = false
+            watch.requestEnded()
+        case .body(let bytes): watch.bodyCame(bytes.readableBytes)
         }
         context.fireChannelRead(data)
     }
@@ -97,6 +102,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is HTTPParserError { watch.failed() }
         // The rest of what was given up, or of what a client that is gone had begun, is nobody's request.
         if error is HTTPParserError, isOverfull || !context.channel.isActive { return }
         context.fireErrorCaught(error)

@@ -12,7 +12,10 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
     private let backend: any ShimBackend
     private var context: ChannelHandlerContext?
     private var timer = LazyTimer()
-    private var openStreams = 0
+    /// Bound: the concurrent streams that the settings allow.
+    private var openStreams: Set<HTTP2StreamID> = []
+    /// Streams that ended while they began, whose beginning is yet to be told: NIOHTTP2 does so when a request's pseudo-headers cannot be read.
+    private var streamsOverEarly: Set<HTTP2StreamID> = []
     private var hasHadStream = false
     private var quietSince: NIODeadline
     /// When a connection that drains is cut, whatever it still does.
@@ -43,13 +46,23 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    private func streamCreated() {
-        openStreams += 1
+    /// - Returns: whether the stream is open now.
+    private func streamCreated(_ id: HTTP2StreamID) -> Bool {
         hasHadStream = true
+        guard streamsOverEarly.remove(id) == nil else { return false }
+        openStreams.insert(id)
+        return true
     }
 
-    private func streamClosed() {
-        openStreams = max(0, openStreams - 1)
+    /// - Returns: whether the stream's beginning was told before.
+    private func streamClosed(_ id: HTTP2StreamID) -> Bool {
+        defer { becameQuieter() }
+        guard openStreams.remove(id) == nil else { return true }
+        streamsOverEarly.insert(id)
+        return false
+    }
+
+    private func becameQuieter() {
         guard let context else { return }
         quietSince = context.eventLoop.now
         armTimer(context)
@@ -86,7 +99,7 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
 
     private var deadline: NIODeadline? {
         if let cutAt { return cutAt }
-        guard openStreams == 0 else { return nil }
+        guard openStreams.isEmpty else { return nil }
         return quietSince + (hasHadStream ? backend.settings.idleTimeout : backend.settings.slowRequestTimeout)
     }
 
@@ -116,13 +129,12 @@ extension HTTP2ConnectionGuard {
         }
 
         func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
-            connection.value.streamCreated()
-            management.streamCreated(id, channel: channel)
+            if connection.value.streamCreated(id) { management.streamCreated(id, channel: channel) }
         }
 
         func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
-            connection.value.streamClosed()
-            management.streamClosed(id, channel: channel)
+            // The handler counts streams, and one that ends before it begins would be counted for ever.
+            if connection.value.streamClosed(id) { management.streamClosed(id, channel: channel) }
         }
     }
 }

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayDecompression
 import GatewayPipeline
 import NIOCore
 
@@ -188,20 +189,32 @@ extension RequestHeaders {
             framing.length = nil
         } else if let contentLength {
             // The decoder has checked the digits; what does not fit is longer than any limit.
-            framing.length = Int(contentLength) ?? .max
+            framing.length = Int(contentLength.trimmed) ?? .max
         }
-        framing.expectsContinue = !framing.isEmpty && expect?.lowercased() == "100-continue"
+        framing.expectsContinue = !framing.isEmpty && expect?.trimmed.lowercased() == "100-continue"
         return framing
+    }
+
+    /// Refuses what a client must not go on without, and the door does not do.
+    func checkExpectation() throws(Fault) {
+        guard let expect, expect.trimmed.lowercased() != "100-continue" else { return }
+        throw .badHeader("expect", "asks for something that this gateway does not do", status: 417)
+    }
+
+    /// How the body is compressed; `nil`: not at all, or in a way that ``checkBodyKind()`` refuses.
+    var bodyCoding: Inflater.Coding? {
+        switch contentEncoding?.trimmed.lowercased() {
+        case "gzip", "x-gzip": .gzip
+        case "deflate": .deflate
+        default: nil
+        }
     }
 
     /// Refuses bodies that the door cannot read.
     func checkBodyKind() throws(Fault) {
-        if let expect, expect.lowercased() != "100-continue" {
-            throw .badHeader("expect", "asks for something that this gateway does not do", status: 417)
-        }
         if hasForeignCoding { throw .badHeader("transfer-encoding", "may be chunked only", status: 501) }
-        if let contentEncoding, contentEncoding.trimmed.lowercased() != "identity" {
-            throw .badHeader("content-encoding", "is not accepted: send the body uncompressed", status: 415)
+        if let contentEncoding, bodyCoding == nil, !contentEncoding.trimmed.isEmpty, contentEncoding.trimmed.lowercased() != "identity" {
+            throw .unknownContentCoding
         }
         // OpenAI's own answer to another type is a 400, so SDKs know it.
         guard let contentType else { return }
@@ -213,6 +226,10 @@ extension RequestHeaders {
 }
 
 extension Fault {
+    /// Answered with `accept-encoding` in its headers, as RFC 9110, 15.5.16, asks.
+    static let unknownContentCoding = badHeader(
+        "content-encoding", "names a coding that is not accepted: \(HeaderText.contentCodings) or an uncompressed body are", status: 415)
+
     /// - Parameter rule: half a sentence that follows the header's name.
     static func badHeader(_ name: String, _ rule: String, status: Int? = nil) -> Fault {
         Fault(.invalidRequest, origin: .downstream, message: "The header \(name) \(rule).", parameter: name, httpStatusOverride: status)

@@ -52,9 +52,17 @@ extension RequestHandler {
             requestID: request.id, surface: request.answer.surface, contentType: Self.json, contentLength: body.readableBytes,
             closing: closing)
         headers.add(fault, maxRetryAfterMilliseconds: request.answer.maxRetryAfterMilliseconds)
-        headers.add(rateLimit)
+        headers.add(rateLimit, request.answer.surface, unixMilliseconds: backend.unixMilliseconds)
         if let allow = request.allow { headers.add(name: "allow", value: allow) }
         send(request, status: HTTPResponseStatus(statusCode: request.answer.status(of: fault)), headers, body, closing: closing)
+    }
+
+    /// What a path takes. No `access-control-` header comes with it: browsers do not get to call across origins.
+    func respond(allow: String, closing: Bool) {
+        guard let request = takeRequest() else { return }
+        var headers: HTTPHeaders = ["allow": allow, "x-request-id": request.id.description]
+        if closing { headers.add(name: "connection", value: "close") }
+        send(request, status: .noContent, headers, nil, closing: closing)
     }
 
     func respond(_ body: ByteBuffer, closing: Bool) {
@@ -90,14 +98,14 @@ extension RequestHandler {
             requestID: request.id, surface: request.answer.surface, contentType: Self.json, contentLength: body.readableBytes,
             closing: closing)
         headers.add(head)
-        headers.add(summary.rateLimit ?? head.rateLimit)
+        headers.add(summary.rateLimit ?? head.rateLimit, request.answer.surface, unixMilliseconds: backend.unixMilliseconds)
         headers.add(summary)
         send(request, status: .ok, headers, body, written: written, closing: closing)
     }
 
     /// - Parameter written: fulfilled when the client has taken the body, or never will.
     private func send(
-        _ request: Request, status: HTTPResponseStatus, _ headers: HTTPHeaders, _ body: ByteBuffer, written: EventLoopPromise<Void>? = nil,
+        _ request: Request, status: HTTPResponseStatus, _ headers: HTTPHeaders, _ body: ByteBuffer?, written: EventLoopPromise<Void>? = nil,
         closing: Bool
     ) {
         guard let context else {
@@ -105,10 +113,10 @@ extension RequestHandler {
             return
         }
         context.write(wrapOutboundOut(.head(HTTPResponseHead(version: request.version, status: status, headers: headers))), promise: nil)
-        if request.isHead {
-            written?.succeed(())
-        } else {
+        if let body, !request.isHead {
             context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: written)
+        } else {
+            written?.succeed(())
         }
         writeEnd(nil, closing: closing, context)
         context.flush()
@@ -137,7 +145,7 @@ extension RequestHandler {
         headers.add(name: "x-accel-buffering", value: "no")
         if let head {
             headers.add(head)
-            headers.add(head.rateLimit)
+            headers.add(head.rateLimit, request.answer.surface, unixMilliseconds: backend.unixMilliseconds)
         }
         if request.acceptsTrailers { headers.add(name: "trailer", value: HTTPHeaders.trailerNames(withHead: head == nil)) }
         if head == nil { pendingEvents.writeStaticString(StreamText.comment) }

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayDecompression
 import GatewayPipeline
 import NIOCore
 import NIOHTTP1
@@ -11,7 +12,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// What the handler's requests come on.
     enum Kind {
         /// An HTTP/1.1 connection: one request after the other, one of which may ask for another protocol.
-        case connection(ProtocolSwitch)
+        case connection(ProtocolSwitch, ByteWatch)
         /// A stream of an HTTP/2 connection, which shares the account of unread answers with the others.
         case stream(UnreadAnswers)
     }
@@ -37,8 +38,15 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         var allow: String?
         /// The request's own head, if it asks for a WebSocket.
         var upgrade: HTTPRequestHead?
+        /// How the body is compressed; `nil`: it is not.
+        var coding: Inflater.Coding?
+        /// What undoes that, from the body's first byte on.
+        var expansion: BodyExpansion?
 
-        init(id: RequestID, version: HTTPVersion, isHead: Bool, acceptsTrailers: Bool, surface: Dialect) {
+        init(
+            id: RequestID, version: HTTPVersion, isHead: Bool, acceptsTrailers: Bool, surface: Dialect, coding: Inflater.Coding? = nil
+        ) {
+            self.coding = coding
             self.id = id
             self.version = version
             self.isHead = isHead
@@ -75,6 +83,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// `nil`: the connection has one answer at a time.
     let unread: UnreadAnswers?
     private let protocolSwitch: ProtocolSwitch?
+    /// `nil`: an HTTP/2 stream.
+    private let watch: ByteWatch?
     private let edge: EdgeGate
     var machine: RequestMachine
     var request: Request?
@@ -91,11 +101,13 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         self.backend = backend
         self.routes = routes
         switch kind {
-        case .connection(let protocolSwitch):
+        case .connection(let protocolSwitch, let watch):
             self.protocolSwitch = protocolSwitch
+            self.watch = watch
             unread = nil
         case .stream(let unread):
             protocolSwitch = nil
+            watch = nil
             self.unread = unread
         }
         isMultiplexed = unread != nil
@@ -123,7 +135,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head): receive(head, now: now)
         case .body(let bytes): receive(bytes, now: now)
-        case .end: perform(machine.requestEnded(now: now))
+        case .end:
+            finishExpansion(now: now)
+            perform(machine.requestEnded(now: now))
         }
     }
 
@@ -145,26 +159,28 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError else { return perform(machine.connectionFailed()) }
+        guard let error = error as? HTTPParserError else { return perform(machine.connectionFailed()) }
         if request == nil {
             request = Request(id: backend.makeRequestID(), version: .http1_1, isHead: false, acceptsTrailers: false, surface: .openAI)
         }
-        perform(machine.parserFailed(.notHTTP, now: context.eventLoop.now))
+        perform(machine.parserFailed(.syntax(error, line: watch?.line ?? RequestLine()), now: context.eventLoop.now))
     }
 
     // MARK: Request
 
     private func receive(_ head: HTTPRequestHead, now: NIODeadline) {
         let headers = RequestHeaders(head.headers)
-        let keepsAlive = head.isKeepAlive && head.version != .http1_0 && head.method != .CONNECT && !backend.isDraining
+        let flaw = headers.syntaxFault(head.version, isMultiplexed: isMultiplexed)
+        let keepsAlive = head.isKeepAlive && head.version != .http1_0 && head.method != .CONNECT && flaw == nil && !backend.isDraining
         let framing = headers.framing(keepsAlive: keepsAlive, endsUnknown: isMultiplexed)
         let route = routes.resolve(head.method, uri: head.uri)
         var request = Request(
             id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers,
-            surface: route.surface ?? headers.surface)
+            surface: route.surface ?? headers.surface, coding: headers.bodyCoding)
         let verdict: Result<Bool, Fault>
         var unknown: Credential?
         do throws(Fault) {
+            if let flaw { throw flaw }
             // The way through the edge, route, credential, then the rest of the head, so that a caller without the proof or without a key
             // learns nothing but that. A probe of `/healthz` needs neither.
             let address = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
@@ -219,6 +235,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     ) throws(Fault) -> Plan {
         let authenticated = context?.eventLoop.now ?? since
         let controls = try headers.controls()
+        try headers.checkExpectation()
         if operation.takesBody { try headers.checkBodyKind() }
         return Plan(
             operation: operation, principal: principal, controls: controls, declaredLength: declaredLength,
@@ -246,8 +263,48 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func receive(_ bytes: ByteBuffer, now: NIODeadline) {
         let action = machine.bodyReceived(bytes.readableBytes, now: now)
         guard action == .keepBytes else { return perform(action) }
-        guard backend.reserveBytes(bytes.readableBytes) else { return perform(machine.refuse(.overloaded, now: now)) }
+        do throws(Fault) {
+            if request?.coding == nil { try keep(bytes) } else { try expand(bytes) }
+        } catch {
+            perform(machine.refuse(error, now: now))
+        }
+    }
+
+    private func keep(_ bytes: ByteBuffer) throws(Fault) {
+        guard backend.reserveBytes(bytes.readableBytes) else { throw .overloaded }
         request?.keep(bytes)
+    }
+
+    private func expand(_ bytes: ByteBuffer) throws(Fault) {
+        guard let coding = request?.coding else { return }
+        if request?.expansion == nil {
+            guard backend.reserveBytes(BodyExpansion.reservedBytes) else { throw .overloaded }
+            request?.expansion = BodyExpansion(coding)
+        }
+        var rest = bytes
+        while let piece = try request?.expansion?.next(&rest) {
+            try machine.checkBody(of: (request?.body.readableBytes ?? 0) + piece.readableBytes)
+            try keep(piece)
+        }
+    }
+
+    /// Lets go of what expanded the body, and refuses the request if its compressed data was not whole.
+    private func finishExpansion(now: NIODeadline) {
+        guard let request, request.coding != nil, (request.plan?.operation ?? request.unplanned?.operation)?.takesBody == true else {
+            return
+        }
+        do throws(Fault) {
+            try (request.expansion ?? BodyExpansion(.gzip)).finish()
+            endExpansion()
+        } catch {
+            perform(machine.refuse(error, now: now))
+        }
+    }
+
+    private func endExpansion() {
+        guard request?.expansion != nil else { return }
+        request?.expansion = nil
+        backend.releaseBytes(BodyExpansion.reservedBytes)
     }
 
     // MARK: Actions
@@ -285,6 +342,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         if let operation = plan.operation.request, let principal = plan.principal { return begin(operation, plan, principal, context) }
         switch (plan.operation, plan.principal) {
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
+        case (.options(let allow), _): respond(allow: allow, closing: machine.answered(now: context.eventLoop.now))
         default: answer(listing(plan))
         }
     }
@@ -342,14 +400,14 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
         case (.chatCompletion, _), (.messages, _), (.countTokens, _), (.embeddings, _), (.listModels, nil), (.showModel, nil),
-            (.showReceipt, _),
-            (.webSocket, _):
+            (.showReceipt, _), (.webSocket, _), (.options, _):
             return .failure(.misrouted)
         }
     }
 
     /// Gives the body's bytes back to the budget and lets go of them.
     private func releaseBody() {
+        endExpansion()
         guard let reserved = request?.reserved else { return }
         request?.body = ByteBuffer()
         request?.reserved = 0
@@ -414,7 +472,6 @@ extension RequestHandler.Request {
 }
 
 extension Fault {
-    fileprivate static let notHTTP = Fault(.protocolError, origin: .downstream, message: "The request is not valid HTTP.")
     fileprivate static let unknownModel = Fault(
         .modelNotFound, origin: .downstream, message: "No model of this name is configured, or the key may not use it.")
     fileprivate static let unknownReceipt = Fault(

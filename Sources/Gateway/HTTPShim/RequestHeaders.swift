@@ -31,8 +31,18 @@ struct RequestHeaders {
     private(set) var isUpgrade = false
     /// What the edge, or who pretends to be it, has added.
     private(set) var edge = EdgeEvidence()
+    /// How often, and how, the request names its host.
+    private(set) var hosts = Hosts.none
     /// A header that may stand once and stands twice with different values.
     private(set) var contradiction: String?
+
+    enum Hosts: Equatable {
+        case none
+        case one(String)
+        /// More than once, always the same.
+        case several
+        case contradictory
+    }
 
     init(_ headers: HTTPHeaders) {
         for (name, value) in headers { read(name, value) }
@@ -43,6 +53,7 @@ struct RequestHeaders {
         switch name.utf8.count {
         case 2 where name.isHeader("te"):
             if value.listsToken("trailers") { acceptsTrailers = true }
+        case 4 where name.isHeader("host"): takeHost(value)
         case 6 where name.isHeader("expect"): take(value, \.expect, "expect")
         case 7:
             if name.isHeader("api-key") { take(value, \.azureKey, "api-key") }
@@ -86,6 +97,15 @@ struct RequestHeaders {
 
     /// Whose dialect a caller speaks where its path does not say it.
     var surface: Dialect { anthropicVersion == nil ? .openAI : .anthropic }
+
+    private mutating func takeHost(_ value: String) {
+        let value = String(value.trimmed)
+        switch hosts {
+        case .none: hosts = .one(value)
+        case .one(let first): hosts = first == value ? .several : .contradictory
+        case .several, .contradictory: hosts = .contradictory
+        }
+    }
 
     /// Of the edge's headers even two equal ones are refused: one of them is not the edge's.
     private mutating func takeOnce(_ value: String, _ slot: WritableKeyPath<EdgeEvidence, String?>) {

@@ -56,6 +56,14 @@ struct RequestMachine {
         var framing: BodyFraming
         var received = 0
         var since: NIODeadline
+        /// When something of the body came last.
+        var heardAt: NIODeadline
+
+        init(framing: BodyFraming, since: NIODeadline) {
+            self.framing = framing
+            self.since = since
+            heardAt = since
+        }
     }
 
     private var state = State.waiting
@@ -91,8 +99,14 @@ struct RequestMachine {
     mutating func bodyReceived(_ count: Int, now: NIODeadline) -> Action {
         guard case .receiving(var receiving) = state else { return .none }
         receiving.received += count
+        if count > 0 { receiving.heardAt = now }
         state = .receiving(receiving)
         return receiving.received > settings.maxRequestBytes ? refuse(tooLarge, now: now) : .keepBytes
+    }
+
+    /// Refuses a body that has come to `count` bytes once its compression was undone.
+    func checkBody(of count: Int) throws(Fault) {
+        if count > settings.maxRequestBytes { throw tooLarge }
     }
 
     mutating func requestEnded(now: NIODeadline) -> Action {
@@ -281,8 +295,11 @@ struct RequestMachine {
         return min(stalled, own)
     }
 
+    /// A body must come at a minimum rate, and what came early buys no silence later.
     private func deadline(of receiving: Receiving) -> NIODeadline {
-        receiving.since + settings.slowRequestTimeout + .seconds(Int64(receiving.received / ShimLimits.minimumBodyBytesPerSecond))
+        let whole =
+            receiving.since + settings.slowRequestTimeout + .seconds(Int64(receiving.received / ShimLimits.minimumBodyBytesPerSecond))
+        return min(whole, receiving.heardAt + settings.slowRequestTimeout)
     }
 
     mutating func timerFired(now: NIODeadline) -> Action {

@@ -5,6 +5,8 @@ import NIOHTTP1
 /// How values are written in headers.
 enum HeaderText {
     static let maxValueBytes = 256
+    /// How a request's body may be compressed.
+    static let contentCodings = "gzip, deflate"
 
     /// `value` with `?` in place of every byte that is not visible ASCII or a space, cut to ``maxValueBytes``: names come from configuration and
     /// providers, and a line break in one would end the header.
@@ -23,6 +25,15 @@ enum HeaderText {
     static func dollars(_ nano: UInt64) -> String {
         let fraction = String(nano % 1_000_000_000)
         return "\(nano / 1_000_000_000).\(String(repeating: "0", count: 9 - fraction.utf8.count))\(fraction)"
+    }
+
+    /// An instant in RFC 3339's notation, in UTC, rounded up to a second: `2026-11-30T15:41:45Z`.
+    static func instant(unixMilliseconds: UInt64) -> String {
+        let seconds = (unixMilliseconds + 999) / 1_000
+        let ofDay = seconds % 86_400
+        func padded(_ number: UInt64) -> String { number < 10 ? "0\(number)" : String(number) }
+        return
+            "\(UTCDay(unixMilliseconds: seconds * 1_000).text)T\(padded(ofDay / 3_600)):\(padded(ofDay / 60 % 60)):\(padded(ofDay % 60))Z"
     }
 
     /// A duration in OpenAI's notation: `40ms`, `2.5s`, `6m0s`, `1h0m0s`.
@@ -80,8 +91,20 @@ extension HTTPHeaders {
     static let cost = "x-agentshield-cost-usd"
     static let overhead = "x-agentshield-overhead-us"
 
-    /// What is left of the limits, under OpenAI's names.
-    mutating func add(_ limits: LimitReport?) {
+    /// What is left of the limits, under OpenAI's names; for callers of Messages under Anthropic's too.
+    mutating func add(_ limits: LimitReport?, _ surface: Dialect, unixMilliseconds now: UInt64) {
+        add(limits)
+        guard surface == .anthropic else { return }
+        for (measure, status) in [("requests", limits?.requests), ("tokens", limits?.tokens)] {
+            guard let status else { continue }
+            let reset = now + UInt64(Swift.max(0, status.resetMilliseconds))
+            add(name: "anthropic-ratelimit-\(measure)-limit", value: String(status.limit))
+            add(name: "anthropic-ratelimit-\(measure)-remaining", value: String(status.remaining))
+            add(name: "anthropic-ratelimit-\(measure)-reset", value: HeaderText.instant(unixMilliseconds: reset))
+        }
+    }
+
+    private mutating func add(_ limits: LimitReport?) {
         if let requests = limits?.requests {
             add(name: "x-ratelimit-limit-requests", value: String(requests.limit))
             add(name: "x-ratelimit-remaining-requests", value: String(requests.remaining))
@@ -106,6 +129,7 @@ extension HTTPHeaders {
             add(name: "upgrade", value: "websocket")
             add(name: "sec-websocket-version", value: "13")
         }
+        if fault.httpStatus == 415 { add(name: "accept-encoding", value: HeaderText.contentCodings) }
         if fault.httpStatus == 401 { add(name: "www-authenticate", value: "Bearer") }
         let mustAdvise = fault.httpStatus == 429 || fault.httpStatus == 503
         guard let wait = fault.retryAfterMilliseconds ?? (mustAdvise ? 1_000 : nil) else { return }

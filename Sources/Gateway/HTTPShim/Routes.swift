@@ -14,6 +14,8 @@ enum Operation: Equatable {
     case health
     /// The wire protocol in a WebSocket.
     case webSocket
+    /// Which methods a path takes.
+    case options(allow: String)
 
     /// Whether the request's body is read; another operation's body is dropped.
     var takesBody: Bool { request != nil }
@@ -23,19 +25,24 @@ enum Operation: Equatable {
         case .chatCompletion, .messages: .answer
         case .countTokens: .countTokens
         case .embeddings: .embeddings
-        case .listModels, .showModel, .showReceipt, .health, .webSocket: nil
+        case .listModels, .showModel, .showReceipt, .health, .webSocket, .options: nil
         }
     }
     /// Whether the operation begins with the request's end, not with its head.
     var waitsForEnd: Bool { takesBody || self == .webSocket }
     /// Whether the request itself presents one; in a WebSocket HELLO does.
-    var needsCredential: Bool { self != .health && self != .webSocket }
+    var needsCredential: Bool {
+        switch self {
+        case .health, .webSocket, .options: false
+        case .chatCompletion, .messages, .countTokens, .embeddings, .listModels, .showModel, .showReceipt: true
+        }
+    }
     /// Whose dialect it is; `nil`: one that both have.
     var surface: Dialect? {
         switch self {
         case .chatCompletion, .embeddings: .openAI
         case .messages, .countTokens: .anthropic
-        case .listModels, .showModel, .showReceipt, .health, .webSocket: nil
+        case .listModels, .showModel, .showReceipt, .health, .webSocket, .options: nil
         }
     }
 }
@@ -71,6 +78,7 @@ struct RouteTable {
 
     /// What a request's target leads to. HEAD goes where GET goes.
     func resolve(_ method: HTTPMethod, uri: String) -> Result<Operation, RouteRefusal> {
+        if method == .OPTIONS, uri == "*" { return .success(.options(allow: "GET, HEAD, OPTIONS, POST")) }
         let path = Self.path(of: uri)
         let isVersioned = path.hasPrefix("/v1/")
         let unversioned = isVersioned ? path.dropFirst(3) : path
@@ -84,6 +92,7 @@ struct RouteTable {
             allowed.append(route.method.rawValue)
             if route.method == .GET { allowed.append("HEAD") }
         }
+        if !allowed.isEmpty, method == .OPTIONS { return .success(.options(allow: (allowed + ["OPTIONS"]).joined(separator: ", "))) }
         if !allowed.isEmpty { return .failure(.methodNotAllowed(allow: allowed.joined(separator: ", "))) }
         return .failure(isVersioned || path == "/v1" ? .unsupported(served: served) : .notFound)
     }

@@ -12,6 +12,8 @@ package protocol ShimBackend: AnyObject {
     /// Whether this replica is going away: answers then end their HTTP/1.1 connections.
     var isDraining: Bool { get }
     func makeRequestID() -> RequestID
+    /// The time of day, for answers that tell one.
+    var unixMilliseconds: UInt64 { get }
     /// Finds who presents a credential: one keyed hash and a table look-up, called as soon as a request's head is there.
     func authenticate(_ credential: UnsafeRawBufferPointer) -> Recognition
     /// Asks the store about a credential that is unknown here; the answer comes once, on the event loop, perhaps from inside.
@@ -67,6 +69,12 @@ enum ShimLimits {
     static let maxHeaderFieldBytes = 16 * 1024
     static let maxHeaderBytes = 64 * 1024
     static let maxHeaders = 128
+    /// What may frame an HTTP/1.1 body, in bytes: so many, in which the head and what came in one read before it count, and so many for each byte of
+    /// the body. Chunks of a byte each need six.
+    static let maxFramingBytes = 256 * 1024
+    static let maxFramingPerBodyByte = 16
+    /// Bytes that are read and dropped on a connection that was given up.
+    static let maxDroppedBytes = 1 << 20
     /// Bytes that an HTTP/1.1 client may send behind a request that asks for an upgrade, before it is answered. More: the connection is closed.
     static let maxBytesBehindUpgrade = 64 * 1024
     /// How many bytes an HTTP/2 client may send ahead, in one stream and in all of them together.

@@ -207,6 +207,8 @@ package final class GatewayLoop {
         }
     }
 
+    package var unixMilliseconds: UInt64 { clock.unixMilliseconds() }
+
     package func makeRequestID() -> RequestID {
         RequestID(unixMilliseconds: clock.unixMilliseconds(), random: &random)
     }

@@ -10,7 +10,7 @@ import tempfile
 PEPPER = "a-pepper-for-the-wire-checks"
 CONFIGURATION = """
 listen:
-  tls: {{address: "127.0.0.1:0"{listen}}}
+  tls: {{address: "127.0.0.1:0"{listen}{tls}}}
   http: {{address: "127.0.0.1:0"{listen}}}
   admin: {{enabled: false}}
 auth:
@@ -62,14 +62,14 @@ class WebSocketWay:
 
 
 class Gateway:
-    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, `listen`, of both listeners', and `models`."""
+    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, `listen`, of both listeners', `tls`, of the one, and `models`."""
 
     # Whether `wire.Connection.open` takes the way by WebSocket.
     over_web_socket = False
 
-    def __init__(self, programs, limits="", drain="20s", entry="", listen="", models=""):
+    def __init__(self, programs, limits="", drain="20s", entry="", listen="", models="", tls=""):
         self.programs, self.limits, self.drain = programs, limits, drain
-        self.entry, self.listen, self.models = entry, listen, models
+        self.entry, self.listen, self.models, self.tls = entry, listen, models, tls
         self.environment = {**os.environ, "AGENTSHIELD_PEPPER": PEPPER}
         self.log = collections.deque(maxlen=200)
         self.process = self.provider = self.reading = None
@@ -100,7 +100,7 @@ class Gateway:
         path = os.path.join(self.folder.name, "gateway.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(entry=entry, provider=self.provider_url, patterns=PATTERNS, limits=self.limits, drain=self.drain,
-                                            listen=self.listen, models=self.models))
+                                            listen=self.listen, models=self.models, tls=self.tls))
         self.process = await asyncio.create_subprocess_exec(self.program("agentshield"), "serve", "--config", path,
                                                             env=self.environment, **pipes)
         await self._await_address()
@@ -109,7 +109,7 @@ class Gateway:
     async def _await_address(self):
         self.ca_file = self.port = self.http_port = None
         async with asyncio.timeout(30):
-            while self.ca_file is None or self.port is None:
+            while self.port is None:
                 line = (await self.process.stdout.readline()).decode()
                 if not line:
                     raise RuntimeError("the gateway did not start: " + "".join(self.log))

@@ -193,9 +193,12 @@ struct GatewayService: Service {
         let readiness = Readiness()
         let issuerKeys = try await IssuerKeys.make(loops: loops, eventLoop: group.next(), logger: logger)
         issuerKeys.use(configuration.publishedKeys)
-        let listeners = Listeners(group: group, loops: loops, maxConnections: configuration.limits.maxConnections, logger: logger)
-        let (channels, addresses) = try await open(listeners, readiness)
-        defer { addresses.authorityFile.map(ServerTLS.removeAuthority) }
+        let listeners = Listeners(group: group, loops: loops, limits: configuration.limits, logger: logger)
+        let tls = try configuration.listen.tls.map { ($0, try ServerTLS($0)) }
+        let certificates = tls.map { CertificateReload(source: source, current: CurrentTLS($0, $1.context), logger: logger) }
+        defer { tls?.1.authorityFile.map(ServerTLS.removeAuthority) }
+        var (channels, addresses) = try await open(listeners, certificates?.current, readiness)
+        addresses.authorityFile = tls?.1.authorityFile
         readiness.isReady = true
         announcement?(addresses)
         logger.notice(
@@ -205,9 +208,11 @@ struct GatewayService: Service {
                 "admin": "\(addresses.admin.map(\.hostAndPort) ?? "-")", "control": "\(addresses.control.map(\.hostAndPort) ?? "-")",
                 "ca_file": "\(addresses.authorityFile ?? "-")",
             ])
-        let reloads = Task { await reloadOnSignal(issuerKeys) }
+        let reloads = Task { await reloadOnSignal(issuerKeys, certificates) }
+        let watching = Task { await certificates?.watchFiles() }
         try await gracefulShutdown()
         reloads.cancel()
+        watching.cancel()
         readiness.isReady = false
         for channel in channels.front { try? await channel.close() }
         try await drain(listeners)
@@ -216,15 +221,13 @@ struct GatewayService: Service {
     }
 
     private func open(
-        _ listeners: Listeners, _ readiness: Readiness
+        _ listeners: Listeners, _ tls: CurrentTLS?, _ readiness: Readiness
     ) async throws -> ((front: [any Channel], back: [any Channel]), ListeningAddresses) {
         var addresses = ListeningAddresses()
         var front: [any Channel] = []
-        if let tls = configuration.listen.tls {
-            let server = try ServerTLS(tls)
-            let channel = try await listeners.openTLS(tls, server.context, logsAddresses: configuration.log.hasClientAddress)
+        if let tls {
+            let channel = try await listeners.openTLS(tls.listener, tls, logsAddresses: configuration.log.hasClientAddress)
             addresses.tls = channel.localAddress
-            addresses.authorityFile = server.authorityFile
             front.append(channel)
         }
         if let http = configuration.listen.http {
@@ -269,21 +272,22 @@ struct GatewayService: Service {
 
     // MARK: reload
 
-    private func reloadOnSignal(_ issuerKeys: IssuerKeys) async {
+    private func reloadOnSignal(_ issuerKeys: IssuerKeys, _ certificates: CertificateReload?) async {
         for await _ in await UnixSignalsSequence(trapping: .sighup) {
             guard !Task.isCancelled else { return }
-            await reload(issuerKeys)
+            await reload(issuerKeys, certificates)
         }
     }
 
-    /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing and deadlines, whole or not at all. Listeners, event loops,
-    /// caches, the store and the peppers stay as they are until a restart.
-    private func reload(_ issuerKeys: IssuerKeys) async {
+    /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing, deadlines and the certificate, whole or not at all. Listeners,
+    /// event loops, caches, the store and the peppers stay as they are until a restart.
+    private func reload(_ issuerKeys: IssuerKeys, _ certificates: CertificateReload?) async {
         let loaded = source.load().flatMap { configuration in SnapshotBuilder(configuration).snapshot().map { (configuration, $0) } }
         switch loaded {
         case .success(let (configuration, snapshot)):
             try? await loops.forEach { $0.gateway.update(snapshot) }
             issuerKeys.use(configuration.publishedKeys)
+            certificates?.use(configuration.listen.tls)
             await follower.follow(configuredTenants: snapshot.tenants)
             logger.notice("configuration reloaded")
         case .failure(let faults):

@@ -19,23 +19,28 @@ struct Listeners: Sendable {
     private let connections: ConnectionCount
     /// Without the admin listener's: those that a drain waits for.
     let callers = ConnectionCount(limit: .max)
+    private let addresses: AddressCount
+    /// Connections that are only told why they are not taken.
+    private let refused = ConnectionCount(limit: 64)
     private let logger: Logger
 
-    init(group: any EventLoopGroup, loops: LoopDirectory, maxConnections: Int, logger: Logger) {
+    init(group: any EventLoopGroup, loops: LoopDirectory, limits: Configuration.Limits, logger: Logger) {
         self.group = group
         self.loops = loops
         self.logger = logger
-        connections = ConnectionCount(limit: maxConnections)
+        connections = ConnectionCount(limit: limits.maxConnections)
+        addresses = AddressCount(limit: limits.maxConnectionsPerAddress)
     }
 
     /// The main port: TLS, then wire, HTTP/2 or HTTP/1.1 as ALPN says; without ALPN HTTP/1.1.
-    func openTLS(_ listener: Configuration.TLSListener, _ context: NIOSSLContext, logsAddresses: Bool) async throws -> any Channel {
+    func openTLS(_ listener: Configuration.TLSListener, _ tls: CurrentTLS, logsAddresses: Bool) async throws -> any Channel {
         let needsEdgeProof = listener.needsEdgeProof
         let balancers = BalancerGate(listener.balancers, listener: "listen.tls", logsAddresses: logsAddresses, logger: logger)
-        return try await open(listener.address, counting: callers) { [loops] channel, loop in
+        return try await open(listener.address, counting: callers) { [self] channel, loop in
             try balancers.admit(channel, timeout: loop.gateway.settings.slowRequestTimeout) { channel, clientAddress in
+                if !needsEdgeProof { try count(channel, clientAddress) }
                 let pipeline = channel.pipeline.syncOperations
-                try pipeline.addHandler(NIOSSLServerHandler(context: context))
+                try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
                 let timer = channel.eventLoop.scheduleTask(in: loop.gateway.settings.slowRequestTimeout) { channel.close(promise: nil) }
                 channel.closeFuture.whenComplete { _ in timer.cancel() }
                 try pipeline.addHandler(
@@ -56,11 +61,30 @@ struct Listeners: Sendable {
     func openHTTP(_ listener: Configuration.HTTPListener, logsAddresses: Bool) async throws -> any Channel {
         let needsEdgeProof = listener.needsEdgeProof
         let balancers = BalancerGate(listener.balancers, listener: "listen.http", logsAddresses: logsAddresses, logger: logger)
-        return try await open(listener.address, counting: callers) { channel, loop in
+        return try await open(listener.address, counting: callers, whenFull: { [self] in try refuse($0, .full, $1) }) {
+            [self] channel, loop in
             try balancers.admit(channel, timeout: loop.gateway.settings.slowRequestTimeout) { channel, clientAddress in
+                do throws(AddressFull) {
+                    if !needsEdgeProof { try count(channel, clientAddress) }
+                } catch {
+                    return try refuse(channel, .addressFull, loop)
+                }
                 try Self.installHTTP1(on: channel, loop, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
             }
         }
+    }
+
+    /// Counts a connection for its address until it closes.
+    private func count(_ channel: any Channel, _ clientAddress: String?) throws(AddressFull) {
+        guard let group = try addresses.open(clientAddress) else { return }
+        channel.closeFuture.whenComplete { [addresses] _ in addresses.close(group) }
+    }
+
+    /// Tells a client of plain HTTP why its connection is not taken; a few at a time, the others are closed without a word.
+    private func refuse(_ channel: any Channel, _ refusal: ConnectionRefusal, _ loop: LoopContext) throws {
+        guard refused.open() else { throw TooManyConnections() }
+        channel.closeFuture.whenComplete { [refused] _ in refused.close() }
+        try refuseHTTP1(channel, refusal, requestID: loop.gateway.makeRequestID())
     }
 
     /// Health, for operators and platforms.
@@ -117,6 +141,7 @@ struct Listeners: Sendable {
 
     private func open(
         _ address: ListenAddress, counting callers: ConnectionCount?,
+        whenFull: (@Sendable (any Channel, LoopContext) throws -> Void)? = nil,
         _ initialise: @escaping @Sendable (any Channel, LoopContext) throws -> Void
     ) async throws -> any Channel {
         try await ServerBootstrap(group: group)
@@ -126,7 +151,11 @@ struct Listeners: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 4)
             .childChannelInitializer { [loops, connections] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let loop = loops.context(of: channel.eventLoop), connections.open() else { throw TooManyConnections() }
+                    guard let loop = loops.context(of: channel.eventLoop) else { throw TooManyConnections() }
+                    guard connections.open() else {
+                        guard let whenFull else { throw TooManyConnections() }
+                        return try whenFull(channel, loop)
+                    }
                     _ = callers?.open()
                     channel.closeFuture.whenComplete { _ in
                         connections.close()

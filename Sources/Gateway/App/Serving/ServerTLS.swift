@@ -13,6 +13,12 @@ struct ServerTLS {
     static let wire = "agentshield/1"
     static let http = ["h2", "http/1.1"]
 
+    private static let cipherSuites: [NIOTLSCipher] = [
+        .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    ]
+
     /// - Parameter listener: without an identity, a certificate for this machine alone is made; the key of its CA is never written.
     init(_ listener: Configuration.TLSListener) throws {
         let identity = listener.identity
@@ -32,6 +38,8 @@ struct ServerTLS {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = .tlsv12
+        // Of TLS 1.2 only what has forward secrecy and authenticated encryption; TLS 1.3 has nothing else.
+        configuration.cipherSuiteValues = Self.cipherSuites
         // No wire protocol where nothing could prove the way that it came: it has no header for the edge to add to.
         let offersWire = !listener.needsEdgeProof || listener.clientAuthorities != nil
         configuration.applicationProtocols = (offersWire ? [Self.wire] : []) + Self.http

@@ -32,10 +32,11 @@ extension ConfigurationLoader {
         let clientAuthorities = certificateFile(section, "client_ca")
         let needsEdgeProof = section.flag("edge_proof")
         let balancers = balancers(section)
+        let files = ["certificate", "private_key", "client_ca"].compactMap { section.optionalText($0).map(section.reading.resolved) }
         func listener(_ address: ListenAddress, _ identity: Configuration.TLSIdentity?) -> Configuration.TLSListener {
             Configuration.TLSListener(
                 address: address, identity: identity, clientAuthorities: clientAuthorities, needsEdgeProof: needsEdgeProof,
-                balancers: balancers)
+                balancers: balancers, certificateFiles: files)
         }
         guard let address = section.optionalAddress("address") else { return nil }
         guard section.has("certificate") || section.has("private_key") else {

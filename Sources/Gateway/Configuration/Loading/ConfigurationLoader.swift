@@ -122,7 +122,9 @@ package enum ConfigurationLoader {
         let wire = section.section("wire")
         let http = section.section("http")
         let limits = Configuration.Limits(
-            maxConnections: section.integer("max_connections"), maxRequestBytes: section.integer("max_request_bytes"),
+            maxConnections: section.integer("max_connections"),
+            maxConnectionsPerAddress: section.optionalInteger("max_connections_per_address"),
+            maxRequestBytes: section.integer("max_request_bytes"),
             maxAnswerBytes: section.integer("max_answer_bytes"),
             maxInFlightRequests: section.integer("max_in_flight_requests"), maxInFlightBytes: section.integer("max_in_flight_bytes"),
             defaultDeadline: section.duration("default_deadline"), maxDeadline: section.duration("max_deadline"),

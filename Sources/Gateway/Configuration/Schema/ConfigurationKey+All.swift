@@ -143,7 +143,13 @@ extension ConfigurationKey {
         ConfigurationKey("limits", .section, .means("the defaults below"), "What the gateway takes on before it refuses."),
         ConfigurationKey(
             "limits.max_connections", .integer(1...1_000_000), .defaultText("4096"),
-            "Connections open at once over all listeners; more are closed at once."),
+            "Connections open at once over all listeners. More: 503 on the plain HTTP port, closed on the others."),
+        ConfigurationKey(
+            "limits.max_connections_per_address", .integer(1...1_000_000), .means("no limit"),
+            """
+            Connections open at once from one IPv4 address or one /64 of IPv6: the socket's, or what a balancer tells (`proxy_protocol`). Not \
+            counted on listeners with `edge_proof`, whose connections are the edge's. More: 429 on the plain HTTP port, closed on the other.
+            """),
         ConfigurationKey(
             "limits.max_request_bytes", .size(1 << 10...64 << 20), .defaultText("4MiB"),
             "Largest request, decompressed. Larger: `request_too_large` (413)."),
@@ -164,7 +170,7 @@ extension ConfigurationKey {
             "Longest deadline a request gets; longer ones are shortened to it."),
         ConfigurationKey(
             "limits.slow_request_timeout", .duration(.seconds(1)...(.seconds(3600))), .defaultText("20s"),
-            "For a request's head, and then its body, to arrive. Over: `timeout` (408)."),
+            "For a request's head, and then its body, to arrive, and between two pieces of the body. Over: `timeout` (408)."),
         ConfigurationKey(
             "limits.requests_per_minute", .integer(1...6_000_000), .defaultText("600"), "Of each key without a limit of its own."),
         ConfigurationKey(

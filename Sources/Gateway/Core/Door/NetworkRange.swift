@@ -23,7 +23,7 @@ package struct NetworkRange: Sendable, Equatable {
         return rest == 0 || (address[whole] ^ bytes[whole]) >> UInt8(8 - rest) == 0
     }
 
-    private static func unmapped(_ address: [UInt8]) -> [UInt8] {
+    static func unmapped(_ address: [UInt8]) -> [UInt8] {
         let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
         return address.count == 16 && address[..<12].elementsEqual(mapped) ? Array(address[12...]) : address
     }

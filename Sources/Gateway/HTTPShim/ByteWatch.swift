@@ -1,0 +1,131 @@
+import NIOCore
+import NIOHTTP1
+
+/// Stands in front of the HTTP/1.1 decoder, where bytes are not yet parts of requests.
+///
+/// - It holds what a body's framing weighs against the body: chunk sizes with thousands of zeros, and extensions that nobody reads, would otherwise
+///   be parsed without end for a body that never grows.
+/// - It knows whether a request's line or its headers are too long.
+/// - Of a connection whose bytes are no request any more it drops what still comes, and closes in two steps: first our side, so that the client comes to
+///   read its answer, then, when the client has closed too or ``ShimLimits/lingerTimeout`` is over, the rest. A socket that is closed with bytes unread
+///   is reset, and the reset takes the answer with it.
+final class ByteWatch: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+
+    /// The start of a request's line, for the words of a refusal.
+    private(set) var line = RequestLine()
+    private var received = 0
+    private var receivedBeforeRead = 0
+    /// Where the request that is arriving began, at the earliest; `nil`: none is.
+    private var requestBegan: Int?
+    private var bodyBytes = 0
+    private var hasFailed = false
+    private var dropped = 0
+    private var lingering: Scheduled<Void>?
+
+    // MARK: what the decoder made of the bytes
+
+    func headCame() {
+        requestBegan = receivedBeforeRead
+        bodyBytes = 0
+    }
+
+    func bodyCame(_ count: Int) { bodyBytes += count }
+
+    func requestEnded() {
+        requestBegan = nil
+        line = RequestLine()
+    }
+
+    /// Nothing that comes from now on can be told apart.
+    func failed() { hasFailed = true }
+
+    private var isFramingTooHeavy: Bool {
+        guard let requestBegan else { return false }
+        return received - requestBegan - bodyBytes > ShimLimits.maxFramingBytes + ShimLimits.maxFramingPerBodyByte * bodyBytes
+    }
+
+    // MARK: channel events
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        guard !hasFailed else {
+            dropped += bytes.readableBytes
+            return
+        }
+        receivedBeforeRead = received
+        received += bytes.readableBytes
+        line.read(bytes.readableBytesView)
+        context.fireChannelRead(data)
+        if isFramingTooHeavy, !hasFailed { context.fireErrorCaught(HTTPParserError.invalidChunkSize) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        // Those behind may have stopped reading for good.
+        if lingering != nil { read(context: context) }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        guard dropped <= ShimLimits.maxDroppedBytes else { return }
+        context.read()
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode == .all, hasFailed, lingering == nil, context.channel.isActive else {
+            return context.close(mode: mode, promise: promise)
+        }
+        let bound = context.loopBound
+        lingering = context.eventLoop.assumeIsolated().scheduleTask(in: ShimLimits.lingerTimeout) { context.close(promise: nil) }
+        let ours = context.eventLoop.makePromise(of: Void.self)
+        ours.futureResult.whenFailure { _ in bound.value.close(promise: nil) }
+        context.close(mode: .output, promise: ours)
+        promise?.succeed()
+        read(context: context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { lingering?.cancel() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        lingering?.cancel()
+        context.fireChannelInactive()
+    }
+}
+
+/// How far a request's line has come, and its first word. Pure.
+struct RequestLine {
+    private static let longestMethod = 24
+
+    /// Bytes before the line's end, as far as they have come.
+    private(set) var length = 0
+    private(set) var isWhole = false
+    private var word: [UInt8] = []
+    private var isWordWhole = false
+
+    /// Whether the line alone is longer than it may be.
+    var isTooLong: Bool { length > ShimLimits.maxHeaderFieldBytes }
+
+    /// Whether the line begins with a word that could be the name of a method: RFC 9110's are letters, and those of others with hyphens.
+    var hasMethod: Bool {
+        isWordWhole && !word.isEmpty
+            && word.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0 & 0xDF) || $0 == UInt8(ascii: "-") }
+    }
+
+    mutating func read(_ bytes: ByteBufferView) {
+        guard !isWhole else { return }
+        var rest = bytes[...]
+        // Empty lines in front of a request are skipped, as RFC 9112, 2.2, asks.
+        if length == 0 { rest = rest.drop { $0 == 0x0D || $0 == 0x0A } }
+        let line = rest.prefix { $0 != 0x0A }
+        isWhole = line.endIndex != rest.endIndex
+        length += line.count
+        for byte in line where !isWordWhole {
+            isWordWhole = byte == 0x20
+            if isWordWhole { break }
+            guard word.count < Self.longestMethod else { break }
+            word.append(byte)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+"""How many connections and bytes there may be, and what is told to the others."""
+
+import asyncio
+import json
+
+from door import BODY, PATIENCE, Answer, Checks, connect, context, request, statuses
+
+per_address = Checks(limits=", max_connections_per_address: 4")
+in_all = Checks(limits=", max_connections: 6")
+bytes_in_flight = Checks(limits=", max_in_flight_bytes: 16MiB, max_request_bytes: 4MiB")
+ALL = (per_address, in_all, bytes_in_flight)
+
+
+async def health(reader, writer):
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: gateway\r\n\r\n")
+    return await Answer.read(reader)
+
+
+async def until_welcome(gateway, source=None):
+    """A connection once there is room: the gateway hears of an end a little later than its client."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            reader, writer = await connect(gateway, source=source)
+            try:
+                if (await health(reader, writer)).status == 200:
+                    return reader, writer
+            except (asyncio.IncompleteReadError, ConnectionError):
+                pass
+            writer.close()
+            await asyncio.sleep(0.05)
+
+
+@per_address("an address has as many connections as the limit; more are told so and closed; others are let in")
+async def _(gateway):
+    held = [await until_welcome(gateway) for _ in range(4)]
+    reader, writer = await connect(gateway)
+    answer = await health(reader, writer)
+    assert answer.status == 429 and answer.headers["retry-after"] == "1" and answer.headers["connection"] == "close", answer.headers
+    assert json.loads(answer.body)["error"]["code"] == "rate_limit_exceeded" and answer.headers["x-request-id"].startswith("req_"), answer.body
+    assert await reader.read() == b""
+    # TLS has no place for an answer before its handshake.
+    try:
+        reader, _ = await connect(gateway, tls=True)
+        assert await reader.read() == b""
+    except OSError:
+        pass
+    other = await until_welcome(gateway, source="127.0.0.2")
+    other[1].close()
+    held.pop()[1].close()
+    held.append(await until_welcome(gateway))
+    for _, writer in held:
+        writer.close()
+
+
+@in_all("more connections than the limit are told so and closed, and room is given again")
+async def _(gateway):
+    held = [await until_welcome(gateway) for _ in range(6)]
+    for _ in range(20):
+        reader, writer = await connect(gateway)
+        answer = await health(reader, writer)
+        assert answer.status == 503 and answer.headers["retry-after"] == "1" and json.loads(answer.body)["error"]["code"] == "overloaded", answer.body
+        writer.close()
+    assert all([(await health(*one)).status == 200 for one in held])
+    for _, writer in held:
+        writer.close()
+    (await until_welcome(gateway))[1].close()
+
+
+@in_all("a handshake that does not come is given up in time")
+async def _(gateway):
+    async def silent(first):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(first)
+        async with asyncio.timeout(PATIENCE):
+            try:
+                await reader.read()
+            except ConnectionError:
+                pass
+        writer.close()
+
+    await asyncio.gather(silent(b""), silent(b"\x16\x03\x01\x02\x00\x01\x00"), silent(b"\x16"))
+
+
+@bytes_in_flight("300 bodies of 1 MB, half of each sent: what does not fit is shed with advice, and memory stays near the budget")
+async def _(gateway):
+    before = gateway.resident_kilobytes
+    half = request(gateway, "content-length: 1000000") + b"{" + b" " * 500_000
+
+    async def one():
+        reader, writer = await connect(gateway)
+        writer.write(half)
+        try:
+            return await Answer.read(reader)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        finally:
+            writer.transport.abort()
+
+    asking = [asyncio.create_task(one()) for _ in range(300)]
+    most = 0
+    while not all(task.done() for task in asking):
+        most = max(most, gateway.resident_kilobytes - before)
+        await asyncio.sleep(0.05)
+    answers = [task.result() for task in asking]
+    told = [answer.status for answer in answers if answer]
+    shed = [answer for answer in answers if answer and answer.status == 503]
+    print(f"# 300 half-sent bodies: {most // 1000} MB more at most; {len(shed)} shed, {told.count(408)} given up as slow")
+    assert len(shed) > 200 and all("retry-after" in answer.headers for answer in shed), (len(shed), told[:20])
+    # 16 MiB of budget, and what sockets and an allocator hold: far below the 150 MB that was sent.
+    assert most < 80_000, most
+    reader, writer = await connect(gateway)
+    writer.write(request(gateway, body=BODY))
+    assert (await Answer.read(reader)).status == 200
+    writer.close()
