@@ -104,8 +104,8 @@ let gatewayTargets: [Target] = [
     gateway(
         "HTTPShim", folder: "HTTPShim",
         [
-            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Providers", nioCore, nioHTTP1, nioHTTP2,
-            nioWebSocket,
+            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Providers", "WireTransport", nioCore, nioHTTP1,
+            nioHTTP2, nioWebSocket,
             logging, deque,
         ]),
     .executableTarget(

@@ -52,7 +52,7 @@ struct AnswerTests {
 
     @Test("where items take turns, what one holds back comes before the next, and findings are counted once")
     func turns() throws {
-        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), takesTurns: true)
+        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), turns: .behind)
         var told: [(AnswerItemKey, String)] = []
         func deliver(_ chunk: AnswerChunk) {
             for fragment in chunk.fragments where fragment.text.readableBytes > 0 {

@@ -60,8 +60,9 @@ enum ImportRules {
         Module(
             name: "HTTPShim", folder: "Sources/Gateway/HTTPShim",
             imports: [
-                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Providers", "NIOCore", "NIOHTTP1", "NIOHTTP2",
-                "NIOWebSocket", "Logging", "DequeModule",
+                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "Providers", "WireTransport", "NIOCore",
+                "NIOHTTP1",
+                "NIOHTTP2", "NIOWebSocket", "Logging", "DequeModule",
             ]),
         Module(
             name: "AgentShieldGateway", folder: "Sources/Gateway/App",

@@ -33,11 +33,12 @@ extension Exchange: UpstreamReceiver {
         outputBytes = 0
         calls += 1
         wasRead = false
-        rewriter = makeRewriter(for: binding.dialect)
+        let language = language(of: binding)
+        rewriter = makeRewriter(for: language)
         let isKept = isShared && (cachePlan.stores || heldClaim != nil)
         stored =
             isKept
-            ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: binding.dialect, model: target.model, provider: target.provider) : nil
+            ? StoredAnswer(isStreamed: envelope.isStreamed, dialect: language, model: target.model, provider: target.provider) : nil
         var headers = binding.headers
         add(dialectHeadersFor: binding.dialect, to: &headers)
         if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
@@ -48,9 +49,8 @@ extension Exchange: UpstreamReceiver {
         callStartedAt = .now()
         call = loop.pool.send(
             UpstreamRequest(
-                endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers,
-                body: outgoing,
-                timeouts: timeouts),
+                endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation, in: language),
+                headers: headers, body: outgoing, timeouts: timeouts),
             receiver: self)
         if isPaused { call?.pauseReading() }
     }

@@ -67,14 +67,18 @@ package struct RequestWorkspace: ~Copyable {
     /// Writes the body as the provider gets it: scrubbed, under the provider's own name for the model, and asking a stream for its usage. All else
     /// is byte for byte as it came.
     ///
-    /// - Parameter maxTokens: a cap on the output, for a body that has none.
-    package mutating func render(_ body: ByteBuffer, upstreamModel: String, asksForUsage: Bool, maxTokens: UInt64? = nil) -> ByteBuffer {
+    /// - Parameters:
+    ///   - surface: the dialect of the body.
+    ///   - maxTokens: a cap on the output, for a body that has none.
+    package mutating func render(
+        _ body: ByteBuffer, as surface: Dialect = .openAI, upstreamModel: String, asksForUsage: Bool, maxTokens: UInt64? = nil
+    ) -> ByteBuffer {
         var splicer = self.splicer
         self.splicer = JSONSplicer()
         index.read(body) { root in
             Self.replaceModel(in: root, by: upstreamModel, &splicer)
             if asksForUsage { Self.askForUsage(in: root, &splicer) }
-            if let maxTokens { Self.cap(root, maxTokens, of: upstreamModel, &splicer) }
+            if let maxTokens { Self.cap(root, maxTokens, as: surface, of: upstreamModel, &splicer) }
         }
         var rendered = ByteBuffer()
         if splicer.isEmpty { rendered = body } else { splicer.write(body, into: &rendered) }
@@ -125,9 +129,19 @@ package struct RequestWorkspace: ~Copyable {
     }
 
     /// A member that is there says `null`.
-    private static func cap(_ root: JSONValue, _ maxTokens: UInt64, of upstreamModel: String, _ splicer: inout JSONSplicer) {
-        guard let member = root.members.first(where: { $0.key.equals("max_tokens") || $0.key.equals("max_completion_tokens") }) else {
-            let name: StaticString = OpenAIModel.takesNewName(upstreamModel) ? "max_completion_tokens" : "max_tokens"
+    private static func cap(
+        _ root: JSONValue, _ maxTokens: UInt64, as surface: Dialect, of upstreamModel: String, _ splicer: inout JSONSplicer
+    ) {
+        let isCap: (JSONMember) -> Bool =
+            surface == .responses
+            ? { $0.key.equals("max_output_tokens") } : { $0.key.equals("max_tokens") || $0.key.equals("max_completion_tokens") }
+        guard let member = root.members.first(where: isCap) else {
+            let name: StaticString =
+                switch surface {
+                case .responses: "max_output_tokens"
+                case .openAI where OpenAIModel.takesNewName(upstreamModel): "max_completion_tokens"
+                case .openAI, .anthropic, .completions: "max_tokens"
+                }
             return splicer.insert(into: root, name, integer: Int64(clamping: maxTokens))
         }
         splicer.replace(member.value.range, withInteger: Int64(clamping: maxTokens))
