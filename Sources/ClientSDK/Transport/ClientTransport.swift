@@ -15,6 +15,7 @@ struct OutgoingCall: Sendable {
     enum Operation: Sendable {
         case chat(ChatRequest, isStreamed: Bool)
         case models
+        case embeddings(EmbeddingsRequest)
     }
 
     var operation: Operation

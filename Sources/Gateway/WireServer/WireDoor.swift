@@ -190,14 +190,24 @@ package final class WireDoor: WireDelegate {
                 let idempotencyKey = try idempotencyKey(of: request)
                 let body = try ChatTranslation.body(of: chat, extra: &extraIndex)
                 begin(
-                    chat, request, on: stream, handler,
+                    chat.stream ? .deltas : .chat, request, on: stream, handler,
                     CallerRequest(
                         id: id, principal: principal, body: body, receivedAt: receivedAt,
                         authenticationNanoseconds: authenticated.nanoseconds, idempotencyKey: idempotencyKey,
                         clientAddress: clientAddress))
+            case .embeddings(let embeddings):
+                guard request.route.isEmpty else { throw .invalidField("route", "names no route: this gateway has none") }
+                let idempotencyKey = try idempotencyKey(of: request)
+                let body = try EmbeddingsTranslation.body(of: embeddings, extra: &extraIndex)
+                begin(
+                    .embeddings, request, on: stream, handler,
+                    CallerRequest(
+                        id: id, operation: .embeddings, principal: principal, body: body, receivedAt: receivedAt,
+                        authenticationNanoseconds: authenticated.nanoseconds, idempotencyKey: idempotencyKey,
+                        clientAddress: clientAddress))
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
-            case .embeddings, .feedback, .resume:
+            case .feedback, .resume:
                 throw Fault(.unsupported, origin: .gateway, message: "This gateway does not offer this operation yet.")
             case nil:
                 throw Fault(.unsupported, origin: .downstream, message: "The request names no operation that this gateway knows.")
@@ -216,7 +226,9 @@ package final class WireDoor: WireDelegate {
         return key
     }
 
-    private func begin(_ chat: ChatRequest, _ request: Request, on stream: StreamID, _ handler: WireServerHandler, _ call: CallerRequest) {
+    private func begin(
+        _ form: WireExchange.Form, _ request: Request, on stream: StreamID, _ handler: WireServerHandler, _ call: CallerRequest
+    ) {
         var call = call
         if request.deadlineMs > 0 { call.timeout = .milliseconds(Int64(request.deadlineMs)) }
         call.cache = GatewayCore.CacheDirective(request.cache)
@@ -224,7 +236,7 @@ package final class WireDoor: WireDelegate {
         call.endUser = request.endUser.isEmpty ? nil : request.endUser.string
         call.traceparent = request.traceparent.isEmpty ? nil : request.traceparent.string
         call.tracestate = request.tracestate.isEmpty ? nil : request.tracestate.string
-        let exchange = WireExchange(stream: stream, isStreamed: chat.stream, handler: handler) { [weak self] in
+        let exchange = WireExchange(stream: stream, form: form, handler: handler) { [weak self] in
             self?.exchanges[stream] = nil
         }
         exchanges[stream] = exchange
