@@ -108,9 +108,8 @@ let gatewayTargets: [Target] = [
     gateway(
         "HTTPShim", folder: "HTTPShim",
         [
-            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers", nioCore,
-            nioHTTP1,
-            nioHTTP2, nioWebSocket, logging, deque,
+            "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers", "WireTransport",
+            nioCore, nioHTTP1, nioHTTP2, nioWebSocket, logging, deque,
         ]),
     .executableTarget(
         name: "AgentShieldGateway",

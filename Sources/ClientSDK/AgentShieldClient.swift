@@ -56,7 +56,7 @@ public final class AgentShieldClient: Sendable {
         while let piece = try await lease.mailbox.next() {
             switch piece {
             case .choices(let choices): whole = choices
-            case .models: break
+            case .models, .embeddings: break
             case .event(let event):
                 guard var answer = try accumulator.add(event) else { continue }
                 if let whole { answer.choices = whole }
@@ -77,6 +77,29 @@ public final class AgentShieldClient: Sendable {
     /// Iterating fails with ``AgentShieldError/Code/resumeUnavailable`` where that time is over, or the answer is somebody else's.
     public func resume(_ point: ResumePoint, options: CallOptions = CallOptions()) -> ChatStream {
         ChatStream(begin(.resume(point), options, name: "chat", model: nil), maxAnswerBytes: maxAnswerBytes)
+    }
+
+    /// Turns texts into vectors.
+    ///
+    /// - Throws: ``AgentShieldError``, or `CancellationError` if the task was cancelled; the provider's request is then closed.
+    public func embeddings(_ request: EmbeddingsRequest, options: CallOptions = CallOptions()) async throws -> EmbeddingsAnswer {
+        try Task.checkCancellation()
+        let lease = CallLease(begin(.embeddings(request), options, name: "embeddings", model: request.model))
+        var accumulator = AnswerAccumulator(maxBytes: maxAnswerBytes)
+        var vectors: [[Float]]?
+        while let piece = try await lease.mailbox.next() {
+            switch piece {
+            case .embeddings(let told): vectors = told
+            case .choices, .models: break
+            case .event(let event):
+                guard let end = try accumulator.add(event) else { continue }
+                guard let vectors, vectors.count == request.texts.count else {
+                    throw AgentShieldError(.protocolError, "the answer has not one vector for each text")
+                }
+                return EmbeddingsAnswer(head: end.head, vectors: vectors, summary: end.summary)
+            }
+        }
+        throw AgentShieldError(.protocolError, "the answer has no end")
     }
 
     /// The models that the credential may use.

@@ -22,6 +22,20 @@ struct InProcessTests {
         await #expect(throws: AgentShieldError.self) { try await client.chat(ChatRequest(model: "m", prompt: "p")) }
     }
 
+    @Test("makes embeddings with the program's own code, or says that it has none")
+    func embeddings() async throws {
+        let client = AgentShieldClient.inProcess(embeddings: { request in request.texts.map { [Float($0.count)] } }, handler: { _ in })
+        #expect(try await client.embeddings(EmbeddingsRequest(model: "m", texts: ["a", "bc"])).vectors == [[1], [2]])
+        let none = AgentShieldClient.inProcess { _ in }
+        let error = await #expect(throws: AgentShieldError.self) { try await none.embeddings(EmbeddingsRequest(model: "m", texts: ["a"])) }
+        #expect(error?.code == .unsupported)
+        let wrong = AgentShieldClient.inProcess(embeddings: { _ in [] }, handler: { _ in })
+        let broken = await #expect(throws: AgentShieldError.self) {
+            try await wrong.embeddings(EmbeddingsRequest(model: "m", texts: ["a"]))
+        }
+        #expect(broken?.code == .protocolError)
+    }
+
     @Test("what the handler throws is what the caller gets")
     func errors() async throws {
         let client = AgentShieldClient.inProcess { _ in throw AgentShieldError(.rateLimited, "slow down", retryAfter: .seconds(1)) }

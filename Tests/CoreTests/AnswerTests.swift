@@ -52,7 +52,7 @@ struct AnswerTests {
 
     @Test("where items take turns, what one holds back comes before the next, and findings are counted once")
     func turns() throws {
-        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), takesTurns: true)
+        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), turns: .behind)
         var told: [(AnswerItemKey, String)] = []
         func deliver(_ chunk: AnswerChunk) {
             for fragment in chunk.fragments where fragment.text.readableBytes > 0 {
@@ -87,7 +87,7 @@ struct AnswerTests {
 
     @Test("in a chunk with two items, what the first holds back comes before the second", arguments: [false, true])
     func turnsWithinAChunk(inSlices: Bool) throws {
-        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), takesTurns: true)
+        var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), turns: .behind)
         var told: [String] = []
         func deliver(_ chunk: AnswerChunk) {
             for fragment in chunk.fragments where fragment.text.readableBytes > 0 {

@@ -210,4 +210,38 @@ struct RequestTests {
         let fault = #expect(throws: Fault.self) { try scrubbed(body) }
         #expect(fault?.parameter == field)
     }
+
+    @Test("a response's request: tools and instructions are numbered first, and what its dialect marks as media passes unread")
+    func responses() throws {
+        let image = Data((0..<90).map { UInt8(truncatingIfNeeded: $0 * 37) }).base64EncodedString()
+        let parts =
+            #"{"type":"input_image","image_url":"data:image/png;base64,\#(image)"},{"type":"input_file","file_data":"\#(image)"}"#
+        func request(_ b: String, _ c: String, _ a: String, _ kept: String) -> String {
+            #"{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"\#(b)"},\#(parts)]},{"type":"function_call_output","call_id":"x","output":[\#(parts)]},{"type":"reasoning","encrypted_content":"thinking/\#(image)","summary":[{"type":"summary_text","text":"\#(kept)"}]},{"type":"function_call","arguments":"{\"to\":\"\#(c)\"}"}],"instructions":"\#(a)"}"#
+        }
+        var workspace = RequestWorkspace()
+        var scrubber = RequestScrubber(policy: ScrubPolicy())
+        let body = ByteBuffer(string: request("b@example.com", "c@example.com", "a@example.com", "<EMAIL_9>"))
+        let envelope = try workspace.read(body, as: .responses)
+        #expect(envelope.model == "m" && !envelope.wantsUsageChunk)
+        try workspace.scrub(body, with: &scrubber)
+        #expect(workspace.skippedMedia == 5)
+        let rendered = workspace.render(body, as: .responses, upstreamModel: "m", asksForUsage: false, maxTokens: 7)
+        let expected = request("<EMAIL_2>", "<EMAIL_3>", "<EMAIL_1>", "<EMAIL_9>").dropLast() + #","max_output_tokens":7}"#
+        #expect(String(buffer: rendered) == expected)
+    }
+
+    @Test("a completion's prompts are counted as answers and scrubbed")
+    func completions() throws {
+        var workspace = RequestWorkspace()
+        var scrubber = RequestScrubber(policy: ScrubPolicy())
+        let body = ByteBuffer(string: #"{"model":"m","n":2,"prompt":["a@example.com","b"],"suffix":"c@example.com"}"#)
+        #expect(try workspace.read(body, as: .completions).choices == 4)
+        try workspace.scrub(body, with: &scrubber)
+        let rendered = workspace.render(body, as: .completions, upstreamModel: "o3", asksForUsage: true, maxTokens: 7)
+        #expect(
+            String(buffer: rendered)
+                == #"{"model":"o3","n":2,"prompt":["<EMAIL_1>","b"],"suffix":"<EMAIL_2>","stream_options":{"include_usage":true},"max_tokens":7}"#
+        )
+    }
 }

@@ -14,6 +14,26 @@ extension EndToEndTests {
             var prefix: String { self == .chat ? "chat-" : "messages-" }
         }
 
+        /// What callers speak.
+        private enum Surface: String, CaseIterable {
+            case chat = "chat completions"
+            case messages = "Messages"
+            case responses = "Responses"
+            case completions = "completions"
+
+            var path: String {
+                switch self {
+                case .chat: "/v1/chat/completions"
+                case .messages: "/v1/messages"
+                case .responses: "/v1/responses"
+                case .completions: "/v1/completions"
+                }
+            }
+
+            /// Completions are made of text alone.
+            func has(_ content: Content) -> Bool { self != .completions || content == .text }
+        }
+
         private enum Content: String, CaseIterable {
             case text, tools, images, structured
         }
@@ -33,16 +53,18 @@ extension EndToEndTests {
                 .replacing("models:\n", with: "models:\n" + models.joined())
         }
 
-        private static func request(_ surface: Dialect, _ provider: Dialect, _ content: Content, streamed: Bool) -> String {
+        private static func request(_ surface: Surface, _ provider: Dialect, _ content: Content, streamed: Bool) -> String {
             let model = "\(provider.prefix)\(content == .tools ? "tool:\(tool),post_online" : "echo")"
             let data = "iVBOR" + image
             let parts =
                 switch (surface, content) {
                 case (.chat, .images): #","type":"image_url","image_url":{"url":"data:image/png;base64,\#(data)"}"#
                 case (.messages, .images): #","type":"image","source":{"type":"base64","media_type":"image/png","data":"\#(data)"}"#
+                case (.responses, .images): #","type":"input_image","image_url":"data:image/png;base64,\#(data)""#
                 default: ""
                 }
-            let blocks = #"[{"type":"text","text":"Hello there"}\#(parts.isEmpty ? "" : ",{\(parts.dropFirst())}")]"#
+            let text = surface == .responses ? "input_text" : "text"
+            let blocks = #"[{"type":"\#(text)","text":"Hello there"}\#(parts.isEmpty ? "" : ",{\(parts.dropFirst())}")]"#
             let rest =
                 switch (surface, content) {
                 case (.chat, .tools):
@@ -52,10 +74,18 @@ extension EndToEndTests {
                 case (.chat, .structured):
                     #","response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":\#(schema)}}"#
                 case (.messages, .structured): #","output_config":{"format":{"type":"json_schema","schema":\#(schema)}}"#
+                case (.responses, .tools):
+                    #","tools":[{"type":"function","name":"\#(tool)","parameters":\#(schema)},{"type":"function","name":"post_online","parameters":\#(schema)}]"#
+                case (.responses, .structured):
+                    #","text":{"format":{"type":"json_schema","name":"n","strict":true,"schema":\#(schema)}}"#
                 default: ""
                 }
-            return
-                #"{"model":"\#(model)","max_tokens":500,"stream":\#(streamed),"messages":[{"role":"user","content":\#(blocks)}]\#(rest)}"#
+            let start = #"{"model":"\#(model)","stream":\#(streamed),"#
+            return switch surface {
+            case .chat, .messages: start + #""max_tokens":500,"messages":[{"role":"user","content":\#(blocks)}]\#(rest)}"#
+            case .responses: start + #""max_output_tokens":500,"input":[{"role":"user","content":\#(blocks)}]\#(rest)}"#
+            case .completions: start + #""max_tokens":500,"prompt":"Hello there"}"#
+            }
         }
 
         /// What must stand in what the provider gets.
@@ -73,7 +103,7 @@ extension EndToEndTests {
         }
 
         /// What the caller reads: the text, or the calls.
-        private static func answer(_ surface: Dialect, _ body: String, streamed: Bool) throws -> (
+        private static func answer(_ surface: Surface, _ body: String, streamed: Bool) throws -> (
             text: String, calls: [String], end: String?
         ) {
             guard streamed else {
@@ -85,6 +115,8 @@ extension EndToEndTests {
                         whole.string("stop_reason")
                     )
                 }
+                if surface == .responses { return response(whole) }
+                if surface == .completions { return (whole.string("choices.0.text") ?? "", [], whole.string("choices.0.finish_reason")) }
                 let message = whole.object("choices.0.message")
                 return (
                     message.string("content") ?? "", message.list("tool_calls").compactMap { $0.string("function.name") },
@@ -98,6 +130,18 @@ extension EndToEndTests {
                     events.compactMap { $0.string("delta.stop_reason") }.first
                 )
             }
+            if surface == .responses {
+                let deltas = events.filter { $0.string("type") == "response.output_text.delta" }.compactMap { $0.string("delta") }
+                let last = try #require(events.last).object("response")
+                let (text, calls, end) = response(last)
+                return (deltas.joined() == text ? text : "", calls, end)
+            }
+            if surface == .completions {
+                return (
+                    events.compactMap { $0.string("choices.0.text") }.joined(), [],
+                    events.compactMap { $0.string("choices.0.finish_reason") }.first
+                )
+            }
             return (
                 events.compactMap { $0.string("choices.0.delta.content") }.joined(),
                 events.compactMap { $0.string("choices.0.delta.tool_calls.0.function.name") },
@@ -105,14 +149,22 @@ extension EndToEndTests {
             )
         }
 
+        private static func response(_ response: JSON) -> (text: String, calls: [String], end: String?) {
+            let items = response.list("output")
+            return (
+                items.compactMap { $0.string("content.0.text") }.joined(), items.compactMap { $0.string("name") },
+                response.string("status")
+            )
+        }
+
         private static func works(
-            _ stack: Stack, _ surface: Dialect, _ provider: Dialect, _ content: Content, streamed: Bool
+            _ stack: Stack, _ surface: Surface, _ provider: Dialect, _ content: Content, streamed: Bool
         ) async throws -> Bool {
             let caller = try await HTTPCaller.connect(stack, key: nil)
             defer { caller.close() }
             try await stack.provider.forget()
             let reply = try await caller.send(
-                "POST", surface == .chat ? "/v1/chat/completions" : "/v1/messages",
+                "POST", surface.path,
                 headers: [("content-type", "application/json"), ("x-api-key", stack.keys.main)],
                 body: Data(request(surface, provider, content, streamed: streamed).utf8))
             guard reply.status == 200, reply.isComplete else { return false }
@@ -121,12 +173,14 @@ extension EndToEndTests {
                 switch (surface, content) {
                 case (.chat, .tools): "tool_calls"
                 case (.messages, .tools): "tool_use"
-                case (.chat, _): "stop"
+                case (.responses, _): "completed"
+                case (.chat, _), (.completions, _): "stop"
                 case (.messages, _): "end_turn"
                 }
             let isAnswered = content == .tools ? calls == [tool, "post_online"] : text == "Hello there"
             let bodies = try await stack.provider.bodies()
-            return isAnswered && end == expectedEnd && bodies.count == 1 && bodies[0].contains(sent(provider, content))
+            let isSent = bodies.count == 1 && bodies[0].contains(sent(provider, content))
+            return isAnswered && end == expectedEnd && isSent
         }
 
         @Test("every cell works, and docs/dialect-matrix.md says so")
@@ -141,10 +195,14 @@ extension EndToEndTests {
                         + kinds.map { "\($0.0.rawValue)\($0.1 ? ", streamed" : "")" }.joined(separator: " | ") + " |",
                     "|" + String(repeating: "---|", count: kinds.count + 2),
                 ]
-                for surface in Dialect.allCases {
+                for surface in Surface.allCases {
                     for provider in Dialect.allCases {
                         var cells: [String] = []
                         for (content, streamed) in kinds {
+                            guard surface.has(content) else {
+                                cells.append("–")
+                                continue
+                            }
                             let works = try await Self.works(stack, surface, provider, content, streamed: streamed)
                             #expect(works, "\(surface.rawValue) → \(provider.rawValue): \(content.rawValue), streamed: \(streamed)")
                             cells.append(works ? "yes" : "no")

@@ -51,6 +51,25 @@ extension EndToEndTests {
             await client.shutdown()
         }
 
+        @Test("embeddings are the same over both, scrubbed and charged", arguments: Scheme.allCases)
+        func embeddings(scheme: Scheme) async throws {
+            let client = try Self.client(try Stack.shared, scheme)
+            // The scripted provider's vectors: characters, words, vowels.
+            let answer = try await client.embeddings(EmbeddingsRequest(model: "echo", texts: ["one two", "Mail ana@example.com", "a"]))
+            #expect(answer.vectors == [[7, 2, 3], [14, 2, 2], [1, 1, 1]])
+            #expect(answer.usage.input == 5 && answer.usage.output == 0 && answer.summary.costNanoUSD == 5000)
+            #expect(answer.summary.scrubbed == [ScrubCount(kind: "EMAIL", count: 1)] && answer.head.provider == "scripted")
+            let refused = await #expect(throws: AgentShieldError.self) {
+                try await client.embeddings(EmbeddingsRequest(model: "echo", texts: []))
+            }
+            #expect(refused?.code == .invalidRequest && refused?.parameter == "embeddings.input")
+            let failed = await #expect(throws: AgentShieldError.self) {
+                try await client.embeddings(EmbeddingsRequest(model: "fail-429", texts: ["x"]))
+            }
+            #expect(failed?.code == .upstreamRateLimited)
+            await client.shutdown()
+        }
+
         @Test("who leaves a stream has the provider's closed, and the connection goes on", arguments: Scheme.allCases)
         func cancel(scheme: Scheme) async throws {
             let stack = try Stack.shared

@@ -110,7 +110,7 @@ import Testing
         #expect(unauthenticated.isEnded)
         #expect(try connection.open(.GET, "/healthz", [], body: nil).status == 200)
         #expect(try connection.open(.GET, "/v1/models", body: nil).body.contains("gpt-4o"))
-        #expect(try connection.open(.POST, "/v1/responses").status == 501)
+        #expect(try connection.open(.POST, "/v1/audio/speech").status == 501)
     }
 
     @Test("a body that is longer than declared costs its stream, not the connection")

@@ -12,7 +12,7 @@ struct DialectMutationTests {
         #"{"model":"m","stream":true,"seed":1,"max_tokens":2000,"temperature":0.5,"stop":["a"],"n":1,"user":"u","metadata":{"user_id":"u","t":"x"},"reasoning_effort":"low","tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}},"messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"Hi"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA"}}]},{"role":"assistant","content":null,"thinking_blocks":[{"type":"thinking","thinking":"h","signature":"s"}],"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"c","content":"r"}]}"#
     private static let messages =
         #"{"model":"m","max_tokens":100,"stream":true,"system":[{"type":"text","text":"s"}],"top_k":1,"metadata":{"user_id":"u"},"thinking":{"type":"enabled","budget_tokens":2000},"output_config":{"effort":"low","format":{"type":"json_schema","schema":{}}},"output_format":{"type":"json_schema","schema":{}},"tool_choice":{"type":"tool","name":"f","disable_parallel_tool_use":true},"tools":[{"name":"f","input_schema":{"type":"object"}}],"messages":[{"role":"user","content":[{"type":"text","text":"Hi"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}},{"type":"document","source":{"type":"text","data":"d"}}]},{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"text","text":"t"},{"type":"tool_use","id":"c","name":"f","input":{"a":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","is_error":true,"content":[{"type":"text","text":"r"}]},{"type":"text","text":"x"}]}]}"#
-    private static let events = [
+    static let events = [
         #"{"type":"message_start","message":{"usage":{"input_tokens":1}}}"#,
         #"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
         #"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}"#,
@@ -24,7 +24,7 @@ struct DialectMutationTests {
     ]
 
     /// Replaces, removes, repeats or swaps pieces of JSON: tokens rather than bytes, so that much of it stays JSON.
-    private static func damage(_ text: String, _ random: inout SeededRandom) -> String {
+    static func damage(_ text: String, _ random: inout SeededRandom) -> String {
         var bytes = Array(text.utf8)
         let pieces: [[UInt8]] = ["null", "{}", "[]", "\"\"", "7", "-1", "true", "\"text\"", "[null]", "{\"type\":\"text\"}"].map {
             Array($0.utf8)
@@ -45,7 +45,7 @@ struct DialectMutationTests {
     }
 
     /// A translation is one object, none of whose keys stands twice.
-    private static func isSound(_ body: ByteBuffer) -> Bool {
+    static func isSound(_ body: ByteBuffer) -> Bool {
         var index = JSONIndex()
         guard (try? index.scan(body)) != nil else { return false }
         return index.read(body) { $0.isObject && $0.firstDuplicateKey() == nil }

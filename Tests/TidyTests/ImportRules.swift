@@ -61,8 +61,8 @@ enum ImportRules {
         Module(
             name: "HTTPShim", folder: "Sources/Gateway/HTTPShim",
             imports: [
-                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers", "NIOCore",
-                "NIOHTTP1", "NIOHTTP2", "NIOWebSocket", "Logging", "DequeModule",
+                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers", "WireTransport",
+                "NIOCore", "NIOHTTP1", "NIOHTTP2", "NIOWebSocket", "Logging", "DequeModule",
             ]),
         Module(
             name: "AgentShieldGateway", folder: "Sources/Gateway/App",

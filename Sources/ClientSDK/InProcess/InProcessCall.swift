@@ -46,10 +46,14 @@ extension AgentShieldClient {
     ///
     /// The handler runs in a task that is cancelled when the caller gives up. What it throws of type ``AgentShieldError`` is
     /// what the caller gets.
+    ///
+    /// - Parameter embeddings: makes a vector of each text; without it, embeddings are ``AgentShieldError/Code/unsupported``.
     public static func inProcess(
-        models: [Model] = [], handler: @escaping @Sendable (InProcessCall) async throws -> Void
+        models: [Model] = [], embeddings: (@Sendable (EmbeddingsRequest) async throws -> [[Float]])? = nil,
+        handler: @escaping @Sendable (InProcessCall) async throws -> Void
     ) -> AgentShieldClient {
         AgentShieldClient(
-            transport: InProcessTransport(models: models, handler: handler), deadline: .seconds(120), maxAnswerBytes: 16_777_216)
+            transport: InProcessTransport(models: models, embeddings: embeddings, handler: handler), deadline: .seconds(120),
+            maxAnswerBytes: 16_777_216)
     }
 }

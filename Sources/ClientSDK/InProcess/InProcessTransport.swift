@@ -27,10 +27,15 @@ final class InProcessTransport: ClientTransport {
 
     private let state = NIOLockedValueBox(State())
     private let models: [Model]
+    private let embeddings: (@Sendable (EmbeddingsRequest) async throws -> [[Float]])?
     private let handler: @Sendable (InProcessCall) async throws -> Void
 
-    init(models: [Model], handler: @escaping @Sendable (InProcessCall) async throws -> Void) {
+    init(
+        models: [Model], embeddings: (@Sendable (EmbeddingsRequest) async throws -> [[Float]])?,
+        handler: @escaping @Sendable (InProcessCall) async throws -> Void
+    ) {
         self.models = models
+        self.embeddings = embeddings
         self.handler = handler
     }
 
@@ -65,22 +70,39 @@ final class InProcessTransport: ClientTransport {
             mailbox.put(.models(models))
             mailbox.finish(AnswerHead(), AnswerSummary())
         case .resume: mailbox.fail(AgentShieldError(.resumeUnavailable, "answers in the process have no connection to lose"))
+        case .embeddings(let request):
+            await run(call, number, mailbox) {
+                guard let embeddings = self.embeddings else {
+                    throw AgentShieldError(.unsupported, "the in-process client was given nothing that makes embeddings")
+                }
+                mailbox.put(.embeddings(try await embeddings(request)))
+                mailbox.finishOnce(AnswerSummary())
+            }
         case .chat(let request, _):
             let scripted = InProcessCall(request: request, options: call.options, mailbox: mailbox, gate: gate)
-            let timer = Task {
-                try await Task.sleep(for: call.deadline)
-                mailbox.fail(AgentShieldError(.deadlineExceeded, "the call's deadline passed"))
-                self.cancel(number)
-            }
-            defer { timer.cancel() }
-            do {
-                try await handler(scripted)
+            await run(call, number, mailbox) {
+                try await self.handler(scripted)
                 scripted.finish(AnswerSummary())
-            } catch let error as AgentShieldError {
-                mailbox.fail(error)
-            } catch {
-                mailbox.fail(AgentShieldError(.internalError, "the in-process handler failed"))
             }
+        }
+    }
+
+    /// Runs the program's own code until the call's deadline.
+    private func run(
+        _ call: OutgoingCall, _ number: UInt64, _ mailbox: AnswerMailbox, _ body: @Sendable () async throws -> Void
+    ) async {
+        let timer = Task {
+            try await Task.sleep(for: call.deadline)
+            mailbox.fail(AgentShieldError(.deadlineExceeded, "the call's deadline passed"))
+            self.cancel(number)
+        }
+        defer { timer.cancel() }
+        do {
+            try await body()
+        } catch let error as AgentShieldError {
+            mailbox.fail(error)
+        } catch {
+            mailbox.fail(AgentShieldError(.internalError, "the in-process handler failed"))
         }
     }
 

@@ -54,7 +54,8 @@ extension AnswerPiece {
         case .chat(let chat): self = .choices(chat.choices.map { ChatAnswer.Choice($0) })
         case .models(let result):
             self = .models(result.models.map { Model(id: $0.id.string, ownedBy: $0.ownedBy.string, created: $0.created) })
-        case .embeddings, .feedback, nil: return nil
+        case .embeddings(let result): self = .embeddings(result.embeddings.sorted { $0.index < $1.index }.map(\.values))
+        case .feedback, nil: return nil
         }
     }
 }

@@ -12,6 +12,7 @@ extension OutgoingCall {
         switch operation {
         case .chat(let chat, let isStreamed): request.operation = .chat(chat.wire(isStreamed: isStreamed))
         case .models: request.operation = .models(ModelsRequest())
+        case .embeddings(let embeddings): request.operation = .embeddings(embeddings.wire)
         case .resume(let point):
             request.operation = .resume(ResumeRequest(responseID: Text(point.responseID), lastSequence: point.sequence))
             request.idempotencyKey = Text()
@@ -23,7 +24,7 @@ extension OutgoingCall {
     private var isResumable: Bool {
         switch operation {
         case .chat(_, let isStreamed): options.isResumable && isStreamed
-        case .models: false
+        case .models, .embeddings: false
         case .resume: true
         }
     }
@@ -50,6 +51,14 @@ extension ChatRequest {
             choices: choices.map { UInt32(clamping: $0) }, tools: tools.map(\.wire), toolChoice: toolChoice?.wire,
             parallelToolCalls: parallelToolCalls, responseFormat: responseFormat?.wire, seed: seed,
             reasoningEffort: Text(reasoningEffort ?? ""), extraJSON: extraJSON.map { ByteBuffer(string: $0) } ?? ByteBuffer())
+    }
+}
+
+extension EmbeddingsRequest {
+    fileprivate var wire: Wire.EmbeddingsRequest {
+        Wire.EmbeddingsRequest(
+            model: Text(model), input: texts.map { Text($0) }, dimensions: dimensions.map { UInt32(clamping: $0) },
+            extraJSON: extraJSON.map { ByteBuffer(string: $0) } ?? ByteBuffer())
     }
 }
 

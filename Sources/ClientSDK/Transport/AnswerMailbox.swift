@@ -7,6 +7,8 @@ enum AnswerPiece: Sendable, Equatable {
     /// The whole content of an answer that was not streamed.
     case choices([ChatAnswer.Choice])
     case models([Model])
+    /// In the order of the texts.
+    case embeddings([[Float]])
 }
 
 /// What a mailbox's reader causes on the other side.

@@ -16,6 +16,7 @@ struct OutgoingCall: Sendable {
         case chat(ChatRequest, isStreamed: Bool)
         case models
         case resume(ResumePoint)
+        case embeddings(EmbeddingsRequest)
     }
 
     var operation: Operation

@@ -185,8 +185,9 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             // learns nothing but that. A probe of `/healthz` needs neither.
             let address = try route == .success(.health) ? nil : edge.clientAddress(headers, backend: backend)
             let operation = try operation(route, &request)
-            if operation == .webSocket {
-                try WebSocketUpgrade.check(head, framing, isMultiplexed: isMultiplexed)
+            if operation.isUpgrade {
+                let subprotocol = operation == .webSocket ? WebSocketUpgrade.subprotocol : nil
+                try WebSocketUpgrade.check(head, framing, subprotocol: subprotocol, isMultiplexed: isMultiplexed)
                 request.upgrade = head
             }
             switch try recognise(headers, for: operation) {
@@ -335,15 +336,26 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func dispatch() {
         request?.unplanned?.isDispatchDue = true
         guard let context, let plan = request?.plan else { return }
-        if let head = request?.upgrade, let protocolSwitch {
-            _ = takeRequest()
-            return protocolSwitch.upgrade(head, clientAddress: plan.clientAddress, last: self, context)
-        }
+        if let head = request?.upgrade, let protocolSwitch { return upgrade(head, protocolSwitch, plan, context) }
         if let operation = plan.operation.request, let principal = plan.principal { return begin(operation, plan, principal, context) }
         switch (plan.operation, plan.principal) {
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
         case (.options(let allow), _): respond(allow: allow, closing: machine.answered(now: context.eventLoop.now))
         default: answer(listing(plan))
+        }
+    }
+
+    private func upgrade(_ head: HTTPRequestHead, _ protocolSwitch: ProtocolSwitch, _ plan: Plan, _ context: ChannelHandlerContext) {
+        _ = takeRequest()
+        guard let principal = plan.principal else {
+            return protocolSwitch.upgrade(head, subprotocol: WebSocketUpgrade.subprotocol, last: self, context) {
+                [wire = protocolSwitch.wire] in
+                try wire($0, plan.clientAddress)
+            }
+        }
+        let caller = ResponsesSocketHandler.Caller(principal: principal, controls: plan.controls, clientAddress: plan.clientAddress)
+        protocolSwitch.upgrade(head, subprotocol: nil, last: self, context) { [backend] in
+            try ResponsesSocketHandler.add(to: $0, backend: backend, caller: caller)
         }
     }
 
@@ -377,6 +389,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             cacheTimeToLive: plan.controls.cacheTimeToLive, idempotencyKey: plan.controls.idempotencyKey,
             callerRequestID: plan.controls.callerRequestID,
             traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate, clientAddress: plan.clientAddress)
+        self.request?.answer.takeEcho(of: request.body)
         // From here on the pipeline counts the bytes.
         releaseBody()
         let exchange = backend.begin(call, receiver: self)
@@ -399,8 +412,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
-        case (.chatCompletion, _), (.messages, _), (.countTokens, _), (.embeddings, _), (.listModels, nil), (.showModel, nil),
-            (.showReceipt, _), (.webSocket, _), (.options, _):
+        case (.chatCompletion, _), (.completion, _), (.response, _), (.messages, _), (.countTokens, _), (.embeddings, _),
+            (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.webSocket, _), (.responseSocket, _), (.options, _):
             return .failure(.misrouted)
         }
     }

@@ -4,6 +4,9 @@ import NIOHTTP1
 /// What a request asks of the door.
 enum Operation: Equatable {
     case chatCompletion
+    /// OpenAI's older completions.
+    case completion
+    case response
     /// Anthropic's.
     case messages
     case countTokens
@@ -16,20 +19,25 @@ enum Operation: Equatable {
     case webSocket
     /// Which methods a path takes.
     case options(allow: String)
+    /// Responses in a WebSocket.
+    case responseSocket
+
+    /// Whether it asks for another protocol on its connection.
+    var isUpgrade: Bool { self == .webSocket || self == .responseSocket }
 
     /// Whether the request's body is read; another operation's body is dropped.
     var takesBody: Bool { request != nil }
     /// What it asks the pipeline for; `nil`: nothing.
     var request: RequestOperation? {
         switch self {
-        case .chatCompletion, .messages: .answer
+        case .chatCompletion, .completion, .response, .messages: .answer
         case .countTokens: .countTokens
         case .embeddings: .embeddings
-        case .listModels, .showModel, .showReceipt, .health, .webSocket, .options: nil
+        case .listModels, .showModel, .showReceipt, .health, .webSocket, .responseSocket, .options: nil
         }
     }
     /// Whether the operation begins with the request's end, not with its head.
-    var waitsForEnd: Bool { takesBody || self == .webSocket }
+    var waitsForEnd: Bool { takesBody || isUpgrade }
     /// Whether the request itself presents one; in a WebSocket HELLO does.
     var needsCredential: Bool {
         switch self {
@@ -41,6 +49,8 @@ enum Operation: Equatable {
     var surface: Dialect? {
         switch self {
         case .chatCompletion, .embeddings: .openAI
+        case .completion: .completions
+        case .response, .responseSocket: .responses
         case .messages, .countTokens: .anthropic
         case .listModels, .showModel, .showReceipt, .health, .webSocket, .options: nil
         }
@@ -65,6 +75,9 @@ struct RouteTable {
     init() {
         routes = [
             Route(method: .POST, path: "/chat/completions") { _ in .chatCompletion },
+            Route(method: .POST, path: "/responses") { _ in .response },
+            Route(method: .GET, path: "/responses") { _ in .responseSocket },
+            Route(method: .POST, path: "/completions") { _ in .completion },
             Route(method: .POST, path: "/messages") { _ in .messages },
             Route(method: .POST, path: "/messages/count_tokens") { _ in .countTokens },
             Route(method: .POST, path: "/embeddings") { _ in .embeddings },

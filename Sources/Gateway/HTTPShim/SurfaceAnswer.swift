@@ -18,11 +18,26 @@ struct SurfaceAnswer {
     private enum Writer {
         case openAI(OpenAIAnswerWriter)
         case anthropic(AnthropicAnswerWriter)
+        case responses(ResponsesAnswerWriter)
+        case completions(CompletionsAnswerWriter)
     }
 
-    init(_ surface: Dialect, _ requestID: RequestID) {
+    /// What a response repeats of its request; `nil`: in other dialects nothing is.
+    private var echo: ResponsesEcho?
+    private let framing: ResponsesAnswerWriter.Framing
+
+    /// - Parameter framing: of the events of a response.
+    init(_ surface: Dialect, _ requestID: RequestID, framing: ResponsesAnswerWriter.Framing = .events) {
         self.surface = surface
         self.requestID = requestID
+        self.framing = framing
+    }
+
+    /// Takes what the answer will repeat of its request's body.
+    mutating func takeEcho(of body: ByteBuffer) {
+        guard surface == .responses else { return }
+        var index = JSONIndex()
+        echo = ResponsesEcho(of: body, index: &index)
     }
 
     /// - Parameter wantsUsage: whether the caller asked for the usage at a stream's end; Anthropic's dialect always tells it.
@@ -37,6 +52,10 @@ struct SurfaceAnswer {
         switch surface {
         case .openAI: return .openAI(OpenAIAnswerWriter(head))
         case .anthropic: return .anthropic(AnthropicAnswerWriter(head))
+        case .responses:
+            guard let echo else { throw .unrestorable }
+            return .responses(ResponsesAnswerWriter(head, echo, framing: framing))
+        case .completions: return .completions(CompletionsAnswerWriter(head))
         }
     }
 
@@ -55,6 +74,8 @@ struct SurfaceAnswer {
         case .anthropic(var writer):
             var index = JSONIndex()
             try writer.write(whole: chunk, summary.usage, index: &index, into: &body)
+        case .responses(var writer): try writer.write(whole: chunk, summary.usage, into: &body)
+        case .completions(let writer): writer.write(whole: chunk, summary.usage, into: &body)
         }
         return body
     }
@@ -79,6 +100,13 @@ struct SurfaceAnswer {
             writer = nil
             try answer.write(chunk, into: &output)
             writer = .anthropic(answer)
+        case .responses(var answer):
+            writer = nil
+            defer { writer = .responses(answer) }
+            try answer.write(chunk, into: &output)
+        case .completions(let answer):
+            writer = present
+            answer.write(chunk, into: &output)
         }
     }
 
@@ -89,16 +117,49 @@ struct SurfaceAnswer {
             if wantsUsage { writer.write(summary.usage, into: &output) }
             output.writeStaticString(StreamText.done)
         case (.anthropic, .anthropic(var writer)?): writer.end(summary.usage, into: &output)
-        case (.openAI, _): output.writeStaticString(StreamText.done)
+        case (.responses, let present): endResponse(present, summary, into: &output)
+        case (.completions, .completions(let writer)?):
+            if wantsUsage { writer.write(summary.usage, into: &output) }
+            output.writeStaticString(StreamText.done)
+        case (.openAI, _), (.completions, _): output.writeStaticString(StreamText.done)
         case (.anthropic, _): output.writeStaticString(StreamText.messageStop)
         }
     }
 
+    private mutating func endResponse(_ present: Writer?, _ summary: AnswerSummary, into output: inout ByteBuffer) {
+        guard case .responses(var answer)? = present ?? (try? makeWriter()) else { return }
+        writer = nil
+        answer.end(summary.usage, into: &output)
+        writer = .responses(answer)
+    }
+
+    /// The response that was told, with the elements of its output; `nil`: there is none.
+    var response: (id: String, items: ByteBuffer)? {
+        guard case .responses(let answer)? = writer else { return nil }
+        return (answer.id, answer.output)
+    }
+
     /// Appends an error as the last event of a stream.
     func writeEvent(_ fault: Fault, into output: inout ByteBuffer) {
+        if surface == .responses { return writeResponsesEvent(fault, into: &output) }
         output.writeStaticString(surface == .anthropic ? "event: error\ndata: " : "data: ")
         write(fault, into: &output)
         output.writeStaticString("\n\n")
+    }
+
+    private func writeResponsesEvent(_ fault: Fault, into output: inout ByteBuffer) {
+        if case .responses(var writer)? = writer { return writer.fail(fault, into: &output) }
+        if framing == .events { output.writeStaticString("event: error\ndata: ") }
+        var json = JSONWriter(into: output)
+        output = ByteBuffer()
+        json.object { json in
+            json.member("type", "error")
+            json.member("sequence_number", Int64(0))
+            if framing == .lines { json.member("status", Int64(fault.httpStatus)) }
+            fault.writeErrorEvent(into: &json)
+        }
+        output = json.buffer
+        output.writeStaticString(framing == .events ? "\n\n" : "\n")
     }
 
     /// What tells the caller of a stream that it is alive. Anthropic's own is an event, which follows the answer's first.
@@ -109,7 +170,7 @@ struct SurfaceAnswer {
     /// Appends the dialect's error object.
     func write(_ fault: Fault, into output: inout ByteBuffer) {
         switch surface {
-        case .openAI: fault.writeErrorObject(into: &output)
+        case .openAI, .responses, .completions: fault.writeErrorObject(into: &output)
         case .anthropic: fault.writeMessagesError(requestID, into: &output)
         }
     }

@@ -2,17 +2,19 @@ import GatewayCore
 import NIOCore
 import NIOHTTP1
 
-/// Whether a request may become a WebSocket that carries the wire protocol: RFC 6455, 4.2.1, and SPEC.md ("The WebSocket binding"). Pure.
+/// Whether a request may become a WebSocket: RFC 6455, 4.2.1, and for the wire protocol SPEC.md ("The WebSocket binding"). Pure.
 ///
-/// `Origin` and cookies are not looked at: nothing of the upgrade says who calls, so a page of another site gains nothing by one. HELLO does, with a
-/// credential that no browser adds by itself.
+/// `Origin` and cookies are not looked at: who calls is said by HELLO, or by a header of the upgrade, with a credential that no browser adds by itself,
+/// so a page of another site gains nothing by one.
 enum WebSocketUpgrade {
     static let path = "/agentshield/v1"
     static let subprotocol = "agentshield.v1"
     private static let version = "13"
 
-    /// - Parameter isMultiplexed: whether the request came over HTTP/2, where RFC 8441 would be needed.
-    static func check(_ head: HTTPRequestHead, _ framing: BodyFraming, isMultiplexed: Bool) throws(Fault) {
+    /// - Parameters:
+    ///   - subprotocol: what the client must offer; `nil`: nothing, and nothing of what it offers is taken.
+    ///   - isMultiplexed: whether the request came over HTTP/2, where RFC 8441 would be needed.
+    static func check(_ head: HTTPRequestHead, _ framing: BodyFraming, subprotocol: String?, isMultiplexed: Bool) throws(Fault) {
         guard !isMultiplexed else { throw .webSocketOverHTTP2 }
         guard head.version == .http1_1, head.method == .GET, head.headers.lists("websocket", in: "upgrade"),
             head.headers.lists("upgrade", in: "connection")
@@ -23,6 +25,7 @@ enum WebSocketUpgrade {
         }
         let keys = head.headers["sec-websocket-key"]
         guard keys.count == 1, isKey(keys[0]) else { throw .badHeader("sec-websocket-key", "must be 16 bytes in Base64, once") }
+        guard let subprotocol else { return }
         guard head.headers.lists(subprotocol, in: "sec-websocket-protocol") else {
             throw .badHeader("sec-websocket-protocol", "must offer \(subprotocol)")
         }

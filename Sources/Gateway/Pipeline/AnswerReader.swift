@@ -23,6 +23,8 @@ struct AnswerReader {
     /// Who reads a JSON text.
     private enum Language {
         case openAI
+        /// OpenAI's older completions.
+        case completions
         case anthropic(AnthropicAnswerReader)
         /// Anthropic's `count_tokens`.
         case count
@@ -37,7 +39,8 @@ struct AnswerReader {
         language =
             switch (dialect, operation) {
             case (.openAI, .embeddings): .embeddings
-            case (.openAI, _): .openAI
+            case (.openAI, _), (.responses, _): .openAI
+            case (.completions, _): .completions
             case (.anthropic, .countTokens): .count
             case (.anthropic, _): .anthropic(AnthropicAnswerReader())
             }
@@ -87,6 +90,9 @@ struct AnswerReader {
             guard isStreamed else { return .chunk(try OpenAIAnswer.whole(raw, index: &index)) }
             if raw.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
             return .chunk(try OpenAIAnswer.chunk(raw, index: &index))
+        case .completions:
+            if isStreamed, raw.readableBytesView.elementsEqual("[DONE]".utf8) { return .done }
+            return .chunk(try CompletionsAnswer.chunk(raw, index: &index))
         case .embeddings: return .chunk(try OpenAIAnswer.embeddings(raw, index: &index))
         case .count: return .chunk(try AnthropicAnswerReader.count(raw, index: &index))
         case .anthropic(var reader):

@@ -42,8 +42,8 @@ extension Exchange: UpstreamReceiver {
         timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
         timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
         return UpstreamRequest(
-            endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers, body: body,
-            timeouts: timeouts)
+            endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation, in: language(of: binding)),
+            headers: headers, body: body, timeouts: timeouts)
     }
 
     /// Forgets what came of another call's answer.

@@ -4,27 +4,56 @@ import Providers
 
 /// Between dialects: a request is scrubbed in its caller's, and translated, for each target anew, where that target speaks another.
 extension Exchange {
-    var dialectOfTarget: Dialect { target.flatMap { snapshot.providers[$0.provider]?.dialect } ?? .openAI }
+    /// What the present target is asked and answers in.
+    var dialectOfTarget: Dialect { target.flatMap { snapshot.providers[$0.provider] }.map { language(of: $0) } ?? .openAI }
+
+    /// Providers of OpenAI's dialect are asked for completions in the words of its older API.
+    func language(of binding: ProviderBinding) -> Dialect {
+        request.surface == .completions && binding.dialect == .openAI ? .completions : binding.dialect
+    }
 
     /// What the target is sent: the body as it is where caller and target speak the same dialect.
     ///
     /// - Throws: ``FaultKind/invalidRequest`` with the field that the target's dialect has no place for, unless the request allows to leave it out.
     func translated(for target: UpstreamTarget, _ binding: ProviderBinding) throws(Fault) -> ByteBuffer {
         dropped = []
-        guard binding.dialect != request.surface else { return suited(to: binding) }
+        guard language(of: binding) != request.surface else { return suited(to: binding) }
         let began = NIODeadline.now()
         defer { summary.timings[.route] += (NIODeadline.now() - began).nanoseconds }
         var gaps = TranslationGaps(drops: request.dropsUnsupported || target.settings.dropsUnsupported)
         defer { dropped = gaps.dropped }
-        switch (request.surface, binding.dialect) {
-        case (.openAI, .anthropic):
+        let chat = try canonical(for: target, binding.dialect, &gaps)
+        guard binding.dialect == .anthropic else {
+            return binding.refusesStreamOptions ? loop.workspace.removing("stream_options", from: chat.body) : chat.body
+        }
+        do {
             return try ChatToMessages.body(
-                of: body, model: target.upstreamModel, maxTokens: max(4_096, snapshot.limits.assumedOutputTokens), gaps: &gaps,
+                of: chat.body, model: target.upstreamModel, maxTokens: max(4_096, snapshot.limits.assumedOutputTokens), gaps: &gaps,
                 index: &loop.answerIndex)
-        case (.anthropic, .openAI):
-            let chat = try MessagesToChat.body(of: body, model: target.upstreamModel, gaps: &gaps, index: &loop.answerIndex)
-            return binding.refusesStreamOptions ? loop.workspace.removing("stream_options", from: chat) : chat
-        case (.openAI, .openAI), (.anthropic, .anthropic): return body
+        } catch {
+            throw chat.names.inCallersWords(error)
+        }
+    }
+
+    /// The request as a chat completion, from which every other dialect is translated, and what the caller calls its fields.
+    private func canonical(
+        for target: UpstreamTarget, _ dialect: Dialect, _ gaps: inout TranslationGaps
+    ) throws(Fault) -> (body: ByteBuffer, names: CallerNames) {
+        switch request.surface {
+        case .openAI: return (body, CallerNames())
+        case .anthropic:
+            return (
+                try MessagesToChat.body(of: body, model: target.upstreamModel, gaps: &gaps, index: &loop.answerIndex), CallerNames()
+            )
+        case .responses:
+            let chat = try ResponsesToChat.body(
+                of: body, model: target.upstreamModel, target: dialect, gaps: &gaps, index: &loop.answerIndex)
+            gaps.names = chat.names
+            return chat
+        case .completions:
+            let chat = try CompletionsToChat.body(of: body, model: target.upstreamModel, gaps: &gaps, index: &loop.answerIndex)
+            gaps.names = chat.names
+            return chat
         }
     }
 
@@ -45,10 +74,15 @@ extension Exchange {
 
     /// - Parameter dialect: of the answer.
     func makeRewriter(for dialect: Dialect) -> AnswerRewriter {
-        let isMessages = request.surface == .anthropic
-        return AnswerRewriter(
-            placeholders: placeholders, rules: rules, keepsReasoning: isMessages && dialect == .anthropic,
-            takesTurns: isMessages && dialect != .anthropic)
+        switch request.surface {
+        case .openAI, .completions: AnswerRewriter(placeholders: placeholders, rules: rules)
+        case .anthropic:
+            AnswerRewriter(
+                placeholders: placeholders, rules: rules, keepsReasoning: dialect == .anthropic,
+                turns: dialect == .anthropic ? .beside : .behind)
+        case .responses:
+            AnswerRewriter(placeholders: placeholders, rules: rules, keepsReasoning: dialect == .anthropic, turns: .callsBeside)
+        }
     }
 
     /// What changes an answer and stands beside the body.
@@ -60,10 +94,13 @@ extension Exchange {
 
 extension ProviderBinding {
     /// Where a request goes, behind the path of the provider's base URL, which in Anthropic's dialect may or may not hold the API's version.
-    func path(to model: String, _ operation: RequestOperation) -> String {
+    ///
+    /// - Parameter language: what the provider is asked in.
+    func path(to model: String, _ operation: RequestOperation, in language: Dialect) -> String {
         switch dialect {
-        case .openAI:
-            let path = operation == .embeddings ? "/embeddings" : "/chat/completions"
+        case .openAI, .completions, .responses:
+            let answerPath = language == .completions ? "/completions" : "/chat/completions"
+            let path = operation == .embeddings ? "/embeddings" : answerPath
             guard let deploymentsVersion else { return path }
             return "/deployments/\(Self.percentEncoded(model))\(path)?api-version=\(deploymentsVersion)"
         case .anthropic:

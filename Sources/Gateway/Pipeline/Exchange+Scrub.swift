@@ -67,8 +67,8 @@ extension Exchange {
         return target
     }
 
-    /// Anthropic's API tells a stream's usage unasked.
-    private var asksForUsage: Bool { envelope.isStreamed && request.surface == .openAI }
+    /// Anthropic's API tells a stream's usage unasked; what is translated asks in the other dialect's words.
+    private var asksForUsage: Bool { envelope.isStreamed && (request.surface == .openAI || request.surface == .completions) }
 
     /// Scrubs the body that the loop's workspace has just read, by the rules for `target`, and writes it for that target.
     private func scrub(for target: UpstreamTarget) throws(Fault) {
@@ -80,7 +80,7 @@ extension Exchange {
             try loop.workspace.scrub(request.body, with: &scrubber)
         }
         body = loop.workspace.render(
-            request.body, upstreamModel: target.upstreamModel, asksForUsage: asksForUsage, maxTokens: addedMaxTokens)
+            request.body, as: request.surface, upstreamModel: target.upstreamModel, asksForUsage: asksForUsage, maxTokens: addedMaxTokens)
     }
 
     /// Takes what a scrubber knows when the body is through, or refused.
@@ -144,7 +144,8 @@ extension Exchange {
         }
         take(scrub.scrubber, workspace.skippedMedia)
         body = workspace.render(
-            request.body, upstreamModel: scrub.target.upstreamModel, asksForUsage: asksForUsage, maxTokens: addedMaxTokens)
+            request.body, as: request.surface, upstreamModel: scrub.target.upstreamModel, asksForUsage: asksForUsage,
+            maxTokens: addedMaxTokens)
         return true
     }
 

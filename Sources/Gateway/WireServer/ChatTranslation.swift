@@ -14,7 +14,7 @@ struct ChatTranslation {
         var translation = ChatTranslation()
         translation.json.beginObject()
         try translation.write(chat)
-        if chat.extraJSON.readableBytes > 0 { try translation.writeExtra(chat.extraJSON, index: &index) }
+        try ExtraMembers.write(chat.extraJSON, of: "chat", except: typedFields, index: &index, into: &translation.json)
         translation.json.endObject()
         return translation.json.buffer
     }
@@ -156,30 +156,6 @@ struct ChatTranslation {
         "tools",
         "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "seed", "reasoning_effort",
     ]
-
-    private mutating func writeExtra(_ extra: ByteBuffer, index: inout JSONIndex) throws(Fault) {
-        let field = "chat.extra_json"
-        do {
-            try index.scan(extra)
-        } catch {
-            throw .invalidField(field, "is not valid JSON: \(error.message)")
-        }
-        var json = self.json
-        self.json = JSONWriter()
-        defer { self.json = json }
-        try index.read(extra) { root throws(Fault) in
-            guard root.isObject else { throw .invalidField(field, "must be a JSON object") }
-            guard root.firstDuplicateKey() == nil else { throw .invalidField(field, "has the same key twice") }
-            for member in root.members {
-                guard let key = member.key.string else { continue }
-                guard !Self.typedFields.contains(key) else {
-                    throw .invalidField(field, "may not hold `\(key)`: the schema has a field for it")
-                }
-                json.key(named: key)
-                json.raw(member.value.rawBytes)
-            }
-        }
-    }
 }
 
 // MARK: messages

@@ -215,15 +215,25 @@ package final class WireDoor: WireDelegate {
                 let idempotencyKey = try idempotencyKey(of: request)
                 let body = try ChatTranslation.body(of: chat, extra: &extraIndex)
                 begin(
-                    chat, request, on: stream, handler,
+                    chat.stream ? .deltas : .chat, request, on: stream, handler,
                     CallerRequest(
                         id: id, principal: principal, body: body, receivedAt: receivedAt,
+                        authenticationNanoseconds: authenticated.nanoseconds, idempotencyKey: idempotencyKey,
+                        clientAddress: clientAddress))
+            case .embeddings(let embeddings):
+                guard request.route.isEmpty else { throw .invalidField("route", "names no route: this gateway has none") }
+                let idempotencyKey = try idempotencyKey(of: request)
+                let body = try EmbeddingsTranslation.body(of: embeddings, extra: &extraIndex)
+                begin(
+                    .embeddings, request, on: stream, handler,
+                    CallerRequest(
+                        id: id, operation: .embeddings, principal: principal, body: body, receivedAt: receivedAt,
                         authenticationNanoseconds: authenticated.nanoseconds, idempotencyKey: idempotencyKey,
                         clientAddress: clientAddress))
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
             case .resume(let resume): try continueAnswer(resume, of: principal, on: stream, handler)
-            case .embeddings, .feedback:
+            case .feedback:
                 throw Fault(.unsupported, origin: .gateway, message: "This gateway does not offer this operation yet.")
             case nil:
                 throw Fault(.unsupported, origin: .downstream, message: "The request names no operation that this gateway knows.")
@@ -242,7 +252,9 @@ package final class WireDoor: WireDelegate {
         return key
     }
 
-    private func begin(_ chat: ChatRequest, _ request: Request, on stream: StreamID, _ handler: WireServerHandler, _ call: CallerRequest) {
+    private func begin(
+        _ form: WireExchange.Form, _ request: Request, on stream: StreamID, _ handler: WireServerHandler, _ call: CallerRequest
+    ) {
         var call = call
         if request.deadlineMs > 0 { call.timeout = .milliseconds(Int64(request.deadlineMs)) }
         call.cache = GatewayCore.CacheDirective(request.cache)
@@ -250,8 +262,8 @@ package final class WireDoor: WireDelegate {
         call.endUser = request.endUser.isEmpty ? nil : request.endUser.string
         call.traceparent = request.traceparent.isEmpty ? nil : request.traceparent.string
         call.tracestate = request.tracestate.isEmpty ? nil : request.tracestate.string
-        if request.resumable, chat.stream, beginResumable(call, on: stream, handler) { return }
-        let exchange = WireExchange(stream: stream, isStreamed: chat.stream, handler: handler) { [weak self] in
+        if request.resumable, form == .deltas, beginResumable(call, on: stream, handler) { return }
+        let exchange = WireExchange(stream: stream, form: form, handler: handler) { [weak self] in
             self?.works[stream] = nil
         }
         works[stream] = exchange

@@ -6,16 +6,27 @@ import WireTransport
 
 /// One stream of a connection: tells the pipeline's answer in frames.
 final class WireExchange: AnswerReceiver, StreamWork {
+    /// How an answer is told.
+    enum Form {
+        case deltas
+        /// As a RESULT.
+        case chat
+        /// As a RESULT, too.
+        case embeddings
+    }
+
     private let stream: StreamID
-    private let isStreamed: Bool
+    private let form: Form
     private let handler: WireServerHandler
     private let ended: () -> Void
     private var exchange: Exchange?
     private var items = ItemNumbers()
+    /// Why the answer could not be told.
+    private var unreadable: Fault?
 
-    init(stream: StreamID, isStreamed: Bool, handler: WireServerHandler, ended: @escaping () -> Void) {
+    init(stream: StreamID, form: Form, handler: WireServerHandler, ended: @escaping () -> Void) {
         self.stream = stream
-        self.isStreamed = isStreamed
+        self.form = form
         self.handler = handler
         self.ended = ended
     }
@@ -44,7 +55,14 @@ final class WireExchange: AnswerReceiver, StreamWork {
     }
 
     func answerReceived(_ chunk: AnswerChunk) {
-        guard isStreamed else { return tellWhole(chunk) }
+        switch form {
+        case .deltas: tell(chunk)
+        case .chat: tellWhole(chunk)
+        case .embeddings: tellEmbeddings(chunk)
+        }
+    }
+
+    private func tell(_ chunk: AnswerChunk) {
         let isWritable = handler.perform { connection in
             for fragment in chunk.fragments {
                 if let delta = items.delta(of: fragment) { connection.sendDelta(delta, on: stream) }
@@ -55,6 +73,7 @@ final class WireExchange: AnswerReceiver, StreamWork {
     }
 
     func answerEnded(_ summary: AnswerSummary) {
+        if let unreadable { return answerFailed(unreadable, summary: summary) }
         let end = End(summary)
         handler.perform { $0.sendEnd(end, on: stream) }
         finish()
@@ -72,6 +91,15 @@ final class WireExchange: AnswerReceiver, StreamWork {
     }
 
     // MARK: frames
+
+    private func tellEmbeddings(_ chunk: AnswerChunk) {
+        do throws(Fault) {
+            let result = ResultBody(.embeddings(try EmbeddingsTranslation.result(of: chunk.raw)))
+            handler.perform { $0.sendResult(result, on: stream) }
+        } catch {
+            unreadable = error
+        }
+    }
 
     private func tellWhole(_ chunk: AnswerChunk) {
         var choices: [Choice] = []

@@ -3,17 +3,23 @@ package import NIOWebSocket
 import Wire
 
 /// What one side of a WebSocket does about the frames that it receives, by RFC 6455 and SPEC.md ("The WebSocket binding"). Pure.
-///
-/// Messages mean nothing here: what data frames carry, one after the other, is the byte stream of the wire protocol.
 package struct WebSocketRules {
     package enum Side: Sendable {
         case client
         case server
     }
 
+    /// What the data frames carry.
+    package enum Carried: Sendable {
+        /// The byte stream of the wire protocol: messages mean nothing, and what binary frames hold comes one after the other.
+        case bytes
+        /// Texts, one in each message, which is put together from its frames. A longer one is `1009`.
+        case texts(maxBytes: Int)
+    }
+
     package enum Action: Equatable {
         case none
-        /// Bytes of the wire protocol.
+        /// Bytes of the wire protocol, or a whole text, of which nobody has looked yet whether it is UTF-8.
         case deliver(ByteBuffer)
         /// Answer a ping with the same bytes.
         case pong(ByteBuffer)
@@ -32,7 +38,7 @@ package struct WebSocketRules {
         case over
     }
 
-    /// Payload of a frame at most, either way. A longer one from the peer is `1009`, before its bytes are kept.
+    /// Payload of a frame of the wire protocol at most, either way. A longer one from the peer is `1009`, before its bytes are kept.
     package static let maxFrameBytes = 131_072
     /// Ping, pong. Proxies and libraries send one every few seconds at most.
     static let controlFrames = AbuseBudget.Rate(burst: 32, permitsPerSecond: 1)
@@ -41,12 +47,16 @@ package struct WebSocketRules {
 
     private let side: Side
     private var state = State.open
-    private var isInsideMessage = false
+    package private(set) var isInsideMessage = false
+    private let carried: Carried
+    /// What has come of a text.
+    private var text = ByteBuffer()
     private var control: AbuseBudget
     private var empty: AbuseBudget
 
-    package init(_ side: Side, now: NIODeadline) {
+    package init(_ side: Side, carries carried: Carried = .bytes, now: NIODeadline) {
         self.side = side
+        self.carried = carried
         control = AbuseBudget(Self.controlFrames, now: now)
         empty = AbuseBudget(Self.emptyFrames, now: now)
     }
@@ -90,14 +100,26 @@ package struct WebSocketRules {
     }
 
     private mutating func dataReceived(_ frame: WebSocketFrame, now: NIODeadline) -> Action {
+        let (own, other): (WebSocketOpcode, WebSocketOpcode) = if case .bytes = carried { (.binary, .text) } else { (.text, .binary) }
         switch frame.opcode {
-        case .text: return fail(.unacceptableData)
-        case .binary where !isInsideMessage, .continuation where isInsideMessage: break
+        case other: return fail(.unacceptableData)
+        case own where !isInsideMessage, .continuation where isInsideMessage: break
         default: return fail(.protocolError)
         }
         isInsideMessage = !frame.fin
-        guard frame.length > 0 else { return empty.spend(now: now) ? .none : fail(.policyViolation) }
-        return .deliver(frame.unmaskedData)
+        if frame.length == 0, !empty.spend(now: now) { return fail(.policyViolation) }
+        switch carried {
+        case .bytes: return frame.length > 0 ? .deliver(frame.unmaskedData) : .none
+        case .texts(let maxBytes): return textReceived(frame, maxBytes)
+        }
+    }
+
+    private mutating func textReceived(_ frame: WebSocketFrame, _ maxBytes: Int) -> Action {
+        guard frame.length <= maxBytes - text.readableBytes else { return fail(.messageTooLarge) }
+        if text.readableBytes == 0 { text = frame.unmaskedData } else { text.writeImmutableBuffer(frame.unmaskedData) }
+        guard frame.fin else { return .none }
+        defer { text = ByteBuffer() }
+        return .deliver(text)
     }
 
     private mutating func controlReceived(_ frame: WebSocketFrame, now: NIODeadline) -> Action {

@@ -32,7 +32,7 @@ struct AnswerPlan {
         let retryAfter = failure.retryAfterSeconds.map { "retry-after: \($0)\r\nretry-after-ms: \($0 * 1000)\r\n" } ?? ""
         self.init(
             status: "\(failure.status) \(failure.reason)", headers: headers + retryAfter,
-            body: dialect == .chat ? failure.body : failure.messagesBody)
+            body: dialect == .messages ? failure.messagesBody : failure.body)
     }
 
     init(answering request: ChatRequest, behaviour: Behaviour, id: String, created: Int, headers: String) {
@@ -109,7 +109,7 @@ struct AnswerPlan {
             }
             steps.append(.send(Self.chunk("\(chunk.name)data: \(chunk.json)\n\n"), tokens: chunk.tokens))
         }
-        let end = request.dialect == .chat ? "data: [DONE]\n\n" : "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+        let end = request.dialect == .messages ? "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n" : "data: [DONE]\n\n"
         steps.append(.send(Self.chunk(end, isLast: true), tokens: 0))
     }
 

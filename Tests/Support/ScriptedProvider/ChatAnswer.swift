@@ -81,11 +81,11 @@ struct ChatAnswer {
         return chunks
     }
 
-    private func head(object: String) -> String {
+    func head(object: String) -> String {
         "{\"id\":\"\(id)\",\"object\":\"\(object)\",\"created\":\(created),\"model\":\(JSONText.string(model)),"
     }
 
-    private var usage: String {
+    var usage: String {
         let completion = completionTokens * choices
         return "{\"prompt_tokens\":\(promptTokens),\"completion_tokens\":\(completion),\"total_tokens\":\(promptTokens + completion),"
             + "\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"

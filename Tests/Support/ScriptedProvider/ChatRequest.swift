@@ -6,6 +6,7 @@ struct ChatRequest {
     enum Dialect {
         case chat
         case messages
+        case completions
     }
 
     var dialect = Dialect.chat

@@ -185,6 +185,8 @@ final class ProviderHandler: ChannelInboundHandler {
         // Azure's form: a deployment's name in the path.
         case (.POST, _) where path.hasPrefix("/v1/deployments/") && path.hasSuffix("/chat/completions"):
             return chatPlan(request, .chat, id: id, headers: headers, model: &model)
+        case (.POST, "/v1/completions"):
+            return chatPlan(request, .completions, id: id, headers: headers, model: &model)
         case (.POST, "/v1/messages"):
             return chatPlan(request, .messages, id: id, headers: headers, model: &model)
         case (.POST, "/v1/embeddings"):
@@ -224,11 +226,27 @@ final class ProviderHandler: ChannelInboundHandler {
         return AnswerPlan(status: "200 OK", headers: headers, body: "{\"input_tokens\":\(count.promptTokens)}")
     }
 
+    private static func read(_ request: Request, _ dialect: ChatRequest.Dialect) throws(RequestError) -> ChatRequest {
+        switch dialect {
+        case .chat: try ChatRequest(body: request.body)
+        case .messages: try ChatRequest(messages: request.body, request.head.headers)
+        case .completions: try ChatRequest(completions: request.body)
+        }
+    }
+
+    private static func prefix(_ dialect: ChatRequest.Dialect) -> String {
+        switch dialect {
+        case .chat: "chatcmpl-"
+        case .messages: "msg_"
+        case .completions: "cmpl-"
+        }
+    }
+
     private func chatPlan(_ request: Request, _ dialect: ChatRequest.Dialect, id: String, headers: String, model: inout String?)
         -> AnswerPlan
     {
         do throws(RequestError) {
-            let chat = try dialect == .chat ? ChatRequest(body: request.body) : ChatRequest(messages: request.body, request.head.headers)
+            let chat = try Self.read(request, dialect)
             guard var behaviour = Behaviour(model: chat.model) else {
                 throw RequestError(
                     message: "The model's name mixes terms of the scripted provider with others; see its --help.", parameter: "model")
@@ -237,7 +255,7 @@ final class ProviderHandler: ChannelInboundHandler {
             if behaviour.faultyRequests != nil { behaviour = behaviour.forRequest(state.countRequest(chat.model)) }
             let isLimited = behaviour.breakage == .failure(status: 429)
             return AnswerPlan(
-                answering: chat, behaviour: behaviour, id: dialect == .chat ? "chatcmpl-\(id)" : "msg_\(id)",
+                answering: chat, behaviour: behaviour, id: Self.prefix(dialect) + id,
                 created: Int(Date().timeIntervalSince1970),
                 headers: isLimited ? ProviderState.headers(requestID: "req_\(id)", isLimited: true) : headers)
         } catch {

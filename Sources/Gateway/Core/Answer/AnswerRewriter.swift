@@ -40,8 +40,7 @@ package struct AnswerRewriter {
     private let rules: ScrubRules
     /// Reasoning is signed and goes back to its provider: it is left as it came, placeholders too, unless the policy scrubs answers.
     private let keepsReasoning: Bool
-    /// Of one choice's items only the last one goes on: what the others hold back is told before the next begins.
-    private let takesTurns: Bool
+    private let turns: Turns
     private var items: [Item] = []
     private var countsOfEnded = EntityCounts()
     private var scrubbed: [UInt8] = []
@@ -60,9 +59,18 @@ package struct AnswerRewriter {
         var item: Int?
     }
 
-    /// - Parameter takesTurns: the caller's dialect has one item of a choice behind the other, each of which ends where the next begins.
-    package init(placeholders: PlaceholderMap, rules: ScrubRules, keepsReasoning: Bool = false, takesTurns: Bool = false) {
-        self.takesTurns = takesTurns
+    /// How the caller's dialect has the items of one choice stand to each other.
+    package enum Turns: Sendable {
+        /// They go on beside each other until the choice ends.
+        case beside
+        /// One behind the other: what an item holds back is told before the next begins.
+        case behind
+        /// The same, but that tool calls go on beside each other.
+        case callsBeside
+    }
+
+    package init(placeholders: PlaceholderMap, rules: ScrubRules, keepsReasoning: Bool = false, turns: Turns = .beside) {
+        self.turns = turns
         self.placeholders = placeholders
         self.rules = rules
         self.keepsReasoning = keepsReasoning
@@ -93,10 +101,8 @@ package struct AnswerRewriter {
     /// another text.
     private mutating func endTurns(before position: Int, in chunk: inout AnswerChunk, deliver: (AnswerChunk) -> Void) throws(Fault) {
         let fragment = chunk.fragments[position]
-        guard takesTurns, fragment.key.kind != .aside, fragment.text.readableBytes > 0 || fragment.name != nil else { return }
-        while let index = items.firstIndex(where: {
-            $0.key.choice == fragment.key.choice && $0.key != fragment.key && $0.key.kind != .aside
-        }) {
+        guard turns != .beside, fragment.key.kind != .aside, fragment.text.readableBytes > 0 || fragment.name != nil else { return }
+        while let index = items.firstIndex(where: { endsBefore(fragment.key, $0.key) }) {
             let key = items[index].key
             if let last = chunk.fragments[..<position].lastIndex(where: { $0.key == key && $0.rawRange != nil }) {
                 try append(tailOf: index, to: &chunk.fragments[last])
@@ -119,6 +125,11 @@ package struct AnswerRewriter {
     private mutating func remove(_ index: Int) {
         countsOfEnded.add(items[index].counts)
         items.remove(at: index)
+    }
+
+    private func endsBefore(_ next: AnswerItemKey, _ key: AnswerItemKey) -> Bool {
+        guard key.choice == next.choice, key != next, key.kind != .aside else { return false }
+        return turns == .behind || key.kind != .toolCall || next.kind != .toolCall
     }
 
     /// Rewrites an answer that came whole.

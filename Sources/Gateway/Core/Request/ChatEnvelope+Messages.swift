@@ -7,6 +7,8 @@ extension ChatEnvelope {
         case (.openAI, .embeddings): try self.init(readingEmbeddings: root)
         case (.openAI, _): try self.init(reading: root)
         case (.anthropic, _): try self.init(readingMessages: root)
+        case (.responses, _): try self.init(readingResponses: root)
+        case (.completions, _): try self.init(readingCompletions: root)
         }
     }
 

@@ -67,14 +67,18 @@ package struct RequestWorkspace: ~Copyable {
     /// Writes the body as the provider gets it: scrubbed, under the provider's own name for the model, and asking a stream for its usage. All else
     /// is byte for byte as it came.
     ///
-    /// - Parameter maxTokens: a cap on the output, for a body that has none.
-    package mutating func render(_ body: ByteBuffer, upstreamModel: String, asksForUsage: Bool, maxTokens: UInt64? = nil) -> ByteBuffer {
+    /// - Parameters:
+    ///   - surface: the dialect of the body.
+    ///   - maxTokens: a cap on the output, for a body that has none.
+    package mutating func render(
+        _ body: ByteBuffer, as surface: Dialect = .openAI, upstreamModel: String, asksForUsage: Bool, maxTokens: UInt64? = nil
+    ) -> ByteBuffer {
         var splicer = self.splicer
         self.splicer = JSONSplicer()
         index.read(body) { root in
             Self.replaceModel(in: root, by: upstreamModel, &splicer)
             if asksForUsage { Self.askForUsage(in: root, &splicer) }
-            if let maxTokens { Self.cap(root, maxTokens, of: upstreamModel, &splicer) }
+            if let maxTokens { Self.cap(root, maxTokens, as: surface, of: upstreamModel, &splicer) }
         }
         var rendered = ByteBuffer()
         if splicer.isEmpty { rendered = body } else { splicer.write(body, into: &rendered) }
@@ -127,17 +131,26 @@ package struct RequestWorkspace: ~Copyable {
     }
 
     /// A member that is there says `null`, or the cap that was added for another model.
-    private static func cap(_ root: JSONValue, _ maxTokens: UInt64, of upstreamModel: String, _ splicer: inout JSONSplicer) {
-        let name: StaticString = OpenAIModel.takesNewName(upstreamModel) ? "max_completion_tokens" : "max_tokens"
-        let other: StaticString = OpenAIModel.takesNewName(upstreamModel) ? "max_tokens" : "max_completion_tokens"
-        let said = root.members.first { $0.key.equals(name) }
-        guard let member = said ?? root.members.first(where: { $0.key.equals(other) }) else {
+    private static func cap(
+        _ root: JSONValue, _ maxTokens: UInt64, as surface: Dialect, of upstreamModel: String, _ splicer: inout JSONSplicer
+    ) {
+        let takesNewName = OpenAIModel.takesNewName(upstreamModel)
+        let (name, other): (StaticString, StaticString?) =
+            switch surface {
+            case .responses: ("max_output_tokens", nil)
+            case .openAI where takesNewName: ("max_completion_tokens", "max_tokens")
+            case .openAI: ("max_tokens", "max_completion_tokens")
+            case .anthropic, .completions: ("max_tokens", nil)
+            }
+        func member(_ name: StaticString?) -> JSONMember? { name.flatMap { name in root.members.first { $0.key.equals(name) } } }
+        let said = member(name)
+        guard let capped = said ?? member(other) else {
             return splicer.insert(into: root, name, integer: Int64(clamping: maxTokens))
         }
-        if said == nil { splicer.replace(member.key.range, withString: "\(name)") }
-        splicer.replace(member.value.range, withInteger: Int64(clamping: maxTokens))
+        if said == nil { splicer.replace(capped.key.range, withString: "\(name)") }
+        splicer.replace(capped.value.range, withInteger: Int64(clamping: maxTokens))
         // Of two names the provider must not read a cap of the other.
-        guard said != nil, let unsaid = root.members.first(where: { $0.key.equals(other) }), !unsaid.value.isNull else { return }
+        guard said != nil, let unsaid = member(other), !unsaid.value.isNull else { return }
         splicer.replace(unsaid.value.range, withRaw: "null")
     }
 

@@ -1,6 +1,6 @@
 import GatewayJSON
 
-/// Goes through the texts of a request's body in canonical order: tools, Anthropic's system prompt, messages, the rest. It holds places in the body's index and nothing
+/// Goes through the texts of a request's body in canonical order: tools, the system prompt that stands apart, messages, the rest. It holds places in the body's index and nothing
 /// of its memory, so it may stop anywhere and go on later.
 struct LeafWalk {
     enum Role: Equatable {
@@ -24,9 +24,9 @@ struct LeafWalk {
         init?(_ key: JSONValue) {
             if key.equals("tools") || key.equals("functions") {
                 self = .tools
-            } else if key.equals("messages") {
+            } else if key.equals("messages") || key.equals("input") || key.equals("prompt") {
                 self = .messages
-            } else if key.equals("system") {
+            } else if key.equals("system") || key.equals("instructions") {
                 self = .system
             } else if key.equals("model") {
                 return nil
@@ -94,6 +94,24 @@ private struct MediaRanges {
             for member in message.members where member.key.equals("content") || member.key.equals("thinking_blocks") {
                 for part in member.value.elements { add(part) }
             }
+            add(item: message)
+        }
+    }
+
+    /// What an item of a Responses request holds besides: the parts of a tool's output, and reasoning that its provider has signed, whose signature
+    /// stands beside it.
+    private mutating func add(item: JSONValue) {
+        for member in item.members where member.key.equals("output") {
+            for part in member.value.elements { add(part) }
+        }
+        guard item.members.contains(where: { $0.key.equals("type") && $0.value.equals("reasoning") }),
+            let sealed = item.members.first(where: { $0.key.equals("encrypted_content") })?.value, sealed.isString
+        else { return }
+        if EncodedMedia.isMedia(sealed.rawBytes, needsHeader: false) { ranges.append(sealed.range) }
+        for member in item.members where member.key.equals("summary") {
+            for text in member.value.elements.flatMap({ Array($0.members) }) where text.key.equals("text") {
+                signed.append(text.value.range)
+            }
         }
     }
 
@@ -116,6 +134,7 @@ private struct MediaRanges {
     private mutating func add(_ part: JSONValue) {
         let type = part.members.first { $0.key.equals("type") }?.value
         if let type, type.equals("thinking") || type.equals("redacted_thinking") { return add(thinking: part) }
+        if type?.equals("input_image") == true || type?.equals("input_file") == true { return add(input: part) }
         for member in part.members {
             if member.key.equals("source") { add(source: member.value) }
             // A tool's result has parts of its own.
@@ -132,6 +151,15 @@ private struct MediaRanges {
                 guard isData || field.key.equals("url") else { continue }
                 if EncodedMedia.isMedia(field.value.rawBytes, needsHeader: !isData) { ranges.append(field.value.range) }
             }
+        }
+    }
+
+    /// An image or file of a Responses request.
+    private mutating func add(input part: JSONValue) {
+        for member in part.members where member.value.isString {
+            let isData = member.key.equals("file_data")
+            guard isData || member.key.equals("image_url") else { continue }
+            if EncodedMedia.isMedia(member.value.rawBytes, needsHeader: !isData) { ranges.append(member.value.range) }
         }
     }
 

@@ -134,7 +134,8 @@ extension Exchange {
     /// The chunk, with the end of every open choice in place of what it has of them: all else, the stream's id among it, is as the provider says it.
     private func ending(of chunk: AnswerChunk) -> AnswerChunk? {
         let open = (0..<Int(clamping: envelope.choices)).filter { choice in !summary.finishes.contains { $0.choice == choice } }
-        let ends = open.map { #"{"index":\#($0),"delta":{},"finish_reason":"length"}"# }.joined(separator: ",")
+        let nothing = chunk.dialect == .completions ? #""text":"","logprobs":null"# : #""delta":{}"#
+        let ends = open.map { #"{"index":\#($0),\#(nothing),"finish_reason":"length"}"# }.joined(separator: ",")
         guard (try? loop.answerIndex.scan(chunk.raw)) != nil else { return nil }
         var splicer = JSONSplicer()
         loop.answerIndex.read(chunk.raw) { root in

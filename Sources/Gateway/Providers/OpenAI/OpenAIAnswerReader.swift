@@ -196,7 +196,7 @@ extension TokenUsage {
 }
 
 extension FinishReason {
-    fileprivate init(openAI reason: String) {
+    init(openAI reason: String) {
         self =
             switch reason {
             case "stop": .stop

@@ -37,7 +37,7 @@ package struct OpenAIAnswerWriter {
         var json = begin(&output, "chat.completion.chunk")
         json.key("choices")
         json.array { _ in }
-        Self.write(usage, into: &json)
+        json.memberUsage(openAI: usage)
         json.endObject()
         output = json.buffer
         output.writeStaticString("\n\n")
@@ -148,7 +148,7 @@ package struct OpenAIAnswerWriter {
                 }
             }
         }
-        Self.write(usage, into: &json)
+        json.memberUsage(openAI: usage)
         json.endObject()
         output = json.buffer
     }
@@ -180,14 +180,15 @@ package struct OpenAIAnswerWriter {
             }
         }
     }
+}
 
-    // MARK: usage
-
-    private static func write(_ usage: TokenUsage, into json: inout JSONWriter) {
+extension JSONWriter {
+    /// The member `usage` as chat completions have it, whose counts contain each other.
+    mutating func memberUsage(openAI usage: TokenUsage) {
         let prompt = Int64(clamping: usage.input &+ usage.cacheRead &+ usage.cacheWrite)
         let completion = Int64(clamping: usage.output &+ usage.reasoning)
-        json.key("usage")
-        json.object { json in
+        key("usage")
+        object { json in
             json.member("prompt_tokens", prompt)
             json.member("completion_tokens", completion)
             json.member("total_tokens", prompt &+ completion)

@@ -10,6 +10,8 @@ package struct TranslationGaps: Sendable {
     package private(set) var dropped: [String] = []
 
     private static let maxDropped = 16
+    /// What the caller calls the fields of what is being translated.
+    package var names = CallerNames()
 
     package init(drops: Bool) {
         self.drops = drops
@@ -17,6 +19,7 @@ package struct TranslationGaps: Sendable {
 
     /// Says that a field has no place; returns where it is to be left out.
     mutating func refuse(_ path: String, _ reason: String = "has no counterpart in the API of this model's provider") throws(Fault) {
+        let path = drops ? names.callersName(of: path) : path
         guard drops else {
             throw .invalidField(path, "\(reason); leave it out, or send `x-agentshield-drop-unsupported: true` to have it left out")
         }

@@ -1,0 +1,53 @@
+import GatewayCore
+package import GatewayJSON
+package import NIOCore
+
+/// What a response repeats of its request, as its caller wrote it.
+///
+/// Bound: ``maxBytes`` in all. A field for which there is no room left is told as if it had not been set.
+package struct ResponsesEcho: Sendable {
+    private var fields: [ByteBuffer?]
+
+    private static let maxBytes = 256 << 10
+
+    /// The fields that are repeated, each with what stands there if it was not set.
+    private static let known: [(name: StaticString, unset: StaticString)] = [
+        ("instructions", "null"), ("max_output_tokens", "null"), ("max_tool_calls", "null"), ("metadata", "{}"),
+        ("parallel_tool_calls", "true"), ("prompt_cache_key", "null"), ("reasoning", #"{"effort":null,"summary":null}"#),
+        ("safety_identifier", "null"), ("service_tier", #""auto""#), ("temperature", "null"), ("text", #"{"format":{"type":"text"}}"#),
+        ("tool_choice", #""auto""#), ("tools", "[]"), ("top_logprobs", "0"), ("top_p", "null"), ("truncation", #""disabled""#),
+        ("user", "null"),
+    ]
+
+    /// - Parameter request: the body of the request. One that is not JSON repeats nothing.
+    package init(of request: ByteBuffer, index: inout JSONIndex) {
+        fields = Array(repeating: nil, count: Self.known.count)
+        guard (try? index.scan(request)) != nil else { return }
+        var room = Self.maxBytes
+        index.read(request) { root in
+            for member in root.members where !member.value.isNull {
+                guard let place = Self.known.firstIndex(where: { member.key.equals($0.name) }), member.value.rawBytes.count <= room else {
+                    continue
+                }
+                room -= member.value.rawBytes.count
+                fields[place] = Self.oneLine(member.value)
+            }
+        }
+    }
+
+    /// In JSON a bare line break is white space between tokens; in an event it would end the line.
+    private static func oneLine(_ value: JSONValue) -> ByteBuffer {
+        ByteBuffer(bytes: value.rawBytes.lazy.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 })
+    }
+
+    func write(into json: inout JSONWriter) {
+        for (field, value) in zip(Self.known, fields) {
+            json.key(field.name)
+            if let value {
+                json.raw(value)
+            } else {
+                json.raw(UnsafeRawBufferPointer(start: field.unset.utf8Start, count: field.unset.utf8CodeUnitCount))
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import GatewayCore
+import GatewayJSON
+import NIOCore
+
+/// One item of a response's output, as far as it has come.
+struct ResponsesItem {
+    enum Content {
+        /// Texts and refusals, in the order in which they came.
+        case message([Part])
+        case call(id: String?, name: String?, arguments: ByteBuffer, balance: JSONBalance)
+        /// What the model thought, and its provider's seal on it.
+        case reasoning(ByteBuffer, seal: ByteBuffer?)
+    }
+
+    struct Part {
+        var isRefusal: Bool
+        var text: ByteBuffer
+    }
+
+    enum State {
+        /// A call whose name has not come yet.
+        case unannounced
+        case open
+        case completed
+        /// The answer ended in its middle.
+        case incomplete
+    }
+
+    let key: AnswerItemKey
+    /// Its place in the output.
+    let place: Int
+    var content: Content
+    var state: State
+
+    var isOpen: Bool { state == .open || state == .unannounced }
+
+    /// - Parameter suffix: what the response's own id ends with.
+    func id(_ suffix: String) -> String {
+        let prefix =
+            switch content {
+            case .message: "msg_"
+            case .call: "fc_"
+            case .reasoning: "rs_"
+            }
+        let number = String(place, radix: 16)
+        return prefix + suffix + String(repeating: "0", count: max(0, 4 - number.utf8.count)) + number
+    }
+
+    // MARK: as JSON
+
+    private var status: String {
+        switch state {
+        case .unannounced, .open: "in_progress"
+        case .completed: "completed"
+        case .incomplete: "incomplete"
+        }
+    }
+
+    /// Writes the item.
+    ///
+    /// - Parameter isNew: without what has come of it, as the event that announces it does.
+    func write(_ suffix: String, isNew: Bool = false, _ json: inout JSONWriter) {
+        json.object { json in
+            json.member("id", id(suffix))
+            switch content {
+            case .message(let parts):
+                json.member("type", "message")
+                json.member("status", status)
+                json.member("role", "assistant")
+                json.key("content")
+                json.array { json in
+                    for part in isNew ? [] : parts { part.write(&json) }
+                }
+            case .call(let id, let name, let arguments, _):
+                json.member("type", "function_call")
+                json.member("status", status)
+                json.key("arguments")
+                json.string(isNew ? ByteBuffer() : arguments)
+                // Some servers give their calls no ids; here a call needs one.
+                json.member("call_id", id ?? "call_\(self.id(suffix).dropFirst(3))")
+                json.member("name", name ?? "")
+            case .reasoning(let text, let seal):
+                json.member("type", "reasoning")
+                json.key("summary")
+                json.array { json in
+                    if !isNew, text.readableBytes > 0 { Self.write(summary: text, &json) }
+                }
+                if let seal {
+                    json.key("encrypted_content")
+                    json.string(seal)
+                }
+            }
+        }
+    }
+
+    static func write(summary text: ByteBuffer, _ json: inout JSONWriter) {
+        json.object { json in
+            json.member("type", "summary_text")
+            json.key("text")
+            json.string(text)
+        }
+    }
+}
+
+extension ResponsesItem.Part {
+    func write(_ json: inout JSONWriter) {
+        json.object { json in
+            json.member("type", isRefusal ? "refusal" : "output_text")
+            json.key(isRefusal ? "refusal" : "text")
+            json.string(text)
+            guard !isRefusal else { return }
+            json.key("annotations")
+            json.array { _ in }
+            json.key("logprobs")
+            json.array { _ in }
+        }
+    }
+}
+
+/// Whether a JSON text that comes in pieces is a whole object or array: its brackets are counted, and nothing else is looked at.
+struct JSONBalance {
+    private var depth = 0
+    private var isInString = false
+    private var isEscaped = false
+    private var hasBegun = false
+
+    var isWhole: Bool { hasBegun && depth == 0 }
+
+    mutating func take(_ text: ByteBuffer) {
+        for byte in text.readableBytesView {
+            if isInString {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else {
+                    isInString = byte != UInt8(ascii: "\"")
+                }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""): isInString = true
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                depth += 1
+                hasBegun = true
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            default: break
+            }
+        }
+    }
+}
