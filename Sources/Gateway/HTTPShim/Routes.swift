@@ -42,7 +42,9 @@ enum Operation: Equatable {
     var needsCredential: Bool {
         switch self {
         case .health, .webSocket, .options: false
-        case .chatCompletion, .messages, .countTokens, .embeddings, .listModels, .showModel, .showReceipt: true
+        case .chatCompletion, .completion, .response, .responseSocket, .messages, .countTokens, .embeddings, .listModels, .showModel,
+            .showReceipt:
+            true
         }
     }
     /// Whose dialect it is; `nil`: one that both have.

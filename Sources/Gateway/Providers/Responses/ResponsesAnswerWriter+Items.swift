@@ -10,6 +10,7 @@ extension ResponsesAnswerWriter {
         case .reasoning: writeReasoning(fragment, &output)
         case .toolCall: try writeCall(fragment, &output)
         case .block: writeSeal(fragment, &output)
+        case .aside: break
         }
     }
 

@@ -215,7 +215,7 @@ package struct ResponsesAnswerWriter {
 }
 
 extension AnswerFragment {
-    fileprivate var tellsSomething: Bool { text.readableBytes > 0 || name != nil || callID != nil }
+    fileprivate var tellsSomething: Bool { key.kind != .aside && (text.readableBytes > 0 || name != nil || callID != nil) }
 }
 
 extension Fault {
