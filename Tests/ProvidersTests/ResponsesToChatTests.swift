@@ -116,7 +116,7 @@ struct ResponsesToChatTests {
     @Test(
         "items without a place",
         arguments: [
-            (#"{"type":"web_search_call","id":"w"}"#, "input[1].type"),
+            (#"{"type":"web_search_call","id":"w"}"#, "input[1].type"), (#"{"role":"user","content":"x","weight":2}"#, "input[1].weight"),
             (#"{"role":"user","content":[{"type":"input_image","file_id":"f"}]}"#, "input[1].content[0].file_id"),
             (#"{"role":"user","content":[{"type":"input_file","file_url":"https://example.com"}]}"#, "input[1].content[0].file_url"),
             (

@@ -16,7 +16,7 @@ extension ResponsesAnswerWriter {
     /// Announces an item behind the others.
     private mutating func add(_ key: AnswerItemKey, _ content: ResponsesItem.Content, _ output: inout ByteBuffer) -> Int {
         let isNamed = if case .call(_, nil, _, _) = content { false } else { true }
-        let item = ResponsesItem(key: key, place: items.count, content: content, state: isNamed ? .open : .unannounced)
+        let item = ResponsesItem(key, place: items.count, content, state: isNamed ? .open : .unannounced, suffix: suffix)
         items.append(item)
         pieces += 1
         if isNamed { announce(item.place, &output) }
@@ -28,7 +28,7 @@ extension ResponsesAnswerWriter {
         event("response.output_item.added", &output) { response, json in
             json.member("output_index", Int64(place))
             json.key("item")
-            response.items[place].write(response.suffix, isNew: true, &json)
+            response.items[place].write(isNew: true, &json)
         }
     }
 
@@ -37,7 +37,7 @@ extension ResponsesAnswerWriter {
         _ type: StaticString, of place: Int, _ output: inout ByteBuffer, _ content: (inout JSONWriter) -> Void
     ) {
         event(type, &output) { response, json in
-            json.member("item_id", response.items[place].id(response.suffix))
+            json.member("item_id", response.items[place].id)
             json.member("output_index", Int64(place))
             content(&json)
         }
@@ -211,7 +211,7 @@ extension ResponsesAnswerWriter {
         event("response.output_item.done", &output) { response, json in
             json.member("output_index", Int64(place))
             json.key("item")
-            response.items[place].write(response.suffix, &json)
+            response.items[place].write(&json)
         }
     }
 

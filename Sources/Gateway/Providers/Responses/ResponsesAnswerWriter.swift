@@ -48,7 +48,7 @@ package struct ResponsesAnswerWriter {
     /// The elements of the output so far, as JSON.
     package var output: ByteBuffer {
         var json = JSONWriter()
-        for item in items { item.write(suffix, &json) }
+        for item in items { item.write(&json) }
         return json.buffer
     }
 
@@ -117,7 +117,7 @@ package struct ResponsesAnswerWriter {
         output = ByteBuffer()
         json.object { json in
             json.key("type")
-            json.string("\(type)")
+            json.string(UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount))
             json.member("sequence_number", sequence)
             content(self, &json)
         }
@@ -186,7 +186,7 @@ package struct ResponsesAnswerWriter {
             json.member("model", model)
             json.key("output")
             json.array { json in
-                for item in items { item.write(suffix, &json) }
+                for item in items { item.write(&json) }
             }
             json.memberNull("previous_response_id")
             json.member("store", false)
