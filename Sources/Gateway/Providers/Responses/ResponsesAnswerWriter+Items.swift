@@ -4,9 +4,9 @@ import NIOCore
 
 // The items of a response, and the events that tell them.
 extension ResponsesAnswerWriter {
-    mutating func write(_ fragment: AnswerFragment, _ output: inout ByteBuffer) throws(Fault) {
+    mutating func write(_ fragment: AnswerFragment, _ logprobs: ResponsesLogprobs, _ output: inout ByteBuffer) throws(Fault) {
         switch fragment.key.kind {
-        case .text, .refusal: writeText(fragment, &output)
+        case .text, .refusal: writeText(fragment, logprobs, &output)
         case .reasoning: writeReasoning(fragment, &output)
         case .toolCall: try writeCall(fragment, &output)
         case .block: writeSeal(fragment, &output)
@@ -45,7 +45,7 @@ extension ResponsesAnswerWriter {
 
     // MARK: texts
 
-    private mutating func writeText(_ fragment: AnswerFragment, _ output: inout ByteBuffer) {
+    private mutating func writeText(_ fragment: AnswerFragment, _ logprobs: ResponsesLogprobs, _ output: inout ByteBuffer) {
         guard fragment.text.readableBytes > 0 else { return }
         let isRefusal = fragment.key.kind == .refusal
         var place = items.indices.last ?? -1
@@ -69,13 +69,14 @@ extension ResponsesAnswerWriter {
             }
         }
         parts[parts.count - 1].text.writeImmutableBuffer(fragment.text)
+        parts[parts.count - 1].logprobs.append(logprobs)
         let number = parts.count - 1
         items[place].content = .message(parts)
         event(isRefusal ? "response.refusal.delta" : "response.output_text.delta", of: place, &output) { json in
             json.member("content_index", Int64(number))
             json.key("delta")
             json.string(fragment.text)
-            if !isRefusal { Self.writeNoLogprobs(&json) }
+            if !isRefusal { logprobs.write(into: &json) }
         }
     }
 
@@ -84,18 +85,13 @@ extension ResponsesAnswerWriter {
             json.member("content_index", Int64(number))
             json.key(part.isRefusal ? "refusal" : "text")
             json.string(part.text)
-            if !part.isRefusal { Self.writeNoLogprobs(&json) }
+            if !part.isRefusal { part.logprobs.write(into: &json) }
         }
         event("response.content_part.done", of: place, &output) { json in
             json.member("content_index", Int64(number))
             json.key("part")
             part.write(&json)
         }
-    }
-
-    private static func writeNoLogprobs(_ json: inout JSONWriter) {
-        json.key("logprobs")
-        json.array { _ in }
     }
 
     // MARK: reasoning

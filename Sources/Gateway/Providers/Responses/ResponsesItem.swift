@@ -15,6 +15,7 @@ struct ResponsesItem {
     struct Part {
         var isRefusal: Bool
         var text: ByteBuffer
+        var logprobs = ResponsesLogprobs()
     }
 
     enum State {
@@ -116,8 +117,7 @@ extension ResponsesItem.Part {
             guard !isRefusal else { return }
             json.key("annotations")
             json.array { _ in }
-            json.key("logprobs")
-            json.array { _ in }
+            logprobs.write(into: &json)
         }
     }
 }
