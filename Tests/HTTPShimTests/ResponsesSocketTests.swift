@@ -194,6 +194,25 @@ struct ResponsesSocketTests {
         #expect(backend.exchanges.count == 3)
     }
 
+    @Test("the credential is looked up for every request: one that was revoked ends the connection")
+    func authority() throws {
+        let backend = ScriptedBackend()
+        let socket = try Socket(backend)
+        let digest = try #require(CredentialDigest([UInt8](repeating: 1, count: 32)))
+        backend.connectionsCaller = .unknown(Credential(digest))
+        try socket.ask("x")
+        try socket.ask("y")
+        #expect(backend.exchanges.isEmpty && backend.lookUps.count == 1)
+        backend.lookUps[0](.success(ScriptedBackend.principal(tenant: "other")))
+        #expect(backend.exchanges[0].request.principal.tenant == "other")
+        backend.connectionsCaller = .refused(Fault(.unauthenticated, origin: .downstream, message: "The API key is unknown."))
+        Self.answer(backend.exchanges[0])
+        let frames = try socket.frames()
+        #expect(frames.last?.opcode == 8 && backend.exchanges.count == 1)
+        let error = try JSONDecoder().decode(Event.self, from: Data(frames[frames.count - 2].payload))
+        #expect(error.type == "error" && error.status == 401 && error.error?.code == "invalid_api_key")
+    }
+
     @Test("frames: a text in pieces is one message; pings are answered; binary and unmasked frames are not taken")
     func frames() throws {
         let backend = ScriptedBackend()

@@ -121,6 +121,29 @@ struct ResponsesAnswerTests {
         #expect(whole.string("response.output.3.name") == "g" && whole.string("response.output.3.status") == "completed")
     }
 
+    @Test("log probabilities, where they were asked for, stand beside their text, and all of them at its end")
+    func logprobs() throws {
+        let first = #"{"token":"Hi","logprob":-0.5,"bytes":[72,105],"top_logprobs":[]}"#
+        let chunks = try [("Hi", first), (" you", #"{"token":" you","logprob":-1,"bytes":null,"top_logprobs":[]}"#)].map { text, told in
+            try Self.read(
+                openAI:
+                    #"{"id":"c","choices":[{"index":0,"delta":{"content":"\#(text)"},"logprobs":{"content":[\#(told)]},"finish_reason":null}]}"#
+            )
+        }
+        for (request, count) in [(#"{"include":["message.output_text.logprobs"]}"#, 1), (#"{"top_logprobs":2}"#, 1), ("{}", 0)] {
+            var writer = try Self.writer(request)
+            var output = ByteBuffer()
+            for chunk in chunks { try writer.write(chunk, into: &output) }
+            writer.end(Self.usage, into: &output)
+            let events = try Self.events(output)
+            let deltas = events.filter { $0.type == "response.output_text.delta" }
+            #expect(deltas.map { $0.data.count("logprobs") } == [count, count])
+            #expect(deltas[0].data.string("logprobs.0.token") == (count == 1 ? "Hi" : nil))
+            #expect(events.first { $0.type == "response.output_text.done" }?.data.count("logprobs") == 2 * count)
+            #expect(events.last?.data.count("response.output.0.content.0.logprobs") == 2 * count)
+        }
+    }
+
     @Test("calls that a server sends beside each other are told beside each other; a name may come late, an id never")
     func callsBeside() throws {
         var writer = try Self.writer()

@@ -84,6 +84,8 @@ struct ResponsesToChatTests {
                 #","tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"f"}}]}}"#
             ),
             (#","tools":[],"tool_choice":"auto","parallel_tool_calls":true"#, hello, ""),
+            (#","include":["message.output_text.logprobs"]"#, hello, #","logprobs":true"#),
+            (#","top_logprobs":3"#, hello, #","top_logprobs":3,"logprobs":true"#),
         ])
     func parameters(rest: String, messages: String, expected: String) throws {
         #expect(try Self.translate(Self.request(#""Hi""#, rest)).body == Self.expected(messages, expected))
@@ -100,7 +102,6 @@ struct ResponsesToChatTests {
         "what has no place is refused by name, or left out and told",
         arguments: [
             (#","tools":[{"type":"web_search"}]"#, "tools[0].type"), (#","truncation":"auto""#, "truncation"),
-            (#","include":["message.output_text.logprobs"]"#, "include[0]"), (#","top_logprobs":3"#, "top_logprobs"),
             (#","tools":[{"type":"function","name":"f","defer_loading":true}]"#, "tools[0].defer_loading"), (#","seed":7"#, "seed"),
             (#","tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"web_search"}"#, "tool_choice.type"),
             (#","text":{"format":{"type":"grammar"}}"#, "text.format.type"),
@@ -116,7 +117,7 @@ struct ResponsesToChatTests {
     @Test(
         "items without a place",
         arguments: [
-            (#"{"type":"web_search_call","id":"w"}"#, "input[1].type"),
+            (#"{"type":"web_search_call","id":"w"}"#, "input[1].type"), (#"{"role":"user","content":"x","weight":2}"#, "input[1].weight"),
             (#"{"role":"user","content":[{"type":"input_image","file_id":"f"}]}"#, "input[1].content[0].file_id"),
             (#"{"role":"user","content":[{"type":"input_file","file_url":"https://example.com"}]}"#, "input[1].content[0].file_url"),
             (

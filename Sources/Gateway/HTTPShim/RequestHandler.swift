@@ -347,13 +347,17 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func upgrade(_ head: HTTPRequestHead, _ protocolSwitch: ProtocolSwitch, _ plan: Plan, _ context: ChannelHandlerContext) {
         _ = takeRequest()
-        guard let principal = plan.principal else {
+        guard plan.operation == .responseSocket else {
             return protocolSwitch.upgrade(head, subprotocol: WebSocketUpgrade.subprotocol, last: self, context) {
                 [wire = protocolSwitch.wire] in
                 try wire($0, plan.clientAddress)
             }
         }
-        let caller = ResponsesSocketHandler.Caller(principal: principal, controls: plan.controls, clientAddress: plan.clientAddress)
+        var bytes = (try? RequestHeaders(head.headers).credential()) ?? ""
+        guard let credential = bytes.withUTF8({ backend.credential(UnsafeRawBufferPointer($0)) }) else {
+            return context.close(promise: nil)
+        }
+        let caller = ResponsesSocketHandler.Caller(credential: credential, controls: plan.controls, clientAddress: plan.clientAddress)
         protocolSwitch.upgrade(head, subprotocol: nil, last: self, context) { [backend] in
             try ResponsesSocketHandler.add(to: $0, backend: backend, caller: caller)
         }

@@ -16,6 +16,10 @@ package protocol ShimBackend: AnyObject {
     var unixMilliseconds: UInt64 { get }
     /// Finds who presents a credential: one keyed hash and a table look-up, called as soon as a request's head is there.
     func authenticate(_ credential: UnsafeRawBufferPointer) -> Recognition
+    /// What a connection's credential, which is good now, is called in ``authenticate(_:)-(Credential)`` from now on.
+    func credential(_ bytes: UnsafeRawBufferPointer) -> Credential?
+    /// Whom a connection's credential stands for now.
+    func authenticate(_ credential: Credential) -> Recognition
     /// Asks the store about a credential that is unknown here; the answer comes once, on the event loop, perhaps from inside.
     func lookUp(_ credential: Credential, timeout: TimeAmount?, completion: @escaping (Result<Principal, Fault>) -> Void)
     /// Why a request that must have come through the edge did not; `nil`: it did.

@@ -98,6 +98,19 @@ async def _(gateway):
         await refused(client, {}, "unsupported")
 
 
+@check("embeddings: a vector for each text, scrubbed, with usage")
+async def _(gateway):
+    async with await Client.open(gateway) as client:
+        # The scripted provider's vectors: characters, words, vowels.
+        answer = await client.ask({"embeddings": {"model": "echo", "input": ["one two", "Mail ana@example.com"]}})
+        vectors = [entry["values"] for entry in sorted(answer.result["embeddings"]["embeddings"], key=lambda entry: entry.get("index", 0))]
+        assert vectors == [[7, 2, 3], [14, 2, 2]], answer.result
+        assert answer.end["usage"]["input"] == 4 and answer.end["scrubbed"][0]["kind"] == "EMAIL", answer.end
+        await refused(client, {"embeddings": {"model": "echo"}}, "invalid_request", "embeddings.input")
+        await refused(client, {"embeddings": {"model": "echo", "input": ["x"], "extra_json": b'{"model":"y"}'}}, "invalid_request",
+                      "embeddings.extra_json")
+
+
 @check("what a chat needs, and which field is at fault")
 async def _(gateway):
     async with await Client.open(gateway) as client:

@@ -8,15 +8,15 @@ import Providers
 import WireTransport
 
 /// The Responses API on a WebSocket: each `response.create` that comes is carried out as `POST /v1/responses` would be, with `stream`, one behind the
-/// other, and each event of its answer is a message of its own. Who calls is what the upgrade's credential said, and its authority is checked again for
-/// every request.
+/// other, and each event of its answer is a message of its own. Who calls the upgrade's credential says, which is looked up anew for every request, so
+/// that one that has been revoked is refused at once.
 final class ResponsesSocketHandler: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
 
     /// What every request of the connection has in common: who asks, and what the upgrade's headers said.
     struct Caller {
-        var principal: Principal
+        var credential: Credential
         var controls: RequestControls
         var clientAddress: String?
     }
@@ -191,18 +191,42 @@ final class ResponsesSocketHandler: ChannelInboundHandler {
         answer.takeEcho(of: request.body)
         current = Current(id: id, answer: answer, items: request.items)
         guard request.generates else { return warmUp(request, id, now: context.eventLoop.now) }
+        switch backend.authenticate(caller.credential) {
+        case .known(let principal): start(request, id, principal, since: context.eventLoop.now)
+        case .refused(let fault): refuse(fault)
+        case .unknown(let credential):
+            let since = context.eventLoop.now
+            backend.lookUp(credential, timeout: caller.controls.timeout) { [weak self] answer in
+                guard let self, current?.id == id else { return }
+                switch answer {
+                case .success(let principal): start(request, id, principal, since: since)
+                case .failure(let fault): refuse(fault)
+                }
+            }
+        }
+    }
+
+    /// - Parameter since: when the request came.
+    private func start(_ request: ResponsesMessage, _ id: RequestID, _ principal: Principal, since: NIODeadline) {
+        guard let context else { return }
         let controls = caller.controls
         let exchange = backend.begin(
             CallerRequest(
-                id: id, principal: caller.principal, body: request.body, surface: .responses,
-                dropsUnsupported: controls.dropsUnsupported, receivedAt: context.eventLoop.now, authenticationNanoseconds: 0,
-                timeout: controls.timeout, silenceTimeout: controls.silenceTimeout, cache: controls.cache,
-                cacheTimeToLive: controls.cacheTimeToLive, callerRequestID: controls.callerRequestID, traceparent: controls.traceparent,
-                tracestate: controls.tracestate, clientAddress: caller.clientAddress),
+                id: id, principal: principal, body: request.body, surface: .responses, dropsUnsupported: controls.dropsUnsupported,
+                receivedAt: since, authenticationNanoseconds: (context.eventLoop.now - since).nanoseconds, timeout: controls.timeout,
+                silenceTimeout: controls.silenceTimeout, cache: controls.cache, cacheTimeToLive: controls.cacheTimeToLive,
+                callerRequestID: controls.callerRequestID, traceparent: controls.traceparent, tracestate: controls.tracestate,
+                clientAddress: caller.clientAddress),
             receiver: self)
         current?.exchange = exchange
         if !context.channel.isWritable { exchange.pause() }
         exchange.start()
+    }
+
+    /// The connection's credential is good for nothing any more, or nobody can say whether it is.
+    private func refuse(_ fault: Fault) {
+        fail(fault)
+        if fault.kind == .unauthenticated { close(.policyViolation) }
     }
 
     /// A request that only says what the next one will go on from: there is nothing to answer.

@@ -4,9 +4,9 @@ import NIOCore
 
 // The items of a response, and the events that tell them.
 extension ResponsesAnswerWriter {
-    mutating func write(_ fragment: AnswerFragment, _ output: inout ByteBuffer) throws(Fault) {
+    mutating func write(_ fragment: AnswerFragment, _ logprobs: ResponsesLogprobs, _ output: inout ByteBuffer) throws(Fault) {
         switch fragment.key.kind {
-        case .text, .refusal: writeText(fragment, &output)
+        case .text, .refusal: writeText(fragment, logprobs, &output)
         case .reasoning: writeReasoning(fragment, &output)
         case .toolCall: try writeCall(fragment, &output)
         case .block: writeSeal(fragment, &output)
@@ -17,7 +17,7 @@ extension ResponsesAnswerWriter {
     /// Announces an item behind the others.
     private mutating func add(_ key: AnswerItemKey, _ content: ResponsesItem.Content, _ output: inout ByteBuffer) -> Int {
         let isNamed = if case .call(_, nil, _, _) = content { false } else { true }
-        let item = ResponsesItem(key: key, place: items.count, content: content, state: isNamed ? .open : .unannounced)
+        let item = ResponsesItem(key, place: items.count, content, state: isNamed ? .open : .unannounced, suffix: suffix)
         items.append(item)
         pieces += 1
         if isNamed { announce(item.place, &output) }
@@ -29,7 +29,7 @@ extension ResponsesAnswerWriter {
         event("response.output_item.added", &output) { response, json in
             json.member("output_index", Int64(place))
             json.key("item")
-            response.items[place].write(response.suffix, isNew: true, &json)
+            response.items[place].write(isNew: true, &json)
         }
     }
 
@@ -38,7 +38,7 @@ extension ResponsesAnswerWriter {
         _ type: StaticString, of place: Int, _ output: inout ByteBuffer, _ content: (inout JSONWriter) -> Void
     ) {
         event(type, &output) { response, json in
-            json.member("item_id", response.items[place].id(response.suffix))
+            json.member("item_id", response.items[place].id)
             json.member("output_index", Int64(place))
             content(&json)
         }
@@ -46,7 +46,7 @@ extension ResponsesAnswerWriter {
 
     // MARK: texts
 
-    private mutating func writeText(_ fragment: AnswerFragment, _ output: inout ByteBuffer) {
+    private mutating func writeText(_ fragment: AnswerFragment, _ logprobs: ResponsesLogprobs, _ output: inout ByteBuffer) {
         guard fragment.text.readableBytes > 0 else { return }
         let isRefusal = fragment.key.kind == .refusal
         var place = items.indices.last ?? -1
@@ -70,13 +70,14 @@ extension ResponsesAnswerWriter {
             }
         }
         parts[parts.count - 1].text.writeImmutableBuffer(fragment.text)
+        parts[parts.count - 1].logprobs.append(logprobs)
         let number = parts.count - 1
         items[place].content = .message(parts)
         event(isRefusal ? "response.refusal.delta" : "response.output_text.delta", of: place, &output) { json in
             json.member("content_index", Int64(number))
             json.key("delta")
             json.string(fragment.text)
-            if !isRefusal { Self.writeNoLogprobs(&json) }
+            if !isRefusal { logprobs.write(into: &json) }
         }
     }
 
@@ -85,18 +86,13 @@ extension ResponsesAnswerWriter {
             json.member("content_index", Int64(number))
             json.key(part.isRefusal ? "refusal" : "text")
             json.string(part.text)
-            if !part.isRefusal { Self.writeNoLogprobs(&json) }
+            if !part.isRefusal { part.logprobs.write(into: &json) }
         }
         event("response.content_part.done", of: place, &output) { json in
             json.member("content_index", Int64(number))
             json.key("part")
             part.write(&json)
         }
-    }
-
-    private static func writeNoLogprobs(_ json: inout JSONWriter) {
-        json.key("logprobs")
-        json.array { _ in }
     }
 
     // MARK: reasoning
@@ -212,7 +208,7 @@ extension ResponsesAnswerWriter {
         event("response.output_item.done", &output) { response, json in
             json.member("output_index", Int64(place))
             json.key("item")
-            response.items[place].write(response.suffix, &json)
+            response.items[place].write(&json)
         }
     }
 

@@ -48,7 +48,7 @@ package struct ResponsesAnswerWriter {
     /// The elements of the output so far, as JSON.
     package var output: ByteBuffer {
         var json = JSONWriter()
-        for item in items { item.write(suffix, &json) }
+        for item in items { item.write(&json) }
         return json.buffer
     }
 
@@ -59,11 +59,7 @@ package struct ResponsesAnswerWriter {
     /// - Throws: ``FaultKind/upstreamBadAnswer`` for a tool call that goes on behind its end, ``FaultKind/answerTooLarge``.
     package mutating func write(_ chunk: AnswerChunk, into output: inout ByteBuffer) throws(Fault) {
         begin(&output)
-        for fragment in chunk.fragments where fragment.key.choice == 0 && fragment.tellsSomething {
-            bytes += fragment.text.readableBytes
-            guard bytes <= Self.maxBytes else { throw .answerTooLong(Self.maxBytes) }
-            try write(counted: fragment, &output)
-        }
+        try writeItems(of: chunk, &output)
         for told in chunk.finishes where told.choice == 0 { finish = finish ?? told.reason }
     }
 
@@ -88,9 +84,17 @@ package struct ResponsesAnswerWriter {
         }
     }
 
-    private mutating func write(counted fragment: AnswerFragment, _ output: inout ByteBuffer) throws(Fault) {
-        guard pieces < Self.maxPieces else { throw .unreadableAnswer("it has more than \(Self.maxPieces) items") }
-        try write(fragment, &output)
+    private mutating func writeItems(of chunk: AnswerChunk, _ output: inout ByteBuffer) throws(Fault) {
+        var logprobs = echo.wantsLogprobs ? ResponsesLogprobs(of: chunk) : ResponsesLogprobs()
+        for fragment in chunk.fragments where fragment.key.choice == 0 && fragment.tellsSomething {
+            // Of a text that was put together here nobody knows how probable it is; of one in pieces the first has them all.
+            let own = fragment.key.kind == .text && !fragment.isRewritten ? logprobs : ResponsesLogprobs()
+            if fragment.key.kind == .text { logprobs = ResponsesLogprobs() }
+            bytes += fragment.text.readableBytes + own.byteCount
+            guard bytes <= Self.maxBytes || !hasBegun else { throw .answerTooLong(Self.maxBytes) }
+            guard pieces < Self.maxPieces else { throw .unreadableAnswer("it has more than \(Self.maxPieces) items") }
+            try write(fragment, own, &output)
+        }
     }
 
     private mutating func begin(_ output: inout ByteBuffer) {
@@ -117,7 +121,7 @@ package struct ResponsesAnswerWriter {
         output = ByteBuffer()
         json.object { json in
             json.key("type")
-            json.string("\(type)")
+            json.string(UnsafeRawBufferPointer(start: type.utf8Start, count: type.utf8CodeUnitCount))
             json.member("sequence_number", sequence)
             content(self, &json)
         }
@@ -132,9 +136,7 @@ package struct ResponsesAnswerWriter {
     package mutating func write(whole chunk: AnswerChunk, _ usage: TokenUsage, into output: inout ByteBuffer) throws(Fault) {
         finish = chunk.finishes.first { $0.choice == 0 }?.reason
         var events = ByteBuffer()
-        for fragment in chunk.fragments where fragment.key.choice == 0 && fragment.tellsSomething {
-            try write(counted: fragment, &events)
-        }
+        try writeItems(of: chunk, &events)
         closeItems(&events, isLast: true)
         var json = JSONWriter(into: output)
         output = ByteBuffer()
@@ -186,7 +188,7 @@ package struct ResponsesAnswerWriter {
             json.member("model", model)
             json.key("output")
             json.array { json in
-                for item in items { item.write(suffix, &json) }
+                for item in items { item.write(&json) }
             }
             json.memberNull("previous_response_id")
             json.member("store", false)

@@ -7,6 +7,8 @@ package import NIOCore
 /// Bound: ``maxBytes`` in all. A field for which there is no room left is told as if it had not been set.
 package struct ResponsesEcho: Sendable {
     private var fields: [ByteBuffer?]
+    /// Whether the request asks for log probabilities.
+    private(set) var wantsLogprobs = false
 
     private static let maxBytes = 256 << 10
 
@@ -25,6 +27,7 @@ package struct ResponsesEcho: Sendable {
         guard (try? index.scan(request)) != nil else { return }
         var room = Self.maxBytes
         index.read(request) { root in
+            wantsLogprobs = Self.asksForLogprobs(root)
             for member in root.members where !member.value.isNull {
                 guard let place = Self.known.firstIndex(where: { member.key.equals($0.name) }), member.value.rawBytes.count <= room else {
                     continue
@@ -35,8 +38,16 @@ package struct ResponsesEcho: Sendable {
         }
     }
 
+    /// They are asked for as something to include, or by how many there are to be.
+    static func asksForLogprobs(_ root: JSONValue) -> Bool {
+        root.members.contains { member in
+            (member.key.equals("include") && member.value.elements.contains { $0.equals("message.output_text.logprobs") })
+                || (member.key.equals("top_logprobs") && member.value.int.map { $0 > 0 } == true)
+        }
+    }
+
     /// In JSON a bare line break is white space between tokens; in an event it would end the line.
-    private static func oneLine(_ value: JSONValue) -> ByteBuffer {
+    static func oneLine(_ value: JSONValue) -> ByteBuffer {
         ByteBuffer(bytes: value.rawBytes.lazy.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 })
     }
 

@@ -15,6 +15,7 @@ struct ResponsesItem {
     struct Part {
         var isRefusal: Bool
         var text: ByteBuffer
+        var logprobs = ResponsesLogprobs()
     }
 
     enum State {
@@ -27,6 +28,7 @@ struct ResponsesItem {
     }
 
     let key: AnswerItemKey
+    let id: String
     /// Its place in the output.
     let place: Int
     var content: Content
@@ -35,7 +37,11 @@ struct ResponsesItem {
     var isOpen: Bool { state == .open || state == .unannounced }
 
     /// - Parameter suffix: what the response's own id ends with.
-    func id(_ suffix: String) -> String {
+    init(_ key: AnswerItemKey, place: Int, _ content: Content, state: State, suffix: String) {
+        self.key = key
+        self.place = place
+        self.content = content
+        self.state = state
         let prefix =
             switch content {
             case .message: "msg_"
@@ -43,7 +49,7 @@ struct ResponsesItem {
             case .reasoning: "rs_"
             }
         let number = String(place, radix: 16)
-        return prefix + suffix + String(repeating: "0", count: max(0, 4 - number.utf8.count)) + number
+        id = prefix + suffix + String(repeating: "0", count: max(0, 4 - number.utf8.count)) + number
     }
 
     // MARK: as JSON
@@ -59,9 +65,9 @@ struct ResponsesItem {
     /// Writes the item.
     ///
     /// - Parameter isNew: without what has come of it, as the event that announces it does.
-    func write(_ suffix: String, isNew: Bool = false, _ json: inout JSONWriter) {
+    func write(isNew: Bool = false, _ json: inout JSONWriter) {
         json.object { json in
-            json.member("id", id(suffix))
+            json.member("id", id)
             switch content {
             case .message(let parts):
                 json.member("type", "message")
@@ -71,13 +77,13 @@ struct ResponsesItem {
                 json.array { json in
                     for part in isNew ? [] : parts { part.write(&json) }
                 }
-            case .call(let id, let name, let arguments, _):
+            case .call(let callID, let name, let arguments, _):
                 json.member("type", "function_call")
                 json.member("status", status)
                 json.key("arguments")
                 json.string(isNew ? ByteBuffer() : arguments)
                 // Some servers give their calls no ids; here a call needs one.
-                json.member("call_id", id ?? "call_\(self.id(suffix).dropFirst(3))")
+                json.member("call_id", callID ?? "call_\(id.dropFirst(3))")
                 json.member("name", name ?? "")
             case .reasoning(let text, let seal):
                 json.member("type", "reasoning")
@@ -111,8 +117,7 @@ extension ResponsesItem.Part {
             guard !isRefusal else { return }
             json.key("annotations")
             json.array { _ in }
-            json.key("logprobs")
-            json.array { _ in }
+            logprobs.write(into: &json)
         }
     }
 }

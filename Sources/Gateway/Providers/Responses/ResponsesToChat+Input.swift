@@ -28,13 +28,18 @@ extension ResponsesToChat {
     }
 
     private mutating func write(item: JSONValue) throws(Fault) {
-        guard let type = try item.string("type"), !type.equals("message") else { return try write(message: item) }
+        guard let type = try item.string("type"), !type.equals("message") else {
+            try refuseUnknownFields(of: item)
+            return try write(message: item)
+        }
         if type.equals("function_call") {
+            try refuseUnknownFields(of: item)
             take(item)
             turn.calls.append(item)
         } else if type.equals("reasoning") {
             try take(reasoning: item)
         } else if type.equals("function_call_output") {
+            try refuseUnknownFields(of: item)
             try endTurn()
             try write(output: item)
         } else if type.equals("item_reference") {
@@ -43,6 +48,18 @@ extension ResponsesToChat {
             try gaps.refuse(type)
         }
     }
+
+    private mutating func refuseUnknownFields(of item: JSONValue) throws(Fault) {
+        for member in item.members where !member.value.saysNothing {
+            guard let key = member.key.string, !Self.itemFields.contains(key) else { continue }
+            try gaps.refuse(member.value)
+        }
+    }
+
+    /// What items may say: their ids and how they ended are their caller's to know.
+    private static let itemFields: Set<String> = [
+        "type", "id", "status", "role", "content", "phase", "call_id", "name", "arguments", "output",
+    ]
 
     /// Begins the assistant's turn, if none is open.
     private mutating func take(_ item: JSONValue) {

@@ -40,7 +40,7 @@ package struct ResponsesToChat {
 
     private static let names: [(chat: String, caller: String)] = [
         ("response_format", "text.format"), ("verbosity", "text.verbosity"), ("reasoning_effort", "reasoning.effort"),
-        ("max_tokens", "max_output_tokens"), ("max_completion_tokens", "max_output_tokens"),
+        ("max_tokens", "max_output_tokens"), ("max_completion_tokens", "max_output_tokens"), ("logprobs", "include"),
     ]
 
     private init(gaps: TranslationGaps, target: Dialect) {
@@ -59,6 +59,8 @@ package struct ResponsesToChat {
         try writeTools(root)
         try writeToolChoice(root)
         for member in root.members { try write(parameter: member, model: model) }
+        // What else may be included, of tools that providers run and signatures, changes nothing: there are none, or they are there anyway.
+        if ResponsesEcho.asksForLogprobs(root) { json.member("logprobs", true) }
         json.endObject()
     }
 
@@ -98,7 +100,10 @@ package struct ResponsesToChat {
         case "service_tier": if !value.equals("auto") { json.member("service_tier", value) }
         case "text": try write(text: value)
         case "reasoning": try write(reasoning: value)
-        case "include": try check(include: value)
+        case "include": guard value.isArray else { throw .invalidField("include", "must be an array of strings") }
+        case "top_logprobs":
+            guard let count = value.int else { throw .invalidField("top_logprobs", "must be a whole number") }
+            if count > 0 { json.member("top_logprobs", value) }
         case "truncation":
             if !value.equals("disabled") { try gaps.refuse("truncation", "must be disabled: no conversation is shortened here") }
         default: if !value.saysNothing { try gaps.refuse(String(key.prefix(64))) }
@@ -148,12 +153,6 @@ package struct ResponsesToChat {
             guard !isKnown, !member.value.equals("auto"), !member.value.saysNothing else { continue }
             try gaps.refuse(member.value)
         }
-    }
-
-    /// What may be included of tools that providers run, of which there are none, and signatures, which are there anyway, changes nothing.
-    private mutating func check(include: JSONValue) throws(Fault) {
-        guard include.isArray else { throw .invalidField("include", "must be an array of strings") }
-        for name in include.elements where name.equals("message.output_text.logprobs") { try gaps.refuse(name) }
     }
 
     // MARK: tools
