@@ -8,7 +8,8 @@ from door import BODY, PATIENCE, Answer, Checks, connect, context, request, stat
 per_address = Checks(limits=", max_connections_per_address: 4")
 in_all = Checks(limits=", max_connections: 6")
 bytes_in_flight = Checks(limits=", max_in_flight_bytes: 16MiB, max_request_bytes: 4MiB")
-ALL = (per_address, in_all, bytes_in_flight)
+few_files = Checks(files=400)
+ALL = (per_address, in_all, bytes_in_flight, few_files)
 
 
 async def health(reader, writer):
@@ -112,3 +113,18 @@ async def _(gateway):
     writer.write(request(gateway, body=BODY))
     assert (await Answer.read(reader)).status == 200
     writer.close()
+
+
+@few_files("with few files to open, fewer connections are taken, the log says so, and those that are taken are served")
+async def _(gateway):
+    assert any("fewer connections" in line and "connections=136" in line for line in gateway.log), list(gateway.log)
+    held = [await until_welcome(gateway) for _ in range(136)]
+    reader, writer = await connect(gateway)
+    assert (await health(reader, writer)).status == 503
+    writer.close()
+    for _, writer in held:
+        writer.write(request(gateway, body=BODY))
+    answers = [await Answer.read(reader) for reader, _ in held]
+    assert [answer.status for answer in answers] == [200] * 136, [answer.status for answer in answers]
+    for _, writer in held:
+        writer.close()
