@@ -1,7 +1,9 @@
 """How many connections and bytes there may be, and what is told to the others."""
 
 import asyncio
+import ipaddress
 import json
+import struct
 
 import wire
 from door import BODY, PATIENCE, Answer, Checks, connect, request
@@ -12,7 +14,8 @@ bytes_in_flight = Checks(limits=", max_in_flight_bytes: 16MiB, max_request_bytes
 few_files = Checks(files=400)
 over_wire = Checks(limits=", max_in_flight_bytes: 16MiB, max_request_bytes: 4MiB", slow="20s")
 few_requests = Checks(limits=", max_in_flight_requests: 3")
-ALL = (per_address, in_all, bytes_in_flight, over_wire, few_files, few_requests)
+behind_balancer = Checks(limits=", max_connections_per_address: 2", listen=', proxy_protocol: {from: ["127.0.0.1"]}')
+ALL = (per_address, behind_balancer, in_all, bytes_in_flight, over_wire, few_files, few_requests)
 
 
 async def health(reader, writer):
@@ -53,6 +56,26 @@ async def _(gateway):
     held.pop()[1].close()
     held.append(await until_welcome(gateway))
     for _, writer in held:
+        writer.close()
+
+
+@behind_balancer("behind a balancer the clients' addresses count, and a /64 of IPv6 counts as one")
+async def _(gateway):
+    async def told(client):
+        """The status for a connection of a client's, which stays open, if it is taken."""
+        address = ipaddress.ip_address(client)
+        family, block = (0x11, address.packed + bytes([127, 0, 0, 1])) if address.version == 4 else (0x21, address.packed * 2)
+        block += struct.pack(">HH", 40_000, 443)
+        reader, writer = await connect(gateway)
+        held.append(writer)
+        writer.write(b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x21, family]) + struct.pack(">H", len(block)) + block)
+        return (await health(reader, writer)).status
+
+    held = []
+    for clients in (["192.0.2.1"] * 3, ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:3"]):
+        assert [await told(client) for client in clients] == [200, 200, 429], clients
+    assert [await told(client) for client in ("192.0.2.2", "2001:db8:0:1::1")] == [200, 200]
+    for writer in held:
         writer.close()
 
 
