@@ -94,24 +94,21 @@ final class ByteWatch: ChannelDuplexHandler, RemovableChannelHandler {
     }
 }
 
-/// How far a request's line has come, and its first word. Pure.
+/// How far a request's line has come, and whether its first word could name a method. Pure.
 struct RequestLine {
+    /// RFC 9110's are letters, those of others have hyphens, and none is longer.
     private static let longestMethod = 24
 
     /// Bytes before the line's end, as far as they have come.
     private(set) var length = 0
     private(set) var isWhole = false
-    private var word: [UInt8] = []
+    private var wordLength = 0
     private var isWordWhole = false
+    private var isWordPlain = true
 
     /// Whether the line alone is longer than it may be.
     var isTooLong: Bool { length > ShimLimits.maxHeaderFieldBytes }
-
-    /// Whether the line begins with a word that could be the name of a method: RFC 9110's are letters, and those of others with hyphens.
-    var hasMethod: Bool {
-        isWordWhole && !word.isEmpty
-            && word.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0 & 0xDF) || $0 == UInt8(ascii: "-") }
-    }
+    var hasMethod: Bool { isWordWhole && isWordPlain && (1...Self.longestMethod).contains(wordLength) }
 
     mutating func read(_ bytes: ByteBufferView) {
         guard !isWhole else { return }
@@ -121,11 +118,15 @@ struct RequestLine {
         let line = rest.prefix { $0 != 0x0A }
         isWhole = line.endIndex != rest.endIndex
         length += line.count
-        for byte in line where !isWordWhole {
+        if !isWordWhole { readWord(line) }
+    }
+
+    private mutating func readWord(_ line: ByteBufferView) {
+        for byte in line {
             isWordWhole = byte == 0x20
-            if isWordWhole { break }
-            guard word.count < Self.longestMethod else { break }
-            word.append(byte)
+            if isWordWhole { return }
+            wordLength += 1
+            if !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte & 0xDF), byte != UInt8(ascii: "-") { isWordPlain = false }
         }
     }
 }

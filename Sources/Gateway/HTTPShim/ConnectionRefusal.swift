@@ -59,7 +59,14 @@ private final class RefusalHandler: ChannelInboundHandler {
         self.answer = answer
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    /// Behind a balancer the connection has said who its client is, and is active by now.
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { refuse(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) { refuse(context) }
+
+    private func refuse(_ context: ChannelHandlerContext) {
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
         context.close(mode: .output, promise: nil)
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.timeout) { context.close(promise: nil) }

@@ -99,7 +99,6 @@ struct RequestHeaders {
     var surface: Dialect { anthropicVersion == nil ? .openAI : .anthropic }
 
     private mutating func takeHost(_ value: String) {
-        let value = String(value.trimmed)
         switch hosts {
         case .none: hosts = .one(value)
         case .one(let first): hosts = first == value ? .several : .contradictory

@@ -52,13 +52,13 @@ extension RequestHeaders {
         if version == .http1_0, isChunked { return .codedByOldVersion }
         switch hosts {
         case .none: return version == .http1_0 ? nil : .badHost
-        case .one(let host): return Self.isHost(host) ? nil : .badHost
+        case .one(let host): return Self.isHost(host) || Self.isHost(host.trimmed) ? nil : .badHost
         case .several, .contradictory: return .badHost
         }
     }
 
     /// Whether a value may name a host: RFC 3986's `host` and `port` by their characters. It may be empty; nothing is looked up by it.
-    private static func isHost(_ text: String) -> Bool {
+    private static func isHost(_ text: some StringProtocol) -> Bool {
         text.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true

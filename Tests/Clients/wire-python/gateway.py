@@ -4,6 +4,7 @@ import asyncio
 import collections
 import os
 import re
+import resource
 import signal
 import tempfile
 
@@ -26,7 +27,7 @@ models:
   - {{name: whole, provider: scripted, upstream_name: "say:1", cache: {{mode: "off"}}}}
 {models}{patterns}
 scrub: {{policies: {{default: {{kinds: {{PHONE: ignore, PASSWORD: ignore}}}}}}}}
-limits: {{requests_per_minute: 6000000, burst: 6000000, slow_request_timeout: 2s{limits}}}
+limits: {{requests_per_minute: 6000000, burst: 6000000, slow_request_timeout: {slow}{limits}}}
 event_loops: 1
 drain_deadline: {drain}
 log: {{level: info, format: text, client_address: true}}
@@ -62,14 +63,15 @@ class WebSocketWay:
 
 
 class Gateway:
-    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, `listen`, of both listeners', `tls`, of the one, and `models`."""
+    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, `listen`, of both listeners', `tls`, of the one, and `models`. `files` is how many the process may have open, half of them before it asks."""
 
     # Whether `wire.Connection.open` takes the way by WebSocket.
     over_web_socket = False
 
-    def __init__(self, programs, limits="", drain="20s", entry="", listen="", models="", tls=""):
+    def __init__(self, programs, limits="", drain="20s", entry="", listen="", models="", tls="", slow="2s", files=None):
         self.programs, self.limits, self.drain = programs, limits, drain
         self.entry, self.listen, self.models, self.tls = entry, listen, models, tls
+        self.slow, self.files = slow, files
         self.environment = {**os.environ, "AGENTSHIELD_PEPPER": PEPPER}
         self.log = collections.deque(maxlen=200)
         self.process = self.provider = self.reading = None
@@ -100,11 +102,15 @@ class Gateway:
         path = os.path.join(self.folder.name, "gateway.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(entry=entry, provider=self.provider_url, patterns=PATTERNS, limits=self.limits, drain=self.drain,
-                                            listen=self.listen, models=self.models, tls=self.tls))
+                                            listen=self.listen, models=self.models, tls=self.tls, slow=self.slow))
         self.process = await asyncio.create_subprocess_exec(self.program("agentshield"), "serve", "--config", path,
-                                                            env=self.environment, **pipes)
+                                                            env=self.environment, preexec_fn=self._limit_files, **pipes)
         await self._await_address()
         self.reading = asyncio.create_task(self._read_log())
+
+    def _limit_files(self):
+        if self.files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files // 2, self.files))
 
     async def _await_address(self):
         self.ca_file = self.port = self.http_port = None

@@ -6,11 +6,19 @@ final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// Between requests, and within one. Scrapers ask at least once a minute.
+    static let idleTimeout = TimeAmount.seconds(75)
+
     private let readiness: Readiness
     private var head: HTTPRequestHead?
 
     init(readiness: Readiness) {
         self.readiness = readiness
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -27,8 +35,9 @@ final class AdminHandler: ChannelInboundHandler {
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let (status, text): (HTTPResponseStatus, StaticString) =
             switch (head.method, head.uri) {
-            case (.GET, "/healthz"): (.ok, "ok\n")
-            case (.GET, "/readyz"): readiness.isReady ? (.ok, "ready\n") : (.serviceUnavailable, "not ready: starting or draining\n")
+            case (.GET, "/healthz"), (.HEAD, "/healthz"): (.ok, "ok\n")
+            case (.GET, "/readyz"), (.HEAD, "/readyz"):
+                readiness.isReady ? (.ok, "ready\n") : (.serviceUnavailable, "not ready: starting or draining\n")
             default: (.notFound, "not found; this listener has GET /healthz and GET /readyz\n")
             }
         var body = context.channel.allocator.buffer(capacity: 64)
@@ -36,7 +45,7 @@ final class AdminHandler: ChannelInboundHandler {
         var headers = HTTPHeaders([("content-type", "text/plain; charset=utf-8"), ("content-length", String(body.readableBytes))])
         if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
         context.write(wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: status, headers: headers))), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        if head.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
         let keepAlive = head.isKeepAlive
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in

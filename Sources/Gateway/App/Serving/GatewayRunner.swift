@@ -193,7 +193,9 @@ struct GatewayService: Service {
         let readiness = Readiness()
         let issuerKeys = try await IssuerKeys.make(loops: loops, eventLoop: group.next(), logger: logger)
         issuerKeys.use(configuration.publishedKeys)
-        let listeners = Listeners(group: group, loops: loops, limits: configuration.limits, logger: logger)
+        let listeners = Listeners(
+            group: group, loops: loops, maxConnections: maxConnections(), maxPerAddress: configuration.limits.maxConnectionsPerAddress,
+            logger: logger)
         let tls = try configuration.listen.tls.map { ($0, try ServerTLS($0)) }
         let certificates = tls.map { CertificateReload(source: source, current: CurrentTLS($0, $1.context), logger: logger) }
         defer { tls?.1.authorityFile.map(ServerTLS.removeAuthority) }
@@ -250,6 +252,17 @@ struct GatewayService: Service {
             back.append(channel)
         }
         return ((front, back), addresses)
+    }
+
+    /// As many as are configured and as files may be open.
+    private func maxConnections() -> Int {
+        let wanted = configuration.limits.maxConnections
+        guard let files = FileLimit.raise(), FileLimit.connections(for: files) < wanted else { return wanted }
+        let possible = FileLimit.connections(for: files)
+        logger.warning(
+            "fewer connections than `limits.max_connections` are taken: the process may not open enough files; raise its limit (`ulimit -n`, LimitNOFILE)",
+            metadata: ["files": "\(files)", "connections": "\(possible)"])
+        return possible
     }
 
     /// Waits for accepted requests, up to the drain deadline; then cuts what is left, and gives the word of it a second to get out.

@@ -15,21 +15,21 @@ import WireServer
 struct Listeners: Sendable {
     private let group: any EventLoopGroup
     private let loops: LoopDirectory
-    /// Of all listeners; bounded.
-    private let connections: ConnectionCount
-    /// Without the admin listener's: those that a drain waits for.
-    let callers = ConnectionCount(limit: .max)
+    /// Callers' connections: those that a drain waits for.
+    let callers: ConnectionCount
+    /// Of the listeners for operators: a flood of callers does not shut them out.
+    private let operators = ConnectionCount(limit: 64)
     private let addresses: AddressCount
     /// Connections that are only told why they are not taken.
     private let refused = ConnectionCount(limit: 64)
     private let logger: Logger
 
-    init(group: any EventLoopGroup, loops: LoopDirectory, limits: Configuration.Limits, logger: Logger) {
+    init(group: any EventLoopGroup, loops: LoopDirectory, maxConnections: Int, maxPerAddress: Int?, logger: Logger) {
         self.group = group
         self.loops = loops
         self.logger = logger
-        connections = ConnectionCount(limit: limits.maxConnections)
-        addresses = AddressCount(limit: limits.maxConnectionsPerAddress)
+        callers = ConnectionCount(limit: maxConnections)
+        addresses = AddressCount(limit: maxPerAddress)
     }
 
     /// The main port: TLS, then wire, HTTP/2 or HTTP/1.1 as ALPN says; without ALPN HTTP/1.1.
@@ -89,7 +89,8 @@ struct Listeners: Sendable {
 
     /// Health, for operators and platforms.
     func openAdmin(_ address: ListenAddress, readiness: Readiness) async throws -> any Channel {
-        try await open(address, counting: nil) { channel, _ in
+        try await open(address, counting: operators) { channel, _ in
+            try channel.pipeline.syncOperations.addHandler(IdleStateHandler(allTimeout: AdminHandler.idleTimeout))
             try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
             try channel.pipeline.syncOperations.addHandler(AdminHandler(readiness: readiness))
         }
@@ -98,7 +99,7 @@ struct Listeners: Sendable {
     /// For administering tenants and keys.
     func openControl(_ listener: Configuration.ControlListener, api: ControlAPI) async throws -> any Channel {
         let logger = logger
-        return try await open(listener.address, counting: nil) { channel, loop in
+        return try await open(listener.address, counting: operators) { channel, loop in
             let gate = ControlGate(listener, port: channel.localAddress?.port ?? listener.address.port)
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(IdleStateHandler(allTimeout: ControlHandler.idleTimeout))
@@ -140,27 +141,27 @@ struct Listeners: Sendable {
     }
 
     private func open(
-        _ address: ListenAddress, counting callers: ConnectionCount?,
+        _ address: ListenAddress, counting connections: ConnectionCount,
         whenFull: (@Sendable (any Channel, LoopContext) throws -> Void)? = nil,
         _ initialise: @escaping @Sendable (any Channel, LoopContext) throws -> Void
     ) async throws -> any Channel {
         try await ServerBootstrap(group: group)
+            // With no file left to open, accepting is tried again in a while, not without end.
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler()) }
+            }
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 4)
-            .childChannelInitializer { [loops, connections] channel in
+            .childChannelInitializer { [loops] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops.context(of: channel.eventLoop) else { throw TooManyConnections() }
                     guard connections.open() else {
                         guard let whenFull else { throw TooManyConnections() }
                         return try whenFull(channel, loop)
                     }
-                    _ = callers?.open()
-                    channel.closeFuture.whenComplete { _ in
-                        connections.close()
-                        callers?.close()
-                    }
+                    channel.closeFuture.whenComplete { _ in connections.close() }
                     try initialise(channel, loop)
                 }
             }

@@ -143,7 +143,7 @@ extension ConfigurationKey {
         ConfigurationKey("limits", .section, .means("the defaults below"), "What the gateway takes on before it refuses."),
         ConfigurationKey(
             "limits.max_connections", .integer(1...1_000_000), .defaultText("4096"),
-            "Connections open at once over all listeners. More: 503 on the plain HTTP port, closed on the others."),
+            "Connections of callers open at once, over TLS and plain HTTP together. More: 503 on the plain HTTP port, closed on the other."),
         ConfigurationKey(
             "limits.max_connections_per_address", .integer(1...1_000_000), .means("no limit"),
             """
