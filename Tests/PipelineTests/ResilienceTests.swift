@@ -188,6 +188,26 @@ struct ResilienceTests {
         }
     }
 
+    @Test("a deadline that passes counts against the provider only where it had half of its time", arguments: [false, true])
+    func deadline(isSlow: Bool) async throws {
+        var breaker = Self.breaker(openFor: .seconds(1_200))
+        breaker.minimumCalls = 1
+        try await PipelineRig.run(Self.setup(attempts: 1, breaker: breaker, firstByte: isSlow ? .milliseconds(200) : .seconds(3_000))) {
+            rig in
+            let late = try await rig.begin(TestChat("one"), timeout: .milliseconds(150))
+            _ = try await rig.one.call()
+            #expect(try await late.end().fault != nil)
+            let next = try await rig.begin(TestChat("one"))
+            if isSlow {
+                #expect(try await next.end().fault?.kind == .overloaded)
+            } else {
+                try await rig.one.call().answer()
+                #expect(try await next.end().fault == nil)
+            }
+            #expect(try await rig.isEmpty)
+        }
+    }
+
     @Test("a probe that is answered closes the breaker")
     func recovers() async throws {
         try await PipelineRig.run(Self.setup(attempts: 1, breaker: Self.breaker(openFor: .milliseconds(50)))) { rig in
