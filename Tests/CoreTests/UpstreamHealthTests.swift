@@ -116,6 +116,25 @@ struct UpstreamHealthTests {
         #expect(begin([1, 1], tried: [1])?.endpoint == 0)
     }
 
+    @Test("what others leave alone is avoided, and its breaker opens sooner, but only by calls of one's own")
+    mutating func suspected() {
+        health = UpstreamHealth(CircuitBreaker.Settings(failurePercent: 50, minimumCalls: 40, window: .seconds(10)))
+        // Nobody has called it here.
+        health.suspect(Self.name, endpoint: 0, until: now + .seconds(60))
+        end(begin([1, 1], tried: [1]), .answered)
+        end(begin([1, 1], tried: [0]), .answered)
+        health.suspect(Self.name, endpoint: 0, until: now + .seconds(60))
+        health.suspect(Self.name, endpoint: 7, until: now + .seconds(60))
+        for _ in 0..<50 { #expect(begin([1, 1])?.endpoint == 1) }
+        // Alone it is called, and three failures of four calls are enough.
+        for _ in 0..<3 {
+            let call = begin([1, 1], tried: [1])
+            #expect(call?.endpoint == 0)
+            end(call, .failed)
+        }
+        #expect(!health.hasOther(Self.name, count: 2, tried: [1], now: now))
+    }
+
     @Test("a refused credential or request, and a call that was given up, do not open the breaker")
     mutating func harmless() {
         for _ in 0..<100 { end(begin([1]), .refused(isCredential: true)) }

@@ -42,7 +42,8 @@ struct ResilienceTests {
             try await rig.one.call().respond(200, "")
             try await rig.one.call().respond(200, "<html>", type: "text/html")
             let cut = try await rig.one.call()
-            try await cut.write("HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
+            let type = streamed ? "text/event-stream" : "application/json"
+            try await cut.write("HTTP/1.1 200 X\r\ncontent-type: \(type)\r\ncontent-length: 100\r\n\r\ndata: {")
             try await cut.cut()
             let early = try await rig.one.call()
             try await early.cut()
@@ -184,6 +185,28 @@ struct ResilienceTests {
             let told = try await rescued.end()
             #expect(told.head?.model == "two" && told.summary?.attempts == 1)
             #expect(try await rig.one.calls == 4)
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("a deadline that passes counts against the provider only where it had half of its time", arguments: [false, true])
+    func deadline(isSlow: Bool) async throws {
+        var breaker = Self.breaker(openFor: .seconds(1_200))
+        breaker.minimumCalls = 1
+        try await PipelineRig.run(Self.setup(attempts: 1, breaker: breaker, firstByte: isSlow ? .milliseconds(200) : .seconds(3_000))) {
+            rig in
+            // On a slow machine the deadline may pass before the provider has heard anything.
+            let late = try await rig.begin(TestChat("one", "late"), timeout: .milliseconds(150))
+            #expect(try await late.end().fault != nil)
+            let next = try await rig.begin(TestChat("one", "next"))
+            if isSlow {
+                #expect(try await next.end().fault?.kind == .overloaded)
+            } else {
+                var call = try await rig.one.call()
+                if call.body.contains("late") { call = try await rig.one.call() }
+                try await call.answer()
+                #expect(try await next.end().fault == nil)
+            }
             #expect(try await rig.isEmpty)
         }
     }

@@ -131,6 +131,10 @@ extension Exchange {
         let transition = loop.health.ended(upstream, outcome, isOver: isOver, now: loop.eventLoop.now, random: &loop.random)
         guard let transition else { return }
         loop.metrics.breakerChanged(upstream.name.provider, isOpen: transition != .closed)
+        switch transition {
+        case .opened(let time): loop.hints?.tell(upstream, leftAloneFor: time)
+        case .closed: loop.hints?.withdraw(upstream)
+        }
         loop.logger.logBreaker(upstream, transition)
     }
 

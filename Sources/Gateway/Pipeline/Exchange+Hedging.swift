@@ -16,8 +16,9 @@ extension Exchange {
     }
 
     private func makeHedge(_ provider: ProviderBinding, _ body: ByteBuffer) {
-        // A call that still waits for a connection is not slow because of its provider.
-        guard case .calling = state, !hasAnswered, !isPaused, call?.wasSent == true, let target else { return }
+        guard case .calling = state, !hasAnswered, let target, let call else { return }
+        // A call that still waits for a connection is not slow because of its provider, nor is one whose caller does not read.
+        guard call.wasSent, !isPaused else { return armHedge(provider, body) }
         let now = loop.eventLoop.now
         let budget = RetryBudget(snapshot.resilience.budget)
         guard loop.retryBudgets[target.provider, default: budget].withdraw(now: now),

@@ -80,6 +80,8 @@ package final class GatewayLoop {
     var random = SystemRandomNumberGenerator()
     /// What is known of upstreams by this loop's calls.
     var health: UpstreamHealth
+    /// What replicas tell each other of upstreams; `nil`: there are no others.
+    private(set) var hints: UpstreamHints?
     /// By provider, those of the configuration alone.
     var retryBudgets: [String: RetryBudget] = [:]
 
@@ -138,6 +140,11 @@ package final class GatewayLoop {
         authority = KeyAuthority(eventLoop: eventLoop, access: access, clock: clock) { rules.value.principal(of: $0, $1) }
         tokens = try TokenAuthority(settings: snapshot.tokens, pepper: access.pepper.secret)
         cacheHash = try KeyedHash(key: cacheSecret)
+        hints = line.map { line in
+            UpstreamHints(line: line, eventLoop: eventLoop, clock: clock) { [weak self] name, endpoint, time in
+                self?.health.suspect(name, endpoint: endpoint, until: eventLoop.now + time)
+            }
+        }
         tokens.tokenRefused = { [metrics, logger] refusal in
             metrics.tokenRefused(refusal.name)
             logger.debug("token refused", metadata: ["reason": "\(refusal.name)"])
@@ -199,6 +206,7 @@ package final class GatewayLoop {
         pool.shutDown()
         sharedCache?.close()
         sharedResumptions?.close()
+        hints?.close()
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         return (journal.close() ?? eventLoop.makeSucceededFuture(0)).flatMap { lost in
             let gateway = bound.value

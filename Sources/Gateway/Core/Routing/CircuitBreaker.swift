@@ -94,15 +94,18 @@ package struct CircuitBreaker: Sendable, Equatable {
     }
 
     /// A call has ended. What began before the breaker opened says nothing any more.
+    ///
+    /// - Parameter isSuspected: others have found the upstream broken: a tenth of the calls is enough to conclude it.
     package mutating func ended(
-        _ outcome: Outcome, _ pass: Pass, now: NIODeadline, random: inout some RandomNumberGenerator
+        _ outcome: Outcome, _ pass: Pass, isSuspected: Bool = false, now: NIODeadline, random: inout some RandomNumberGenerator
     ) -> Transition? {
         switch (state, pass) {
         case (.closed, .ordinary):
             guard outcome != .unknown else { return nil }
             counts.add(total: 1, failed: outcome == .failed ? 1 : 0, now: now)
             let (total, failed) = counts.counts(now: now)
-            guard outcome == .failed, total >= settings.minimumCalls, failed * 100 >= total * settings.failurePercent else { return nil }
+            let minimum = isSuspected ? max(1, settings.minimumCalls / 10) : settings.minimumCalls
+            guard outcome == .failed, total >= minimum, failed * 100 >= total * settings.failurePercent else { return nil }
             return open(now: now, &random)
         case (.halfOpen(let underWay, let succeeded), .probe):
             switch outcome {

@@ -74,6 +74,8 @@ package struct UpstreamHealth: Sendable {
         var limitedUntil = NIODeadline.uptimeNanoseconds(0)
         /// By what its answers say is left.
         var exhaustedUntil = NIODeadline.uptimeNanoseconds(0)
+        /// By what other replicas say.
+        var suspectedUntil = NIODeadline.uptimeNanoseconds(0)
 
         func isOpen(now: NIODeadline) -> Bool { now >= limitedUntil && breaker.admits(now: now) }
     }
@@ -135,7 +137,9 @@ package struct UpstreamHealth: Sendable {
         guard endpoints.indices.contains(call.endpoint) else { return nil }
         if isOver { endpoints[call.endpoint].callsUnderWay = max(0, endpoints[call.endpoint].callsUnderWay - 1) }
         endpoints[call.endpoint].learn(outcome, after: now - call.began, now: now)
-        return endpoints[call.endpoint].breaker.ended(outcome.forBreaker, call.pass, now: now, random: &random)
+        let isSuspected = now < endpoints[call.endpoint].suspectedUntil
+        return endpoints[call.endpoint].breaker.ended(
+            outcome.forBreaker, call.pass, isSuspected: isSuspected, now: now, random: &random)
     }
 
     /// The call is over after its content has come, or without a word of the upstream.
@@ -149,6 +153,13 @@ package struct UpstreamHealth: Sendable {
     package mutating func exhausted(_ call: Call, for time: TimeAmount, now: NIODeadline) {
         guard upstreams[call.name]?.indices.contains(call.endpoint) == true else { return }
         upstreams[call.name]?[call.endpoint].exhaustedUntil = now + time
+    }
+
+    /// Another replica leaves an upstream alone. While that is so others are preferred, and a tenth of the calls is enough for its breaker to open here;
+    /// but it is this loop's own calls that decide.
+    package mutating func suspect(_ name: Name, endpoint: Int, until: NIODeadline) {
+        guard upstreams[name]?.indices.contains(endpoint) == true else { return }
+        upstreams[name]?[endpoint].suspectedUntil = until
     }
 
     private mutating func take(_ name: Name, count: Int) -> [Endpoint] {
@@ -166,7 +177,7 @@ package struct UpstreamHealth: Sendable {
         guard endpoints.count > 1 else { return endpoints.first.map { $0.isOpen(now: now) || mayFindOut(0) } == true ? 0 : nil }
         let open = endpoints.indices.filter { endpoints[$0].isOpen(now: now) }
         let fresh = open.filter { !tried.contains($0) }
-        let ample = fresh.filter { now >= endpoints[$0].exhaustedUntil }
+        let ample = fresh.filter { now >= max(endpoints[$0].exhaustedUntil, endpoints[$0].suspectedUntil) }
         let places = [ample, fresh, open].first { !$0.isEmpty } ?? []
         let candidates = places.map { place in
             EndpointChoice.Candidate(

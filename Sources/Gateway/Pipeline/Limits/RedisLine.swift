@@ -30,6 +30,7 @@ final class RedisLine: RedisReceiver {
         case count(RedisAdmission, (AdmissionModel.Outcome) -> Void)
         case told
         case question((RedisReply?) -> Void)
+        case heard((RedisReply?) -> Void)
         case look(RedisAdmission, (RedisLook.Found?) -> Void)
         case claim(RedisAdmission, (RedisClaim.Found?) -> Void)
         case renewal(RedisKey, [String])
@@ -152,6 +153,14 @@ final class RedisLine: RedisReceiver {
     func ask(_ command: RedisCommand, _ completion: @escaping (RedisReply?) -> Void) {
         guard isUp else { return completion(nil) }
         send(command, .question(completion), timeout: settings.timeout)
+    }
+
+    /// Asks what no request waits for: no answer is no trouble.
+    ///
+    /// - Parameter completion: called once, on the loop, perhaps from inside; with `nil` where there is no answer.
+    func hear(_ command: RedisCommand, _ completion: @escaping (RedisReply?) -> Void) {
+        guard isUp else { return completion(nil) }
+        send(command, .heard(completion), timeout: Self.patience)
     }
 
     /// Sends a command of the cache, whose reply nobody needs: a server that is too full for an answer is no trouble of the limits'.
@@ -294,7 +303,8 @@ final class RedisLine: RedisReceiver {
         switch (waited, result) {
         case (.last(let promise), _): promise.succeed(())
         case (.told, _): break
-        case (.question(let completion), .success(let reply)): completion(reply)
+        case (.question(let completion), .success(let reply)), (.heard(let completion), .success(let reply)): completion(reply)
+        case (.heard(let completion), .failure): completion(nil)
         case (.question(let completion), .failure(let failure)):
             if !isClosed { note(failure) }
             completion(nil)

@@ -110,6 +110,9 @@ package struct RedisKey: Sendable, Equatable, Hashable {
     /// When each of them ends.
     static func repeatableEnds(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "repeats:end", []) }
 
+    /// Which upstreams replicas leave alone; of no tenant.
+    static let upstreams = RedisKey(bucket: 0, "upstreams", [])
+
     /// A glob pattern of the keys of answers; `nil` stands for any tenant or model. No part of a key has a character that means something in it.
     static func answerPattern(bucket: UInt8, tenant: String?, model: String?) -> String {
         var pattern = "{b\(bucket)}:answer:"
