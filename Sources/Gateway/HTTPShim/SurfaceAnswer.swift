@@ -35,8 +35,8 @@ struct SurfaceAnswer {
     private func makeWriter() throws(Fault) -> Writer {
         guard let head else { throw .unrestorable }
         switch surface {
-        case .openAI: return .openAI(OpenAIAnswerWriter(head))
         case .anthropic: return .anthropic(AnthropicAnswerWriter(head))
+        case .openAI, .ollama, .gemini: return .openAI(OpenAIAnswerWriter(head))
         }
     }
 
@@ -85,12 +85,12 @@ struct SurfaceAnswer {
     /// Appends what ends a stream that is whole.
     mutating func writeEnd(_ summary: AnswerSummary, into output: inout ByteBuffer) {
         switch (surface, writer) {
-        case (.openAI, .openAI(let writer)?):
+        case (.anthropic, .anthropic(var writer)?): writer.end(summary.usage, into: &output)
+        case (.anthropic, _): output.writeStaticString(StreamText.messageStop)
+        case (_, .openAI(let writer)?):
             if wantsUsage { writer.write(summary.usage, into: &output) }
             output.writeStaticString(StreamText.done)
-        case (.anthropic, .anthropic(var writer)?): writer.end(summary.usage, into: &output)
-        case (.openAI, _): output.writeStaticString(StreamText.done)
-        case (.anthropic, _): output.writeStaticString(StreamText.messageStop)
+        case (_, _): output.writeStaticString(StreamText.done)
         }
     }
 
@@ -109,8 +109,8 @@ struct SurfaceAnswer {
     /// Appends the dialect's error object.
     func write(_ fault: Fault, into output: inout ByteBuffer) {
         switch surface {
-        case .openAI: fault.writeErrorObject(into: &output)
         case .anthropic: fault.writeMessagesError(requestID, into: &output)
+        case .openAI, .ollama, .gemini: fault.writeErrorObject(into: &output)
         }
     }
 

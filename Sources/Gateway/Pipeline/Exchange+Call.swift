@@ -49,7 +49,8 @@ extension Exchange: UpstreamReceiver {
         callStartedAt = .now()
         call = loop.pool.send(
             UpstreamRequest(
-                endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation), headers: headers,
+                endpoint: binding.endpoint,
+                path: binding.path(to: target.upstreamModel, request.operation, isStreamed: envelope.isStreamed), headers: headers,
                 body: outgoing,
                 timeouts: timeouts),
             receiver: self)
@@ -98,11 +99,13 @@ extension Exchange: UpstreamReceiver {
             return
         }
         let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
-        guard isEventStream == envelope.isStreamed else {
+        // Ollama's streams are lines.
+        guard isEventStream == (envelope.isStreamed && dialectOfTarget != .ollama) else {
             return attemptFailed(.badAnswer(target, "its content type is not the one that was asked for"))
         }
         reader = AnswerReader(
-            dialectOfTarget, request.operation, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+            dialectOfTarget, request.operation, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes,
+            embeddings: AnswerReader.EmbeddingsForm(model: target?.model ?? "", inBase64: envelope.wantsBase64))
     }
 
     package func upstreamBodyReceived(_ bytes: ByteBuffer) {

@@ -16,15 +16,23 @@ extension Exchange {
         defer { summary.timings[.route] += (NIODeadline.now() - began).nanoseconds }
         var gaps = TranslationGaps(drops: request.dropsUnsupported || target.settings.dropsUnsupported)
         defer { dropped = gaps.dropped }
-        switch (request.surface, binding.dialect) {
-        case (.openAI, .anthropic):
+        let model = target.upstreamModel
+        guard request.operation != .embeddings else {
+            return try EmbeddingsTranslation.body(of: body, model: model, for: binding.dialect, gaps: &gaps, index: &loop.answerIndex)
+        }
+        // Between two dialects neither of which is OpenAI's, its form is the one in the middle.
+        let chat =
+            request.surface == .anthropic
+            ? try MessagesToChat.body(
+                of: body, model: model, for: binding.dialect, gaps: &gaps, index: &loop.answerIndex) : body
+        switch binding.dialect {
+        case .openAI: return binding.refusesStreamOptions ? loop.workspace.removing("stream_options", from: chat) : chat
+        case .anthropic:
             return try ChatToMessages.body(
-                of: body, model: target.upstreamModel, maxTokens: max(4_096, snapshot.limits.assumedOutputTokens), gaps: &gaps,
-                index: &loop.answerIndex)
-        case (.anthropic, .openAI):
-            let chat = try MessagesToChat.body(of: body, model: target.upstreamModel, gaps: &gaps, index: &loop.answerIndex)
-            return binding.refusesStreamOptions ? loop.workspace.removing("stream_options", from: chat) : chat
-        case (.openAI, .openAI), (.anthropic, .anthropic): return body
+                of: chat, model: model, maxTokens: max(4_096, snapshot.limits.assumedOutputTokens), gaps: &gaps, index: &loop.answerIndex)
+        case .ollama: return try ChatToOllama.body(of: chat, model: model, gaps: &gaps, index: &loop.answerIndex)
+        case .gemini:
+            return try ChatToGemini.body(of: chat, model: model, isCounting: isCounting, gaps: &gaps, index: &loop.answerIndex)
         }
     }
 
@@ -60,14 +68,27 @@ extension Exchange {
 
 extension ProviderBinding {
     /// Where a request goes, behind the path of the provider's base URL, which in Anthropic's dialect may or may not hold the API's version.
-    func path(to model: String, _ operation: RequestOperation) -> String {
+    func path(to model: String, _ operation: RequestOperation, isStreamed: Bool) -> String {
         switch dialect {
+        case .ollama: return (endpoint.basePath.hasSuffix("/api") ? "" : "/api") + (operation == .embeddings ? "/embed" : "/chat")
+        case .gemini:
+            let version = endpoint.basePath.split(separator: "/").contains { $0.hasPrefix("v1") } ? "" : "/v1beta"
+            let resource = GeminiModel.path(of: model).split(separator: "/").map { Self.percentEncoded(String($0)) }.joined(separator: "/")
+            return "\(version)/\(resource):\(Self.geminiMethod(operation, isStreamed: isStreamed))"
         case .openAI:
             let path = operation == .embeddings ? "/embeddings" : "/chat/completions"
             guard let deploymentsVersion else { return path }
             return "/deployments/\(Self.percentEncoded(model))\(path)?api-version=\(deploymentsVersion)"
         case .anthropic:
             return (endpoint.basePath.hasSuffix("/v1") ? "/messages" : "/v1/messages") + (operation == .countTokens ? "/count_tokens" : "")
+        }
+    }
+
+    private static func geminiMethod(_ operation: RequestOperation, isStreamed: Bool) -> String {
+        switch operation {
+        case .embeddings: "batchEmbedContents"
+        case .countTokens: "countTokens"
+        default: isStreamed ? "streamGenerateContent?alt=sse" : "generateContent"
         }
     }
 

@@ -130,6 +130,6 @@ extension Text {
             self.init()
             return
         }
-        self.init(fragment.key.kind == .block ? "\(ChatTranslation.blockProvider)/\(name)" : name)
+        self.init(fragment.key.kind == .block ? ChatTranslation.name(ofBlock: fragment, name) : name)
     }
 }

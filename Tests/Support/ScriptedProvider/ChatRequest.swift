@@ -6,6 +6,8 @@ struct ChatRequest {
     enum Dialect {
         case chat
         case messages
+        case ollama
+        case gemini
     }
 
     var dialect = Dialect.chat

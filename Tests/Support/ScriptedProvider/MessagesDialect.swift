@@ -72,12 +72,21 @@ extension ChatRequest {
 }
 
 extension ChatAnswer {
-    func plain(_ dialect: ChatRequest.Dialect) -> String { dialect == .chat ? plain : message }
+    func plain(_ dialect: ChatRequest.Dialect) -> String {
+        switch dialect {
+        case .chat: plain
+        case .messages: message
+        case .ollama: ollama
+        case .gemini: gemini
+        }
+    }
 
     func chunks(_ dialect: ChatRequest.Dialect, includesUsage: Bool) -> [(name: String, json: String, tokens: Int)] {
         switch dialect {
         case .chat: chunks(includesUsage: includesUsage).map { (name: "", json: $0.json, tokens: $0.tokens) }
         case .messages: events
+        case .ollama: ollamaLines
+        case .gemini: geminiEvents
         }
     }
 

@@ -6,4 +6,8 @@ package enum Dialect: UInt8, Sendable, CaseIterable {
     case openAI = 0
     /// Anthropic's Messages.
     case anthropic = 1
+    /// Ollama's own API: of providers alone.
+    case ollama = 2
+    /// Google's Gemini API: of providers alone.
+    case gemini = 3
 }
