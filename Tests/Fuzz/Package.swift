@@ -39,6 +39,14 @@ let package = Package(
         .target(
             name: "CPrefilter", path: "Linked/CPrefilter", cSettings: [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]),
         .target(name: "Scrubbing", dependencies: ["CPrefilter"], path: "Linked/Scrubbing", swiftSettings: instrumented),
+        .target(
+            name: "GatewayCore", dependencies: ["GatewayJSON", "Scrubbing", nioCore, deque], path: "Linked/GatewayCore",
+            swiftSettings: instrumented),
+        // Without the connections.
+        .target(
+            name: "Providers", dependencies: ["GatewayCore", "GatewayJSON", nioCore, deque], path: "Linked/Providers",
+            exclude: ["Upstream"],
+            swiftSettings: instrumented),
         .target(name: "Door", dependencies: [nioCore], path: "Linked/Door", swiftSettings: instrumented),
         .target(name: "CFuzzer"),
         .target(name: "FuzzDriver", dependencies: ["CFuzzer"], swiftSettings: instrumented),
@@ -49,5 +57,6 @@ let package = Package(
         fuzzer("FuzzJSON", ["GatewayJSON", nioCore]),
         fuzzer("FuzzScrubbing", ["Scrubbing"]),
         fuzzer("FuzzProxyHeader", ["Door", nioCore]),
+        fuzzer("FuzzAnswers", ["GatewayCore", "GatewayJSON", "Providers", nioCore]),
     ]
 )
