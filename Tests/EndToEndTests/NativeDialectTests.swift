@@ -134,7 +134,7 @@ extension EndToEndTests {
             ]
             let first = try object(try await post(stack, "/v1/messages", request).body)
             let content = try #require(first["content"] as? [[String: Any]])
-            #expect(content.compactMap { $0["type"] as? String } == ["thinking", "thinking", "tool_use", "tool_use"])
+            #expect(content.compactMap { $0["type"] as? String } == ["thinking", "tool_use", "tool_use"])
             let results = content.compactMap { $0["id"] as? String }.map {
                 ["type": "tool_result", "tool_use_id": $0, "content": "r"] as [String: Any]
             }

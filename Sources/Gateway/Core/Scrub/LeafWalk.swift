@@ -91,11 +91,12 @@ private struct MediaRanges {
 
     init(messages: JSONValue) {
         for message in messages.elements {
-            for member in message.members where member.key.equals("content") || member.key.equals("thinking_blocks") {
-                for part in member.value.elements { add(part) }
-            }
-            for member in message.members where member.key.equals("tool_calls") {
-                for call in member.value.elements { add(signatureOf: call) }
+            for member in message.members {
+                if member.key.equals("content") || member.key.equals("thinking_blocks") {
+                    for part in member.value.elements { add(part) }
+                } else if member.key.equals("tool_calls") {
+                    for call in member.value.elements { add(signatureOf: call) }
+                }
             }
         }
     }

@@ -207,7 +207,11 @@ package struct AnthropicAnswerWriter {
         for (position, fragment) in fragments.enumerated() where fragment.key.kind == .toolCall || fragment.text.readableBytes > 0 {
             // An answer that was cut in the middle of a call has that call not.
             if fragment.key.kind == .toolCall, finish == .length, !Self.isObject(fragment.text, &index) { continue }
-            try Self.write(block: fragment, position, &index, &json)
+            let next = position + 1 < fragments.count ? fragments[position + 1] : nil
+            // A signature is that of the thinking before it.
+            if fragment.isSealed, position > 0, fragments[position - 1].key.kind == .reasoning { continue }
+            let signature = next?.isSealed == true ? next.map { Self.signature(of: $0) } : nil
+            try Self.write(block: fragment, position, signature: signature ?? "", &index, &json)
         }
         json.endArray()
         json.member("stop_reason", stopReason)
@@ -222,7 +226,7 @@ package struct AnthropicAnswerWriter {
     }
 
     private static func write(
-        block fragment: AnswerFragment, _ position: Int, _ index: inout JSONIndex, _ json: inout JSONWriter
+        block fragment: AnswerFragment, _ position: Int, signature: String, _ index: inout JSONIndex, _ json: inout JSONWriter
     ) throws(Fault) {
         json.beginObject()
         switch fragment.key.kind {
@@ -242,11 +246,11 @@ package struct AnthropicAnswerWriter {
             json.member("type", "thinking")
             json.key("thinking")
             json.string(fragment.text)
-            json.member("signature", "")
+            json.member("signature", signature)
         case .block:
             json.member("type", "thinking")
             json.member("thinking", "")
-            json.member("signature", signature(of: fragment))
+            json.member("signature", Self.signature(of: fragment))
         case .text, .refusal, .aside:
             json.member("type", "text")
             json.key("text")
