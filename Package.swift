@@ -104,7 +104,7 @@ let gatewayTargets: [Target] = [
         ]),
     gateway(
         "WireServer", folder: "WireServer",
-        ["GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", nioCore, nioSSL, logging, deque]),
+        ["GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", nioCore, nioConcurrency, nioSSL, logging, deque]),
     gateway(
         "HTTPShim", folder: "HTTPShim",
         [

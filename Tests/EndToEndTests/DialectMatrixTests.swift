@@ -6,14 +6,6 @@ extension EndToEndTests {
     /// Every surface to every provider, with what a request may hold: what works is written down in `docs/dialect-matrix.md`.
     @Suite("the matrix of dialects", .timeLimit(.minutes(4)))
     struct DialectMatrixTests {
-        private enum Dialect: String, CaseIterable {
-            case chat = "chat completions"
-            case messages = "Messages"
-
-            /// What its models' names begin with.
-            var prefix: String { self == .chat ? "chat-" : "messages-" }
-        }
-
         /// What callers speak.
         private enum Surface: String, CaseIterable {
             case chat = "chat completions"
@@ -34,71 +26,145 @@ extension EndToEndTests {
             func has(_ content: Content) -> Bool { self != .completions || content == .text }
         }
 
-        private enum Content: String, CaseIterable {
-            case text, tools, images, structured
+        private enum Provider: String, CaseIterable {
+            case chat = "chat completions"
+            case messages = "Messages"
+            case ollama = "Ollama"
+            case gemini = "Gemini"
+
+            /// What its models' names begin with.
+            var prefix: String {
+                switch self {
+                case .chat: "chat-"
+                case .messages: "messages-"
+                case .ollama: "ollama-"
+                case .gemini: "gemini-"
+                }
+            }
         }
 
-        private static let image = String(repeating: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", count: 4)
+        private enum Content: String, CaseIterable {
+            case text, tools, results, images, structured
+        }
+
+        private static let image = "iVBOR" + String(repeating: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", count: 4)
         private static let schema =
             #"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}"#
         private static let tool = "find_customer"
+        private static let callingModel = "tool:\(tool),post_online"
 
         private static func file(_ text: String, _: URL) throws -> String {
             let provider = try #require(text.firstMatch(of: /scripted: \{dialect: openai, base_url: "(.*?)\/v1"\}/)).1
-            let models = ["echo", "tool:\(tool),post_online"].map {
-                "  - {name: \"messages-\($0)\", provider: messages, upstream_name: \"\($0)\"}\n"
-                    + "  - {name: \"chat-\($0)\", provider: scripted, upstream_name: \"\($0)\"}\n"
+            let names = ["messages": "messages", "chat": "scripted", "ollama": "ollama", "gemini": "gemini"]
+            let models = ["echo", callingModel].flatMap { model in
+                names.map { "  - {name: \"\($0.key)-\(model)\", provider: \($0.value), upstream_name: \"\(model)\"}\n" }
             }
-            return text.replacing("providers:\n", with: "providers:\n  messages: {dialect: anthropic, base_url: \"\(provider)\"}\n")
+            let providers = [("messages", "anthropic"), ("ollama", "ollama"), ("gemini", "gemini")].map {
+                "  \($0.0): {dialect: \($0.1), base_url: \"\(provider)\"}\n"
+            }
+            return text.replacing("providers:\n", with: "providers:\n" + providers.joined())
                 .replacing("models:\n", with: "models:\n" + models.joined())
         }
 
-        private static func request(_ surface: Surface, _ provider: Dialect, _ content: Content, streamed: Bool) -> String {
-            let model = "\(provider.prefix)\(content == .tools ? "tool:\(tool),post_online" : "echo")"
-            let data = "iVBOR" + image
-            let parts =
-                switch (surface, content) {
-                case (.chat, .images): #","type":"image_url","image_url":{"url":"data:image/png;base64,\#(data)"}"#
-                case (.messages, .images): #","type":"image","source":{"type":"base64","media_type":"image/png","data":"\#(data)"}"#
-                case (.responses, .images): #","type":"input_image","image_url":"data:image/png;base64,\#(data)""#
-                default: ""
-                }
-            let text = surface == .responses ? "input_text" : "text"
-            let blocks = #"[{"type":"\#(text)","text":"Hello there"}\#(parts.isEmpty ? "" : ",{\(parts.dropFirst())}")]"#
-            let rest =
-                switch (surface, content) {
-                case (.chat, .tools):
-                    #","tools":[{"type":"function","function":{"name":"\#(tool)","parameters":\#(schema)}},{"type":"function","function":{"name":"post_online","parameters":\#(schema)}}]"#
-                case (.messages, .tools):
-                    #","tools":[{"name":"\#(tool)","input_schema":\#(schema)},{"name":"post_online","input_schema":\#(schema)}]"#
-                case (.chat, .structured):
-                    #","response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":\#(schema)}}"#
-                case (.messages, .structured): #","output_config":{"format":{"type":"json_schema","schema":\#(schema)}}"#
-                case (.responses, .tools):
-                    #","tools":[{"type":"function","name":"\#(tool)","parameters":\#(schema)},{"type":"function","name":"post_online","parameters":\#(schema)}]"#
-                case (.responses, .structured):
-                    #","text":{"format":{"type":"json_schema","name":"n","strict":true,"schema":\#(schema)}}"#
-                default: ""
-                }
-            let start = #"{"model":"\#(model)","stream":\#(streamed),"#
-            return switch surface {
-            case .chat, .messages: start + #""max_tokens":500,"messages":[{"role":"user","content":\#(blocks)}]\#(rest)}"#
-            case .responses: start + #""max_output_tokens":500,"input":[{"role":"user","content":\#(blocks)}]\#(rest)}"#
-            case .completions: start + #""max_tokens":500,"prompt":"Hello there"}"#
+        private static func request(_ surface: Surface, _ provider: Provider, _ content: Content, streamed: Bool) -> String {
+            let model = provider.prefix + (content == .tools || content == .results ? callingModel : "echo")
+            let cap = #""model":"\#(model)","max_tokens":500,"stream":\#(streamed)"#
+            switch surface {
+            case .chat: return #"{\#(cap),"messages":[\#(chatMessages(content))]\#(chatRest(content))}"#
+            case .messages: return #"{\#(cap),"messages":[\#(messages(content))]\#(messagesRest(content))}"#
+            case .responses:
+                return #"{\#(cap.replacing("max_tokens", with: "max_output_tokens")),"input":[\#(input(content))]\#(responsesRest(content))}"#
+            case .completions: return #"{\#(cap),"prompt":"Hello there"}"#
+            }
+        }
+
+        private static func input(_ content: Content) -> String {
+            let image = #",{"type":"input_image","image_url":"data:image/png;base64,\#(image)"}"#
+            let user = #"{"role":"user","content":[{"type":"input_text","text":"Hello there"}\#(content == .images ? image : "")]}"#
+            guard content == .results else { return user }
+            let calls = [tool, "post_online"].enumerated().map {
+                #"{"type":"function_call","call_id":"c\#($0.offset)","name":"\#($0.element)","arguments":"{\"n\":1}"}"#
+            }
+            let results = ["one", "two"].enumerated().map {
+                #"{"type":"function_call_output","call_id":"c\#($0.offset)","output":"\#($0.element)"}"#
+            }
+            return ([user] + calls + results).joined(separator: ",")
+        }
+
+        private static func responsesRest(_ content: Content) -> String {
+            switch content {
+            case .tools, .results:
+                let tools = [tool, "post_online"].map { #"{"type":"function","name":"\#($0)","parameters":\#(schema)}"# }
+                return #","tools":[\#(tools.joined(separator: ","))]"#
+            case .structured: return #","text":{"format":{"type":"json_schema","name":"n","strict":true,"schema":\#(schema)}}"#
+            case .text, .images: return ""
+            }
+        }
+
+        private static func chatMessages(_ content: Content) -> String {
+            let image = #",{"type":"image_url","image_url":{"url":"data:image/png;base64,\#(image)"}}"#
+            let user = #"{"role":"user","content":[{"type":"text","text":"Hello there"}\#(content == .images ? image : "")]}"#
+            guard content == .results else { return user }
+            let calls = [tool, "post_online"].enumerated().map {
+                #"{"id":"c\#($0.offset)","type":"function","function":{"name":"\#($0.element)","arguments":"{\"n\":1}"}}"#
+            }
+            return user + #",{"role":"assistant","content":null,"tool_calls":[\#(calls.joined(separator: ","))]},"#
+                + #"{"role":"tool","tool_call_id":"c0","content":"one"},{"role":"tool","tool_call_id":"c1","content":"two"}"#
+        }
+
+        private static func messages(_ content: Content) -> String {
+            let image = #",{"type":"image","source":{"type":"base64","media_type":"image/png","data":"\#(image)"}}"#
+            let user = #"{"role":"user","content":[{"type":"text","text":"Hello there"}\#(content == .images ? image : "")]}"#
+            guard content == .results else { return user }
+            let calls = [tool, "post_online"].enumerated().map {
+                #"{"type":"tool_use","id":"c\#($0.offset)","name":"\#($0.element)","input":{"n":1}}"#
+            }
+            let results = ["one", "two"].enumerated().map {
+                #"{"type":"tool_result","tool_use_id":"c\#($0.offset)","content":"\#($0.element)"}"#
+            }
+            return user + #",{"role":"assistant","content":[\#(calls.joined(separator: ","))]},"#
+                + #"{"role":"user","content":[\#(results.joined(separator: ","))]}"#
+        }
+
+        private static func chatRest(_ content: Content) -> String {
+            switch content {
+            case .tools, .results:
+                let tools = [tool, "post_online"].map { #"{"type":"function","function":{"name":"\#($0)","parameters":\#(schema)}}"# }
+                return #","tools":[\#(tools.joined(separator: ","))]"#
+            case .structured:
+                return #","response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":\#(schema)}}"#
+            case .text, .images: return ""
+            }
+        }
+
+        private static func messagesRest(_ content: Content) -> String {
+            switch content {
+            case .tools, .results:
+                return #","tools":[{"name":"\#(tool)","input_schema":\#(schema)},{"name":"post_online","input_schema":\#(schema)}]"#
+            case .structured: return #","output_config":{"format":{"type":"json_schema","schema":\#(schema)}}"#
+            case .text, .images: return ""
             }
         }
 
         /// What must stand in what the provider gets.
-        private static func sent(_ provider: Dialect, _ content: Content) -> String {
+        private static func sent(_ provider: Provider, _ content: Content) -> String {
             switch (provider, content) {
             case (_, .text): "Hello there"
-            case (.chat, .tools): #""type":"function","function":{"name":"\#(tool)","parameters":\#(schema)}"#
+            case (.chat, .tools), (.ollama, .tools): #""type":"function","function":{"name":"\#(tool)","parameters":\#(schema)}"#
             case (.messages, .tools): #"{"name":"\#(tool)","input_schema":\#(schema)}"#
-            case (.chat, .images): #"{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBOR\#(image)"}}"#
-            case (.messages, .images):
-                #"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBOR\#(image)"}}"#
+            case (.gemini, .tools): #"{"name":"\#(tool)","parametersJsonSchema":\#(schema)}"#
+            case (.chat, .results): #"{"role":"tool","tool_call_id":"c1","content":"two"}"#
+            case (.messages, .results): #""tool_use_id":"c1""#
+            case (.ollama, .results): #"{"role":"tool","content":"two","tool_name":"post_online","tool_call_id":"c1"}"#
+            case (.gemini, .results): #"{"functionResponse":{"id":"c1","name":"post_online","response":{"output":"two"}}}"#
+            case (.chat, .images): #"{"type":"image_url","image_url":{"url":"data:image/png;base64,\#(image)"}}"#
+            case (.messages, .images): #"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"\#(image)"}}"#
+            case (.ollama, .images): #""images":["\#(image)"]"#
+            case (.gemini, .images): #"{"inlineData":{"mimeType":"image/png","data":"\#(image)"}}"#
             case (.chat, .structured): #""schema":\#(schema)"#
             case (.messages, .structured): #""output_config":{"format":{"type":"json_schema","schema":\#(schema)}}"#
+            case (.ollama, .structured): #""format":\#(schema)"#
+            case (.gemini, .structured): #""responseMimeType":"application/json","responseJsonSchema":\#(schema)"#
             }
         }
 
@@ -158,7 +224,7 @@ extension EndToEndTests {
         }
 
         private static func works(
-            _ stack: Stack, _ surface: Surface, _ provider: Dialect, _ content: Content, streamed: Bool
+            _ stack: Stack, _ surface: Surface, _ provider: Provider, _ content: Content, streamed: Bool
         ) async throws -> Bool {
             let caller = try await HTTPCaller.connect(stack, key: nil)
             defer { caller.close() }
@@ -177,10 +243,10 @@ extension EndToEndTests {
                 case (.chat, _), (.completions, _): "stop"
                 case (.messages, _): "end_turn"
                 }
-            let isAnswered = content == .tools ? calls == [tool, "post_online"] : text == "Hello there"
+            let expectedText = content == .results ? "The tool answered: one two" : "Hello there"
+            let isAnswered = content == .tools ? calls == [tool, "post_online"] : text == expectedText
             let bodies = try await stack.provider.bodies()
-            let isSent = bodies.count == 1 && bodies[0].contains(sent(provider, content))
-            return isAnswered && end == expectedEnd && isSent
+            return isAnswered && end == expectedEnd && bodies.count == 1 && bodies[0].contains(sent(provider, content))
         }
 
         @Test("every cell works, and docs/dialect-matrix.md says so")
@@ -196,7 +262,7 @@ extension EndToEndTests {
                     "|" + String(repeating: "---|", count: kinds.count + 2),
                 ]
                 for surface in Surface.allCases {
-                    for provider in Dialect.allCases {
+                    for provider in Provider.allCases {
                         var cells: [String] = []
                         for (content, streamed) in kinds {
                             guard surface.has(content) else {

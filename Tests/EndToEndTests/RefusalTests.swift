@@ -136,7 +136,7 @@ extension EndToEndTests {
                 (Request(), Documented.unsupported.wire, nil),
                 (Request(operation: .feedback(FeedbackRequest(receiptID: "x"))), Documented.unsupported.wire, nil),
                 (Request(operation: .embeddings(EmbeddingsRequest(model: "echo"))), Documented.invalidRequest.wire, "embeddings.input"),
-                (Request(operation: .resume(ResumeRequest(responseID: "x"))), Documented.unsupported.wire, nil),
+                (Request(operation: .resume(ResumeRequest(responseID: "x"))), "210 resume_unavailable", nil),
                 (Request(operation: .chat(ChatRequest(messages: [user]))), Documented.invalidRequest.wire, "chat.model"),
                 (
                     Request(operation: .chat(ChatRequest(model: "echo", messages: [user], tools: [ToolDefinition()]))),

@@ -39,6 +39,14 @@ let package = Package(
         .target(
             name: "CPrefilter", path: "Linked/CPrefilter", cSettings: [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]),
         .target(name: "Scrubbing", dependencies: ["CPrefilter"], path: "Linked/Scrubbing", swiftSettings: instrumented),
+        .target(
+            name: "GatewayCore", dependencies: ["GatewayJSON", "Scrubbing", nioCore, deque], path: "Linked/GatewayCore",
+            swiftSettings: instrumented),
+        // Without the connections.
+        .target(
+            name: "Providers", dependencies: ["GatewayCore", "GatewayJSON", nioCore, deque], path: "Linked/Providers",
+            exclude: ["Upstream"],
+            swiftSettings: instrumented),
         .target(name: "Door", dependencies: [nioCore], path: "Linked/Door", swiftSettings: instrumented),
         .target(name: "SSE", dependencies: [nioCore], path: "Linked/SSE", swiftSettings: instrumented),
         .target(name: "CFuzzer"),
@@ -51,5 +59,6 @@ let package = Package(
         fuzzer("FuzzScrubbing", ["Scrubbing"]),
         fuzzer("FuzzProxyHeader", ["Door", nioCore]),
         fuzzer("FuzzSSE", ["SSE", nioCore]),
+        fuzzer("FuzzAnswers", ["GatewayCore", "GatewayJSON", "Providers", nioCore]),
     ]
 )

@@ -97,6 +97,40 @@ SSE_SEEDS = [
 ]
 
 
+def answer_seeds():
+    """Answers of each dialect in the order of `Dialect`: twice its number, and 1 for a stream; then the seed of the cuts."""
+    def events(*datas, names=None):
+        return "".join((f"event: {name}\n" if name else "") + f"data: {data}\n\n" for name, data in zip(names or [None] * len(datas), datas))
+
+    tool = '{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{\\"a\\":1}"}}'
+    yield 0, '{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"x","reasoning":"r","reasoning_details":[{"text":"r"}],"tool_calls":[' + tool + ']},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+    yield 1, events(
+        '{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}', '{"id":"c","choices":[{"index":0,"delta":{"content":"x","tool_calls":[' + tool + "]}}]}",
+        '{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}', '{"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}', "[DONE]")
+    blocks = '{"type":"thinking","thinking":"h","signature":"s"},{"type":"text","text":"x","citations":[{"cited_text":"q","title":"t"}]},{"type":"tool_use","id":"t","name":"f","input":{"a":1}}'
+    yield 2, '{"type":"message","content":[' + blocks + '],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":2}}'
+    messages = [
+        '{"type":"message_start","message":{"usage":{"input_tokens":1}}}', '{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}',
+        '{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"h"}}', '{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"s"}}',
+        '{"type":"content_block_stop","index":0}', '{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}',
+        '{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{}"}}', '{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":5}}',
+        '{"type":"message_stop"}',
+    ]
+    yield 3, events(*messages, names=[json.loads(message)["type"] for message in messages])
+    lines = [
+        '{"model":"m","created_at":"t","message":{"role":"assistant","content":"","thinking":"h"},"done":false}',
+        '{"model":"m","message":{"role":"assistant","content":"x","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},"done":false}',
+        '{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":1,"eval_count":2}',
+    ]
+    yield 4, lines[1].replace("false", "true")
+    yield 5, "\n".join(lines) + "\r\n"
+    yield 5, lines[0] + '\n{"error":"no"}\n'
+    parts = '{"text":"h","thought":true},{"text":"x","thoughtSignature":"s"},{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"s"}'
+    google = '{"candidates":[{"content":{"parts":[' + parts + '],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":3}}'
+    yield 6, google
+    yield 7, events(google.replace(',"finishReason":"STOP"', ""), google, '{"promptFeedback":{"blockReason":"SAFETY"}}', '{"error":{"code":503,"message":"m"}}')
+
+
 def main(folder):
     seeds = {
         "FuzzMessages": message_seeds(),
@@ -105,6 +139,7 @@ def main(folder):
         "FuzzJSON": [text.encode() for text in JSON_SEEDS],
         "FuzzScrubbing": [bytes([7]) + text.encode() for text in TEXT_SEEDS],
         "FuzzSSE": [bytes([7]) + text for text in SSE_SEEDS],
+        "FuzzAnswers": [bytes([choice, 7]) + text.encode() for choice, text in answer_seeds()],
         "FuzzProxyHeader": [bytes([7]) + data for data in proxy_header_seeds()],
     }
     for fuzzer, inputs in seeds.items():

@@ -49,6 +49,19 @@ struct AnswerTests {
         }
     }
 
+    @Test("a stream of Ollama's or Google's that is cut at its cap ends every choice that is open")
+    func caps() async throws {
+        try await PipelineRig.run { rig in
+            for (dialect, choices) in [(Dialect.ollama, [0]), (.gemini, [0, 2])] {
+                let ends = try await rig.onLoop { loop in
+                    var reader = AnswerReader(dialect, isStreamed: true, maxBytes: 1 << 20)
+                    return reader.endingAtCap(choices, index: &loop.answerIndex)?.flatMap(\.finishes) ?? []
+                }
+                #expect(ends.map(\.choice) == choices && ends.allSatisfy { $0.reason == .length })
+            }
+        }
+    }
+
     @Test("usage that the provider does not tell is estimated and says so")
     func estimates() async throws {
         try await PipelineRig.run { rig in

@@ -20,6 +20,41 @@ struct AnswerWriterTests {
 
     private static let usage = TokenUsage(input: 10, cacheRead: 4, cacheWrite: 2, output: 5, reasoning: 3)
 
+    @Test("a signature of Google's is that of the thinking before it, or a block by itself")
+    func sealedBlocks() throws {
+        var index = JSONIndex()
+        let parts = [
+            #"{"text":"Hm","thought":true}"#, #"{"functionCall":{"id":"c","name":"f","args":{}},"thoughtSignature":"QQ=="}"#,
+            #"{"text":"Hi","thoughtSignature":"Qg=="}"#,
+        ]
+        let events = parts.map { #"{"candidates":[{"content":{"parts":[\#($0)]},"index":0}]}"# }
+        var reader = GeminiAnswerReader()
+        var writer = AnthropicAnswerWriter(try Self.head())
+        var output = ByteBuffer()
+        for event in events { try writer.write(reader.read(ByteBuffer(string: event), index: &index), into: &output) }
+        let told = String(buffer: output)
+        #expect(told.ranges(of: #""content_block":{"type":"thinking""#).count == 2)
+        #expect(told.contains(#""index":0,"delta":{"type":"signature_delta","signature":"gemini/QQ=="}"#))
+        #expect(told.contains(#""index":3,"delta":{"type":"signature_delta","signature":"gemini/Qg=="}"#))
+
+        let whole = #"{"candidates":[{"content":{"parts":[\#(parts.joined(separator: ","))]},"finishReason":"STOP","index":0}]}"#
+        var wholeReader = GeminiAnswerReader()
+        let chunk = try wholeReader.read(ByteBuffer(string: whole), index: &index)
+        var message = ByteBuffer()
+        var wholeWriter = AnthropicAnswerWriter(try Self.head())
+        try wholeWriter.write(whole: chunk, Self.usage, index: &index, into: &message)
+        #expect(
+            String(buffer: message).contains(
+                #""content":[{"type":"thinking","thinking":"Hm","signature":"gemini/QQ=="},{"type":"tool_use","id":"c","name":"f","input":{}},{"type":"text","text":"Hi"},{"type":"thinking","thinking":"","signature":"gemini/Qg=="}]"#
+            ))
+        var chat = ByteBuffer()
+        OpenAIAnswerWriter(try Self.head()).write(whole: chunk, Self.usage, into: &chat)
+        #expect(
+            String(buffer: chat).contains(
+                #""thinking_blocks":[{"type":"thought_signature","signature":"QQ==","tool_call_id":"c"},{"type":"thought_signature","signature":"Qg=="}]"#
+            ))
+    }
+
     @Test("a stream of messages as chunks: a role first, calls numbered, thinking with its block, usage at the end")
     func openAIStream() throws {
         var reader = AnthropicAnswerReader()

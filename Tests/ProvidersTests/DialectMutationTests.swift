@@ -67,10 +67,15 @@ struct DialectMutationTests {
                     _ = try index.read(body) { root in
                         try isChat ? ChatEnvelope(reading: root) : ChatEnvelope(readingMessages: root)
                     }
+                    let chat =
+                        try isChat ? body : MessagesToChat.body(of: body, model: "m", for: .gemini, gaps: &gaps, index: &index)
                     let translated =
-                        try isChat
-                        ? ChatToMessages.body(of: body, model: "m", maxTokens: 4096, gaps: &gaps, index: &index)
-                        : MessagesToChat.body(of: body, model: "m", gaps: &gaps, index: &index)
+                        switch Int.random(in: 0..<(isChat ? 3 : 4), using: &random) {
+                        case 0: try ChatToMessages.body(of: chat, model: "m", maxTokens: 4096, gaps: &gaps, index: &index)
+                        case 1: try ChatToOllama.body(of: chat, model: "m", gaps: &gaps, index: &index)
+                        case 2: try ChatToGemini.body(of: chat, model: "gemini-3", gaps: &gaps, index: &index)
+                        default: chat
+                        }
                     sound += 1
                     if !Self.isSound(translated) { Issue.record("\(text)\nbecame\n\(String(buffer: translated))") }
                 } catch {
@@ -79,6 +84,51 @@ struct DialectMutationTests {
             }
         }
         #expect(sound > 50 && refused > 50)
+    }
+
+    private static let lines = [
+        #"{"model":"m","created_at":"t","message":{"role":"assistant","content":"","thinking":"Hm"},"done":false}"#,
+        #"{"model":"m","message":{"role":"assistant","content":"x","tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},"done":false}"#,
+        #"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":1,"eval_count":2}"#,
+    ]
+    private static let googleEvents = [
+        #"{"candidates":[{"content":{"parts":[{"text":"Hm","thought":true},{"text":"x","thoughtSignature":"s"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":5,"cachedContentTokenCount":2}}"#,
+        #"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"s"}]},"index":0}],"promptFeedback":{"blockReason":"SAFETY"}}"#,
+        #"{"candidates":[{"content":{"parts":[]},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":3,"thoughtsTokenCount":1,"toolUsePromptTokenCount":1}}"#,
+    ]
+
+    @Test("damaged streams of Ollama's and Google's are refused, or told in both other dialects", arguments: [9, 10] as [UInt64])
+    func nativeStreams(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        var index = JSONIndex()
+        let head = AnswerHead(
+            requestID: try #require(RequestID("req_00000000000000000000000000000001")), model: "m", provider: "p", cache: .miss,
+            routeReason: "exact", createdUnixSeconds: 0, scrubbed: [], rateLimit: nil)
+        var told = 0
+        for round in 0..<2_000 {
+            let events = round % 2 == 0 ? Self.lines : Self.googleEvents
+            var (ollama, gemini) = (OllamaAnswerReader(), GeminiAnswerReader())
+            var (chat, messages) = (OpenAIAnswerWriter(head), AnthropicAnswerWriter(head))
+            var (chatOutput, messagesOutput) = (ByteBuffer(), ByteBuffer())
+            let damaged = Int.random(in: 0..<events.count, using: &random)
+            do {
+                for (number, event) in events.enumerated() {
+                    let raw = ByteBuffer(string: number == damaged ? Self.damage(event, &random) : event)
+                    let chunk = try round % 2 == 0 ? ollama.read(raw, index: &index) : gemini.read(raw, index: &index)
+                    chat.write(chunk, into: &chatOutput)
+                    try messages.write(chunk, into: &messagesOutput)
+                }
+                messages.end(TokenUsage(), into: &messagesOutput)
+                told += 1
+            } catch {
+                #expect(error.origin == .upstream)
+            }
+            for line in (String(buffer: chatOutput) + String(buffer: messagesOutput)).split(separator: "\n") where line.hasPrefix("data: ")
+            {
+                if !Self.isSound(ByteBuffer(string: String(line.dropFirst(6)))) { Issue.record("\(line)") }
+            }
+        }
+        #expect(told > 50)
     }
 
     @Test("damaged streams are refused, or told in the other dialect", arguments: [5, 6, 7, 8] as [UInt64])

@@ -139,6 +139,25 @@ struct MessagesToChatTests {
         #expect(said.contains(#""strict":true"#))
     }
 
+    @Test("what OpenAI's servers do not know is said for those of others: the way to them leads through here")
+    func otherTargets() throws {
+        func translate(_ request: String, _ target: Dialect) throws -> String {
+            var gaps = TranslationGaps(drops: false)
+            var index = JSONIndex()
+            return String(
+                buffer: try MessagesToChat.body(of: ByteBuffer(string: request), model: "m", for: target, gaps: &gaps, index: &index))
+        }
+        let topK = Self.request(Self.hello, #","top_k":5"#)
+        for target in [Dialect.ollama, .gemini] { #expect(try translate(topK, target).contains(#""top_k":5"#)) }
+        let turn =
+            #"{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"gemini/QQ=="},{"type":"tool_use","id":"t","name":"f","input":{}},{"type":"thinking","thinking":"","signature":"gemini/Qg=="},{"type":"thinking","thinking":"","signature":"c2ln"}]}"#
+        let signatures =
+            #""thinking_blocks":[{"type":"thought_signature","signature":"QQ==","tool_call_id":"t"},{"type":"thought_signature","signature":"Qg=="}]"#
+        let conversation = Self.request("\(Self.hello),\(turn)")
+        #expect(try translate(conversation, .gemini).contains(signatures))
+        #expect(try !translate(conversation, .openAI).contains("thinking_blocks"))
+    }
+
     @Test("reasoning models have another name for the cap")
     func newName() throws {
         #expect(try Self.translate(Self.request(Self.hello), model: "gpt-5").body.contains(#""max_completion_tokens":64"#))

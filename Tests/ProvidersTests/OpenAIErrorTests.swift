@@ -43,6 +43,20 @@ struct OpenAIErrorTests {
         #expect(parse(#"{"error":{}}"#) == ProviderError(message: "no reason given"))
     }
 
+    @Test("Google says in the body how long to wait, and that a key is wrong")
+    func googleDetails() throws {
+        let limited = try #require(
+            parse(
+                #"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.Help"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}"#
+            ))
+        let fault = Fault.upstreamStatus(429, error: limited, retryAfterMilliseconds: nil, provider: "p")
+        #expect(fault.kind == .upstreamRateLimited && fault.retryAfterMilliseconds == 34_500)
+        #expect(Fault.upstreamStatus(429, error: limited, retryAfterMilliseconds: 7, provider: "p").retryAfterMilliseconds == 7)
+        let wrong = parse(
+            #"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#)
+        #expect(Fault.upstreamStatus(400, error: wrong, retryAfterMilliseconds: nil, provider: "p").kind == .upstreamCredential)
+    }
+
     @Test(
         "what is no error is none",
         arguments: ["", "<html>", "7", "[]", "{}", "null", #"{"error":null}"#, #"{"detail":[{"msg":"x"}]}"#, #"{"message":7}"#])

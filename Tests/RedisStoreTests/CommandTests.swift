@@ -103,7 +103,7 @@ struct CommandTests {
             return "{b<n>}:" + words[1..<known].joined(separator: ":") + ":<tenant>:<subject>"
         }
         let cache = ["answer:<tenant>:<model>:<key>", "answers", "answers:end", "flight:<tenant>:<key>"]
-        let streams = ["watched:<tenant>:<key>", "tail:<tenant>:<key>"]
+        let streams = ["watched:<tenant>:<key>", "tail:<tenant>:<key>", "resume:<tenant>:<request>", "resuming:<tenant>:<request>"]
         let idempotency = ["claim:<tenant>:<key>", "claimed:<tenant>:<key>", "repeat:<tenant>:<key>", "repeats", "repeats:end"]
         let others = (cache + streams + idempotency + ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"]).map {
             "{b<n>}:" + $0

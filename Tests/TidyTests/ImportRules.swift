@@ -56,7 +56,7 @@ enum ImportRules {
         Module(
             name: "WireServer", folder: "Sources/Gateway/WireServer",
             imports: [
-                "GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", "NIOCore", "NIOSSL", "Logging", "DequeModule",
+                "GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", "NIOCore", "NIOConcurrencyHelpers", "NIOSSL", "Logging", "DequeModule",
             ]),
         Module(
             name: "HTTPShim", folder: "Sources/Gateway/HTTPShim",

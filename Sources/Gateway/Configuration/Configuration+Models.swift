@@ -3,7 +3,7 @@ package import GatewayCrypto
 package import Scrubbing
 
 extension Configuration {
-    package enum Dialect: String, Sendable, CaseIterable { case openai, anthropic }
+    package enum Dialect: String, Sendable, CaseIterable { case openai, anthropic, ollama, gemini }
 
     package struct Provider: Sendable, Equatable {
         package var name: String

@@ -3,6 +3,8 @@ extension Configuration {
     package enum ProviderPreset: String, Sendable, CaseIterable {
         case openai, anthropic, azure, groq, mistral, deepseek, openrouter, together, xai, vllm, localai, ollama
         case llamaCPP = "llama-cpp"
+        case ollamaNative = "ollama-native"
+        case gemini
     }
 
     /// The header that a provider's credential stands in.
@@ -10,6 +12,7 @@ extension Configuration {
         case bearer
         case xAPIKey
         case apiKey
+        case xGoogAPIKey
     }
 
     /// What follows from a preset, or without one from the dialect.
@@ -35,7 +38,13 @@ extension Configuration {
             self.refusesStreamOptions = refusesStreamOptions
         }
 
-        static func of(_ dialect: Dialect) -> Self { Self(dialect, in: dialect == .anthropic ? .xAPIKey : .bearer) }
+        static func of(_ dialect: Dialect) -> Self {
+            switch dialect {
+            case .anthropic: Self(dialect, in: .xAPIKey)
+            case .gemini: Self(dialect, in: .xGoogAPIKey)
+            case .openai, .ollama: Self(dialect)
+            }
+        }
     }
 }
 
@@ -57,6 +66,9 @@ extension Configuration.ProviderPreset {
         case .vllm: return Traits(.openai, "http://localhost:8000/v1")
         case .llamaCPP, .localai: return Traits(.openai, "http://localhost:8080/v1")
         case .ollama: return Traits(.openai, "http://localhost:11434/v1")
+        case .ollamaNative: return Traits(.ollama, "http://localhost:11434")
+        case .gemini:
+            return Traits(.gemini, "https://generativelanguage.googleapis.com/v1beta", credential: "GEMINI_API_KEY", in: .xGoogAPIKey)
         }
     }
 }

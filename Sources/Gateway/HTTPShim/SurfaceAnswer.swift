@@ -50,12 +50,12 @@ struct SurfaceAnswer {
     private func makeWriter() throws(Fault) -> Writer {
         guard let head else { throw .unrestorable }
         switch surface {
-        case .openAI: return .openAI(OpenAIAnswerWriter(head))
         case .anthropic: return .anthropic(AnthropicAnswerWriter(head))
         case .responses:
             guard let echo else { throw .unrestorable }
             return .responses(ResponsesAnswerWriter(head, echo, framing: framing))
         case .completions: return .completions(CompletionsAnswerWriter(head))
+        case .openAI, .ollama, .gemini: return .openAI(OpenAIAnswerWriter(head))
         }
     }
 
@@ -113,16 +113,16 @@ struct SurfaceAnswer {
     /// Appends what ends a stream that is whole.
     mutating func writeEnd(_ summary: AnswerSummary, into output: inout ByteBuffer) {
         switch (surface, writer) {
-        case (.openAI, .openAI(let writer)?):
+        case (.anthropic, .anthropic(var writer)?): writer.end(summary.usage, into: &output)
+        case (.anthropic, _): output.writeStaticString(StreamText.messageStop)
+        case (_, .openAI(let writer)?):
             if wantsUsage { writer.write(summary.usage, into: &output) }
             output.writeStaticString(StreamText.done)
-        case (.anthropic, .anthropic(var writer)?): writer.end(summary.usage, into: &output)
         case (.responses, let present): endResponse(present, summary, into: &output)
         case (.completions, .completions(let writer)?):
             if wantsUsage { writer.write(summary.usage, into: &output) }
             output.writeStaticString(StreamText.done)
-        case (.openAI, _), (.completions, _): output.writeStaticString(StreamText.done)
-        case (.anthropic, _): output.writeStaticString(StreamText.messageStop)
+        case (_, _): output.writeStaticString(StreamText.done)
         }
     }
 
@@ -170,8 +170,8 @@ struct SurfaceAnswer {
     /// Appends the dialect's error object.
     func write(_ fault: Fault, into output: inout ByteBuffer) {
         switch surface {
-        case .openAI, .responses, .completions: fault.writeErrorObject(into: &output)
         case .anthropic: fault.writeMessagesError(requestID, into: &output)
+        case .openAI, .responses, .completions, .ollama, .gemini: fault.writeErrorObject(into: &output)
         }
     }
 

@@ -42,7 +42,7 @@ extension Exchange: UpstreamReceiver {
         timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
         timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
         return UpstreamRequest(
-            endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation, in: language(of: binding)),
+            endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation, in: language(of: binding), isStreamed: envelope.isStreamed),
             headers: headers, body: body, timeouts: timeouts)
     }
 
@@ -75,7 +75,8 @@ extension Exchange: UpstreamReceiver {
         }
         if let fault = fault(ofHead: status, headers, from: upstream) { return attemptFailed(fault) }
         reader = AnswerReader(
-            dialectOfTarget, request.operation, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
+            dialectOfTarget, request.operation, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes,
+            embeddings: AnswerReader.EmbeddingsForm(model: target?.model ?? "", inBase64: envelope.wantsBase64))
     }
 
     /// What is wrong with an answer whose head says so.
@@ -86,7 +87,9 @@ extension Exchange: UpstreamReceiver {
                 provider: target?.provider ?? "")
         }
         let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
-        return isEventStream == envelope.isStreamed ? nil : .badAnswer(target, "its content type is not the one that was asked for")
+        // Ollama's streams are lines.
+        let wantsEvents = envelope.isStreamed && dialectOfTarget != .ollama
+        return isEventStream == wantsEvents ? nil : .badAnswer(target, "its content type is not the one that was asked for")
     }
 
     package func upstreamBodyReceived(_ bytes: ByteBuffer) {

@@ -22,16 +22,31 @@ extension Exchange {
         defer { summary.timings[.route] += (NIODeadline.now() - began).nanoseconds }
         var gaps = TranslationGaps(drops: request.dropsUnsupported || target.settings.dropsUnsupported)
         defer { dropped = gaps.dropped }
-        let chat = try canonical(for: target, binding.dialect, &gaps)
-        guard binding.dialect == .anthropic else {
-            return binding.refusesStreamOptions ? loop.workspace.removing("stream_options", from: chat.body) : chat.body
+        let model = target.upstreamModel
+        guard request.operation != .embeddings else {
+            return try EmbeddingsTranslation.body(of: body, model: model, for: binding.dialect, gaps: &gaps, index: &loop.answerIndex)
         }
+        let chat = try canonical(for: target, binding.dialect, &gaps)
         do {
-            return try ChatToMessages.body(
-                of: chat.body, model: target.upstreamModel, maxTokens: max(4_096, snapshot.limits.assumedOutputTokens), gaps: &gaps,
-                index: &loop.answerIndex)
+            return try translated(chat.body, model: model, for: binding, &gaps)
         } catch {
             throw chat.names.inCallersWords(error)
+        }
+    }
+
+    /// A chat completion in the provider's dialect.
+    private func translated(
+        _ chat: ByteBuffer, model: String, for binding: ProviderBinding, _ gaps: inout TranslationGaps
+    ) throws(Fault) -> ByteBuffer {
+        switch binding.dialect {
+        case .openAI, .responses, .completions:
+            return binding.refusesStreamOptions ? loop.workspace.removing("stream_options", from: chat) : chat
+        case .anthropic:
+            return try ChatToMessages.body(
+                of: chat, model: model, maxTokens: max(4_096, snapshot.limits.assumedOutputTokens), gaps: &gaps, index: &loop.answerIndex)
+        case .ollama: return try ChatToOllama.body(of: chat, model: model, gaps: &gaps, index: &loop.answerIndex)
+        case .gemini:
+            return try ChatToGemini.body(of: chat, model: model, isCounting: isCounting, gaps: &gaps, index: &loop.answerIndex)
         }
     }
 
@@ -40,11 +55,10 @@ extension Exchange {
         for target: UpstreamTarget, _ dialect: Dialect, _ gaps: inout TranslationGaps
     ) throws(Fault) -> (body: ByteBuffer, names: CallerNames) {
         switch request.surface {
-        case .openAI: return (body, CallerNames())
+        case .openAI, .ollama, .gemini: return (body, CallerNames())
         case .anthropic:
-            return (
-                try MessagesToChat.body(of: body, model: target.upstreamModel, gaps: &gaps, index: &loop.answerIndex), CallerNames()
-            )
+            let chat = try MessagesToChat.body(of: body, model: target.upstreamModel, for: dialect, gaps: &gaps, index: &loop.answerIndex)
+            return (chat, CallerNames())
         case .responses:
             let chat = try ResponsesToChat.body(
                 of: body, model: target.upstreamModel, target: dialect, gaps: &gaps, index: &loop.answerIndex)
@@ -75,7 +89,7 @@ extension Exchange {
     /// - Parameter dialect: of the answer.
     func makeRewriter(for dialect: Dialect) -> AnswerRewriter {
         switch request.surface {
-        case .openAI, .completions: AnswerRewriter(placeholders: placeholders, rules: rules)
+        case .openAI, .completions, .ollama, .gemini: AnswerRewriter(placeholders: placeholders, rules: rules)
         case .anthropic:
             AnswerRewriter(
                 placeholders: placeholders, rules: rules, keepsReasoning: dialect == .anthropic,
@@ -96,8 +110,13 @@ extension ProviderBinding {
     /// Where a request goes, behind the path of the provider's base URL, which in Anthropic's dialect may or may not hold the API's version.
     ///
     /// - Parameter language: what the provider is asked in.
-    func path(to model: String, _ operation: RequestOperation, in language: Dialect) -> String {
+    func path(to model: String, _ operation: RequestOperation, in language: Dialect, isStreamed: Bool) -> String {
         switch dialect {
+        case .ollama: return (endpoint.basePath.hasSuffix("/api") ? "" : "/api") + (operation == .embeddings ? "/embed" : "/chat")
+        case .gemini:
+            let version = endpoint.basePath.split(separator: "/").contains { $0.hasPrefix("v1") } ? "" : "/v1beta"
+            let resource = GeminiModel.path(of: model).split(separator: "/").map { Self.percentEncoded(String($0)) }.joined(separator: "/")
+            return "\(version)/\(resource):\(Self.geminiMethod(operation, isStreamed: isStreamed))"
         case .openAI, .completions, .responses:
             let answerPath = language == .completions ? "/completions" : "/chat/completions"
             let path = operation == .embeddings ? "/embeddings" : answerPath
@@ -105,6 +124,14 @@ extension ProviderBinding {
             return "/deployments/\(Self.percentEncoded(model))\(path)?api-version=\(deploymentsVersion)"
         case .anthropic:
             return (endpoint.basePath.hasSuffix("/v1") ? "/messages" : "/v1/messages") + (operation == .countTokens ? "/count_tokens" : "")
+        }
+    }
+
+    private static func geminiMethod(_ operation: RequestOperation, isStreamed: Bool) -> String {
+        switch operation {
+        case .embeddings: "batchEmbedContents"
+        case .countTokens: "countTokens"
+        default: isStreamed ? "streamGenerateContent?alt=sse" : "generateContent"
         }
     }
 

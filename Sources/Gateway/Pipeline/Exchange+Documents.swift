@@ -13,14 +13,13 @@ extension Exchange {
     /// Tokens are estimated by the rule that they are estimated by everywhere, a quarter of the bytes.
     func answersItself(_ target: UpstreamTarget, _ dialect: Dialect) throws(Fault) -> Bool {
         switch (request.operation, dialect) {
-        case (.countTokens, .openAI), (.countTokens, .responses), (.countTokens, .completions):
+        case (.countTokens, .openAI), (.countTokens, .responses), (.countTokens, .completions), (.countTokens, .ollama):
             let estimate = (body.readableBytes + 3) / 4
             tell(AnswerChunk(raw: ByteBuffer(string: #"{"input_tokens":\#(estimate)}"#), dialect: .anthropic), of: target)
             return true
         case (.embeddings, .anthropic):
             throw .invalidField("model", "is one of the provider `\(target.provider)`, whose API has no embeddings")
-        case (.answer, _), (.countTokens, .anthropic), (.embeddings, .openAI), (.embeddings, .responses), (.embeddings, .completions):
-            return false
+        default: return false
         }
     }
 

@@ -37,7 +37,8 @@ final class HedgedCall: UpstreamReceiver {
         self.upstream = upstream
         reader = AnswerReader(
             exchange.dialectOfTarget, exchange.request.operation, isStreamed: exchange.envelope.isStreamed,
-            maxBytes: exchange.snapshot.pipeline.maxAnswerBytes)
+            maxBytes: exchange.snapshot.pipeline.maxAnswerBytes,
+            embeddings: AnswerReader.EmbeddingsForm(model: exchange.target?.model ?? "", inBase64: exchange.envelope.wantsBase64))
     }
 
     // MARK: for the request

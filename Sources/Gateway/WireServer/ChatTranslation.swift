@@ -250,13 +250,16 @@ extension ChatTranslation {
         json.endArray()
     }
 
-    /// The one provider whose blocks there are: signed thinking.
-    static let blockProvider = "anthropic"
+    /// Whose blocks there are: signed thinking of Anthropic's, and signatures of Google's.
+    private static let blockProviders: Set<String> = ["anthropic", "gemini"]
+
+    /// What a block is called: its provider's dialect and its type.
+    static func name(ofBlock fragment: AnswerFragment, _ type: String) -> String { (fragment.isSealed ? "gemini/" : "anthropic/") + type }
 
     private static func checked(_ block: ProviderBlock, _ role: Role, path: String) throws(Fault) -> ByteBuffer {
-        guard role == .assistant, block.provider.string == blockProvider else {
+        guard role == .assistant, blockProviders.contains(block.provider.string) else {
             throw .invalidField(
-                "\(path).provider_block", "must be a block of the provider `\(blockProvider)`, in a message of the role ASSISTANT")
+                "\(path).provider_block", "must be a block of the provider `anthropic` or `gemini`, in a message of the role ASSISTANT")
         }
         return try checked(block.data, field: "\(path).provider_block.data")
     }

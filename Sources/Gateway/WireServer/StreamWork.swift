@@ -45,7 +45,7 @@ extension Text {
             self.init()
             return
         }
-        self.init(fragment.key.kind == .block ? "\(ChatTranslation.blockProvider)/\(name)" : name)
+        self.init(fragment.key.kind == .block ? ChatTranslation.name(ofBlock: fragment, name) : name)
     }
 }
 

@@ -32,7 +32,7 @@ struct AnswerPlan {
         let retryAfter = failure.retryAfterSeconds.map { "retry-after: \($0)\r\nretry-after-ms: \($0 * 1000)\r\n" } ?? ""
         self.init(
             status: "\(failure.status) \(failure.reason)", headers: headers + retryAfter,
-            body: dialect == .messages ? failure.messagesBody : failure.body)
+            body: failure.body(dialect))
     }
 
     init(answering request: ChatRequest, behaviour: Behaviour, id: String, created: Int, headers: String) {
@@ -58,7 +58,7 @@ struct AnswerPlan {
             steps +=
                 Self(
                     status: "200 OK", headers: headers,
-                    contentType: request.isStream ? "text/event-stream; charset=utf-8" : "application/json",
+                    contentType: request.isStream ? Self.streamType(request.dialect) : "application/json",
                     body: request.isStream ? stream : object
                 ).steps
         case .huge(let mebibytes):
@@ -88,7 +88,7 @@ struct AnswerPlan {
     }
 
     private mutating func addStream(_ answer: ChatAnswer, _ request: ChatRequest, behaviour: Behaviour, headers: String) {
-        steps.append(.send(Self.head("200 OK", headers + Self.streaming, body: ""), tokens: 0))
+        steps.append(.send(Self.head("200 OK", headers + Self.streaming(request.dialect), body: ""), tokens: 0))
         let chunks = answer.chunks(request.dialect, includesUsage: request.includesUsage)
         let breaksAfter = chunks.count / 2
         for (number, chunk) in chunks.enumerated() {
@@ -107,10 +107,17 @@ struct AnswerPlan {
             default:
                 break
             }
-            steps.append(.send(Self.chunk("\(chunk.name)data: \(chunk.json)\n\n"), tokens: chunk.tokens))
+            let text = request.dialect == .ollama ? "\(chunk.json)\n" : "\(chunk.name)data: \(chunk.json)\n\n"
+            steps.append(.send(Self.chunk(text), tokens: chunk.tokens))
         }
-        let end = request.dialect == .messages ? "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n" : "data: [DONE]\n\n"
-        steps.append(.send(Self.chunk(end, isLast: true), tokens: 0))
+        switch request.dialect {
+        case .chat, .completions: steps.append(.send(Self.chunk("data: [DONE]\n\n", isLast: true), tokens: 0))
+        case .messages:
+            let end = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+            steps.append(.send(Self.chunk(end, isLast: true), tokens: 0))
+        // The last chunk says by itself that it is.
+        case .ollama, .gemini: steps.append(.send(ByteBuffer(string: "0\r\n\r\n"), tokens: 0))
+        }
     }
 
     /// The first piece of the text is replaced by the filler.
@@ -125,9 +132,10 @@ struct AnswerPlan {
         let before = json[..<filler.lowerBound]
         let after = json[filler.upperBound...]
         if isStream {
-            let size = before.utf8.count + bytes + after.utf8.count + "data: \n\n".utf8.count
-            let opening = "\(String(size, radix: 16))\r\ndata: \(before)"
-            steps.append(.send(Self.head("200 OK", headers + Self.streaming, body: opening), tokens: 0))
+            let field = dialect == .ollama ? "" : "data: "
+            let size = before.utf8.count + bytes + after.utf8.count + "\(field)\n\n".utf8.count
+            let opening = "\(String(size, radix: 16))\r\n\(field)\(before)"
+            steps.append(.send(Self.head("200 OK", headers + Self.streaming(dialect), body: opening), tokens: 0))
             steps.append(.sendFiller(bytes: bytes))
             steps.append(.send(ByteBuffer(string: "\(after)\n\n\r\n"), tokens: 1))
             steps.append(.send(Self.chunk("data: [DONE]\n\n", isLast: true), tokens: 0))
@@ -139,7 +147,13 @@ struct AnswerPlan {
         }
     }
 
-    static let streaming = "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n"
+    private static func streamType(_ dialect: ChatRequest.Dialect) -> String {
+        dialect == .ollama ? "application/x-ndjson" : "text/event-stream; charset=utf-8"
+    }
+
+    static func streaming(_ dialect: ChatRequest.Dialect = .chat) -> String {
+        "content-type: \(streamType(dialect))\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n"
+    }
 
     static func sized(_ bytes: Int, _ contentType: String = "application/json") -> String {
         "content-type: \(contentType)\r\ncontent-length: \(bytes)\r\n"

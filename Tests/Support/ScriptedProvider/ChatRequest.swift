@@ -7,6 +7,8 @@ struct ChatRequest {
         case chat
         case messages
         case completions
+        case ollama
+        case gemini
     }
 
     var dialect = Dialect.chat

@@ -53,6 +53,28 @@ struct Failure {
         self.message = message
     }
 
+    func body(_ dialect: ChatRequest.Dialect) -> String {
+        switch dialect {
+        case .chat, .completions: body
+        case .messages: messagesBody
+        case .ollama: "{\"error\":\(JSONText.string(message))}"
+        case .gemini:
+            "{\"error\":{\"code\":\(status),\"message\":\(JSONText.string(message)),\"status\":\"\(googleStatus)\"}}"
+        }
+    }
+
+    private var googleStatus: String {
+        switch status {
+        case 401: "UNAUTHENTICATED"
+        case 403: "PERMISSION_DENIED"
+        case 404: "NOT_FOUND"
+        case 429: "RESOURCE_EXHAUSTED"
+        case 503, 529: "UNAVAILABLE"
+        case 500...: "INTERNAL"
+        default: "INVALID_ARGUMENT"
+        }
+    }
+
     /// In Anthropic's dialect.
     var messagesBody: String {
         let type =

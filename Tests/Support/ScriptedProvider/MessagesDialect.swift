@@ -77,6 +77,8 @@ extension ChatAnswer {
         case .chat: plain
         case .messages: message
         case .completions: completion
+        case .ollama: ollama
+        case .gemini: gemini
         }
     }
 
@@ -85,6 +87,8 @@ extension ChatAnswer {
         case .chat: chunks(includesUsage: includesUsage).map { (name: "", json: $0.json, tokens: $0.tokens) }
         case .messages: events
         case .completions: completionChunks(includesUsage: includesUsage).map { (name: "", json: $0.json, tokens: $0.tokens) }
+        case .ollama: ollamaLines
+        case .gemini: geminiEvents
         }
     }
 

@@ -89,7 +89,7 @@ final class ProviderHandler: ChannelInboundHandler {
     }
 
     private func serve(_ request: Request, context: ChannelHandlerContext) {
-        currentIsCounted = request.head.uri.hasPrefix("/v1")
+        currentIsCounted = request.head.uri.hasPrefix("/v1") || request.head.uri.hasPrefix("/api/")
         currentNumber = nil
         if currentIsCounted {
             state.changeStatistics {
@@ -171,6 +171,7 @@ final class ProviderHandler: ChannelInboundHandler {
     private func isAuthorized(_ head: HTTPRequestHead) -> Bool {
         guard let key = state.requiredKey else { return true }
         return head.headers.first(name: "authorization") == "Bearer \(key)" || head.headers.first(name: "x-api-key") == key
+            || head.headers.first(name: "x-goog-api-key") == key
     }
 
     private func providerPlan(path: String, request: Request, model: inout String?) -> AnswerPlan {
@@ -190,7 +191,13 @@ final class ProviderHandler: ChannelInboundHandler {
         case (.POST, "/v1/messages"):
             return chatPlan(request, .messages, id: id, headers: headers, model: &model)
         case (.POST, "/v1/embeddings"):
-            return embeddingsPlan(request, id: id, headers: headers, model: &model)
+            return embeddingsPlan(Embeddings(request.body), headers: headers, model: &model) { $0.json }
+        case (.POST, "/api/chat"):
+            return chatPlan(request, .ollama, id: id, headers: headers, model: &model)
+        case (.POST, "/api/embed"):
+            return embeddingsPlan(Embeddings(request.body), headers: headers, model: &model) { $0.ollama }
+        case (.POST, _) where path.hasPrefix("/v1beta/models/"):
+            return geminiPlan(path.dropFirst("/v1beta/models/".count), request, id: id, headers: headers, model: &model)
         case (.POST, "/v1/messages/count_tokens"):
             return countPlan(request, headers: headers)
         case (.GET, "/v1/models"):
@@ -206,8 +213,29 @@ final class ProviderHandler: ChannelInboundHandler {
         }
     }
 
-    private func embeddingsPlan(_ request: Request, id: String, headers: String, model: inout String?) -> AnswerPlan {
-        guard let wanted = Embeddings(request.body) else {
+    /// The model's name and the method stand in the path.
+    private func geminiPlan(_ path: Substring, _ request: Request, id: String, headers: String, model: inout String?) -> AnswerPlan {
+        let parts = path.split(separator: ":", maxSplits: 1)
+        let name = parts.first.flatMap { String($0).removingPercentEncoding } ?? ""
+        switch parts.last {
+        case "generateContent": return chatPlan(request, .gemini, name: name, id: id, headers: headers, model: &model)
+        case "streamGenerateContent":
+            return chatPlan(request, .gemini, name: name, isStream: true, id: id, headers: headers, model: &model)
+        case "batchEmbedContents":
+            return embeddingsPlan(Embeddings(gemini: request.body, model: name), headers: headers, model: &model) { $0.gemini }
+        case "countTokens":
+            guard let count = try? ChatRequest(gemini: request.body, model: name, isStream: false) else { break }
+            return AnswerPlan(status: "200 OK", headers: headers, body: "{\"totalTokens\":\(count.promptTokens)}")
+        default: break
+        }
+        let failure = Failure(status: 400, reason: "Bad Request", message: "Invalid request to \(path).")
+        return AnswerPlan(failure: failure, headers: headers, dialect: .gemini)
+    }
+
+    private func embeddingsPlan(
+        _ wanted: Embeddings?, headers: String, model: inout String?, _ json: (Embeddings) -> String
+    ) -> AnswerPlan {
+        guard let wanted else {
             let failure = Failure(status: 400, reason: "Bad Request", parameter: "input", message: "input must be text")
             return AnswerPlan(failure: failure, headers: headers)
         }
@@ -215,7 +243,7 @@ final class ProviderHandler: ChannelInboundHandler {
             return AnswerPlan(failure: failure, headers: headers)
         }
         model = wanted.model
-        return AnswerPlan(status: "200 OK", headers: headers, body: wanted.json)
+        return AnswerPlan(status: "200 OK", headers: headers, body: json(wanted))
     }
 
     private func countPlan(_ request: Request, headers: String) -> AnswerPlan {
@@ -226,27 +254,35 @@ final class ProviderHandler: ChannelInboundHandler {
         return AnswerPlan(status: "200 OK", headers: headers, body: "{\"input_tokens\":\(count.promptTokens)}")
     }
 
-    private static func read(_ request: Request, _ dialect: ChatRequest.Dialect) throws(RequestError) -> ChatRequest {
+    private static func read(
+        _ request: Request, _ dialect: ChatRequest.Dialect, name: String, isStream: Bool
+    ) throws(RequestError) -> ChatRequest {
         switch dialect {
         case .chat: try ChatRequest(body: request.body)
         case .messages: try ChatRequest(messages: request.body, request.head.headers)
         case .completions: try ChatRequest(completions: request.body)
+        case .ollama: try ChatRequest(ollama: request.body)
+        case .gemini: try ChatRequest(gemini: request.body, model: name, isStream: isStream)
         }
     }
 
     private static func prefix(_ dialect: ChatRequest.Dialect) -> String {
         switch dialect {
         case .chat: "chatcmpl-"
-        case .messages: "msg_"
         case .completions: "cmpl-"
+        case .messages, .ollama, .gemini: "msg_"
         }
     }
 
-    private func chatPlan(_ request: Request, _ dialect: ChatRequest.Dialect, id: String, headers: String, model: inout String?)
-        -> AnswerPlan
-    {
+    /// - Parameters:
+    ///   - name: the model's name, where the path has it.
+    ///   - isStream: whether the path asks for a stream.
+    private func chatPlan(
+        _ request: Request, _ dialect: ChatRequest.Dialect, name: String = "", isStream: Bool = false, id: String, headers: String,
+        model: inout String?
+    ) -> AnswerPlan {
         do throws(RequestError) {
-            let chat = try Self.read(request, dialect)
+            let chat = try Self.read(request, dialect, name: name, isStream: isStream)
             guard var behaviour = Behaviour(model: chat.model) else {
                 throw RequestError(
                     message: "The model's name mixes terms of the scripted provider with others; see its --help.", parameter: "model")

@@ -139,7 +139,9 @@ struct RequestRecord {
     private(set) var dropped = 0
     private let maxRequests: Int
     private static let maxBodyBytes = 64 << 20
-    private static let credentialNames: Set<String> = ["authorization", "x-api-key", "api-key", "cookie", "proxy-authorization"]
+    private static let credentialNames: Set<String> = [
+        "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization",
+    ]
 
     init(maxRequests: Int) {
         self.maxRequests = maxRequests

@@ -168,6 +168,7 @@ struct SnapshotBuilder {
             case .bearer: try headers.add("authorization", "Bearer " + text)
             case .xAPIKey: try headers.add("x-api-key", text)
             case .apiKey: try headers.add("api-key", text)
+            case .xGoogAPIKey: try headers.add("x-goog-api-key", text)
             }
         }
         return headers
@@ -222,6 +223,8 @@ extension Dialect {
             switch dialect {
             case .openai: .openAI
             case .anthropic: .anthropic
+            case .ollama: .ollama
+            case .gemini: .gemini
             }
     }
 }

@@ -247,7 +247,8 @@ extension ConfigurationKey {
             "Which API the endpoint speaks. Each entry has either `dialect` or `preset`."),
         ConfigurationKey(
             "providers.*.base_url", .url, .means("the preset's"),
-            "What comes before `/chat/completions` or `/v1/messages`: `https://api.openai.com/v1`, `https://api.anthropic.com`."),
+            "What comes before `/chat/completions`, `/v1/messages`, `/api/chat` or `/models/…`: `https://api.openai.com/v1`, `https://api.anthropic.com`, `http://localhost:11434`."
+        ),
         ConfigurationKey(
             "providers.*.allow_plaintext", .flag, .defaultText("false"),
             "Needed for an `http://` URL that leaves the machine: prompts and the credential then cross the network readable."),

@@ -47,6 +47,10 @@ package struct AnswerFragment: Sendable, Equatable {
     /// Whether the item ends with this fragment, wherever the answer goes on.
     package var endsItem: Bool
 
+    /// A block of Google's with nothing in it but a signature, which means nothing to anybody else.
+    package var isSealed: Bool { key.kind == .block && name == Self.sealedBlock }
+    package static let sealedBlock = "thought_signature"
+
     package init(
         key: AnswerItemKey, callID: String? = nil, name: String? = nil, text: ByteBuffer, rawRange: Range<Int>?, isJSON: Bool = false,
         isRewritten: Bool = false, endsItem: Bool = false
@@ -129,6 +133,10 @@ package struct ProviderError: Sendable, Equatable {
     package var type: String?
     package var code: String?
     package var parameter: String?
+    /// How long to wait, in milliseconds, where the body says it and no header does.
+    package var retryAfterMilliseconds: Int64?
+    /// Whether the gateway's own credential is what is wrong, whatever the status says.
+    package var blamesCredential = false
 
     package init(message: String, type: String? = nil, code: String? = nil, parameter: String? = nil) {
         self.message = message

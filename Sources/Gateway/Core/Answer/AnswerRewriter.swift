@@ -239,7 +239,7 @@ package struct AnswerRewriter {
         if let index = items.firstIndex(where: { $0.key == fragment.key }) { return index }
         guard fragment.rawRange != nil || fragment.name != nil else { return nil }
         // A block that is passed on stands in what the provider sent already.
-        guard fragment.key.kind != .block || (rules.answerPolicy != nil && !keepsReasoning) else { return nil }
+        guard fragment.key.kind != .block || (rules.answerPolicy != nil && !keepsReasoning && !fragment.isSealed) else { return nil }
         guard items.count < Self.maxItems else {
             throw Fault(
                 .upstreamBadAnswer, origin: .upstream,

@@ -13,6 +13,8 @@ extension ChatEnvelope {
             if member.key.equals("input") {
                 try Self.check(input: member.value)
                 sawInput = true
+            } else if member.key.equals("encoding_format") {
+                envelope.wantsBase64 = member.value.equals("base64")
             } else {
                 _ = try envelope.readRouting(member)
             }

@@ -4,11 +4,11 @@ extension ChatEnvelope {
     /// Reads and checks what the gateway interprets of a request in a dialect; see ``init(reading:)``.
     init(reading root: JSONValue, surface: Dialect, operation: RequestOperation) throws(Fault) {
         switch (surface, operation) {
-        case (.openAI, .embeddings): try self.init(readingEmbeddings: root)
-        case (.openAI, _): try self.init(reading: root)
         case (.anthropic, _): try self.init(readingMessages: root)
         case (.responses, _): try self.init(readingResponses: root)
         case (.completions, _): try self.init(readingCompletions: root)
+        case (_, .embeddings): try self.init(readingEmbeddings: root)
+        case (_, _): try self.init(reading: root)
         }
     }
 

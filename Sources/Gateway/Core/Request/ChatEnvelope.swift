@@ -12,6 +12,8 @@ package struct ChatEnvelope: Sendable, Equatable {
     package var maxOutputTokens: UInt64?
     /// Answers that are asked for (`n`).
     package var choices: UInt64
+    /// Of embeddings: as base64, and not as numbers.
+    package var wantsBase64 = false
 
     package init(
         model: String, isStreamed: Bool = false, wantsUsageChunk: Bool = false, temperature: Double? = nil, hasTools: Bool = false,

@@ -6,6 +6,10 @@ package enum Dialect: UInt8, Sendable, CaseIterable {
     case openAI = 0
     /// Anthropic's Messages.
     case anthropic = 1
+    /// Ollama's own API: of providers alone.
+    case ollama = 2
+    /// Google's Gemini API: of providers alone.
+    case gemini = 3
     /// OpenAI's Responses: always translated.
     case responses = 16
     /// OpenAI's older completions, which providers of its dialect are asked in too.

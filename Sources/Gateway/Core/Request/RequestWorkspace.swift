@@ -140,7 +140,7 @@ package struct RequestWorkspace: ~Copyable {
             case .responses: ("max_output_tokens", nil)
             case .openAI where takesNewName: ("max_completion_tokens", "max_tokens")
             case .openAI: ("max_tokens", "max_completion_tokens")
-            case .anthropic, .completions: ("max_tokens", nil)
+            case .anthropic, .completions, .ollama, .gemini: ("max_tokens", nil)
             }
         func member(_ name: StaticString?) -> JSONMember? { name.flatMap { name in root.members.first { $0.key.equals(name) } } }
         let said = member(name)

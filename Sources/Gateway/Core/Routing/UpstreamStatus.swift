@@ -6,7 +6,9 @@ extension Fault {
     ///   - error: its body, if it could be read. Its message is passed on only where it speaks about the caller's own request.
     ///   - retryAfterMilliseconds: from the upstream's `retry-after`.
     package static func upstreamStatus(_ status: Int, error: ProviderError?, retryAfterMilliseconds: Int64?, provider: String) -> Fault {
-        switch status {
+        let retryAfterMilliseconds = retryAfterMilliseconds ?? error?.retryAfterMilliseconds
+        let blamesCredential = error?.blamesCredential == true
+        return switch blamesCredential ? 401 : status {
         // 402: the gateway's own account has nothing left; the caller's budget has nothing to do with it.
         case 401, 402, 403:
             Fault(

@@ -91,8 +91,12 @@ private struct MediaRanges {
 
     init(messages: JSONValue) {
         for message in messages.elements {
-            for member in message.members where member.key.equals("content") || member.key.equals("thinking_blocks") {
-                for part in member.value.elements { add(part) }
+            for member in message.members {
+                if member.key.equals("content") || member.key.equals("thinking_blocks") {
+                    for part in member.value.elements { add(part) }
+                } else if member.key.equals("tool_calls") {
+                    for call in member.value.elements { add(signatureOf: call) }
+                }
             }
             add(item: message)
         }
@@ -120,6 +124,17 @@ private struct MediaRanges {
         return !signed.isEmpty && signed.contains(range) ? .signed : .text
     }
 
+    /// Where Google's interface for OpenAI's clients has the signature of a call.
+    private mutating func add(signatureOf call: JSONValue) {
+        for extra in call.members where extra.key.equals("extra_content") {
+            for google in extra.value.members where google.key.equals("google") {
+                for field in google.value.members where field.key.equals("thought_signature") && field.value.isString {
+                    if EncodedMedia.isMedia(field.value.rawBytes, needsHeader: false) { ranges.append(field.value.range) }
+                }
+            }
+        }
+    }
+
     /// The parts of a block that its provider has signed or sealed.
     private mutating func add(thinking part: JSONValue) {
         for member in part.members where member.value.isString {
@@ -133,7 +148,9 @@ private struct MediaRanges {
 
     private mutating func add(_ part: JSONValue) {
         let type = part.members.first { $0.key.equals("type") }?.value
-        if let type, type.equals("thinking") || type.equals("redacted_thinking") { return add(thinking: part) }
+        if let type, type.equals("thinking") || type.equals("redacted_thinking") || type.equals("thought_signature") {
+            return add(thinking: part)
+        }
         if type?.equals("input_image") == true || type?.equals("input_file") == true { return add(input: part) }
         for member in part.members {
             if member.key.equals("source") { add(source: member.value) }

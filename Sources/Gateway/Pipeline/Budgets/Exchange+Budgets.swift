@@ -124,16 +124,16 @@ extension Exchange {
         wasCut = true
         usage = (chunk.usage ?? usage).flatMap { told in outputCap?.isBelow(told) == true ? told : nil }
         call?.cancel()
-        if let ending = reader?.endingAtCap() {
+        let open = (0..<Int(clamping: envelope.choices)).filter { choice in !summary.finishes.contains { $0.choice == choice } }
+        if let ending = reader?.endingAtCap(open, index: &loop.answerIndex) {
             for last in ending { take(last) }
-        } else if let last = ending(of: chunk) {
+        } else if let last = ending(of: chunk, open) {
             take(last)
         }
     }
 
     /// The chunk, with the end of every open choice in place of what it has of them: all else, the stream's id among it, is as the provider says it.
-    private func ending(of chunk: AnswerChunk) -> AnswerChunk? {
-        let open = (0..<Int(clamping: envelope.choices)).filter { choice in !summary.finishes.contains { $0.choice == choice } }
+    private func ending(of chunk: AnswerChunk, _ open: [Int]) -> AnswerChunk? {
         let nothing = chunk.dialect == .completions ? #""text":"","logprobs":null"# : #""delta":{}"#
         let ends = open.map { #"{"index":\#($0),\#(nothing),"finish_reason":"length"}"# }.joined(separator: ",")
         guard (try? loop.answerIndex.scan(chunk.raw)) != nil else { return nil }

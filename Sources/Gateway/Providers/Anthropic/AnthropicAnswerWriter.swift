@@ -32,6 +32,10 @@ package struct AnthropicAnswerWriter {
         begin(&output)
         for fragment in chunk.fragments where fragment.key.choice == 0 && Self.isWritten(fragment) {
             guard fragment.text.readableBytes > 0 || fragment.name != nil || fragment.callID != nil else { continue }
+            guard !fragment.isSealed else {
+                try write(signature: fragment, &output)
+                continue
+            }
             if open != fragment.key { try openBlock(for: fragment, &output) }
             if fragment.text.readableBytes > 0 { writeDelta(fragment, &output) }
         }
@@ -96,16 +100,37 @@ package struct AnthropicAnswerWriter {
                     Self.writeCall(fragment, position: index, &json)
                     json.key("input")
                     json.object { _ in }
-                case .reasoning:
+                case .reasoning, .block:
                     json.member("type", "thinking")
                     json.member("thinking", "")
                     json.member("signature", "")
-                case .text, .refusal, .block, .aside:
+                case .text, .refusal, .aside:
                     json.member("type", "text")
                     json.member("text", "")
                 }
             }
         }
+    }
+
+    /// A signature belongs to the thinking before it, or is a block without any.
+    private mutating func write(signature fragment: AnswerFragment, _ output: inout ByteBuffer) throws(Fault) {
+        if open?.kind != .reasoning { try openBlock(for: fragment, &output) }
+        Self.event("content_block_delta", &output) { json in
+            json.member("index", Int64(blocks - 1))
+            json.key("delta")
+            json.object { json in
+                json.member("type", "signature_delta")
+                json.member("signature", Self.signature(of: fragment))
+            }
+        }
+        closeBlock(&output)
+    }
+
+    private static func signature(of fragment: AnswerFragment) -> String {
+        var index = JSONIndex()
+        guard (try? index.scan(fragment.text)) != nil else { return "" }
+        let signature = index.read(fragment.text) { block in block.members.first { $0.key.equals("signature") }?.value.string }
+        return ThoughtSignature.messagesPrefix + (signature ?? "")
     }
 
     /// Some servers give their calls no ids; here a call needs one, and nobody else has to know it.
@@ -158,7 +183,9 @@ package struct AnthropicAnswerWriter {
         output.writeStaticString("\n\n")
     }
 
-    private static func isWritten(_ fragment: AnswerFragment) -> Bool { fragment.key.kind != .block && fragment.key.kind != .aside }
+    private static func isWritten(_ fragment: AnswerFragment) -> Bool {
+        fragment.isSealed || (fragment.key.kind != .block && fragment.key.kind != .aside)
+    }
 
     // MARK: a whole answer
 
@@ -180,7 +207,11 @@ package struct AnthropicAnswerWriter {
         for (position, fragment) in fragments.enumerated() where fragment.key.kind == .toolCall || fragment.text.readableBytes > 0 {
             // An answer that was cut in the middle of a call has that call not.
             if fragment.key.kind == .toolCall, finish == .length, !Self.isObject(fragment.text, &index) { continue }
-            try Self.write(block: fragment, position, &index, &json)
+            let next = position + 1 < fragments.count ? fragments[position + 1] : nil
+            // A signature is that of the thinking before it.
+            if fragment.isSealed, position > 0, fragments[position - 1].key.kind == .reasoning { continue }
+            let signature = next?.isSealed == true ? next.map { Self.signature(of: $0) } : nil
+            try Self.write(block: fragment, position, signature: signature ?? "", &index, &json)
         }
         json.endArray()
         json.member("stop_reason", stopReason)
@@ -195,7 +226,7 @@ package struct AnthropicAnswerWriter {
     }
 
     private static func write(
-        block fragment: AnswerFragment, _ position: Int, _ index: inout JSONIndex, _ json: inout JSONWriter
+        block fragment: AnswerFragment, _ position: Int, signature: String, _ index: inout JSONIndex, _ json: inout JSONWriter
     ) throws(Fault) {
         json.beginObject()
         switch fragment.key.kind {
@@ -215,8 +246,12 @@ package struct AnthropicAnswerWriter {
             json.member("type", "thinking")
             json.key("thinking")
             json.string(fragment.text)
-            json.member("signature", "")
-        case .text, .refusal, .block, .aside:
+            json.member("signature", signature)
+        case .block:
+            json.member("type", "thinking")
+            json.member("thinking", "")
+            json.member("signature", Self.signature(of: fragment))
+        case .text, .refusal, .aside:
             json.member("type", "text")
             json.key("text")
             json.string(fragment.text)

@@ -15,17 +15,22 @@ package struct MessagesToChat {
     /// All that there were.
     private var droppedTools = false
     private var hasFormat = false
+    /// What the provider speaks, for which the chat is translated once more.
+    private let target: Dialect
 
-    /// - Parameter model: the provider's name for the model.
+    /// - Parameters:
+    ///   - model: the provider's name for the model.
+    ///   - target: what the provider speaks. For others than OpenAI's servers the chat says what these do not know: `top_k`, and, for Google's, the
+    ///     signatures of earlier turns (``ThoughtSignature``).
     package static func body(
-        of messages: ByteBuffer, model: String, gaps: inout TranslationGaps, index: inout JSONIndex
+        of messages: ByteBuffer, model: String, for target: Dialect = .openAI, gaps: inout TranslationGaps, index: inout JSONIndex
     ) throws(Fault) -> ByteBuffer {
         do {
             try index.scan(messages)
         } catch {
             throw Fault.malformedJSON(error)
         }
-        var translation = MessagesToChat(gaps: gaps)
+        var translation = MessagesToChat(gaps: gaps, target: target)
         defer { gaps = translation.gaps }
         return try index.read(messages) { root throws(Fault) in
             try translation.write(root, model: model)
@@ -33,8 +38,9 @@ package struct MessagesToChat {
         }
     }
 
-    private init(gaps: TranslationGaps) {
+    private init(gaps: TranslationGaps, target: Dialect) {
         self.gaps = gaps
+        self.target = target
     }
 
     private mutating func write(_ root: JSONValue, model: String) throws(Fault) {
@@ -70,6 +76,7 @@ package struct MessagesToChat {
             json.object { json in json.member("include_usage", true) }
         case "temperature": json.member("temperature", value)
         case "top_p": json.member("top_p", value)
+        case "top_k" where target != .openAI: json.member("top_k", value)
         case "stop_sequences": if !value.isEmpty { json.member("stop", value) }
         case "metadata":
             guard value.isObject else { throw .invalidField("metadata", "must be an object") }
@@ -398,7 +405,36 @@ extension MessagesToChat {
         // Without text and calls, as after thinking alone, there must be a text all the same.
         if !hasText { hasCalls ? json.memberNull("content") : json.member("content", "") } else if text == nil { json.endArray() }
         if hasCalls { try write(callsOf: content) }
+        if target == .gemini { try write(signaturesOf: content) }
         json.endObject()
+    }
+
+    /// A signature stands before the call that it is of, or behind the text.
+    private mutating func write(signaturesOf content: JSONValue) throws(Fault) {
+        var signatures: [(signature: String, call: JSONValue?)] = []
+        var pending: String?
+        for block in content.elements {
+            let type = try block.requiredString("type")
+            if type.equals("thinking"), let text = try block.string("signature")?.string, text.hasPrefix(ThoughtSignature.messagesPrefix) {
+                if let pending { signatures.append((pending, nil)) }
+                pending = String(text.dropFirst(ThoughtSignature.messagesPrefix.count))
+            } else if type.equals("tool_use"), let signature = pending {
+                signatures.append((signature, try block.requiredString("id")))
+                pending = nil
+            }
+        }
+        if let pending { signatures.append((pending, nil)) }
+        guard !signatures.isEmpty else { return }
+        json.key("thinking_blocks")
+        json.array { json in
+            for (signature, call) in signatures {
+                json.object { json in
+                    json.member("type", ThoughtSignature.type)
+                    json.member("signature", signature)
+                    if let call { json.member("tool_call_id", call) }
+                }
+            }
+        }
     }
 
     private mutating func write(callsOf content: JSONValue) throws(Fault) {

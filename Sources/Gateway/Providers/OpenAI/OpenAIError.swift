@@ -6,7 +6,7 @@ package import NIOCore
 ///
 /// - Anthropic: `{"type":"error","error":{"type","message"}}`
 /// - OpenAI, Azure, vLLM: `{"error":{"message","type","param","code"}}`, `code` a string or a number; some put a bare string there
-/// - Gemini: the same, in an array of one
+/// - Google: the same, or in an array of one, with `details` (google.rpc: `RetryInfo`, `ErrorInfo`)
 /// - Mistral, older vLLM: `{"object":"error","message",…}`
 /// - FastAPI in front of a model: `{"detail":"…"}`
 package enum OpenAIError {
@@ -64,6 +64,13 @@ extension ProviderError {
                 ?? "no reason given",
             type: Self.shown(error.first("type")?.string, maxLength: 64), code: Self.code(error.first("code")),
             parameter: Self.shown(error.first("param")?.string, maxLength: 128))
+        for detail in error.first("details")?.elements ?? error.elements {
+            if detail.first("reason")?.equals("API_KEY_INVALID") == true { blamesCredential = true }
+            // Seconds, with an `s` behind them.
+            if let delay = detail.first("retryDelay")?.string, delay.hasSuffix("s"), delay.utf8.count <= 16 {
+                retryAfterMilliseconds = RetryAfter.milliseconds(String(delay.dropLast()), milliseconds: nil, unixSeconds: 0)
+            }
+        }
     }
 
     private static func code(_ code: JSONValue?) -> String? { code?.int.map(String.init) ?? shown(code?.string, maxLength: 64) }

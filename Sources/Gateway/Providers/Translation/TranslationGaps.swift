@@ -68,6 +68,12 @@ extension JSONValue {
         return value
     }
 
+    /// The first of two members that is there.
+    func string(_ key: StaticString, or other: StaticString) throws(Fault) -> JSONValue? {
+        if let value = try string(key) { return value }
+        return try string(other)
+    }
+
     func requiredString(_ key: StaticString) throws(Fault) -> JSONValue {
         guard let value = try string(key) else { throw .invalidField(path.isEmpty ? "\(key)" : "\(path).\(key)", "is required") }
         return value
