@@ -73,7 +73,8 @@ extension Exchange {
 
     /// The body for a provider of the caller's own dialect.
     private func suited(to binding: ProviderBinding) -> ByteBuffer {
-        binding.refusesStreamOptions && envelope.isStreamed ? loop.workspace.removing("stream_options", from: body) : body
+        if binding.dialect == .anthropic { return loop.workspace.removingForeignThinking(from: body) }
+        return binding.refusesStreamOptions && envelope.isStreamed ? loop.workspace.removing("stream_options", from: body) : body
     }
 
     /// Where Anthropic's API is asked for a version, this one is meant where the caller names none.

@@ -96,6 +96,20 @@ package struct RequestWorkspace: ~Copyable {
         return render(body, upstreamModel: upstreamModel, asksForUsage: false, maxTokens: maxTokens)
     }
 
+    /// Writes a body of Anthropic's dialect without the thinking that no model of Anthropic's has signed; see ``ForeignThinking``.
+    package mutating func removingForeignThinking(from body: ByteBuffer) -> ByteBuffer {
+        guard ForeignThinking.mayBe(in: body), (try? index.scan(body)) != nil else { return body }
+        var splicer = self.splicer
+        self.splicer = JSONSplicer()
+        splicer.clear()
+        index.read(body) { root in ForeignThinking.remove(from: root, &splicer) }
+        var rest = ByteBuffer()
+        if splicer.isEmpty { rest = body } else { splicer.write(body, into: &rest) }
+        splicer.clear()
+        self.splicer = splicer
+        return rest
+    }
+
     /// Writes a body without a member, which a provider would refuse.
     package mutating func removing(_ key: StaticString, from body: ByteBuffer) -> ByteBuffer {
         splicer.clear()
