@@ -74,7 +74,7 @@ extension Exchange: UpstreamReceiver {
         switch decision {
         case .fail(let fault): fail(fault)
         case .call(let next):
-            loop.logger.logFallback(request.id, from: target, to: next, fault: fault)
+            loop.logFallback(request.id, from: target, to: next, fault: fault)
             summary.routeReason = sequence?.reason ?? summary.routeReason
             summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
             do {
