@@ -72,6 +72,18 @@ extension ReplicaTests {
             }
         }
 
+        @Test("a reader of the log that stands still holds up no request")
+        func stalled() async throws {
+            var setup = Replicas.Setup(logLevel: "trace")
+            // Reads until the gateway listens, and no further: a pipe takes 64 KiB, and then nothing more.
+            setup.logFilter = "grep --max-count=1 --line-buffered ' listening ' >&2; exec sleep 60 2>/dev/null"
+            try await Replicas.run(setup) { replicas in
+                try await Self.load(replicas, connections: 10, each: 100)
+                let answer = try await replicas.chat(0, "echo", "still there")
+                #expect(answer.status == 200 && answer.body.contains("still there"))
+            }
+        }
+
         @Test("a provider that fails makes ten lines in a second, and one that counts the others")
         func provider() async throws {
             try await Replicas.run(Replicas.Setup()) { replicas in

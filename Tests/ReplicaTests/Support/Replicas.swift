@@ -38,6 +38,8 @@ struct Replicas: Sendable {
         /// The listener for TLS.
         var tls = "{enabled: false}"
         var logLevel = "notice"
+        /// What of the log comes to the test: commands of a shell between the gateway's standard error and ours; `nil`: all of it.
+        var logFilter: String?
         /// Beside the pepper, and what Redis and the store need.
         var environment: [String: String] = [:]
     }
@@ -79,8 +81,12 @@ struct Replicas: Sendable {
         var environment = ["AGENTSHIELD_PEPPER": pepper].merging(setup.environment) { $1 }
         environment.merge(setup.store?.environment ?? [:]) { $1 }
         environment["REDIS_URL"] = setup.redis
+        let program = try BuildProducts.executable("agentshield").path
+        let arguments = ["serve", "--config", file.path]
+        let command =
+            setup.logFilter.map { ["/bin/bash", "-c", "exec \"$0\" \"$@\" 2> >(\($0))", program] + arguments } ?? [program] + arguments
         return try await ProductProcess.run(
-            "agentshield", arguments: ["serve", "--config", file.path], environment: environment,
+            command[0], arguments: Array(command.dropFirst()), environment: environment,
             ready: .errorOutput(containing: " listening "),
             startTimeout: .seconds(120)
         ) { process, line in

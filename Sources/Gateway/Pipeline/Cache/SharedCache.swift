@@ -54,6 +54,8 @@ final class SharedCache {
     /// Whether it tells answers, and whether it keeps them: a server that is full does the one and not the other.
     private var telling: RedisVoice?
     private var keeping: RedisVoice?
+    /// It answers, and refuses to keep anything.
+    private var refusesToKeep = false
     private var isClosed = false
     private let settings: SharedCacheSettings
     private let seal: AnswerSeal
@@ -91,6 +93,8 @@ final class SharedCache {
         guard let answers else { return completion(nil) }
         answers.send(RedisAnswers.get(answerKey(name)), timeout: settings.timeout).assumeIsolated().whenComplete { [self] result in
             note(result, &telling)
+            // Whoever tells answers keeps them too, but where it was that which it refused.
+            if case .success = result, !refusesToKeep { note(result, &keeping) }
             completion((try? result.get())?.value.bytes.flatMap { open($0, name) })
         }
     }
@@ -149,7 +153,10 @@ final class SharedCache {
             value, as: answerKey(name), bucket: RedisKey.bucket(of: name.tenant), milliseconds: max(1, milliseconds),
             maxBytes: settings.maxBytes)
         guard let answers else { return line.tell(command) }
-        answers.send(command, timeout: Self.patience).assumeIsolated().whenComplete { [self] in note($0, &keeping) }
+        answers.send(command, timeout: Self.patience).assumeIsolated().whenComplete { [self] result in
+            note(result, &keeping)
+            refusesToKeep = if case .failure(RedisFailure.server(let error)) = result { !error.meansNodeIsUnwell } else { false }
+        }
     }
 
     private func note(_ result: Result<RedisReply, any Error>, _ voice: inout RedisVoice?) {
