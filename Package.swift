@@ -232,10 +232,10 @@ let tests: [Target] = [
     test(
         "ReplicaTests",
         [
-            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "RedisStore", "GatewayCore", nioCore, nioPosix,
-            nioConcurrency,
-            nioHTTP1,
+            "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "SeededRandomness", "TokenForge", "RedisStore",
+            "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioConcurrency, nioHTTP1,
         ]),
+    test("AppTests", ["AgentShieldGateway", "ProcessSupport", logging]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]
 

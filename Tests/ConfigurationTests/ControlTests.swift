@@ -35,20 +35,45 @@ struct ControlTests {
         #expect(Self.faults(Self.storeOnly, ["DATABASE_URL": "postgresql://h/d"]) == [])
     }
 
-    @Test("many replicas share neither a file nor a certificate that each makes for itself")
-    func replicas() throws {
+    private static let redis = ["REDIS_URL": "redis://r"]
+    private static let database = ["DATABASE_URL": "postgresql://u@h/d"]
+    private static let stores = redis.merging(database) { $1 }
+
+    @Test("many replicas have one Redis and one database: what is kept in memory or in a file of one of them is refused")
+    func sharedState() {
         let many = Fixture.minimal + "\nreplicas: many\nlisten: {tls: {enabled: false}, http: {}}"
-        #expect(Self.faults(many) == [])
-        #expect(Self.faults(many + "\ncontrol: {file: a.sqlite}") == ["control.file is this machine's alone, and `replicas` is `many`"])
+        let (redis, database) = ("replicas is `many`, and there is no Redis", "replicas is `many`, and there is no database")
+        func told(_ yaml: String, _ environment: [String: String]) -> [String] {
+            Self.faults(yaml, environment).map { String($0.prefix { $0 != ":" }) }
+        }
+        #expect(told(many, Self.stores) == [])
+        #expect(Set(told(many, [:])) == [redis, database])
+        #expect(told(many, Self.redis) == [database])
+        #expect(told(many, Self.database) == [redis])
         #expect(
-            Self.faults(Fixture.minimal + "\nreplicas: many").map { $0.contains("listen.tls.certificate is missing, and `replicas`") }
+            Set(told(many + "\ncontrol: {file: a.sqlite}", Self.redis)) == [
+                "control.file is this machine's alone, and `replicas` is `many`"
+            ])
+        // By another name.
+        let named = many + "\nredis: {state: {url_env: SHARED_REDIS}}"
+        #expect(told(named, ["SHARED_REDIS": "redis://r"].merging(Self.database) { $1 }) == [])
+        // One replica needs neither.
+        #expect(told(many.replacing("replicas: many", with: "replicas: one"), [:]) == [])
+    }
+
+    @Test("many replicas do not share a certificate that each makes for itself")
+    func replicas() throws {
+        #expect(
+            Self.faults(Fixture.minimal + "\nreplicas: many", Self.stores).map {
+                $0.contains("listen.tls.certificate is missing, and `replicas`")
+            }
                 == [true])
         func listening(_ certificate: [UInt8]) -> [String] {
             let files = [
                 "s.pem": String(decoding: certificate, as: UTF8.self), "s.key": CompleteFile.identity.privateKey,
             ]
             return Self.faults(
-                Fixture.minimal + "\nreplicas: many\nlisten: {tls: {certificate: s.pem, private_key: s.key}}", files: files)
+                Fixture.minimal + "\nreplicas: many\nlisten: {tls: {certificate: s.pem, private_key: s.key}}", Self.stores, files: files)
         }
         #expect(listening(CompleteFile.identity.certificate) == [])
         // Its own issuer; that the key is another's is told as well.

@@ -39,7 +39,8 @@ struct SecretTests {
         ).get()
         var text = "\(loaded)"
         dump(loaded, to: &text)
-        for secret in ["credential-of-main", "from-a-file", "0123456789abcdef"] { #expect(!text.contains(secret)) }
+        let privateKey = try #require(CompleteFile.identity.privateKey.split(separator: "\n").dropFirst().first).description
+        for secret in ["credential-of-main", "from-a-file", "0123456789abcdef", privateKey] { #expect(!text.contains(secret)) }
         #expect(text.contains("<redacted>"))
     }
 }

@@ -39,6 +39,11 @@ def seconds(duration):
     return int(re.fullmatch(r"(\d+)s", duration).group(1))
 
 
+def shares_state(configuration, environment):
+    """Whether replicas of it have limits, keys and the ledger together."""
+    return configuration.get("replicas") == "many" and {"REDIS_URL_FILE", "DATABASE_URL_FILE"} <= set(environment)
+
+
 # Compose
 
 
@@ -53,7 +58,7 @@ def compose_file_follows_the_schema():
 def compose_file_is_whole():
     compose = load("compose.yaml")
     services = compose["services"]
-    demand(set(services) == {"gateway", "redis", "postgres"}, f"services are {sorted(services)}")
+    demand(set(services) == {"gateway", "migrate", "redis", "postgres"}, f"services are {sorted(services)}")
     for name, service in services.items():
         demand("healthcheck" in service, f"{name} has no health check")
         unknown = set(service.get("secrets", [])) - set(compose["secrets"])
@@ -66,6 +71,15 @@ def compose_file_is_whole():
     gateway = services["gateway"]
     demand(gateway["read_only"] and gateway["cap_drop"] == ["ALL"], "the gateway may write or has capabilities")
     demand(seconds(gateway["stop_grace_period"]) > seconds(load("gateway.yaml")["drain_deadline"]), "stopping does not wait for the drain")
+    demand(not any("profiles" in service for service in services.values()), "a store does not start with the gateway")
+    waits = {name: waited["condition"] for name, waited in gateway["depends_on"].items()}
+    demand(
+        waits == {"migrate": "service_completed_successfully", "redis": "service_healthy"}, f"the gateway waits for {waits}")
+    demand(services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy", "migrating does not wait for PostgreSQL")
+    demand(services["migrate"]["command"] == ["agentshield", "migrate"], "nothing migrates")
+    demand(shares_state(load("gateway.yaml"), gateway["environment"]), "the gateway does not share its state")
+    redis = " ".join(services["redis"]["command"])
+    demand("--maxmemory-policy noeviction" in redis and "--appendfsync always" in redis, "Redis may lose state")
     ignored = (root / ".gitignore").read_text().splitlines()
     demand("examples/deploy/secrets/" in ignored, "secrets could be committed")
 
@@ -143,6 +157,13 @@ def kubernetes_objects_fit_together():
     for variable in container["env"]:
         demand(any(variable["value"].startswith(path + "/") for path in mounts.values()), f"{variable['name']} is at a path that is not mounted")
     configuration = yaml.safe_load(objects["ConfigMap"]["data"]["agentshield.yaml"])
+    demand(shares_state(configuration, [variable["name"] for variable in container["env"]]), "replicas do not share their state")
+    [migration] = pod["spec"]["initContainers"]
+    demand(migration["command"] == ["agentshield", "migrate"] and migration["image"] == container["image"], "nothing migrates")
+    paths = {variable["name"]: variable["value"] for variable in migration["env"]}
+    mounted = [mount["mountPath"] for mount in migration["volumeMounts"]]
+    demand(set(paths) == {"DATABASE_URL_FILE"}, f"the migration is told {set(paths)}")
+    demand(any(paths["DATABASE_URL_FILE"].startswith(path + "/") for path in mounted), "the migration cannot read where the database is")
     listeners = {name: int(listener["address"].rpartition(":")[2]) for name, listener in configuration["listen"].items()}
     demand(listeners == ports, f"the gateway listens on {listeners}, the pod has {ports}")
     grace = pod["spec"]["terminationGracePeriodSeconds"]
@@ -156,9 +177,10 @@ def kubernetes_pod_is_confined():
     [container] = pod["containers"]
     demand(pod["securityContext"]["runAsNonRoot"] is True, "the pod may run as root")
     demand(pod["securityContext"]["runAsUser"] == image_user(), "the pod's user is not the image's")
-    security = container["securityContext"]
-    demand(security["allowPrivilegeEscalation"] is False and security["readOnlyRootFilesystem"] is True, "the container may gain rights or write")
-    demand(security["capabilities"]["drop"] == ["ALL"], "the container has capabilities")
+    for confined in [container, *pod["initContainers"]]:
+        name, security = confined["name"], confined["securityContext"]
+        demand(security["allowPrivilegeEscalation"] is False and security["readOnlyRootFilesystem"] is True, f"{name} may gain rights or write")
+        demand(security["capabilities"]["drop"] == ["ALL"], f"{name} has capabilities")
     demand(container["resources"]["limits"] == {"cpu": "500m", "memory": "512Mi"}, "the limits are not 0.5 CPU and 512 MiB")
 
 
@@ -186,27 +208,46 @@ def render_blueprint_is_whole():
 # Configurations, judged by the gateway itself
 
 
-def check_configuration(text):
+def make_certificate(folder):
+    """One that an authority signed, as clients of many replicas need it."""
+    script = """
+        new="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+        openssl req -x509 $new -subj /CN=authority -out authority.pem -keyout authority.key
+        openssl req $new -subj /CN=gateway.example.com -out request.pem -keyout key.pem
+        echo subjectAltName=DNS:gateway.example.com > names
+        openssl x509 -req -in request.pem -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile names -out certificate.pem
+    """
+    subprocess.run(["sh", "-ec", script], cwd=folder, check=True, capture_output=True)
+    return f"{folder}/certificate.pem", f"{folder}/key.pem"
+
+
+def check_configuration(text, environment={}, refusal=None):
     """The placeholders that a user replaces are replaced: the key's hash, and the paths at which secrets will be."""
     with tempfile.TemporaryDirectory() as folder:
-        certificate, key = f"{folder}/certificate.pem", f"{folder}/key.pem"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-             "/CN=gateway.example.com", "-addext", "subjectAltName=DNS:gateway.example.com", "-out", certificate, "-keyout", key],
-            check=True, capture_output=True)
+        certificate, key = make_certificate(folder)
         text = text.replace("0" * 64, secrets.token_hex(32))
         text = re.sub(r"(?m)(\bcertificate:) .*", rf"\1 {certificate}", text)
         text = re.sub(r"(?m)(\bprivate_key:) .*", rf"\1 {key}", text)
         path = pathlib.Path(folder) / "agentshield.yaml"
         path.write_text(text)
-        environment = {"AGENTSHIELD_PEPPER": secrets.token_hex(32), "OPENAI_API_KEY": "sk-test", "PATH": "/usr/bin:/bin"}
+        environment = {"AGENTSHIELD_PEPPER": secrets.token_hex(32), "OPENAI_API_KEY": "sk-test", "PATH": "/usr/bin:/bin", **environment}
         result = subprocess.run([sys.argv[1], "check", "--config", str(path)], capture_output=True, text=True, env=environment)
-        demand(result.returncode == 0, result.stdout + result.stderr)
+        told = result.stdout + result.stderr
+        demand(refusal in told and result.returncode == 78 if refusal else result.returncode == 0, told)
+
+
+stores = {"REDIS_URL": "redis://:password@redis:6379", "DATABASE_URL": "postgresql://agentshield:password@postgres:5432/agentshield"}
+
+
+def check_shared_configuration(text):
+    check_configuration(text, stores)
+    for name in stores:
+        check_configuration(text, {other: url for other, url in stores.items() if other != name}, refusal=name)
 
 
 @check
 def compose_configuration_is_accepted():
-    check_configuration((deploy / "gateway.yaml").read_text())
+    check_shared_configuration((deploy / "gateway.yaml").read_text())
 
 
 @check
@@ -216,7 +257,7 @@ def render_configuration_is_accepted():
 
 @check
 def kubernetes_configuration_is_accepted():
-    check_configuration(kubernetes_objects()["ConfigMap"]["data"]["agentshield.yaml"])
+    check_shared_configuration(kubernetes_objects()["ConfigMap"]["data"]["agentshield.yaml"])
 
 
 # Dockerfile

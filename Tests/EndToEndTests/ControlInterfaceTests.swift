@@ -163,7 +163,33 @@ extension EndToEndTests {
 
         @Test("without the credential's variable nothing starts, and without its section nothing listens")
         func closed() async throws {
-            try await Stack.run { stack in #expect(stack.controlPort == nil) }
+            try await Stack.run { stack in
+                #expect(stack.controlPort == nil)
+                try await withTemporaryDirectory { folder in
+                    let listener = "listen:\n  control: {address: \"127.0.0.1:0\", credential_env: CONTROL_CREDENTIAL}\n"
+                    let store = "control: {file: control.sqlite}\n"
+                    let file = folder.appendingPathComponent("gateway.yaml")
+                    try Data((stack.configuration.replacing("listen:\n", with: listener, maxReplacements: 1) + store).utf8).write(to: file)
+                    func start(_ credential: String?) async throws -> (status: ProductProcess.ExitStatus, errorOutput: String) {
+                        var environment = Keys.environment
+                        environment["CONTROL_CREDENTIAL"] = credential
+                        let end = try await ProductProcess.runToEnd(
+                            "agentshield", arguments: ["serve", "--config", file.path], environment: environment)
+                        return (end.status, end.errorOutput)
+                    }
+                    for credential in [nil, "", "too-short-by-far"] {
+                        let refused = try await start(credential)
+                        #expect(refused.status == .exited(78), "\(refused)")
+                        #expect(refused.errorOutput.contains("listen.control.credential_env"), "\(refused)")
+                        #expect(credential != "too-short-by-far" || !refused.errorOutput.contains("too-short-by-far"))
+                    }
+                    // The rest of the file is good.
+                    let checked = try await ProductProcess.runToEnd(
+                        "agentshield", arguments: ["check", "--config", file.path],
+                        environment: Keys.environment.merging(["CONTROL_CREDENTIAL": Self.credential]) { $1 })
+                    #expect(checked.status == .exited(0), "\(checked.errorOutput)")
+                }
+            }
         }
     }
 }

@@ -43,9 +43,6 @@ private final class HeldDirectory: KeyDirectory {
         }
         return try reply.get()
     }
-
-    func changes(after revision: Int64?) async throws(ControlError) -> ControlChanges { throw .unavailable("not asked here") }
-    func tenants(named ids: [String]) async throws(ControlError) -> [Tenant] { [] }
 }
 
 /// The bounds that docs/control-plane.md tells, each reached, with the answer that is told there.
@@ -216,7 +213,7 @@ struct KeyAuthorityTests {
         try await ask(1)
         try await settle { store.waiting == 1 }
         try await loop.executeInContext { [authority] in
-            authority.value.apply(AuthorityUpdate(revision: 5, changes: [], isStopped: false, configuredTenants: [:]))
+            authority.value.apply(AuthorityUpdate(revision: 5, changes: [], isStopped: false, isWhole: true))
         }
         for asked in 1...3 {
             store.answer(.success(Self.found("old", revision: 4)))

@@ -67,8 +67,15 @@ extension ServerTests {
             try await PostgresCluster.withDatabase(settings: .connections(1)) { driver, database in
                 // As on Supabase: roles for browsers, to which new tables are granted by default.
                 let cluster = try PostgresCluster.shared
-                try await cluster.administer("DO $$ BEGIN CREATE ROLE anon; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
-                _ = try await driver.rows("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO anon")
+                let roles = ["anon", "authenticated", "service_role"]
+                for role in roles {
+                    try await cluster.administer("DO $$ BEGIN CREATE ROLE \(role); EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+                }
+                for grantee in roles + ["PUBLIC"] {
+                    for kind in ["TABLES", "SEQUENCES", "FUNCTIONS", "SCHEMAS"] where kind != "SCHEMAS" || grantee != "PUBLIC" {
+                        _ = try await driver.rows("ALTER DEFAULT PRIVILEGES GRANT ALL ON \(kind) TO \(grantee)")
+                    }
+                }
                 _ = try await Migrator(driver, timeout: patience).migrate()
                 let open = try await driver.rows(
                     """
@@ -78,10 +85,24 @@ extension ServerTests {
                 #expect(open.isEmpty)
                 let granted = try await driver.rows(
                     """
-                    SELECT relname, grantee::regrole FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl)
-                    WHERE n.nspname = 'agentshield' AND grantee <> c.relowner
+                    SELECT relname, grantee::regrole FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+                        aclexplode(coalesce(c.relacl, acldefault((CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", c.relowner)))
+                    WHERE n.nspname = 'agentshield' AND c.relkind IN ('r', 'p', 'v', 'S') AND grantee <> c.relowner
+                    UNION ALL
+                    SELECT proname, grantee::regrole FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
+                        aclexplode(coalesce(p.proacl, acldefault('f', p.proowner)))
+                    WHERE n.nspname = 'agentshield' AND grantee <> p.proowner
+                    UNION ALL
+                    SELECT nspname, grantee::regrole FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner)))
+                    WHERE n.nspname = 'agentshield' AND grantee <> n.nspowner
                     """)
-                #expect(granted.isEmpty)
+                #expect(granted.isEmpty, "\(granted)")
+                // Nobody of them sees a row, whatever the lists say.
+                for role in roles {
+                    let refused = await driver.failure(
+                        Transaction([Statement("SET LOCAL ROLE \(role)"), Statement("SELECT * FROM agentshield.api_keys")]))
+                    #expect(refused?.sqlState == .insufficientPrivilege, "\(role)")
+                }
                 let tables = try await driver.rows("SELECT count(*) > 6 FROM pg_tables WHERE schemaname = 'agentshield'")
                 #expect(tables == [["t"]])
             }

@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import GatewayCrypto
 import PostgresStore
 import ProcessSupport
 import Testing
@@ -15,7 +16,7 @@ extension ServerTests {
         func pooler() async throws {
             let cluster = try PostgresCluster.shared
             let database = try await cluster.createDatabase(isMigrated: false)
-            try await Self.withPooler(to: cluster) { port in
+            try await PostgresPooler.run(to: cluster) { port in
                 let driver = try PostgresDriver(cluster.location(database, port: port), settings: .connections(4))
                 defer { driver.close() }
                 #expect(try await Migrator(driver, timeout: patience).migrate() == Migration.all.count)
@@ -29,6 +30,9 @@ extension ServerTests {
                     try await group.waitForAll()
                 }
                 #expect(try await controlPlane.departments(of: "t").count == 40)
+                try await Self.keys(controlPlane)
+                try await Self.money(controlPlane)
+                try await Self.records(driver)
                 _ = try await driver.rows("CREATE TABLE public.lines (n bigint PRIMARY KEY)")
                 let table = BatchTable<Int>(
                     name: "public.lines", columns: [.init("n", "bigint")], key: { "\($0)" }, write: { $1.append($0) })
@@ -41,6 +45,57 @@ extension ServerTests {
                 let count = try await driver.rows("SELECT count(*) FROM public.lines")
                 #expect(count == [["600"]])
             }
+        }
+
+        /// Keys are made, looked up, rotated and revoked, and each change is told.
+        private static func keys(_ plane: ControlPlane) async throws {
+            let start = try await plane.changes(after: nil).revision
+            _ = try await plane.createKey(
+                "k", in: "t", hash: try TestHash.make(1), department: "d1", user: nil, permissions: KeyPermissions(),
+                expiresAtUnixSeconds: nil)
+            #expect(try await plane.lookUp([try TestHash.make(1)]).found?.isValid == true)
+            #expect(try await plane.rotateKey("k", in: "t", hash: try TestHash.make(2), overlapSeconds: 60)?.id == "k")
+            #expect(try await plane.lookUp([try TestHash.make(2), try TestHash.make(1)]).found?.key.id == "k")
+            #expect(try await plane.revokeKey("k", in: "t")?.revokedAtUnixSeconds != nil)
+            #expect(try await plane.lookUp([try TestHash.make(2)]).found?.isValid == false)
+            let news = try await plane.changes(after: start)
+            #expect(news.revision > start && news.changes?.contains(.key(tenant: "t", id: "k")) == true)
+            try await plane.setStopped(true)
+            #expect(try await plane.changes(after: news.revision).isStopped)
+            try await plane.setStopped(false)
+        }
+
+        private static func money(_ plane: ControlPlane) async throws {
+            let day = UTCDay(number: 20_000)
+            let entry = PriceEntry(provider: "p", model: "m", from: day, price: Price(input: 1, cacheRead: 0, cacheWrite: 0, output: 2))
+            try await plane.setPrices([entry])
+            #expect(try await plane.prices() == [entry])
+            let budget = Budget(tenant: "t", subject: .department("d1"), period: .day, limitNanoUSD: 5)
+            try await plane.setBudget(budget)
+            #expect(try await plane.budgets() == [budget])
+            #expect(try await plane.removeBudget(tenant: "t", subject: .department("d1"), period: .day))
+        }
+
+        /// Appends at the same time, one after another by the lock that ends with each transaction.
+        private static func records(_ driver: PostgresDriver) async throws {
+            let ledger = PostgresLedger(driver, chainSecret: Secret("a secret for chains of thirty-two"), timeout: patience)
+            @Sendable func entry(_ number: UInt64) -> LedgerEntry {
+                .request(
+                    LedgerRecord(
+                        summary: AnswerSummary(requestID: RequestID(high: 7, low: number)), tenant: "t", department: nil, user: nil,
+                        keyID: "k", endUser: nil, callerRequestID: nil, requestedModel: "m", usedModel: nil, provider: nil,
+                        outcome: .answered, fault: nil, receivedUnixMilliseconds: 1))
+            }
+            let appended = try await withThrowingTaskGroup(of: Int.self) { group in
+                for batch in 0..<8 as Range<UInt64> {
+                    // Each batch overlaps with the next: what is known already is not appended again.
+                    group.addTask { try await ledger.append((batch * 10..<batch * 10 + 15).map { entry($0) }).appended }
+                }
+                return try await group.reduce(0, +)
+            }
+            #expect(appended == 85)
+            let rows = try await driver.rows("SELECT count(*), max(sequence) FROM agentshield.ledger_entries WHERE tenant_id = 't'")
+            #expect(rows == [["85", "85"]])
         }
 
         @Test("a stopped server hangs nobody; one that was killed and came back is used again")
@@ -74,37 +129,6 @@ extension ServerTests {
                 try await PostgresCluster.run(in: directory, port: port) { _ in
                     let answer = try await waiting.value
                     #expect(answer.rows == [Row(["0"])])
-                }
-            }
-        }
-
-        private static func withPooler(to cluster: PostgresCluster, _ body: (_ port: Int) async throws -> Void) async throws {
-            try await withTemporaryDirectory { directory in
-                try Unprivileged.own(directory)
-                let port = try FreePort.find()
-                let (settings, users) = (directory.appendingPathComponent("pgbouncer.ini"), directory.appendingPathComponent("users"))
-                try Data("\"\(PostgresCluster.user)\" \"\(PostgresCluster.password)\"\n".utf8).write(to: users)
-                try Data(
-                    """
-                    [databases]
-                    * = host=127.0.0.1 port=\(cluster.port)
-                    [pgbouncer]
-                    listen_addr = 127.0.0.1
-                    listen_port = \(port)
-                    unix_socket_dir =
-                    auth_type = scram-sha-256
-                    auth_file = \(users.path)
-                    pool_mode = transaction
-                    default_pool_size = 2
-                    """.utf8
-                ).write(to: settings)
-                for file in [settings, users] { try Unprivileged.own(file) }
-                let command = try Unprivileged.command(Programs.pgbouncer, [settings.path])
-                try await ProductProcess.run(
-                    command.path, arguments: command.arguments, directory: directory, ready: .errorOutput(containing: "process up")
-                ) { process, _ in
-                    try await body(port)
-                    process.kill(SIGKILL)
                 }
             }
         }

@@ -37,37 +37,6 @@ struct DoorTests {
         }
     }
 
-    @Test("the ACL user that docs/redis.md proposes may do all that state needs, and no more")
-    func documentedUser() async throws {
-        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../docs/redis.md")
-        let text = try String(contentsOf: page, encoding: .utf8).split(separator: "`user gateway on >PASSWORD ").last
-        let rights = try #require(text?.split(separator: "`").first).split(whereSeparator: \.isWhitespace).map(String.init)
-        try await RedisServer.run(["--user", "gateway", "on", ">hunter2"] + rights) { server in
-            let options = try RedisOptions(url: "redis://gateway:hunter2@127.0.0.1:\(server.port)")
-            #expect(try await problem(.state, options) == nil)
-            try await RedisRig.run(options) { rig in
-                let lease = RedisKey.leases(tenant: "t", .tenant)
-                let limit = RateLimit(permits: 5, periodNanoseconds: 1_000_000_000)
-                let rate = RedisAdmission.Rate(key: .rate(tenant: "t", .tenant, .requests), demand: RateDemand(limit: limit))
-                let admission = RedisAdmission(rates: [rate], caps: [.init(key: lease, limit: 1)], holder: "h")
-                let outcome = try await rig.loop.flatSubmit { rig.client.value.admit(admission, timeout: .seconds(20)) }.get()
-                #expect(outcome.isAdmitted)
-                var command = RedisCommand([])
-                RedisAdmission.encodeRenewal(into: &command, lease: lease, holders: ["h"])
-                #expect(RedisAdmission.renewed(try await rig.send(command).reply) == [true])
-                RedisSettlement(
-                    corrections: [.init(key: rate.key, limit: limit, permits: -1)], leases: [lease], holder: "h",
-                    entry: .init(stream: LedgerStream(bucket: RedisKey.bucket(of: "t")), bytes: [1])
-                ).encode(into: &command)
-                #expect(try await rig.send(command).integer == 1)
-                for forbidden in ["FLUSHDB", "KEYS", "TYPE", "SMEMBERS"] {
-                    let failure = try await rig.failure(of: RedisCommand(forbidden, "x"))
-                    #expect(failure?.serverKind == .notPermitted)
-                }
-            }
-        }
-    }
-
     @Test("TLS: the right root is trusted, another is not, and neither is another name")
     func tls() async throws {
         try await withTemporaryDirectory { directory in

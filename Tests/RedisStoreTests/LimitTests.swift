@@ -152,6 +152,28 @@ struct LimitTests {
         }
     }
 
+    @Test("where memory is full nobody is admitted, and places that were taken before are given back")
+    func fullMemory() async throws {
+        try await RedisRig.run { _, rig async throws in
+            let limit = RateLimit(permits: 10, periodNanoseconds: 3_600_000_000_000)
+            let key = RedisKey.rate(tenant: "t", .tenant, .tokens)
+            let cap = RedisAdmission.Cap(key: .leases(tenant: "t", .tenant), limit: 5)
+            let rates = [rate(key, RateDemand(limit: limit))]
+            #expect(try await admit([RedisAdmission(rates: rates, caps: [cap], holder: "a")], rig)[0].isAdmitted)
+            _ = try await rig.send("CONFIG", "SET", "maxmemory", "1")
+            var command = RedisCommand([])
+            for (rates, caps) in [(rates, [cap]), ([], [cap]), (rates, [])] {
+                RedisAdmission(rates: rates, caps: caps, holder: "b").encode(into: &command)
+                #expect(try await rig.failure(of: command)?.serverKind == .outOfMemory)
+            }
+            #expect(try await rig.send(RedisCommand("ZCARD", key: cap.key)).integer == 1)
+            RedisSettlement(corrections: [.init(key: key, limit: limit, permits: -1)], leases: [cap.key], holder: "a")
+                .encode(into: &command)
+            #expect(try await rig.send(command).integer == 0)
+            #expect(try await rig.send(RedisCommand("ZCARD", key: cap.key)).integer == 0)
+        }
+    }
+
     @Test("a lease that nobody renews ends by Redis' clock, and its place is free")
     func expiry() async throws {
         try await RedisRig.run { _, rig async throws in

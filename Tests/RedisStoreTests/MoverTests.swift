@@ -155,7 +155,7 @@ struct MoverTests {
             }
             #expect(sink.known == 0)
             let told = reports.withLock { $0 }
-            #expect(told.filter { if case .failing = $0 { true } else { false } }.count == 1 && told.contains(.recovered))
+            #expect(told.contains { if case .failing = $0 { true } else { false } } && told.count { $0 == .recovered } == 1)
         }
     }
 
@@ -170,13 +170,27 @@ struct MoverTests {
             let unread = Atomic<Int>(0)
             try await Self.moving(
                 rig, ["one"], streams: streams, sink,
-                report: { if case .unreadable(let count) = $0 { unread.store(count, ordering: .relaxed) } }
+                claimAfter: 0, report: { if case .unreadable(let count) = $0 { unread.add(count, ordering: .relaxed) } }
             ) {
                 try await rig.eventually("the good one is moved") { sink.ids.count == 1 }
                 try await rig.eventually("and gone") { try await Self.length("acme", rig) == 2 }
+                // Others come, and with each of them the two are met again.
+                for number in 2...5 as ClosedRange<UInt64> {
+                    try await Self.append([Self.entry(number, tenant: "acme")], rig, streams)
+                    try await rig.eventually("another good one is moved") { sink.ids.count == Int(number) }
+                    let deliveries = try await Self.deliveries(stream, rig)
+                    try await rig.eventually("they are met again") { try await Self.deliveries(stream, rig) > deliveries }
+                }
             }
+            // Each was told once.
             #expect(unread.load(ordering: .relaxed) == 2)
         }
+    }
+
+    /// How often a mover was given the first entry that waits.
+    private static func deliveries(_ stream: LedgerStream, _ rig: RedisRig) async throws -> Int64 {
+        let waiting = try await rig.send(RedisCommand("XPENDING", key: stream.key, LedgerStream.group, "-", "+", "1"))
+        return waiting.elements?.first { _ in true }?.elements.flatMap { Array($0).last?.integer } ?? 0
     }
 
     @Test("a settlement that is repeated appends again, and corrects nothing twice")

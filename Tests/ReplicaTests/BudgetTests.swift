@@ -37,8 +37,9 @@ extension ReplicaTests {
             try await withTemporaryDirectory { directory in
                 try await StoreKind.postgresql.with(in: directory, environment: ["AGENTSHIELD_PEPPER": Replicas.pepper]) { store in
                     try await RedisProcess.run { redis in
-                        try await Replicas.run(Replicas.Setup(count: count, sections: sections, redis: redis.url, store: store)) {
-                            replicas in
+                        var setup = Replicas.Setup(count: count, sections: sections, redis: redis.url, store: store)
+                        setup.eventLoops = 2
+                        try await Replicas.run(setup) { replicas in
                             try await body(Scene(replicas: replicas, store: store, redis: redis))
                         }
                     }

@@ -142,6 +142,20 @@ extension ReplicaTests {
                         for index in 0..<3 {
                             let answer = try await replicas.chat(index, "echo", "after \(index)")
                             #expect(answer.status == 200 && answer.headers.first(name: "x-agentshield-cache") == "miss")
+                            _ = try await replicas.members[index].process.errorLine(
+                                containing: "redis.cache is lost", timeout: .seconds(60))
+                            #expect(!replicas.members[index].process.errorOutput.contains("redis.state is lost"))
+                        }
+                        try await RedisProcess.run(port: answers.port) { _ in
+                            for index in 0..<3 {
+                                try await until("it is used again") {
+                                    _ = try await replicas.chat(index, "echo", "again")
+                                    return replicas.members[index].process.errorOutput.contains("redis.cache answers again")
+                                }
+                            }
+                            try await until("a hit") {
+                                try await replicas.chat(1, "echo", "again").headers.first(name: "x-agentshield-cache") == "hit"
+                            }
                         }
                     }
                 }

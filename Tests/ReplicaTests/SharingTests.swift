@@ -1,6 +1,7 @@
 import Foundation
 import NIOHTTP1
 import ProcessSupport
+import SeededRandomness
 import Testing
 
 /// Everything here is about several processes: gateways, Redis, and what is true of all of them together.
@@ -17,8 +18,9 @@ extension ReplicaTests {
         @Test("many gateways on one Redis admit together exactly what one would")
         func requests() async throws {
             try await RedisProcess.run { redis in
-                let setup = Replicas.Setup(
+                var setup = Replicas.Setup(
                     count: Self.count, keyLimits: "requests_per_minute: 1, burst: \(Self.burst)", redis: redis.url)
+                setup.eventLoops = 2
                 try await Replicas.run(setup) { replicas in
                     let began = ContinuousClock.now
                     let each = max(2, 3 * Self.burst / Self.count)
@@ -35,6 +37,77 @@ extension ReplicaTests {
                     print(
                         "\(Self.count) gateways, one limit of \(Self.burst): \(answers.count) requests in \(time), \(admitted) admitted, \(limited) refused"
                     )
+                }
+            }
+        }
+
+        @Test("a rate holds over all replicas, also while random ones of them are killed", arguments: [UInt64.random(in: 0...UInt64.max)])
+        func killed(seed: UInt64) async throws {
+            print("\(Self.count) gateways, some killed: seed \(seed)")
+            try await RedisProcess.run { redis in
+                var setup = Replicas.Setup(
+                    count: Self.count, keyLimits: "requests_per_minute: 1, burst: \(Self.burst)", redis: redis.url)
+                setup.eventLoops = 2
+                try await Replicas.run(setup) { replicas in
+                    var random = SeededRandom(seed: seed)
+                    let victims = Array(replicas.members.indices.shuffled(using: &random).prefix(max(1, Self.count / 2)))
+                    let pauses = victims.map { _ in Int.random(in: 5...60, using: &random) }
+                    let began = ContinuousClock.now
+                    let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
+                        for index in 0..<Self.count * 2 {
+                            group.addTask {
+                                guard let connection = try? await replicas.connect(index) else { return [] }
+                                defer { connection.close() }
+                                var statuses: [Int] = []
+                                for _ in 0..<max(4, 3 * Self.burst / Self.count) {
+                                    statuses.append(try await connection.chat("echo+delay-20ms").status)
+                                }
+                                return statuses
+                            }
+                        }
+                        group.addTask {
+                            for (victim, pause) in zip(victims, pauses) {
+                                try await Task.sleep(for: .milliseconds(pause))
+                                replicas.members[victim].process.kill(SIGKILL)
+                            }
+                            return []
+                        }
+                        return try await group.reduce(into: []) { $0 += $1 }
+                    }
+                    let grown = Int((ContinuousClock.now - began).components.seconds / 60) + 1
+                    let (answered, sent) = (statuses.count { $0 == 200 }, try await replicas.providerFigure("requests"))
+                    print("\(Self.count) gateways, \(victims.count) killed, one limit of \(Self.burst): \(sent) sent, \(answered) answered")
+                    #expect(answered <= sent && sent <= Self.burst + grown)
+                    // What was taken for requests that died with their replica is no more than those had under way: the others went on to the end.
+                    #expect(sent >= Self.burst - 2 * victims.count)
+                    let alive = replicas.members.indices.first { !victims.contains($0) }
+                    if let alive { #expect([200, 429].contains(try await replicas.chat(alive).status)) }
+                }
+            }
+        }
+
+        @Test("who is known to be refused costs Redis nothing")
+        func memo() async throws {
+            try await RedisProcess.run { redis in
+                try await Replicas.run(Replicas.Setup(keyLimits: "requests_per_minute: 1, burst: 2", redis: redis.url)) { replicas in
+                    let connection = try await replicas.connect(0)
+                    defer { connection.close() }
+                    try await until("it is refused") { try await connection.chat().status == 429 }
+                    let monitor = try await redis.monitor()
+                    func asked() -> Int { monitor.text.split(separator: "\n").count { $0.lowercased().contains("\"eval") } }
+                    let (before, began) = (asked(), ContinuousClock.now)
+                    var refused = 0
+                    for _ in 0..<200 where try await connection.chat().status == 429 { refused += 1 }
+                    // Every few seconds it asks again, for Redis may know better by now.
+                    let allowed = 2 + Int((ContinuousClock.now - began).components.seconds)
+                    #expect(refused >= 190 && asked() - before <= allowed, "\(asked() - before) questions")
+                    // The monitor does hear questions.
+                    _ = try await replicas.calling(with: "ask_junk").chat()
+                    try await until("a question") {
+                        _ = try await connection.chat()
+                        return asked() > before
+                    }
+                    monitor.stop()
                 }
             }
         }
@@ -69,8 +142,9 @@ extension ReplicaTests {
         func concurrency() async throws {
             let cap = 5
             try await RedisProcess.run { redis in
-                let setup = Replicas.Setup(
+                var setup = Replicas.Setup(
                     count: Self.count, keyLimits: "requests_per_minute: 6000000, concurrent_requests: \(cap)", redis: redis.url)
+                setup.eventLoops = 2
                 try await Replicas.run(setup) { replicas in
                     let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
                         for index in 0..<Self.count * 2 {

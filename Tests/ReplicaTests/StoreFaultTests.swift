@@ -155,8 +155,8 @@ extension ReplicaTests {
 
         @Test(
             "Redis and PostgreSQL gone at once: each rule holds as if it were alone, and both are found again",
-            arguments: ["local", "refuse"])
-        func bothGone(rule: String) async throws {
+            arguments: ["local", "refuse"], [true, false])
+        func bothGone(rule: String, isKilled: Bool) async throws {
             try await Self.with { cluster, store in
                 let (known, unknown) = (
                     try await store.createKey("known", of: "initech"), try await store.createKey("unknown", of: "initech")
@@ -171,10 +171,17 @@ extension ReplicaTests {
                     try await Replicas.run(setup) { replicas in
                         let gateway = replicas.members[0].process
                         try await until("a known key") { try await replicas.calling(with: known).chat().status == 200 }
-                        redis.process.kill(SIGKILL)
-                        _ = await redis.process.waitForExit()
-                        await cluster.stop()
+                        if isKilled {
+                            redis.process.kill(SIGKILL)
+                            _ = await redis.process.waitForExit()
+                            await cluster.stop()
+                        } else {
+                            redis.process.kill(SIGSTOP)
+                            cluster.signalAll(SIGSTOP)
+                        }
                         _ = try await gateway.errorLine(containing: Self.lost, timeout: .seconds(60))
+                        // Until it is noticed each waits for Redis.
+                        for _ in 0..<6 { _ = try await replicas.chat() }
                         for _ in 0..<8 {
                             let expected = rule == "local" ? 200 : 503
                             #expect(try await replicas.chat().status == expected)
@@ -185,12 +192,19 @@ extension ReplicaTests {
                         let began = ContinuousClock.now
                         let answer = try await replicas.calling(with: unknown).chat(deadlineMilliseconds: 300)
                         print("gateways, Redis and PostgreSQL gone, deadline 300 ms: \(answer.status) after \(ContinuousClock.now - began)")
-                        try await RedisProcess.run(port: redis.port) { _ in
-                            try await PostgresCluster.run(in: cluster.directory, port: cluster.port) { _ in
-                                for key in [unknown, known, replicas.key] {
-                                    try await until("all again") { try await replicas.calling(with: key).chat().status == 200 }
-                                }
+                        func allAgain() async throws {
+                            for key in [unknown, known, replicas.key] {
+                                try await until("all again") { try await replicas.calling(with: key).chat().status == 200 }
                             }
+                        }
+                        if isKilled {
+                            try await RedisProcess.run(port: redis.port) { _ in
+                                try await PostgresCluster.run(in: cluster.directory, port: cluster.port) { _ in try await allAgain() }
+                            }
+                        } else {
+                            redis.process.kill(SIGCONT)
+                            cluster.signalAll(SIGCONT)
+                            try await allAgain()
                         }
                         let lines = gateway.errorOutput.split(separator: "\n").filter {
                             $0.contains("store of keys") || $0.contains("redis.state")

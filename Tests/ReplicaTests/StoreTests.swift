@@ -42,7 +42,7 @@ extension ReplicaTests {
         func revocation(kind: StoreKind) async throws {
             try await Self.with(kind) { store in
                 let key = try await store.createKey("k", of: "initech")
-                try await Replicas.run(Replicas.Setup(count: Self.count, store: store)) { started in
+                try await Replicas.run(Replicas.Setup(count: Self.count, eventLoops: 2, store: store)) { started in
                     let replicas = started.calling(with: key)
                     try await until("every gateway knows the key") {
                         for index in replicas.members.indices where try await replicas.chat(index).status != 200 { return false }
@@ -120,6 +120,39 @@ extension ReplicaTests {
             let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../docs/redis.md")
             let text = try String(contentsOf: page, encoding: .utf8).split(separator: "`user gateway on >PASSWORD ").last
             return try #require(text?.split(separator: "`").first).split(whereSeparator: \.isWhitespace).map(String.init)
+        }
+
+        @Test("a database without the schema: `serve` says what to do and does not start, `dev` makes it")
+        func freshDatabase() async throws {
+            try await withTemporaryDirectory { directory in
+                let folder = try await PostgresCluster.prepare(inside: directory)
+                try await PostgresCluster.run(in: folder, port: FreePort.find()) { cluster in
+                    let environment = ["AGENTSHIELD_PEPPER": Replicas.pepper, "DATABASE_URL": cluster.url("postgres")]
+                    let store = StoreCommands(options: [], environment: environment, configuration: "", folder: folder, cluster: cluster)
+                    let command = try await store.run("tenants", "list")
+                    #expect(command.status == .exited(70) && command.errorOutput.contains("run `agentshield migrate`"), "\(command)")
+                    do {
+                        try await Replicas.run(Replicas.Setup(store: store)) { _ in _ = Issue.record("it started without a schema") }
+                    } catch {
+                        #expect(
+                            "\(error)".contains("run `agentshield migrate`") && !"\(error)".contains(PostgresCluster.password), "\(error)")
+                    }
+                    try await ProductProcess.run(
+                        "agentshield", arguments: ["dev", "--port", "0", "--http-port", "0", "--admin-port", "0", "--json"],
+                        environment: environment, readyPrefix: "{", startTimeout: .seconds(120)
+                    ) { process, line in
+                        #expect(process.errorOutput.contains("agentshield dev: applied 0001"))
+                        try await store.must("tenants", "create", "initech")
+                        let key = try await store.createKey("k", of: "initech")
+                        let told = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String])
+                        let port = try #require(told["http"]?.split(separator: ":").last.flatMap { Int($0) })
+                        let connection = try await Connection.open(port: port, key: key)
+                        try await until("the key") { try await connection.chat().status == 200 }
+                        connection.close()
+                    }
+                    #expect(try await store.must("migrate").hasSuffix("up to date, 0 applied\n"))
+                }
+            }
         }
 
         @Test("`dev` takes Redis and PostgreSQL from the environment, serves the store's keys, and leaves nothing running")

@@ -56,6 +56,10 @@ struct RuleTests {
         #expect(SourceRules.purityViolations(in: file("x = Int.random(in: 0..<3, using: &numbers) // not Date() \n// getenv")).count == 1)
         #expect(SourceRules.purityViolations(in: file("x = Int.random(in: 0..<3, using: &numbers)\n// getenv")).isEmpty)
         #expect(SourceRules.environmentViolations(in: file("ProcessInfo.processInfo.environment")).count == 1)
+        for text in ["    const char *key = getenv(\"KEY\");", "extern char **environ;", "clearenv();"] {
+            #expect(
+                SourceRules.environmentViolations(in: file(text, path: "Sources/Gateway/Scrubbing/CPrefilter/x.c")).count == 1, "\(text)")
+        }
         #expect(
             SourceRules.environmentViolations(
                 in: file("ProcessInfo.processInfo.environment", path: "Sources/Gateway/App/Wiring/Vault+Process.swift")

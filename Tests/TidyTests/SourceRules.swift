@@ -58,7 +58,10 @@ enum SourceRules {
     static func environmentViolations(in file: Repository.File) -> [String] {
         if environmentReaders.contains(file.path) { return [] }
         return violations(in: file) { line in
-            ["getenv", "setenv", "putenv", "processInfo.environment", "ProcessInfo().environment", "environ[", "/environ"].contains {
+            [
+                "getenv", "setenv", "putenv", "clearenv", "extern char **environ", "processInfo.environment", "ProcessInfo().environment",
+                "environ[", "/environ",
+            ].contains {
                 line.contains($0)
             } ? "touches the environment: only the Vault does; ask it for the secret" : nil
         }

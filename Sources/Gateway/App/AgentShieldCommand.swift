@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GatewayConfiguration
+import PostgresStore
 
 @main
 struct AgentShieldCommand: AsyncParsableCommand {
@@ -16,6 +17,7 @@ struct AgentShieldCommand: AsyncParsableCommand {
         ])
 
     static func main() async {
+        Vault.removeFromProcess(PostgresLocation.environmentVariables)
         if let problem = CredentialScan.problem(withArguments: Array(CommandLine.arguments.dropFirst())) {
             FileHandle.standardError.write(Data("agentshield: \(problem)\n".utf8))
             // EX_CONFIG of sysexits.h, as for a refused configuration.

@@ -42,7 +42,8 @@ extension Exchange: UpstreamReceiver {
         timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
         timeouts.idle = .nanoseconds(target.settings.idleTimeoutNanoseconds)
         return UpstreamRequest(
-            endpoint: binding.endpoint, path: binding.path(to: target.upstreamModel, request.operation, in: language(of: binding), isStreamed: envelope.isStreamed),
+            endpoint: binding.endpoint,
+            path: binding.path(to: target.upstreamModel, request.operation, in: language(of: binding), isStreamed: envelope.isStreamed),
             headers: headers, body: body, timeouts: timeouts)
     }
 

@@ -352,7 +352,7 @@ package final class Exchange {
             requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,
             receivedUnixMilliseconds: request.id.unixMilliseconds)
         loop.metrics.record(record)
-        loop.logger.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
+        loop.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
         write(record, lateBound: lateBound, settling: settlement, telling: receiver, fault)
     }
 

@@ -53,6 +53,7 @@ package final class GatewayLoop {
     let journal: LoopJournal
     let clock: WallClock
     var budget: InFlightBudget
+    var notices = NoticeBudget()
     var workspace = RequestWorkspace()
     let sliceLane: SliceLane
     var answerIndex = JSONIndex()

@@ -3,10 +3,11 @@ import Logging
 import NIOCore
 
 /// The request log: one line for each request, and never a word of its text.
-extension Logger {
+extension GatewayLoop {
     /// - Parameter clientAddress: where the request came from, if that may be written down.
     func log(_ record: LedgerRecord, clientAddress: String?) {
-        let level: Logger.Level = record.outcome == .failed ? .notice : .info
+        let level: Logger.Level = record.outcome == .failed ? levelOfFailure() : .info
+        guard level >= logger.logLevel else { return }
         var metadata: Logger.Metadata =
             [
                 "request_id": "\(record.summary.requestID)",
@@ -26,11 +27,12 @@ extension Logger {
                 "overhead_us": "\(record.summary.timings.overheadMicroseconds)",
             ]
         if let clientAddress { metadata["client"] = "\(clientAddress)" }
-        self.log(level: level, "request \(record.outcome.rawValue)", metadata: metadata)
+        logger.log(level: level, "request \(record.outcome.rawValue)", metadata: metadata)
     }
 
     func logFallback(_ id: RequestID, from failed: UpstreamTarget, to next: UpstreamTarget, fault: Fault) {
-        notice(
+        logger.log(
+            level: levelOfFailure(),
             "upstream failed, trying the next",
             metadata: [
                 "request_id": "\(id)", "failed": "\(failed.provider)/\(failed.model)", "next": "\(next.provider)/\(next.model)",

@@ -107,7 +107,7 @@ struct JournalRig: Sendable {
         var logger = Logger(label: "journal tests")
         logger.logLevel = .critical
         let options = RedisOptions(address: RedisAddress(host: "127.0.0.1", port: redis.port))
-        let limits = RedisLimitSettings(options: options, timeout: .milliseconds(500), health: LimitHealth(logger: logger))
+        let limits = RedisLimitSettings(options: options, timeout: .milliseconds(500), health: RedisHealth(.state, logger: logger))
         // While Redis is away the test asks on.
         var patient = options
         patient.limits.breaker.maxFailures = 1_000_000

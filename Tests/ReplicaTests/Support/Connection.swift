@@ -70,6 +70,14 @@ final class Connection: Sendable {
         return try await send(HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: headers), "")
     }
 
+    /// Any request, with the connection's key.
+    func request(_ method: HTTPMethod, _ path: String, _ body: String, host: String) async throws -> Answer {
+        let headers: HTTPHeaders = [
+            "host": host, "authorization": "Bearer \(key)", "content-type": "application/json", "content-length": "\(body.utf8.count)",
+        ]
+        return try await send(HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers), body)
+    }
+
     private func send(_ head: HTTPRequestHead, _ body: String) async throws -> Answer {
         try await channel.eventLoop.flatSubmit { [channel, reader] in
             let answer = reader.value.expect(on: channel)

@@ -17,9 +17,11 @@ struct RedisProcess: Sendable {
 
     var url: String { "redis://127.0.0.1:\(port)" }
 
-    /// - Parameter port: `nil`: a free one.
+    /// - Parameters:
+    ///   - port: `nil`: a free one.
+    ///   - prepare: puts files into its folder before it starts.
     static func run<Result>(
-        port: Int? = nil, _ arguments: [String] = [], body: (RedisProcess) async throws -> Result
+        port: Int? = nil, _ arguments: [String] = [], prepare: (URL) throws -> Void = { _ in }, body: (RedisProcess) async throws -> Result
     ) async throws -> Result {
         let folders = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]
         guard let executable = folders.map({ "\($0)/redis-server" }).first(where: { FileManager.default.isExecutableFile(atPath: $0) })
@@ -28,6 +30,7 @@ struct RedisProcess: Sendable {
         }
         return try await withTemporaryDirectory { directory in
             let port = try port ?? FreePort.find()
+            try prepare(directory)
             let common = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory.path]
             return try await ProductProcess.run(
                 executable: URL(fileURLWithPath: executable), arguments: common + arguments,

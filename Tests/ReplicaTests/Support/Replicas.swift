@@ -9,6 +9,8 @@ struct Replicas: Sendable {
         var count = 1
         /// In `auth.keys[0].limits`.
         var keyLimits = "requests_per_minute: 6000000"
+        /// When the file's key ends, as RFC 3339 writes it; `nil`: never.
+        var keyExpires: String?
         /// Sections of the file.
         var sections = ""
         /// `REDIS_URL`; `nil`: none.
@@ -28,7 +30,16 @@ struct Replicas: Sendable {
         var listen: [String] = []
         /// More members of the provider.
         var provider = ""
+        /// More providers, given the scripted one's URL, and models before the one that matches all.
+        var providers: @Sendable (_ url: String) -> [String] = { _ in [] }
+        var models: [String] = []
+        /// Beside the configuration, by name.
+        var files: [String: Data] = [:]
+        /// The listener for TLS.
+        var tls = "{enabled: false}"
         var logLevel = "notice"
+        /// What of the log comes to the test: commands of a shell between the gateway's standard error and ours; `nil`: all of it.
+        var logFilter: String?
         /// Beside the pepper, and what Redis and the store need.
         var environment: [String: String] = [:]
     }
@@ -54,6 +65,7 @@ struct Replicas: Sendable {
                 let providerPort = try #require(url.split(separator: ":").last.flatMap { Int($0) })
                 let file = directory.appendingPathComponent("gateway.yaml")
                 try Data(text(setup, entry: entry, providerURL: url).utf8).write(to: file)
+                for (name, data) in setup.files { try data.write(to: directory.appendingPathComponent(name)) }
                 return try await start(setup, file: file, running: []) { members in
                     try await body(Replicas(members: members, key: key, providerPort: providerPort))
                 }
@@ -69,8 +81,12 @@ struct Replicas: Sendable {
         var environment = ["AGENTSHIELD_PEPPER": pepper].merging(setup.environment) { $1 }
         environment.merge(setup.store?.environment ?? [:]) { $1 }
         environment["REDIS_URL"] = setup.redis
+        let program = try BuildProducts.executable("agentshield").path
+        let arguments = ["serve", "--config", file.path]
+        let command =
+            setup.logFilter.map { ["/bin/bash", "-c", "exec \"$0\" \"$@\" 2> >(\($0))", program] + arguments } ?? [program] + arguments
         return try await ProductProcess.run(
-            "agentshield", arguments: ["serve", "--config", file.path], environment: environment,
+            command[0], arguments: Array(command.dropFirst()), environment: environment,
             ready: .errorOutput(containing: " listening "),
             startTimeout: .seconds(120)
         ) { process, line in
@@ -94,19 +110,19 @@ struct Replicas: Sendable {
     private static func text(_ setup: Setup, entry: String, providerURL: String) -> String {
         """
         listen:
-          tls: {enabled: false}
+          tls: \(setup.tls)
           http: {address: "127.0.0.1:0"}
           admin: {enabled: false}
         \(lines(setup.listen))auth:
         \(lines(setup.authentication))  keys:
-            \(entry.dropLast()), user: ana, limits: {\(setup.keyLimits)}}
+            \(entry.dropLast()), user: ana\(setup.keyExpires.map { ", expires: \($0)" } ?? ""), limits: {\(setup.keyLimits)}}
         log: {level: \(setup.logLevel), format: text}
         event_loops: \(setup.eventLoops)
         redis: {state: {timeout: \(setup.redisTimeout)\(setup.redisAuthority.map { ", ca_file: \($0)" } ?? "")}}
         providers:
           scripted: {dialect: openai, base_url: "\(providerURL)/v1"\(setup.provider)}
-        models:
-          - {pattern: "*", provider: scripted, price: {input: 0.15, output: 0.60}, cache: {mode: "\(setup.cacheMode)"}}
+        \(lines(setup.providers(providerURL)))models:
+        \(lines(setup.models))  - {pattern: "*", provider: scripted, price: {input: 0.15, output: 0.60}, cache: {mode: "\(setup.cacheMode)"}}
         \(setup.sections)
         """ + "\n" + (setup.store?.configuration ?? "")
     }

@@ -57,7 +57,7 @@ package struct StoreCommands: Sendable {
         try await run(arguments)
     }
 
-    private func run(_ arguments: [String]) async throws -> (status: ProductProcess.ExitStatus, output: String, errorOutput: String) {
+    package func run(_ arguments: [String]) async throws -> (status: ProductProcess.ExitStatus, output: String, errorOutput: String) {
         let options = arguments.first == "migrate" ? [] : options
         return try await ProductProcess.runToEnd("agentshield", arguments: arguments + options, environment: environment)
     }

@@ -3,6 +3,7 @@ import Foundation
 import GatewayConfiguration
 import GatewayCrypto
 import NIOCore
+import PostgresStore
 
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,8 +12,8 @@ struct DevCommand: AsyncParsableCommand {
         discussion: """
             With OPENAI_API_KEY (or OPENAI_API_KEY_FILE) set, requests go to OpenAI. Without, they go to the program `scripted-provider` beside this \
             one, a fake that repeats what it is told: no account is needed anywhere. With REDIS_URL (or REDIS_URL_FILE) set, limits are counted in \
-            that Redis; with DATABASE_URL too, the ledger travels through it. With DATABASE_URL (or DATABASE_URL_FILE) set, tenants and keys of that PostgreSQL are good too; run `agentshield migrate` \
-            first, and set AGENTSHIELD_PEPPER to the pepper that its keys are hashed with.
+            that Redis; with DATABASE_URL too, the ledger travels through it. With DATABASE_URL (or DATABASE_URL_FILE) set, tenants and keys of that PostgreSQL are good too, and its \
+            schema is brought up to this version's first; set AGENTSHIELD_PEPPER to the pepper that its keys are hashed with.
             """)
 
     @Option(name: .long, help: "Port of the main listener (TLS). 0: any free one.")
@@ -28,6 +29,7 @@ struct DevCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        try await Self.migrate()
         let usesOpenAI = Vault.process.holds("OPENAI_API_KEY")
         let provider = usesOpenAI ? nil : try ScriptedProviderProcess.start()
         defer { provider?.stop() }
@@ -45,6 +47,16 @@ struct DevCommand: AsyncParsableCommand {
         let configuration = try source.load().orExit()
         let guide = DevGuide(key: key.key, model: usesOpenAI ? "gpt-4o-mini" : "echo", provider: provider?.address, isJSON: json)
         try await GatewayRunner(source: source, configuration: configuration) { addresses in guide.show(addresses) }.run()
+    }
+
+    /// A gateway for trying out has no operator who would do it.
+    private static func migrate() async throws {
+        guard Vault.process.holds("DATABASE_URL") else { return }
+        try await DatabaseSchema.with(command: "dev") { schema in
+            _ = try await schema.migrate(timeout: .seconds(60)) { migration in
+                FileHandle.standardError.write(Data("agentshield dev: applied \(migration.name) to \(schema.location)\n".utf8))
+            }
+        }
     }
 
     /// `nil`: with both stores the ledger is in PostgreSQL, and a file beside it would be another one.

@@ -8,6 +8,7 @@ import GatewayPipeline
 import Logging
 import NIOCore
 import NIOPosix
+import RedisStore
 import ServiceLifecycle
 import UnixSignals
 import WireServer
@@ -42,10 +43,12 @@ struct GatewayRunner {
 
     func run() async throws {
         let settings = configuration.log
+        let format: LineLogHandler.Format = settings.format == .json ? .json : .text
+        let writer = LineLogHandler.makeWriter(format)
+        defer { writer.flush() }
         LoggingSystem.bootstrap { label in
             LineLogHandler(
-                label: label, level: Logger.Level(rawValue: settings.level.rawValue) ?? .info,
-                format: settings.format == .json ? .json : .text)
+                label: label, level: Logger.Level(rawValue: settings.level.rawValue) ?? .info, format: format, writer: writer)
         }
         let logger = Logger(label: "agentshield")
         let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()
@@ -53,6 +56,7 @@ struct GatewayRunner {
         let answers = try RedisDeployment.cache(of: configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
         let cache = configuration.cache
+        async let isCurrent: Void = refuseOutdatedDatabase()
         let ledger = try await LedgerState.open(configuration, redis: state, on: group.next(), logger: logger)
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(),
@@ -72,15 +76,17 @@ struct GatewayRunner {
         }
         let redis = state.map {
             RedisLimitSettings(
-                options: $0.options, timeout: TimeAmount(configuration.redis.stateTimeout), health: LimitHealth(logger: logger))
+                options: $0.options, timeout: TimeAmount(configuration.redis.stateTimeout), health: RedisHealth(.state, logger: logger))
         }
         let resumable = ResumableAnswers(maxBytes: configuration.limits.wire.resumeBytes)
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
-            sharedCache: try sharedCache(state, answers), sharedClaims: try sharedClaims(state),
+            sharedCache: try sharedCache(state, answers, logger), sharedClaims: try sharedClaims(state),
             sharedResumptions: try sharedResumptions(state), resumable: resumable, redisJournal: ledger.journal, logger: logger)
         let follower = ControlFollower(
-            store: store, loops: loops, configuredTenants: snapshot.tenants, staleMax: configuration.auth.staleMax, logger: logger)
+            store: store, audience: loops.audience, configuredTenants: snapshot.tenants,
+            staleMax: TimeAmount(configuration.auth.staleMax), logger: logger)
+        try await isCurrent
         let moving = ledger.start(wallets)
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
@@ -100,11 +106,11 @@ struct GatewayRunner {
     }
 
     /// How answers are shared through Redis; `nil`: they are not.
-    private func sharedCache(_ state: RedisDeployment?, _ answers: RedisDeployment?) throws -> SharedCacheSettings? {
+    private func sharedCache(_ state: RedisDeployment?, _ answers: RedisDeployment?, _ logger: Logger) throws -> SharedCacheSettings? {
         guard state != nil, configuration.cache.maxBytes > 0 else { return nil }
         let pepper = configuration.auth.pepper
         return SharedCacheSettings(
-            answers: answers?.options,
+            answers: answers.map { .init(options: $0.options, health: RedisHealth(.cache, logger: logger)) },
             secret: try HKDF.sha256(secret: pepper, info: Array("agentshield cache values 1".utf8), count: 32),
             secretID: configuration.auth.pepperID, maxBytes: configuration.cache.maxBytes, maxEntryBytes: configuration.cache.maxEntryBytes,
             timeout: TimeAmount(configuration.redis.stateTimeout))
@@ -154,9 +160,14 @@ struct GatewayRunner {
         throw ExitCode(78)
     }
 
+    private func refuseOutdatedDatabase() async throws {
+        guard case .database(let location) = configuration.control else { return }
+        try await DatabaseSchema.refuseOutdated(location, within: .seconds(1), command: "serve")
+    }
+
     private func openStore() throws -> (any ControlStore)? {
         do throws(ControlError) {
-            return try configuration.control.open(timeout: ControlFollower.questionTimeout)
+            return try configuration.control.open(timeout: .nanoseconds(ControlFollower.questionTimeout.nanoseconds))
         } catch {
             FileHandle.standardError.write(Data("agentshield serve: \(error)\n".utf8))
             throw ExitCode(69)

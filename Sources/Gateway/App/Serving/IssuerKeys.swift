@@ -80,7 +80,8 @@ final class IssuerKeys: Sendable {
     ) async {
         var refresh = KeyRefresh(source.refresh)
         var iterator = events.makeAsyncIterator()
-        var isGood: Bool?
+        var outage = OutageLog()
+        var isFirst = true
         while !Task.isCancelled {
             if refresh.timePassed(now: Self.now) {
                 do {
@@ -88,16 +89,15 @@ final class IssuerKeys: Sendable {
                     if Task.isCancelled { return }
                     let published = refresh.fetched(keys, from: source.name, now: Self.now)
                     try await loops.forEach { $0.gateway.update(published) }
-                    if isGood != true {
+                    if outage.worked(now: .now()) || isFirst {
                         logger.notice("issuer keys fetched", metadata: ["source": "\(source.name)", "keys": "\(keys.entries.count)"])
                     }
-                    isGood = true
+                    isFirst = false
                 } catch {
                     refresh.fetchFailed(now: Self.now)
                     // One line for each time that it begins to fail, not for each attempt.
-                    let level: Logger.Level = isGood == false ? .debug : .warning
+                    let level: Logger.Level = outage.failed(now: .now()) ? .warning : .debug
                     logger.log(level: level, "issuer keys not fetched", metadata: ["source": "\(source.name)", "error": "\(error)"])
-                    isGood = false
                 }
                 continue
             }

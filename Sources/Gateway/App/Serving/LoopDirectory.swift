@@ -73,8 +73,17 @@ struct LoopDirectory: Sendable {
 
     /// Carries out `body` on every loop and waits for all of them.
     func forEach(_ body: @escaping @Sendable (LoopContext) -> Void) async throws {
-        for bound in contexts.values {
-            try await bound.eventLoop.submit { body(bound.value) }.get()
-        }
+        // None waits for another.
+        let told = contexts.values.map { bound in bound.eventLoop.submit { body(bound.value) } }
+        for end in told { try await end.get() }
+    }
+
+    /// All of them, for news from the store.
+    var audience: ControlFollower.Audience {
+        ControlFollower.Audience(
+            apply: { update in try? await forEach { $0.gateway.apply(update) } },
+            storeHeard: { isReachable, isStale in
+                try? await forEach { $0.gateway.storeHeard(isReachable: isReachable, isStale: isStale) }
+            })
     }
 }

@@ -26,12 +26,12 @@ struct ServerTLS {
         let key: NIOSSLPrivateKey
         if let identity {
             chain = identity.certificateChain
-            key = try identity.privateKey.withUnsafeBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
+            key = try Self.read(identity.privateKey)
             authorityFile = nil
         } else {
             let development = try DevelopmentCertificate.make(now: Int64(Date().timeIntervalSince1970))
             chain = development.certificate
-            key = try development.privateKey.withUnsafeBytes { try NIOSSLPrivateKey(bytes: Array($0), format: .pem) }
+            key = try Self.read(development.privateKey)
             authorityFile = try Self.write(authority: development.authority)
         }
         let certificates = try NIOSSLCertificate.fromPEMBytes(chain)
@@ -49,6 +49,12 @@ struct ServerTLS {
             configuration.certificateVerification = listener.needsEdgeProof ? .optionalVerification : .noHostnameVerification
         }
         context = try NIOSSLContext(configuration: configuration)
+    }
+
+    private static func read(_ key: Secret) throws -> NIOSSLPrivateKey {
+        var copy = key.withUnsafeBytes { Array($0) }
+        defer { wipe(&copy) }
+        return try NIOSSLPrivateKey(bytes: copy, format: .pem)
     }
 
     /// Whoever trusts this file trusts this gateway.

@@ -25,6 +25,20 @@ extension ConfigurationLoader {
         }
     }
 
+    /// What would be counted and known by each replica alone.
+    static func refuseOwnState(_ root: Section, _ control: Configuration.Control, _ redis: Configuration.Redis) {
+        if redis.state == nil {
+            root.refuse(
+                "replicas", "is `many`, and there is no Redis: each replica would count limits, budgets and idempotency keys alone",
+                remedy: "set REDIS_URL, or what `redis.state.url_env` names, to a Redis that all replicas reach")
+        }
+        if control == .none {
+            root.refuse(
+                "replicas", "is `many`, and there is no database: tenants, keys and the ledger would be each replica's own",
+                remedy: "set DATABASE_URL to a PostgreSQL database that all replicas reach, after `agentshield migrate`")
+        }
+    }
+
     /// Clients of many replicas need one certificate that they trust.
     static func refuseOwnCertificate(_ section: Section, _ listen: Configuration.Listeners) {
         guard let tls = listen.tls else { return }

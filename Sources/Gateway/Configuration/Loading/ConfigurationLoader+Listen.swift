@@ -78,29 +78,31 @@ extension ConfigurationLoader {
     }
 
     private static func privateKeyFile(_ section: Section) -> Secret? {
-        guard let path = section.optionalText("private_key"), let bytes = file(section, "private_key", path) else { return nil }
-        let text = String(decoding: bytes, as: UTF8.self)
-        guard text.contains("PRIVATE KEY-----") else {
+        guard let path = section.optionalText("private_key") else { return nil }
+        guard let key = section.reading.secretFile(at: path) else { return unreadable(section, "private_key") }
+        func has(_ words: String) -> Bool { key.withUnsafeBytes { $0.contains(Array(words.utf8)) } }
+        guard has("PRIVATE KEY-----") else {
             section.refuse(
                 "private_key", "names a file without a PEM private key", remedy: "give a file with -----BEGIN PRIVATE KEY----- in it")
             return nil
         }
-        guard !text.contains("ENCRYPTED") else {
+        guard !has("ENCRYPTED") else {
             section.refuse(
                 "private_key", "names an encrypted key", remedy: "decrypt it with `openssl pkey`, and let only this user read the file")
             return nil
         }
-        return Secret(bytes)
+        return key
     }
 
     static func file(_ section: Section, _ key: String, _ path: String) -> [UInt8]? {
-        guard let bytes = section.reading.contents(of: path) else {
-            section.refuse(
-                key, "names a file that cannot be read",
-                remedy: "check that the path exists, relative to this file's folder or absolute, and that this user may read it")
-            return nil
-        }
-        return bytes
+        section.reading.contents(of: path) ?? unreadable(section, key)
+    }
+
+    private static func unreadable<Content>(_ section: Section, _ key: String) -> Content? {
+        section.refuse(
+            key, "names a file that cannot be read",
+            remedy: "check that the path exists, relative to this file's folder or absolute, and that this user may read it")
+        return nil
     }
 
     private static func httpListener(_ section: Section) -> Configuration.HTTPListener? {

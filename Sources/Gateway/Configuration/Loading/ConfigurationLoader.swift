@@ -96,6 +96,7 @@ package enum ConfigurationLoader {
         auth.profiles = profiles(authSection, limits: limits, scrub: scrub, catalogue: catalogue)
         auth.issuers = issuers(authSection, profiles: auth.profiles, &sources)
         let redis = redis(root.section("redis"))
+        if replicas == .many { refuseOwnState(root, control, redis) }
         let ledger = ledger(root.section("ledger"), pepper: auth.pepper, control: control, redis: redis, replicas: replicas)
         let sharedLimits = sharedLimits(root, limits)
         refuseUncountedBudgets(root, sharedLimits, ledger, redis: redis, control: control)

@@ -33,6 +33,11 @@ final class ConfigurationReading {
         try? vault.contents(of: resolved(path))
     }
 
+    /// The same of a file that is a secret.
+    func secretFile(at path: String) -> Secret? {
+        try? vault.secretFile(at: resolved(path))
+    }
+
     /// A path of the file's, which is relative to the configuration's own folder.
     func resolved(_ path: String) -> String {
         guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }

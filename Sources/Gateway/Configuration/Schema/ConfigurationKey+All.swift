@@ -456,7 +456,7 @@ extension ConfigurationKey {
             "Told to clients and in logs. Tenants that are bound to another region are refused: `wrong_region` (451)."),
         ConfigurationKey(
             "replicas", .choice(Configuration.Replicas.allCases.map(\.rawValue)), .defaultText("one"),
-            "`many`: other processes serve the same callers. What only one process can share is then refused: `control.file`, and a certificate that nobody else signed."
+            "`many`: other processes serve the same callers. Then there must be a Redis (`redis.state`) and DATABASE_URL, and what is one process' own is refused: `control.file`, `ledger.file`, and a certificate that nobody else signed."
         ),
     ]
 }

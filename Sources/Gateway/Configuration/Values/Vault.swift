@@ -38,6 +38,13 @@ package struct Vault: Sendable {
     /// A file that is no secret.
     package func contents(of path: String) throws -> [UInt8] { try readFile(path) }
 
+    /// A file that is a secret, such as a private key; any error means that it cannot be read.
+    package func secretFile(at path: String) throws -> Secret {
+        var bytes = try readFile(path)
+        defer { wipe(&bytes) }
+        return Secret(bytes)
+    }
+
     /// The secret in the variable `name`, or in the file whose path is in the variable `name` + `_FILE`; never both. Line ends after it
     /// are not part of it.
     package func secret(named name: String, minimumCount: Int = 1) throws(ValueProblem) -> Secret {

@@ -6,7 +6,10 @@ package protocol KeyDirectory: Sendable {
     ///
     /// - Parameter hashes: of the one key, under each pepper in use; one or two.
     func lookUp(_ hashes: [KeyHash]) async throws(ControlError) -> KeyAnswer
+}
 
+/// What gateways follow.
+package protocol ControlFeed: Sendable {
     /// What changed after a revision.
     ///
     /// - Parameter revision: `nil`: everything is new to the caller.
@@ -14,12 +17,18 @@ package protocol KeyDirectory: Sendable {
 
     /// Those of these tenants that there are. At most ``ControlLimits/maxPage`` may be asked for at a time.
     func tenants(named ids: [String]) async throws(ControlError) -> [Tenant]
+
+    /// All prices that are kept, by provider, model and day; at most ``PriceLimits/maxEntries``.
+    func prices() async throws(ControlError) -> [PriceEntry]
+
+    /// All budgets that are kept, by tenant; at most ``Budget/maxCount``.
+    func budgets() async throws(ControlError) -> [Budget]
 }
 
 /// Where tenants and keys are kept: a SQLite file, or PostgreSQL.
 ///
 /// Everything but the tenants themselves is reached through a tenant's id alone: whoever presents another tenant's ids finds nothing.
-package protocol ControlStore: KeyDirectory {
+package protocol ControlStore: KeyDirectory, ControlFeed {
     // MARK: tenants. Listings are in the order of ids and hold at most ``ControlLimits/maxPage``.
 
     func createTenant(_ id: String, name: String, region: String?) async throws(ControlError) -> Tenant
@@ -41,8 +50,6 @@ package protocol ControlStore: KeyDirectory {
 
     /// Keeps prices: new ones, and other figures for days that have some. All of them or none.
     func setPrices(_ entries: [PriceEntry]) async throws(ControlError)
-    /// All that are kept, by provider, model and day; at most ``PriceLimits/maxEntries``.
-    func prices() async throws(ControlError) -> [PriceEntry]
 
     // MARK: budgets
 
@@ -50,8 +57,6 @@ package protocol ControlStore: KeyDirectory {
     func setBudget(_ budget: Budget) async throws(ControlError)
     /// - Returns: whether there was one.
     func removeBudget(tenant: String, subject: BudgetSubject, period: BudgetPeriod) async throws(ControlError) -> Bool
-    /// All that are kept, by tenant; at most ``Budget/maxCount``.
-    func budgets() async throws(ControlError) -> [Budget]
 
     // MARK: keys. Their secrets never come here: only keyed hashes do.
 

@@ -20,7 +20,7 @@ package struct DurabilityWaiter: Sendable {
 package enum DurabilityReport: Sendable, Equatable {
     /// So many writes became durable together, and how long that took.
     case committed(count: Int, nanoseconds: Int64)
-    /// Writes fail; they are tried again until they do not. Told once.
+    /// Writes fail; they are tried again until they do not. Told at each try.
     case failing(String)
     case recovered
     /// The process ends, and so many writes could not be made.
@@ -151,14 +151,13 @@ final class GroupCommit<Write: Sendable>: Sendable {
     /// - Returns: whether to try again.
     private func failed(_ error: SQLiteError) -> Bool {
         let reason = "\(error.message) (\(error.code))"
-        let (isNews, goesOn) = state.withLockedValue { state in
-            let isNews = state.failure == nil
+        let goesOn = state.withLockedValue { state in
             state.failure = reason
             let goesOn = state.closesAt.map { NIODeadline.now() < $0 } ?? true
             if !goesOn { state.isDraining = false }
-            return (isNews, goesOn)
+            return goesOn
         }
-        if isNews { report(.failing(reason)) }
+        report(.failing(reason))
         return goesOn
     }
 }

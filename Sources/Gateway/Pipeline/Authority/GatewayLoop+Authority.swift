@@ -87,8 +87,8 @@ extension GatewayLoop {
     /// Takes news from the store in: forgets what changed, and ends what rested on it.
     package func apply(_ update: AuthorityUpdate) {
         isStopped = update.isStopped
-        awaitsStore = false
-        configuredTenants = update.configuredTenants
+        if update.isWhole { awaitsStore = false }
+        if let tenants = update.configuredTenants { configuredTenants = tenants }
         if let prices = update.prices { self.prices = prices }
         if let budgets = update.budgets { limits.update(budgets) }
         authority.apply(update)

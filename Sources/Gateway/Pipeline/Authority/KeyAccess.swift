@@ -38,16 +38,18 @@ package struct AuthorityUpdate: Sendable {
     package let changes: Set<ControlChange>?
     /// Everybody's traffic is to stop.
     package let isStopped: Bool
-    /// Of the tenants whose callers the configuration lets in, by keys or by tokens, those that the store knows too.
-    package let configuredTenants: [String: Tenant]
+    /// Of the tenants whose callers the configuration lets in, by keys or by tokens, those that the store knows too; `nil`: they are as they were.
+    package var configuredTenants: [String: Tenant]?
     /// `nil`: they are as they were.
-    package let prices: PriceTable?
+    package var prices: PriceTable?
     /// `nil`: they are as they were.
-    package let budgets: BudgetTable?
+    package var budgets: BudgetTable?
+    /// Nothing is missing any more: whoever waits for the store's first word may be served.
+    package var isWhole: Bool
 
     package init(
-        revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, configuredTenants: [String: Tenant], prices: PriceTable? = nil,
-        budgets: BudgetTable? = nil
+        revision: Int64, changes: Set<ControlChange>?, isStopped: Bool, configuredTenants: [String: Tenant]? = nil,
+        prices: PriceTable? = nil, budgets: BudgetTable? = nil, isWhole: Bool
     ) {
         self.revision = revision
         self.changes = changes
@@ -55,5 +57,6 @@ package struct AuthorityUpdate: Sendable {
         self.configuredTenants = configuredTenants
         self.prices = prices
         self.budgets = budgets
+        self.isWhole = isWhole
     }
 }

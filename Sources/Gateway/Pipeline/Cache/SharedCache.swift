@@ -5,8 +5,19 @@ package import RedisStore
 
 /// How answers are shared through Redis.
 package struct SharedCacheSettings: Sendable {
+    /// A server of answers alone.
+    package struct Server: Sendable {
+        package var options: RedisOptions
+        package var health: RedisHealth
+
+        package init(options: RedisOptions, health: RedisHealth) {
+            self.options = options
+            self.health = health
+        }
+    }
+
     /// Where answers are kept; `nil`: beside the limits.
-    package var answers: RedisOptions?
+    package var answers: Server?
     package var secret: Secret
     /// The secret's name.
     package var secretID: String
@@ -16,7 +27,7 @@ package struct SharedCacheSettings: Sendable {
     /// For each question on a request's way.
     package var timeout: TimeAmount
 
-    package init(answers: RedisOptions?, secret: Secret, secretID: String, maxBytes: Int, maxEntryBytes: Int, timeout: TimeAmount) {
+    package init(answers: Server?, secret: Secret, secretID: String, maxBytes: Int, maxEntryBytes: Int, timeout: TimeAmount) {
         self.answers = answers
         self.secret = secret
         self.secretID = secretID
@@ -40,6 +51,12 @@ final class SharedCache {
     private let line: RedisLine
     /// A server of answers alone.
     private let answers: RedisClient?
+    /// Whether it tells answers, and whether it keeps them: a server that is full does the one and not the other.
+    private var telling: RedisVoice?
+    private var keeping: RedisVoice?
+    /// It answers, and refuses to keep anything.
+    private var refusesToKeep = false
+    private var isClosed = false
     private let settings: SharedCacheSettings
     private let seal: AnswerSeal
     private let eventLoop: any EventLoop
@@ -50,7 +67,9 @@ final class SharedCache {
         self.line = line
         self.settings = settings
         self.eventLoop = eventLoop
-        answers = settings.answers.map { RedisClient(options: $0, eventLoop: eventLoop) }
+        answers = settings.answers.map { RedisClient(options: $0.options, eventLoop: eventLoop) }
+        telling = settings.answers.map { RedisVoice($0.health) }
+        keeping = settings.answers.map { RedisVoice($0.health) }
         seal = AnswerSeal(secret: settings.secret, id: settings.secretID, longest: settings.maxEntryBytes)
     }
 
@@ -73,6 +92,9 @@ final class SharedCache {
     func fetch(_ name: AnswerName, _ completion: @escaping (StoredAnswer?) -> Void) {
         guard let answers else { return completion(nil) }
         answers.send(RedisAnswers.get(answerKey(name)), timeout: settings.timeout).assumeIsolated().whenComplete { [self] result in
+            note(result, &telling)
+            // Whoever tells answers keeps them too, but where it was that which it refused.
+            if case .success = result, !refusesToKeep { note(result, &keeping) }
             completion((try? result.get())?.value.bytes.flatMap { open($0, name) })
         }
     }
@@ -131,10 +153,22 @@ final class SharedCache {
             value, as: answerKey(name), bucket: RedisKey.bucket(of: name.tenant), milliseconds: max(1, milliseconds),
             maxBytes: settings.maxBytes)
         guard let answers else { return line.tell(command) }
-        answers.send(command, timeout: Self.patience).whenComplete { _ in }
+        answers.send(command, timeout: Self.patience).assumeIsolated().whenComplete { [self] result in
+            note(result, &keeping)
+            refusesToKeep = if case .failure(RedisFailure.server(let error)) = result { !error.meansNodeIsUnwell } else { false }
+        }
+    }
+
+    private func note(_ result: Result<RedisReply, any Error>, _ voice: inout RedisVoice?) {
+        guard !isClosed else { return }
+        switch result {
+        case .success: voice?.answered(now: eventLoop.now)
+        case .failure(let error): voice?.failed(error as? RedisFailure ?? .refused(.closed), now: eventLoop.now)
+        }
     }
 
     func close() {
+        isClosed = true
         answers?.close()
     }
 }

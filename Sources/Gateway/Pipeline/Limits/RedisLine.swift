@@ -7,9 +7,9 @@ package struct RedisLimitSettings: Sendable {
     package var options: RedisOptions
     /// For each question on a request's way.
     package var timeout: TimeAmount
-    package var health: LimitHealth
+    package var health: RedisHealth
 
-    package init(options: RedisOptions, timeout: TimeAmount, health: LimitHealth) {
+    package init(options: RedisOptions, timeout: TimeAmount, health: RedisHealth) {
         self.options = options
         self.timeout = timeout
         self.health = health
@@ -48,7 +48,7 @@ final class RedisLine: RedisReceiver {
     private let eventLoop: any EventLoop
     private let settings: RedisLimitSettings
     private(set) var isUp = true
-    private var isFailing = false
+    private var voice: RedisVoice
     private var pending: [UInt64: Pending] = [:]
     private var nextTag: UInt64 = 1
     /// Bound: the requests under way, times the caps of each.
@@ -72,6 +72,7 @@ final class RedisLine: RedisReceiver {
         self.settings = settings
         self.eventLoop = eventLoop
         client = RedisClient(options: settings.options, eventLoop: eventLoop)
+        voice = RedisVoice(settings.health)
     }
 
     /// Connects, so that the first request need not wait for that.
@@ -89,9 +90,7 @@ final class RedisLine: RedisReceiver {
 
     /// A request's question was answered.
     func answered() {
-        guard isFailing else { return }
-        isFailing = false
-        settings.health.recovered(now: eventLoop.now)
+        voice.answered(now: eventLoop.now)
     }
 
     /// A request's question was not answered.
@@ -260,10 +259,7 @@ final class RedisLine: RedisReceiver {
     // MARK: down and up
 
     private func note(_ failure: RedisFailure) {
-        if !isFailing {
-            isFailing = true
-            settings.health.failing(failure.description, now: eventLoop.now)
-        }
+        voice.failed(failure, now: eventLoop.now)
         if case .closed = client.breakerState { return }
         guard isUp, !isClosed else { return }
         isUp = false

@@ -2,11 +2,16 @@ package import EmbeddedStore
 import GatewayCore
 package import Logging
 import Metrics
+import NIOConcurrencyHelpers
+import NIOCore
 package import RedisStore
 
-/// What the log and the metrics tell of the ledger's file, its spool and its mover.
+/// What the log and the metrics tell of the ledger's file, its spool and its mover. Of each no more than two lines in ten seconds say that it fails and works again.
 package struct LedgerHealth: Sendable {
     private let logger: Logger
+    private let file = NIOLockedValueBox(OutageLog())
+    private let spool = NIOLockedValueBox(OutageLog())
+    private let mover = NIOLockedValueBox(OutageLog())
     private let written = Counter(label: "agentshield.ledger.written")
     private let commits = Timer(label: "agentshield.ledger.commit.duration")
     private let isUp = Gauge(label: "agentshield.ledger.up")
@@ -30,10 +35,11 @@ package struct LedgerHealth: Sendable {
             commits.recordNanoseconds(nanoseconds)
         case .failing(let reason):
             isUp.record(0)
+            guard file.withLockedValue({ $0.failed(now: .now()) }) else { return }
             logger.error("the ledger takes no records: requests are refused until it does", metadata: ["reason": "\(reason)"])
         case .recovered:
             isUp.record(1)
-            logger.notice("the ledger takes records again")
+            if file.withLockedValue({ $0.worked(now: .now()) }) { logger.notice("the ledger takes records again") }
         case .lost(let count):
             logger.critical("records could not be written before the end of the process", metadata: ["count": "\(count)"])
         }
@@ -44,8 +50,9 @@ package struct LedgerHealth: Sendable {
         switch report {
         case .committed(let count, _): spooled.increment(by: count)
         case .failing(let reason):
+            guard spool.withLockedValue({ $0.failed(now: .now()) }) else { return }
             logger.error("the spool takes no records: requests are refused until it does", metadata: ["reason": "\(reason)"])
-        case .recovered: logger.notice("the spool takes records again")
+        case .recovered: if spool.withLockedValue({ $0.worked(now: .now()) }) { logger.notice("the spool takes records again") }
         case .lost(let count):
             logger.critical("records could not be spooled before the end of the process", metadata: ["count": "\(count)"])
         }
@@ -64,10 +71,11 @@ package struct LedgerHealth: Sendable {
             logger.warning("records in Redis that this version cannot read stay there", metadata: ["count": "\(count)"])
         case .failing(let reason):
             isMoving.record(0)
+            guard mover.withLockedValue({ $0.failed(now: .now()) }) else { return }
             logger.warning("records wait in Redis: they cannot be moved to the ledger", metadata: ["reason": "\(reason)"])
         case .recovered:
             isMoving.record(1)
-            logger.notice("records are moved to the ledger again")
+            if mover.withLockedValue({ $0.worked(now: .now()) }) { logger.notice("records are moved to the ledger again") }
         }
     }
 }

@@ -158,7 +158,7 @@ extension ControlError {
         case (.foreignKeyViolation?, _): self = .unknownReference
         case (let state?, _) where state.blamesValues: self = .invalid(constraint: error.constraint)
         case (let state?, _) where state.retry == .later: self = .unavailable("\(error)")
-        case (.some, _), (nil, .malformed), (nil, .resultTooLarge): self = .broken("\(error)")
+        case (.some, _), (nil, .malformed), (nil, .resultTooLarge): self = .broken(error.explanation)
         case (nil, _): self = .unavailable("\(error)")
         }
     }

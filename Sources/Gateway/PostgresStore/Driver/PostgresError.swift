@@ -49,6 +49,12 @@ package struct PostgresError: Error, Sendable, Equatable {
     static let cancelled = PostgresError(.cancelled, retry: .ifRepeatable)
     static let closed = PostgresError(.closed, retry: .never)
 
+    /// What a store that this leaves unusable says of itself.
+    var explanation: String {
+        sqlState?.meansOutdatedSchema == true
+            ? "the database lacks migrations of this version: run `agentshield migrate` (\(self))" : "\(self)"
+    }
+
     static func connectionLost(_ detail: String = "the connection ended") -> PostgresError {
         PostgresError(.connectionLost, retry: .ifRepeatable, detail: detail)
     }

@@ -5,6 +5,9 @@ package import GatewayCrypto
 ///
 /// Unless it says otherwise, a connection that leaves the machine is encrypted (`sslmode=require`): libpq alone would fall back to none.
 /// `sslmode=verify-full` with `sslrootcert` also makes sure of the server's name.
+///
+/// Nothing else says where and how: the files of the user's home that libpq would read are set to none here, and its ``environmentVariables`` are for the
+/// program to remove.
 package struct PostgresLocation: Sendable, CustomStringConvertible {
     /// Host, port and database; never the password.
     package let description: String
@@ -13,6 +16,23 @@ package struct PostgresLocation: Sendable, CustomStringConvertible {
     private let endpoints: [Endpoint]
     /// The hosts that stand there by name, to be looked up before connecting. Empty where libpq needs nobody's help.
     let names: Set<String>
+
+    /// There can be none of this name. An empty one would be taken for the one in the user's home.
+    private static let noFile = "/dev/null/none"
+
+    /// The variables from which libpq takes what a location does not say, and those that it hands on to the server: a program that wants none of that
+    /// removes them before it connects.
+    package static let environmentVariables: [String] = {
+        var names = ["PGSERVICEFILE", "PGSYSCONFDIR", "PGLOCALEDIR", "PGREQUIRESSL", "PGDATESTYLE", "PGTZ", "PGGEQO"]
+        guard let options = PQconninfoParse("", nil) else { return names }
+        defer { PQconninfoFree(options) }
+        var option = options
+        while option.pointee.keyword != nil {
+            if let name = option.pointee.envvar { names.append(String(cString: name)) }
+            option += 1
+        }
+        return names
+    }()
 
     private struct Endpoint {
         let host: String
@@ -25,6 +45,9 @@ package struct PostgresLocation: Sendable, CustomStringConvertible {
         guard let options = Self.options(in: text), !options.isEmpty else {
             throw .malformed("the location of the database is no PostgreSQL URL and no list of key=value pairs")
         }
+        guard options["service"] == nil else {
+            throw .malformed("the location of the database names a service, which is defined elsewhere: give host, user and database here")
+        }
         let hosts = options["host"].map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? []
         let ports = (options["port"] ?? "5432").split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         endpoints = hosts.enumerated().map { Endpoint(host: $1, port: ports.indices.contains($0) ? ports[$0] : ports.first ?? "5432") }
@@ -34,7 +57,8 @@ package struct PostgresLocation: Sendable, CustomStringConvertible {
         description = "\(host):\(options["port"] ?? "5432")/\(options["dbname"] ?? options["user"] ?? "")"
         var defaults = [
             ("application_name", "agentshield"), ("gssencmode", "disable"), ("keepalives_idle", "30"), ("keepalives_interval", "10"),
-            ("keepalives_count", "3"),
+            ("keepalives_count", "3"), ("passfile", Self.noFile), ("sslcert", Self.noFile), ("sslrootcert", Self.noFile),
+            ("sslcrl", Self.noFile),
         ]
         let staysHere = host.split(separator: ",").allSatisfy { host in
             host.hasPrefix("/") || host.hasPrefix("@") || ["localhost", "127.0.0.1", "::1", "(local socket)"].contains(host)

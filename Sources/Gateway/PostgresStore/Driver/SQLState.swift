@@ -26,6 +26,9 @@ package struct SQLState: Sendable, Hashable, CustomStringConvertible {
     package static let insufficientPrivilege = SQLState(known: "42501")
     package static let invalidPassword = SQLState(known: "28P01")
 
+    /// Whether a table, column, function or schema is not there that this version has: its migrations were not applied.
+    package var meansOutdatedSchema: Bool { ["42P01", "42703", "42883", "3F000"].contains(description) }
+
     package var errorClass: String { String(description.prefix(2)) }
 
     /// Whether the row's values are at fault, so that another row may do better: data exceptions, integrity violations, and values

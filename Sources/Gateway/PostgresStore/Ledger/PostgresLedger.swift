@@ -134,7 +134,7 @@ extension LedgerError {
     fileprivate init(_ error: PostgresError) {
         switch (error.sqlState, error.kind) {
         case (let state?, _) where state.retry == .later: self = .unavailable("\(error)")
-        case (.some, _), (nil, .malformed), (nil, .resultTooLarge): self = .broken("\(error)")
+        case (.some, _), (nil, .malformed), (nil, .resultTooLarge): self = .broken(error.explanation)
         case (nil, _): self = .unavailable("\(error)")
         }
     }

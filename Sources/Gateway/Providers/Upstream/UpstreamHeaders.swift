@@ -46,6 +46,13 @@ package struct UpstreamHeaders: Sendable {
     }
 }
 
+/// Printing and reflection show how many bytes there are, and no value: one of them is the provider's key.
+extension UpstreamHeaders: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String { "<\(wireForm.readableBytes) bytes, redacted>" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// Why a header field was refused.
 package struct UpstreamHeaderError: Error, Sendable, Equatable, CustomStringConvertible {
     package let reason: String

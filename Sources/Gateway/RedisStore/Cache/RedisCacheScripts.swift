@@ -3,7 +3,8 @@ package enum RedisCacheScripts {
     package static let all = [store, purge, readTail, publish]
 
     /// KEYS: the answer, the sizes of the bucket's answers by key (the empty name: their sum), the keys by when they end in ms. ARGV: now in ms or 0, the
-    /// value, its time to live in ms, the cap in bytes. Those that end first make room; 64 at most, or the value is not kept. Answers 1, or 0 if it is not.
+    /// value, its time to live in ms, the cap in bytes. Those that end first make room; 64 at most, or the value is not kept. The first write takes memory,
+    /// so that a server which is full refuses the whole. Answers 1, or 0 if it is not kept.
     package static let store = RedisScript(
         """
         local now = tonumber(ARGV[1])
@@ -23,6 +24,7 @@ package enum RedisCacheScripts {
             redis.call('HINCRBY', KEYS[2], '', '-' .. held)
           end
         end
+        redis.call('ZADD', KEYS[3], now + life, KEYS[1])
         drop(KEYS[1])
         for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 64)) do drop(key) end
         for _ = 1, 64 do
@@ -40,7 +42,7 @@ package enum RedisCacheScripts {
           if redis.call('PTTL', KEYS[i]) < life + 60000 then redis.call('PEXPIRE', KEYS[i], life + 60000) end
         end
         return 1
-        """, sha1: "a27b31afdb5de3168478b235231030469b8d14f1")
+        """, sha1: "0776af84abba5dd00efa424ccb207e3d8e15626b")
 
     /// KEYS: the lease of who fetches a stream, the mark of who watches, the stream's pieces, the whole answer. ARGV: now in µs or 0, how many pieces are known,
     /// the asker, the lease in ms, how long the mark lasts in ms. Answers `{0, holder, pieces}` while somebody fetches it; and if nobody does, to who knows

@@ -1,12 +1,13 @@
 package import GatewayCore
 package import NIOCore
+import Synchronization
 
 /// What a mover says of itself.
 package enum MoverReport: Sendable, Equatable {
     case moved(LedgerMove)
-    /// Entries that this program cannot read: written by a later version, or damaged. They stay in the stream.
+    /// Entries that this program cannot read: written by a later version, or damaged. They stay in the stream; each is told once.
     case unreadable(count: Int)
-    /// The ledger or Redis is out of reach. Told once for each time.
+    /// The ledger or Redis is out of reach. Told at each try.
     case failing(String)
     case recovered
 }
@@ -40,6 +41,9 @@ package final class LedgerMover: Sendable {
     private let streams: LedgerStreams
     private let sink: any LedgerSink
     private let report: @Sendable (MoverReport) -> Void
+    /// Entries that were told to be unreadable, with their buckets. Bound: ``maxKnown``; those beyond are told no more.
+    private let unreadable = Mutex<Set<String>>([])
+    private static let maxKnown = 4_096
 
     /// - Parameter client: confined to its loop; closed by whoever made it.
     package init(
@@ -99,7 +103,7 @@ package final class LedgerMover: Sendable {
                 isFailing = false
                 visits = settings.visits
             } catch {
-                if !isFailing, !Task.isCancelled { report(.failing(error.description)) }
+                if !Task.isCancelled { report(.failing(error.description)) }
                 isFailing = true
                 try? await Task.sleep(for: .milliseconds(500))
             }
@@ -178,16 +182,20 @@ package final class LedgerMover: Sendable {
         guard !entries.isEmpty else { return }
         var readable: [LedgerEntry] = []
         var done: [LedgerStream.Entry] = []
+        var unread = 0
         for entry in entries {
             guard let bytes = entry.bytes else {
                 done.append(entry)
                 continue
             }
-            guard let decoded = try? LedgerEntry(decoding: bytes) else { continue }
+            guard let decoded = try? LedgerEntry(decoding: bytes) else {
+                if isNews("\(stream.bucket)/\(entry.id)") { unread += 1 }
+                continue
+            }
             readable.append(decoded)
             done.append(entry)
         }
-        if done.count < entries.count { report(.unreadable(count: entries.count - done.count)) }
+        if unread > 0 { report(.unreadable(count: unread)) }
         if !readable.isEmpty {
             do {
                 report(.moved(try await sink.append(readable)))
@@ -198,6 +206,10 @@ package final class LedgerMover: Sendable {
         guard !done.isEmpty else { return }
         let length = try await ask(stream.removal(of: done)).value.integer ?? 0
         streams.isNow(Int(length), bucket: stream.bucket)
+    }
+
+    private func isNews(_ entry: String) -> Bool {
+        unreadable.withLock { known in known.count < Self.maxKnown && known.insert(entry).inserted }
     }
 
     // MARK: Redis

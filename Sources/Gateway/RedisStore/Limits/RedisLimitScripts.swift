@@ -10,6 +10,8 @@ package enum RedisLimitScripts {
     /// ARGV: now or 0, count of rates, holder, lease in ms, count of caps, count of keys of the cache (0 to 2), the request's fingerprint or nothing, for how
     /// many ms it is known; for each rate interval in ns, burst, permits; each cap's limit; then perhaps the bound, the hold's ms, day, month, the record of
     /// its end, and for each wallet the limits of a day, a month and in total, empty where there is none.
+    /// Nothing is written before the first thing that takes memory: where memory is full Redis refuses that, and with it the whole question, but only if it is
+    /// the script's first write.
     /// Answers 1 or 0, then each rate's nanoseconds ahead, each cap's leases, and, where wallets were asked, which has too little left: three to a wallet;
     /// then, where there is an idempotency key, the answer, or 1 if the holder is to carry the request out, 2 if it is under way, 3 if the key stands for
     /// another one; and, where the cache was asked, the answer, or 1 if the holder has the lease to fetch it, or 0. Who is refused is told no answer.
@@ -27,8 +29,7 @@ package enum RedisLimitScripts {
               if aheads[i] > (burst - tonumber(ARGV[a + 2])) * interval then admitted = 0 end
             end
             for i = rates + 1, rates + caps do
-              redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
-              counts[i] = redis.call('ZCARD', KEYS[i])
+              counts[i] = redis.call('ZCOUNT', KEYS[i], string.format('(%.0f', now), '+inf')
               if counts[i] >= tonumber(ARGV[8 + rates * 2 + i]) then admitted = 0 end
             end
             local holds, bound = rates + caps + claims + cache + 1, 9 + rates * 3 + caps
@@ -56,8 +57,9 @@ package enum RedisLimitScripts {
               answer[i + 1] = aheads[i]
             end
             for i = rates + 1, rates + caps do
+              if admitted == 1 then redis.call('ZADD', KEYS[i], now + lease * 1000, ARGV[3]) end
+              redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
               if admitted == 1 then
-                redis.call('ZADD', KEYS[i], now + lease * 1000, ARGV[3])
                 redis.call('PEXPIRE', KEYS[i], lease + 60000)
                 counts[i] = redis.call('ZCARD', KEYS[i])
               end
@@ -112,17 +114,19 @@ package enum RedisLimitScripts {
             redis.call('HSET', KEYS[holds + 1], ARGV[3],
               cmsgpack.pack({ARGV[bound], ARGV[bound + 2], ARGV[bound + 3], ARGV[bound + 4], unpack(wallets)}))
             return answer
-            """, sha1: "55f5ac28326a8d1825f72c6ba606b280ac58cab4")
+            """, sha1: "84209852a7432e8d2c8379a8f7b8e59e360907af")
 
     /// KEYS: rates, then leases; then perhaps the bucket's holds, what is held, what the request was charged late, and wallets; then perhaps the stream of
     /// records. ARGV: now or 0, count of rates, holder, count of leases, count of wallets, how they are charged (`held`, `direct` or `late`), nano-USD, day,
     /// month; for each rate interval in ns, burst, permits to take or give back; then perhaps the record.
+    /// Leases are given back first: that takes no memory, and what follows is done where memory is full too.
     /// Answers how long the stream is, or 0 without one. `held` answers -1 less what was charged already, where the hold has ended: then the wallets are left
     /// alone and nothing is appended. Where nothing is held, and nothing was charged, that is noted: a question that Redis gets to see later than its
     /// settlement, on another connection or for want of a script, is not charged when its hold ends.
     package static let settle = RedisScript(
         now + ahead + store + spending + """
             local rates, leases, wallets = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
+            for i = rates + 1, rates + leases do redis.call('ZREM', KEYS[i], ARGV[3]) end
             for i = 1, rates do
               local a = 7 + i * 3
               local interval = tonumber(ARGV[a])
@@ -130,7 +134,6 @@ package enum RedisLimitScripts {
               local settled = ahead(KEYS[i], most) + tonumber(ARGV[a + 2]) * interval
               store(KEYS[i], math.max(0, math.min(settled, most)))
             end
-            for i = rates + 1, rates + leases do redis.call('ZREM', KEYS[i], ARGV[3]) end
             local holds = rates + leases + 1
             local stream = KEYS[holds]
             if wallets > 0 then
@@ -160,7 +163,7 @@ package enum RedisLimitScripts {
             if not stream then return 0 end
             redis.call('XADD', stream, '*', 'r', ARGV[10 + rates * 3])
             return redis.call('XLEN', stream)
-            """, sha1: "77571c3e200e90bdb0b47b67b22c36a02c8f788b")
+            """, sha1: "f5a12fe18d5de299e0f61cd9a07c42855560fba2")
 
     /// Charges holds that have ended at their bound, and appends the rows that they brought along; those of requests that were settled before they were held
     /// are freed.

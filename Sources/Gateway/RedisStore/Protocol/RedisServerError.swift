@@ -86,7 +86,7 @@ package struct RedisServerError: Error, Sendable, Equatable, CustomStringConvert
     }
 
     /// Whether the node as a whole cannot serve, so that the breaker should count it.
-    var meansNodeIsUnwell: Bool {
+    package var meansNodeIsUnwell: Bool {
         switch kind {
         case .loading, .primaryDown, .busy, .clusterDown, .wrongCredentials, .notAuthenticated: true
         default: false
