@@ -73,7 +73,8 @@ extension EndToEndTests {
             case .chat: return #"{\#(cap),"messages":[\#(chatMessages(content))]\#(chatRest(content))}"#
             case .messages: return #"{\#(cap),"messages":[\#(messages(content))]\#(messagesRest(content))}"#
             case .responses:
-                return #"{\#(cap.replacing("max_tokens", with: "max_output_tokens")),"input":[\#(input(content))]\#(responsesRest(content))}"#
+                let cap = cap.replacing("max_tokens", with: "max_output_tokens")
+                return #"{\#(cap),"input":[\#(input(content))]\#(responsesRest(content))}"#
             case .completions: return #"{\#(cap),"prompt":"Hello there"}"#
             }
         }

@@ -58,7 +58,8 @@ extension EndToEndTests {
             let providers = Provider.allCases.map {
                 "  \($0.name): {dialect: \($0.dialect), base_url: \"\(provider)\($0 == .chat ? "/v1" : "")\"}\n"
             }
-            return text.replacing("providers:\n", with: "providers:\n" + providers.joined()).replacing("models:\n", with: "models:\n" + models.joined())
+            return text.replacing("providers:\n", with: "providers:\n" + providers.joined())
+                .replacing("models:\n", with: "models:\n" + models.joined())
         }
 
         /// What the caller is told, and whether the provider was asked again.

@@ -84,14 +84,12 @@ extension EndToEndTests {
                     let text = Self.text(1, words: 120)
                     let stream = first.stream(ChatRequest(model: "echo+slow-20ms", prompt: text), options: Self.resumable)
                     var read = ""
-                    for try await event in stream {
-                        read += event.text ?? ""
-                        if read.count > 100 { break }
-                    }
+                    // One that is broken off would be cancelled; a program that is killed says nothing.
+                    var reader = stream.makeAsyncIterator()
+                    while read.count <= 100, let event = try await reader.next() { read += event.text ?? "" }
                     let point = try #require(stream.resumePoint)
                     #expect(point.sequence > 0)
-                    // The first program is gone, and its connection with it; a stream that nobody knows any more would be cancelled.
-                    withExtendedLifetime(stream) { relay.cut(thenTo: 1) }
+                    relay.cut(thenTo: 1)
                     let thief = try Self.client(stack, ports: [stack.tlsPort], key: stack.keys.foreign)
                     let stolen = await #expect(throws: AgentShieldError.self) { try await thief.resume(point).collect() }
                     #expect(stolen?.code == .resumeUnavailable)
@@ -109,7 +107,7 @@ extension EndToEndTests {
                     #expect(try await stack.provider.statistics("exactly=active:0").requests == 1)
                     // What is over is kept for some time, for who did not hear its end.
                     #expect(try await second.resume(point).collect().text == rest.text)
-                    withExtendedLifetime(stream) {}
+                    withExtendedLifetime(reader) {}
                     await first.shutdown(within: .zero)
                     await second.shutdown(within: .zero)
                     await thief.shutdown(within: .zero)

@@ -85,7 +85,7 @@ struct ResilienceTests {
                 if ending == "late" {
                     // No wait goes beyond the deadline: what happened is told at once.
                     let told = try await request.end()
-                    #expect(told.fault?.kind == .upstreamError && told.fault?.retryAfterMilliseconds == 30_000)
+                    #expect(told.fault?.kind == .upstreamOverloaded && told.fault?.retryAfterMilliseconds == 30_000)
                 } else {
                     try await until("a wait") { try await rig.onLoop { $0.exchanges.values.contains { $0.isBackingOff } } }
                     #expect(try await rig.onLoop { $0.pool.statistics.allSatisfy { $0.open == $0.idle } })

@@ -28,7 +28,7 @@ struct UpstreamHintsTests {
             logger.logLevel = .critical
             let settings = RedisLimitSettings(
                 options: RedisOptions(address: RedisAddress(host: "127.0.0.1", port: port)), timeout: .seconds(20),
-                health: LimitHealth(logger: logger))
+                health: RedisHealth(.state, logger: logger))
             let heard = heard
             (hints, line) = try await loop.submit {
                 let line = RedisLine(settings: settings, eventLoop: loop)

@@ -56,12 +56,14 @@ enum ImportRules {
         Module(
             name: "WireServer", folder: "Sources/Gateway/WireServer",
             imports: [
-                "GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", "NIOCore", "NIOConcurrencyHelpers", "NIOSSL", "Logging", "DequeModule",
+                "GatewayPipeline", "GatewayCore", "GatewayJSON", "Wire", "WireTransport", "NIOCore", "NIOConcurrencyHelpers", "NIOSSL",
+                "Logging", "DequeModule",
             ]),
         Module(
             name: "HTTPShim", folder: "Sources/Gateway/HTTPShim",
             imports: [
-                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers", "WireTransport",
+                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers",
+                "WireTransport",
                 "NIOCore", "NIOHTTP1", "NIOHTTP2", "NIOWebSocket", "Logging", "DequeModule",
             ]),
         Module(

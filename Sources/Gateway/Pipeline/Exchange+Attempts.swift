@@ -77,7 +77,7 @@ extension Exchange {
             noteRetry(of: same, in: .zero, fault)
             call(same)
         case .call(let next):
-            loop.logger.logFallback(request.id, from: target, to: next, fault: fault)
+            loop.logFallback(request.id, from: target, to: next, fault: fault)
             summary.routeReason = sequence?.reason ?? summary.routeReason
             summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
             attempt { () throws(Fault) in try call(behindFailure: next) }
@@ -86,7 +86,7 @@ extension Exchange {
 
     private func noteRetry(of target: UpstreamTarget, in wait: TimeAmount, _ fault: Fault) {
         loop.metrics.callRepeated(target.provider, fault.kind.presentation.name)
-        loop.logger.logRetry(request.id, of: target, in: wait, fault: fault)
+        loop.logRetry(request.id, of: target, in: wait, fault: fault)
     }
 
     /// Closes a call that failed, and keeps account of what it says that it used.
@@ -135,7 +135,7 @@ extension Exchange {
         case .opened(let time): loop.hints?.tell(upstream, leftAloneFor: time)
         case .closed: loop.hints?.withdraw(upstream)
         }
-        loop.logger.logBreaker(upstream, transition)
+        loop.logBreaker(upstream, transition)
     }
 
     /// What the end of the request says of the upstream that has it still.

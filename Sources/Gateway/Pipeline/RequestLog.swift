@@ -41,7 +41,7 @@ extension GatewayLoop {
     }
 
     func logRetry(_ id: RequestID, of target: UpstreamTarget, in wait: TimeAmount, fault: Fault) {
-        debug(
+        logger.debug(
             "upstream failed, trying it again",
             metadata: [
                 "request_id": "\(id)", "provider": "\(target.provider)", "model": "\(target.model)",
@@ -57,8 +57,8 @@ extension GatewayLoop {
         switch transition {
         case .opened(let time):
             metadata["for_ms"] = "\(time.nanoseconds / 1_000_000)"
-            warning("upstream fails too often, and is left alone", metadata: metadata)
-        case .closed: notice("upstream serves again", metadata: metadata)
+            logger.warning("upstream fails too often, and is left alone", metadata: metadata)
+        case .closed: logger.notice("upstream serves again", metadata: metadata)
         }
     }
 }

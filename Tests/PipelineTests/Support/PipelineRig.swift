@@ -119,7 +119,8 @@ struct PipelineRig: Sendable {
                 models: models, patterns: [],
                 aliases: [("either", ["one", "two"]), ("memo-or-two", ["memo", "two"]), ("rescue", ["never", "two"])]),
             providers: [
-                "one": try binding(one), "two": try binding(two, setup.dialectOfTwo), "never": try binding(1), "both": try binding(one, beside: two),
+                "one": try binding(one), "two": try binding(two, setup.dialectOfTwo), "never": try binding(1),
+                "both": try binding(one, beside: two),
                 "half": try binding(1, beside: two),
             ], door: DoorSettings(),
             pipeline: setup.pipeline, limits: setup.limits, resilience: setup.resilience)
