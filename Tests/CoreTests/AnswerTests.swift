@@ -85,6 +85,34 @@ struct AnswerTests {
         #expect(rewriter.counts == counts)
     }
 
+    @Test("an item that stands in a chunk more than once is one text, in streams and in whole answers")
+    func parts() throws {
+        func fragments(_ pieces: String...) -> AnswerChunk {
+            AnswerChunk(
+                raw: ByteBuffer(string: "\"\""),
+                fragments: pieces.map { AnswerFragment(key: Self.text, text: ByteBuffer(string: $0), rawRange: 0..<2) })
+        }
+        var told = ""
+        func deliver(_ chunk: AnswerChunk) { for fragment in chunk.fragments { told += String(buffer: fragment.text) } }
+        var stream = AnswerRewriter(placeholders: map("Write to ana@example.com"), rules: rules())
+        try stream.rewrite(fragments("Write to ", "<EMAIL_1")) { deliver($0) }
+        try stream.rewrite(fragments(">", " or <EMA")) { deliver($0) }
+        try stream.finish { deliver($0) }
+        #expect(told == "Write to ana@example.com or <EMA")
+        for inSlices in [false, true] {
+            told = ""
+            var whole = AnswerRewriter(placeholders: map("Write to ana@example.com"), rules: rules())
+            let chunk = fragments("mail bob.lopez@", "example.com or <EMA", "IL_1> now")
+            if inSlices {
+                whole.begin(chunk, isWhole: true)
+                while try !whole.rewriteSlice(deliver: { deliver($0) }) {}
+            } else {
+                try whole.rewriteWhole(chunk) { deliver($0) }
+            }
+            #expect(!told.contains("bob.lopez") && told.hasSuffix(" or ana@example.com now"))
+        }
+    }
+
     @Test("in a chunk with two items, what the first holds back comes before the second", arguments: [false, true])
     func turnsWithinAChunk(inSlices: Bool) throws {
         var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules(), turns: .behind)

@@ -59,22 +59,31 @@ struct RequestTests {
         "thinking that no model of Anthropic's has signed is taken out of a conversation of its dialect",
         arguments: [
             (#"[A, T]"#, "[T]"), ("[T,A]", "[T]"), ("[T , A,A , U]", "[T , U]"), ("[A,G , T,A,U,G]", "[T,U]"), ("[S,T]", "[S,T]"),
-            // Without any other it stays: a message must have a content.
-            ("[A]", "[A]"), ("[A,G]", "[A,G]"), (#""x""#, #""x""#),
+            // Without any other the message goes: it must have a content.
+            ("[A]", nil), ("[A,G]", nil), (#""x""#, #""x""#),
         ])
-    func foreignThinking(content: String, expected: String) {
+    func foreignThinking(content: String, expected: String?) {
         let blocks: [Character: String] = [
             "A": #"{"type":"thinking","thinking":"h","signature":""}"#,
             "G": #"{"type":"thinking","thinking":"","signature":"gemini\/QQ=="}"#,
             "S": #"{"type":"thinking","thinking":"h","signature":"c2ln"}"#, "T": #"{"type":"text","text":"t"}"#,
             "U": #"{"type":"tool_use","id":"c","name":"f","input":{"signature":""}}"#,
         ]
-        func body(_ content: String) -> String {
-            let written = content.map { blocks[$0] ?? String($0) }.joined()
-            return #"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":\#(written)}],"model":"m"}"#
+        func body(_ content: String?) -> String {
+            let written = content.map { content in content.map { blocks[$0] ?? String($0) }.joined() }
+            let message = written.map { #",{"role":"assistant","content":\#($0)}"# } ?? ""
+            return #"{"messages":[{"role":"user","content":"x"}\#(message)],"model":"m"}"#
         }
         var workspace = RequestWorkspace()
         #expect(String(buffer: workspace.removingForeignThinking(from: ByteBuffer(string: body(content)))) == body(expected))
+    }
+
+    @Test("a cap that was added for one target is the next one's under the name that the surface has")
+    func capOfResponses() {
+        var workspace = RequestWorkspace()
+        let body = ByteBuffer(string: #"{"model":"a","input":"x","max_output_tokens":9}"#)
+        let next = workspace.rerender(body, as: .responses, upstreamModel: "b", maxTokens: 5)
+        #expect(String(buffer: next) == #"{"model":"b","input":"x","max_output_tokens":5}"#)
     }
 
     @Test("tools are numbered before messages, so that a conversation that grows keeps its numbers")

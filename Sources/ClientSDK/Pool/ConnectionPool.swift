@@ -26,6 +26,8 @@ struct ConnectionPool {
         var resumeTimeout: TimeAmount = .seconds(15)
         /// Losses of one call.
         var maxLosses = 32
+        /// Gateways that do not know an answer before it is given up: one may not have noticed yet that its connection is lost.
+        var maxUnknown = 3
         var retryBackoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
         var connectBackoff = Backoff(base: .milliseconds(200), cap: .seconds(10))
     }
@@ -52,6 +54,8 @@ struct ConnectionPool {
         var failedConnects = 0
         /// Connections that were lost, of a call that can be resumed: no attempts that failed.
         var losses = 0
+        /// Gateways in a row that did not know the answer.
+        var unknown = 0
         /// Since the last of them it has not begun again; why, and until when that may be tried.
         var loss: (error: AgentShieldError, until: NIODeadline)?
     }
@@ -167,6 +171,7 @@ extension ConnectionPool {
     private mutating func advance(_ id: CallID, to progress: Call.Progress) {
         calls[id]?.progress = progress
         calls[id]?.loss = nil
+        calls[id]?.unknown = 0
         guard case .sent(let connection) = calls[id]?.place, let address = connections[connection]?.address else { return }
         connections[connection]?.isProven = true
         addresses[address].failures = 0
@@ -227,10 +232,10 @@ extension ConnectionPool {
     private mutating func resume(
         _ id: CallID, after failure: CallFailure, until: NIODeadline, _ now: NIODeadline, _ random: inout some RandomNumberGenerator
     ) {
+        if failure.error.code == .resumeUnavailable { calls[id]?.unknown += 1 }
         guard let call = calls[id] else { return }
-        guard failure.retry != .never, shutdownDeadline == nil else {
-            return end(id, with: failure.error)
-        }
+        let isUnknown = failure.error.code == .resumeUnavailable && call.unknown < settings.maxUnknown
+        guard failure.retry != .never || isUnknown, shutdownDeadline == nil else { return end(id, with: failure.error) }
         calls[id]?.attempts += 1
         let delay = settings.retryBackoff.delay(attempt: max(1, call.losses), random: &random)
         guard now + delay < min(until, call.deadline) else { return end(id, with: failure.error) }

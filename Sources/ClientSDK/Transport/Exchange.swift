@@ -14,6 +14,8 @@ final class Exchange {
     private(set) var hasDelivered = false
     /// The last piece that came; 0: none.
     private var lastSequence: UInt64 = 0
+    /// The last one that the caller had from before.
+    private var firstSequence: UInt64 = 0
     /// Cost of the pieces that the application has not taken; what of it came on connections that are lost is nobody's credit any more.
     private var untaken = 0
     private var untakenOfLost = 0
@@ -23,7 +25,7 @@ final class Exchange {
         self.request = request
         self.deadline = deadline
         self.mailbox = mailbox
-        if case .resume(let resume) = request.operation { lastSequence = resume.lastSequence }
+        if case .resume(let resume) = request.operation { (firstSequence, lastSequence) = (resume.lastSequence, resume.lastSequence) }
     }
 
     /// The request of an attempt that is made now: the whole one, or for the rest of an answer that has begun.
@@ -75,7 +77,7 @@ final class Exchange {
     func deliver(_ piece: AnswerPiece, cost: Int = 0) {
         if !hasDelivered {
             hasDelivered = true
-            mailbox.put(.event(.begin(head)))
+            mailbox.put(.event(.begin(head)), sequence: firstSequence)
         }
         mailbox.put(piece, cost: cost, sequence: lastSequence)
     }

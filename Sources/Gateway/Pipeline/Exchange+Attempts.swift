@@ -99,8 +99,8 @@ extension Exchange {
         callEnded(fault.outcomeForUpstream)
         guard !hasBegun else { return }
         releaseAnswer()
-        if let usage { pay(usage) }
-        usage = nil
+        if let told = usage ?? usageSoFar { pay(told) }
+        (usage, usageSoFar) = (nil, nil)
     }
 
     /// What was held of an answer is not needed any more.

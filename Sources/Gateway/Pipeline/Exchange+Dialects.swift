@@ -58,7 +58,8 @@ extension Exchange {
         case .openAI, .ollama, .gemini: return (body, CallerNames())
         case .anthropic:
             let chat = try MessagesToChat.body(of: body, model: target.upstreamModel, for: dialect, gaps: &gaps, index: &loop.answerIndex)
-            return (chat, CallerNames())
+            gaps.names = .messages
+            return (chat, .messages)
         case .responses:
             let chat = try ResponsesToChat.body(
                 of: body, model: target.upstreamModel, target: dialect, gaps: &gaps, index: &loop.answerIndex)

@@ -39,7 +39,7 @@ extension Exchange {
         self.hedge = nil
         loop.metrics.callHedged(target.provider, isTaken: true)
         if let call {
-            let (wasSent, told) = (call.wasSent, usage)
+            let (wasSent, told) = (call.wasSent, usage ?? usageSoFar)
             call.cancel()
             summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
             releaseAnswer()

@@ -33,7 +33,7 @@ extension Exchange {
     /// Calls another target: with the body as it is but for the model's name, or scrubbed anew where other rules are kept there.
     func call(behindFailure next: UpstreamTarget) throws(Fault) {
         guard scrubRules(for: next) !== rules else {
-            body = loop.workspace.rerender(body, upstreamModel: next.upstreamModel, maxTokens: addedMaxTokens)
+            body = loop.workspace.rerender(body, as: request.surface, upstreamModel: next.upstreamModel, maxTokens: addedMaxTokens)
             return call(next)
         }
         keepToItself()

@@ -110,7 +110,7 @@ final class HedgedCall: UpstreamReceiver {
     private func hasContent(_ exchange: Exchange) throws(Fault) -> Bool {
         while let event = try reader.next(index: &exchange.loop.answerIndex) {
             guard case .chunk(let chunk) = event else { throw .badAnswer("it ended before its first word") }
-            if let told = chunk.usage { usage = told }
+            if let told = chunk.usage ?? chunk.usageSoFar { usage = told }
             if chunk.hasContent { return true }
         }
         return false

@@ -6,6 +6,9 @@ import WireTransport
 
 /// Answers that go on when their connection is lost: requests that ask for it, and those that go on with one.
 extension WireDoor {
+    /// Of one connection: each asks the store again and again.
+    private static let maxRemoteReaders = 32
+
     private var offersResumption: Bool { loop.settings.wire.resumption.timeout > .zero }
 
     /// - Returns: `false`: it is to be carried out like any other request.
@@ -42,11 +45,16 @@ extension WireDoor {
         let name = ResumptionName(id, of: principal)
         if let answer = resumable.find(name) {
             let reader = makeReader(answer, behind: request.lastSequence, on: stream, handler)
-            guard reader.attach(on: loop.eventLoop) else { throw .notResumable }
-            works[stream] = reader
-            return reader.tell()
+            if reader.attach(on: loop.eventLoop) {
+                works[stream] = reader
+                return reader.tell()
+            }
+            // What is not here any more may stand in the store, for others.
+            guard answer.isOrphan else { throw .notResumable }
         }
-        guard let shared = loop.sharedResumptions else { throw .notResumable }
+        guard let shared = loop.sharedResumptions, works.values.count(where: { $0 is RemoteReader }) < Self.maxRemoteReaders else {
+            throw .notResumable
+        }
         let reader = RemoteReader(
             name, behind: request.lastSequence, shared, on: stream, handler, eventLoop: loop.eventLoop
         ) { [weak self] in

@@ -34,6 +34,11 @@ struct PoolResumptionTests {
         _ = script.reachDeadline()
         _ = script.tell(.connectionEstablished(.second))
         let gone = CallFailure(error: AgentShieldError(.resumeUnavailable, "gone"), retry: .never)
+        // One may not have noticed yet.
+        for _ in 0..<2 {
+            #expect(script.tell(.callFailed(.one, gone)) == [])
+            #expect(script.reachDeadline() == [.send(.one, on: .second)])
+        }
         #expect(script.tell(.callFailed(.one, gone)) == [.fail(.one, CallFailure.lost.error)])
     }
 

@@ -215,9 +215,9 @@ final class ProviderHandler: ChannelInboundHandler {
 
     /// The model's name and the method stand in the path.
     private func geminiPlan(_ path: Substring, _ request: Request, id: String, headers: String, model: inout String?) -> AnswerPlan {
-        let parts = path.split(separator: ":", maxSplits: 1)
-        let name = parts.first.flatMap { String($0).removingPercentEncoding } ?? ""
-        switch parts.last {
+        let colon = path.lastIndex(of: ":") ?? path.endIndex
+        let name = String(path[..<colon]).removingPercentEncoding ?? ""
+        switch path[colon...].dropFirst() {
         case "generateContent": return chatPlan(request, .gemini, name: name, id: id, headers: headers, model: &model)
         case "streamGenerateContent":
             return chatPlan(request, .gemini, name: name, isStream: true, id: id, headers: headers, model: &model)

@@ -207,8 +207,10 @@ package struct AnswerRewriter {
         deliver(chunk)
     }
 
+    /// Ends the text of a whole answer's item behind its last fragment.
     private mutating func appendTail(to chunk: inout AnswerChunk, _ position: Int) throws(Fault) {
         let key = chunk.fragments[position].key
+        guard !chunk.fragments[(position + 1)...].contains(where: { $0.key == key }) else { return }
         if let index = items.firstIndex(where: { $0.key == key }) { try append(tailOf: index, to: &chunk.fragments[position]) }
     }
 
@@ -330,9 +332,10 @@ package struct AnswerRewriter {
         if chunk.dialect == .anthropic { return deliver(.messagesDelta(key, ByteBuffer(bytes: output))) }
         chunk.finishes = []
         chunk.usage = nil
+        // An item may stand in the chunk more than once.
+        let place = chunk.fragments.firstIndex { $0.key == key }
         for position in chunk.fragments.indices {
-            let isItem = chunk.fragments[position].key == key
-            chunk.fragments[position].text = isItem ? ByteBuffer(bytes: output) : ByteBuffer()
+            chunk.fragments[position].text = position == place ? ByteBuffer(bytes: output) : ByteBuffer()
             chunk.fragments[position].callID = nil
             chunk.fragments[position].name = nil
             chunk.fragments[position].isRewritten = true

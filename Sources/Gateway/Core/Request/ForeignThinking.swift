@@ -21,33 +21,48 @@ enum ForeignThinking {
         }
     }
 
-    /// Takes the blocks out of every message that has others.
+    /// Takes the blocks out of every message, and the messages that have no others: turns of one role that then follow each other are one.
     static func remove(from root: JSONValue, _ splicer: inout JSONSplicer) {
         for member in root.members where member.key.equals("messages") {
-            for message in member.value.elements {
-                for field in message.members where field.key.equals("content") { remove(fromContent: field.value, &splicer) }
+            remove(from: member.value, where: { isForeign(message: $0) }, &splicer)
+            for message in member.value.elements where !isForeign(message: message) {
+                for field in message.members where field.key.equals("content") {
+                    remove(from: field.value, where: { isForeign($0) }, &splicer)
+                }
             }
         }
     }
 
-    private static func remove(fromContent content: JSONValue, _ splicer: inout JSONSplicer) {
-        guard content.elements.contains(where: { !isForeign($0) }) else { return }
-        var blocks = content.elements
+    /// Takes elements out of an array, unless there are no others.
+    private static func remove(from array: JSONValue, where isRemoved: (JSONValue) -> Bool, _ splicer: inout JSONSplicer) {
+        guard array.elements.contains(where: { !isRemoved($0) }) else { return }
+        var elements = array.elements
         var previous: JSONValue?
         var hasKept = false
-        var next = blocks.next()
-        while let block = next {
-            next = blocks.next()
-            if !isForeign(block) {
+        var next = elements.next()
+        while let element = next {
+            next = elements.next()
+            if !isRemoved(element) {
                 hasKept = true
             } else if hasKept, let previous {
                 // With the comma before it; those at the start with the one behind.
-                splicer.replace(previous.range.upperBound..<block.range.upperBound, withRaw: "")
+                splicer.replace(previous.range.upperBound..<element.range.upperBound, withRaw: "")
             } else if let next {
-                splicer.replace(block.range.lowerBound..<next.range.lowerBound, withRaw: "")
+                splicer.replace(element.range.lowerBound..<next.range.lowerBound, withRaw: "")
             }
-            previous = block
+            previous = element
         }
+    }
+
+    private static func isForeign(message: JSONValue) -> Bool {
+        guard message.members.contains(where: { $0.key.equals("role") && $0.value.equals("assistant") }) else { return false }
+        guard let content = message.members.first(where: { $0.key.equals("content") })?.value else { return false }
+        var count = 0
+        for block in content.elements {
+            guard isForeign(block) else { return false }
+            count += 1
+        }
+        return count > 0
     }
 
     private static func isForeign(_ block: JSONValue) -> Bool {

@@ -90,10 +90,12 @@ package struct RequestWorkspace: ~Copyable {
     /// Writes an already rendered body for another model, for a fallback.
     ///
     /// - Parameter maxTokens: the cap that ``render(_:upstreamModel:asksForUsage:maxTokens:)`` was given, which the other model may know by another name.
-    package mutating func rerender(_ body: ByteBuffer, upstreamModel: String, maxTokens: UInt64? = nil) -> ByteBuffer {
+    package mutating func rerender(
+        _ body: ByteBuffer, as surface: Dialect = .openAI, upstreamModel: String, maxTokens: UInt64? = nil
+    ) -> ByteBuffer {
         splicer.clear()
         guard (try? index.scan(body)) != nil else { return body }
-        return render(body, upstreamModel: upstreamModel, asksForUsage: false, maxTokens: maxTokens)
+        return render(body, as: surface, upstreamModel: upstreamModel, asksForUsage: false, maxTokens: maxTokens)
     }
 
     /// Writes a body of Anthropic's dialect without the thinking that no model of Anthropic's has signed; see ``ForeignThinking``.

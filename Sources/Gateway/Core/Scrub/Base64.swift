@@ -17,6 +17,11 @@ package enum Base64 {
         return output
     }
 
+    /// - Returns: nil for anything that is no base64 with padding.
+    package static func decoded(_ text: ByteBuffer) -> ByteBuffer? {
+        text.withUnsafeReadableBytes { decode($0[...], isWhole: true) }.map { ByteBuffer(bytes: $0) }
+    }
+
     private static func write(_ data: ByteBuffer, into output: inout ByteBuffer) {
         output.writeWithUnsafeMutableBytes(minimumWritableBytes: (data.readableBytes + 2) / 3 * 4) { room in
             var written = 0

@@ -119,7 +119,11 @@ package actor ControlFollower {
         do throws(ControlError) {
             let news = try await store.changes(after: revision)
             if news.revision != revision { await take(news) }
-            for reading in Reading.allCases where due.contains(reading) { try await read(reading, of: store, news) }
+            for reading in Reading.allCases where due.contains(reading) {
+                // Each question has its own time.
+                askedAt = pace.now()
+                try await read(reading, of: store, news)
+            }
             heardAt = began
             move(to: .reachable, "")
         } catch {

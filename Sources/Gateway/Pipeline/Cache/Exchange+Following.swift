@@ -32,10 +32,10 @@ extension Exchange {
 
     /// Takes a chunk to all who are told the answer.
     func pass(on chunk: AnswerChunk) {
-        if leadsFlight, let flightLog, let target, let dialect = snapshot.providers[target.provider]?.dialect {
+        if leadsFlight, let flightLog, let target {
             // A copy of its own: what the provider sent is a part of a read buffer, which would be kept whole.
             let raw = ByteBuffer(bytes: chunk.raw.readableBytesView)
-            flightLog.append(raw, origin: FlightLog.Origin(dialect: dialect, model: target.model, provider: target.provider))
+            flightLog.append(raw, origin: FlightLog.Origin(dialect: dialectOfTarget, model: target.model, provider: target.provider))
         }
         guard behind.isEmpty, !isPaused || !isFollowed else { return behind.append(chunk) }
         rewrite(chunk)

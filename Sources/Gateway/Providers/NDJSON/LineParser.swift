@@ -3,6 +3,8 @@ package import NIOCore
 /// Parses JSON texts that stand in a line each (`application/x-ndjson`) from pieces of any size: `append` what came, then take lines until there are none.
 /// Lines end with LF or CRLF, the last one with the body too; those with nothing on them are none.
 package struct LineParser: Sendable {
+    private static let maxReadBytes = 64 << 10
+
     private let maxLineBytes: Int
     private var buffer = ByteBuffer()
     /// Bytes at the buffer's start that are known to hold no line's end.
@@ -17,7 +19,13 @@ package struct LineParser: Sendable {
 
     package mutating func append(_ bytes: ByteBuffer) {
         guard !isBroken else { return }
-        if buffer.readableBytes == 0 { buffer = bytes } else { buffer.writeImmutableBuffer(bytes) }
+        if buffer.readableBytes == 0 {
+            buffer = bytes
+        } else {
+            // What was read would stay in front as long as no piece ends with a line.
+            if buffer.readerIndex >= Self.maxReadBytes { buffer.discardReadBytes() }
+            buffer.writeImmutableBuffer(bytes)
+        }
     }
 
     /// The body is over: what there is of a line is one.

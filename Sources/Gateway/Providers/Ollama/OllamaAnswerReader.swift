@@ -10,6 +10,8 @@ package import NIOCore
 /// Bound: `maxCalls` calls of an answer.
 package struct OllamaAnswerReader: Sendable {
     private var calls = 0
+    /// What comes behind the end is nothing of the answer.
+    private var isDone = false
 
     private static let maxCalls = 1024
 
@@ -28,6 +30,7 @@ package struct OllamaAnswerReader: Sendable {
         guard root.isObject else { throw .unreadableAnswer("it is no JSON object") }
         if let error = OpenAIError.inside(root) { throw OpenAIError.fault(for: error) }
         var chunk = AnswerChunk(raw: raw, dialect: .ollama)
+        guard !self.isDone else { return chunk }
         let message = try root.only("message")
         let isDone = try root.only("done")?.bool == true
         guard message?.isObject == true || isDone else { throw .unreadableAnswer("it is no chat") }
@@ -39,6 +42,7 @@ package struct OllamaAnswerReader: Sendable {
             }
         }
         guard isDone else { return chunk }
+        self.isDone = true
         let reason = try root.only("done_reason")?.name(maxBytes: 64) ?? "stop"
         chunk.finishes = [AnswerFinish(choice: 0, reason: FinishReason(ollama: reason, hasCalls: calls > 0), providerReason: reason)]
         // A server that leaves the prompt's count out says nothing about what there is to pay.

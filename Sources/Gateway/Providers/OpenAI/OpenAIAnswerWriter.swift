@@ -89,7 +89,8 @@ package struct OpenAIAnswerWriter {
         case .refusal: write("refusal", fragment.text, &json)
         case .block:
             json.key("thinking_blocks")
-            json.array { $0.raw(fragment.text) }
+            // In a stream's event it stands in one line.
+            json.array { $0.raw(fragment.text.inOneLine) }
         case .toolCall:
             json.key("tool_calls")
             json.array { json in
@@ -212,5 +213,12 @@ extension FinishReason {
         case .toolCalls: "tool_calls"
         case .contentFilter, .refusal: "content_filter"
         }
+    }
+}
+
+extension ByteBuffer {
+    /// JSON text without line breaks, which stand between its values alone.
+    fileprivate var inOneLine: ByteBuffer {
+        ByteBuffer(bytes: readableBytesView.lazy.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 })
     }
 }

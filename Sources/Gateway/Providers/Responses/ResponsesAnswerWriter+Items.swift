@@ -24,7 +24,12 @@ extension ResponsesAnswerWriter {
         return item.place
     }
 
+    /// Announces an item, and those before it: clients count them by their announcements.
     private mutating func announce(_ place: Int, _ output: inout ByteBuffer) {
+        for earlier in items.indices.prefix(place) where items[earlier].state == .unannounced {
+            announce(earlier, &output)
+            if case .call(_, _, let arguments, _) = items[earlier].content { writeArguments(arguments, of: earlier, &output) }
+        }
         items[place].state = .open
         event("response.output_item.added", &output) { response, json in
             json.member("output_index", Int64(place))
@@ -156,7 +161,7 @@ extension ResponsesAnswerWriter {
         balance.take(fragment.text)
         let known = name ?? fragment.name
         items[place].content = .call(id: id ?? fragment.callID, name: known, arguments: arguments, balance: balance)
-        guard known != nil else { return }
+        guard known != nil || items[place].state == .open else { return }
         var news = fragment.text
         if items[place].state == .unannounced {
             announce(place, &output)

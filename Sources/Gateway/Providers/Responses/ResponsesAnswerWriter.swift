@@ -30,7 +30,7 @@ package struct ResponsesAnswerWriter {
     /// Items and parts so far.
     var pieces = 0
 
-    private static let maxBytes = 16 << 20
+    private static let maxBytes = 4 << 20
     private static let maxPieces = 1024
 
     /// - Parameter echo: what is repeated of the request.

@@ -178,8 +178,7 @@ extension ResponsesToChat {
 
     /// Reasoning that a provider has signed goes back to one that may know it; no provider takes any other.
     private mutating func take(reasoning item: JSONValue) throws(Fault) {
-        guard target == .anthropic, let sealed = try item.string("encrypted_content"), let block = ResponsesSeal.block(of: sealed, item)
-        else {
+        guard let sealed = try item.string("encrypted_content"), let block = ResponsesSeal.block(of: sealed, item, for: target) else {
             return
         }
         take(item)

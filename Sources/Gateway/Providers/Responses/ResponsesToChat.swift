@@ -34,7 +34,9 @@ package struct ResponsesToChat {
         defer { gaps = translation.gaps }
         return try index.read(request) { root throws(Fault) in
             try translation.write(root, model: model)
-            return (translation.json.buffer, CallerNames(members: names, messages: translation.messages))
+            var names = CallerNames(members: names, messages: translation.messages)
+            names.hasFlatTools = true
+            return (translation.json.buffer, names)
         }
     }
 

@@ -30,6 +30,8 @@ package enum SSEFault: Error, Equatable, Sendable {
 /// event without `data` is none; an event that the stream's end cuts off is dropped (`isMidEvent` tells). That the data is valid UTF-8 is
 /// for whoever reads it to check.
 package struct SSEParser: Sendable {
+    private static let maxReadBytes = 64 << 10
+
     private let maxEventBytes: Int
     /// What is not consumed yet.
     private var buffer = ByteBuffer()
@@ -57,6 +59,8 @@ package struct SSEParser: Sendable {
         if buffer.readableBytes == 0 {
             buffer = bytes
         } else {
+            // What was read would stay in front as long as no piece ends with an event.
+            if buffer.readerIndex >= Self.maxReadBytes { buffer.discardReadBytes() }
             buffer.writeImmutableBuffer(bytes)
         }
     }

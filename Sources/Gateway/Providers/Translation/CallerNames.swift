@@ -7,8 +7,25 @@ package struct CallerNames: Sendable {
     /// What each message was made of, as the caller writes it.
     var messages: [String] = []
 
+    /// Whether only `messages` is known of a message, because one of the caller's can become several.
+    var namesMessagesAlone = false
+    /// Whether the caller's tools are functions themselves, not tools with one.
+    var hasFlatTools = false
+
     /// Of a request that is a chat completion already.
     package init() {}
+
+    /// Of one of Anthropic's Messages.
+    package static var messages: CallerNames {
+        var names = CallerNames(
+            members: [
+                ("parallel_tool_calls", "tool_choice.disable_parallel_tool_use"), ("response_format", "output_config.format"),
+                ("stop", "stop_sequences"), ("user", "metadata.user_id"), ("reasoning_effort", "thinking"),
+            ], messages: [])
+        names.namesMessagesAlone = true
+        names.hasFlatTools = true
+        return names
+    }
 
     init(members: [(chat: String, caller: String)], messages: [String]) {
         self.members = members
@@ -20,6 +37,8 @@ package struct CallerNames: Sendable {
         if path.hasPrefix("messages["), let number = Int(path.dropFirst(9).prefix { $0.isNumber }), messages.indices.contains(number) {
             return messages[number]
         }
+        if namesMessagesAlone, path.hasPrefix("messages[") { return "messages" }
+        if hasFlatTools, path.hasPrefix("tools[") { return path.replacing("].function", with: "]", maxReplacements: 1) }
         for member in members where path == member.chat || path.hasPrefix("\(member.chat).") || path.hasPrefix("\(member.chat)[") {
             return member.caller
         }

@@ -43,10 +43,13 @@ struct CalledFunctions {
 enum MadeCallID {
     private static let prefix = "call_made"
 
+    /// Bytes that tell an answer: all of one would be read again for each of its calls.
+    private static let maxBytes = 4_096
+
     static func id(_ raw: ByteBuffer, _ number: Int) -> String {
         // FNV-1a (Fowler, Noll, Vo), of 64 bits.
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in raw.readableBytesView { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(raw.readableBytes)
+        for byte in raw.readableBytesView.suffix(maxBytes) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
         let digits = String(hash, radix: 16)
         return prefix + String(repeating: "0", count: 16 - digits.count) + digits + "_\(number)"
     }

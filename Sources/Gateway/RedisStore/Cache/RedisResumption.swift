@@ -31,18 +31,18 @@ package enum RedisResumption {
         return command
     }
 
-    /// Answers 1 if anybody reads.
-    package static func isWatched(_ keys: Keys) -> RedisCommand {
-        var command = RedisCommand("EXISTS")
+    /// Asks for what a replica that reads wants: the text of ``wish(_:_:)``, or nothing.
+    package static func wish(_ keys: Keys) -> RedisCommand {
+        var command = RedisCommand("GET")
         command.append(keys.watched)
         return command
     }
 
-    /// Says that somebody reads.
-    package static func watch(_ keys: Keys) -> RedisCommand {
+    /// Says what a replica that reads wants.
+    package static func wish(_ text: String, _ keys: Keys) -> RedisCommand {
         var command = RedisCommand("SET")
         command.append(keys.watched)
-        command.append("1")
+        command.append(text)
         command.append("PX")
         command.append(watchMilliseconds)
         return command

@@ -6,12 +6,15 @@ import WireTransport
 
 /// One stream of a connection that tells an answer which another replica has, by way of the shared store. Confined to the connection's event loop.
 final class RemoteReader: StreamWork {
-    /// How often the store is asked.
+    /// How often the store is asked at first, and once the stream is there; and at most, as long as it is not.
     private static let interval = TimeAmount.milliseconds(50)
+    private static let longestInterval = TimeAmount.milliseconds(500)
     /// How long the other replica has to notice that it lost the connection, or to be there at all.
     private static let patience = TimeAmount.seconds(3)
     /// How long nothing may come, not even a sign, of one that has begun: five times as long as signs take.
     private static let silence = TimeAmount.seconds(5)
+    /// After this long the list may be another one, which is read from its beginning.
+    private static let doubt = TimeAmount.seconds(2)
 
     private let name: SharedResumptions.Name
     private let shared: SharedResumptions
@@ -21,11 +24,16 @@ final class RemoteReader: StreamWork {
     private let ended: () -> Void
     /// The next delta that the client is to have.
     private var position: UInt64
+    private var list: UInt64?
     private var pieces = 0
+    /// What was read before the list was doubted: it is no news. `nil`: nothing is doubted.
+    private var doubted: (list: UInt64?, pieces: Int)?
     private var hasBegun = false
     private var isOver = false
     private var isAsking = false
     private var heardAt: NIODeadline
+    private var pause = RemoteReader.interval
+    private var timer: Scheduled<Void>?
 
     init(
         _ name: ResumptionName, behind last: UInt64, _ shared: SharedResumptions, on stream: StreamID, _ handler: WireServerHandler,
@@ -42,32 +50,51 @@ final class RemoteReader: StreamWork {
     }
 
     func ask() {
+        timer?.cancel()
+        timer = nil
         guard !isOver, !isAsking else { return }
         isAsking = true
         shared.read(name, from: pieces) { [self] found in
             isAsking = false
             guard !isOver else { return }
-            for piece in found ?? [] where !isOver { take(piece) }
+            take(found ?? [])
             if !isOver { goOn() }
         }
     }
 
     private func goOn() {
-        guard eventLoop.now - heardAt < (hasBegun ? Self.silence : Self.patience) else {
-            return fail(hasBegun ? .replicaIsGone : .notThere)
+        let silent = eventLoop.now - heardAt
+        guard silent < (hasBegun ? Self.silence : Self.patience) else { return fail(hasBegun ? .replicaIsGone : .notThere) }
+        if hasBegun, silent >= Self.doubt, doubted == nil {
+            doubted = (list, pieces)
+            (list, pieces) = (nil, 0)
         }
         // Until it is, `resume` is waited for.
         guard !hasBegun || handler.perform({ $0.isWritable(stream) }) else { return }
-        eventLoop.assumeIsolated().scheduleTask(in: Self.interval) { [self] in ask() }
+        pause = hasBegun ? Self.interval : min(pause + .nanoseconds(pause.nanoseconds / 2), Self.longestInterval)
+        timer = eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in ask() }
     }
 
-    private func take(_ piece: ByteBuffer) {
-        heardAt = eventLoop.now
-        guard let opened = shared.open(piece, index: pieces, of: name), let entries = ResumptionEntry.decode(opened) else {
-            return fail(hasBegun ? .replicaIsGone : .notThere)
+    private func take(_ found: [SharedResumptions.Piece]) {
+        for piece in found where !isOver {
+            // The writing began anew: so does the reading, and passes over what the client has.
+            guard list ?? piece.list == piece.list else {
+                (list, pieces) = (nil, 0)
+                return
+            }
+            guard let opened = shared.open(piece, index: pieces, of: name), let entries = ResumptionEntry.decode(opened) else {
+                return fail(hasBegun ? .replicaIsGone : .notThere)
+            }
+            if let doubted, doubted.list == piece.list, pieces < doubted.pieces {
+                // Once more.
+            } else {
+                heardAt = eventLoop.now
+                doubted = nil
+            }
+            list = piece.list
+            pieces += 1
+            for entry in entries where !isOver { tell(entry) }
         }
-        pieces += 1
-        for entry in entries where !isOver { tell(entry) }
     }
 
     private func tell(_ entry: ResumptionEntry) {
@@ -78,7 +105,8 @@ final class RemoteReader: StreamWork {
             guard delta.sequence == position else { return }
             handler.perform { _ = $0.sendDelta(delta, on: stream) }
             position += 1
-        case .whole(let end):
+        case .whole(let end, let next):
+            guard hasBegun, next == position else { return fail(.notThere) }
             handler.perform { $0.sendEnd(end, on: stream) }
             finish()
         case .failed(let error): fail(error)
@@ -87,8 +115,7 @@ final class RemoteReader: StreamWork {
     }
 
     private func begin(_ head: Begin) {
-        // A second one is of a later loss: who reads it begins anew.
-        guard !hasBegun else { return fail(.notThere) }
+        guard !hasBegun else { return }
         hasBegun = true
         let first = position
         handler.perform { $0.sendBegin(head, on: stream, firstSequence: first) }
@@ -100,21 +127,32 @@ final class RemoteReader: StreamWork {
     }
 
     private func finish() {
-        isOver = true
+        leave()
         ended()
+    }
+
+    private func leave() {
+        isOver = true
+        timer?.cancel()
+        timer = nil
     }
 
     // MARK: StreamWork
 
     func resume() {
+        guard !isAsking, timer == nil else { return }
         // What came while the client did not read was no silence.
         heardAt = eventLoop.now
         ask()
     }
 
-    func cancel() { isOver = true }
+    /// Who could open a piece may end the answer.
+    func cancel() {
+        leave()
+        if hasBegun { shared.cancel(name) }
+    }
 
-    func connectionLost() { isOver = true }
+    func connectionLost() { leave() }
 }
 
 extension ErrorBody {

@@ -72,23 +72,20 @@ final class ResumableAnswer: Sendable {
         var isTold = false
         var isClosed = false
 
-        /// Drops the oldest deltas that were read, or that another process can read.
-        ///
-        /// - Returns: their bytes.
-        mutating func dropRead(while isTooMuch: (Self) -> Bool) -> Int {
-            var dropped = 0
+        /// Drops the oldest deltas that were read, or that another process can read, as long as there are too many, and judges whether there is room.
+        mutating func makeRoom(maxBytes: Int, _ room: ResumptionRoom) {
             let position = reader?.position ?? relayed
-            while first < position, isTooMuch(self), let delta = deltas.popFirst() {
+            while first < position, bytes > maxBytes || room.isFull, let delta = deltas.popFirst() {
                 first += 1
                 bytes -= delta.cost
-                dropped += delta.cost
+                room.give(back: delta.cost)
             }
-            return dropped
+            isFull = reader == nil ? bytes >= maxBytes || (room.isFull && bytes > 0) : unread > ResumableAnswer.window
         }
     }
 
     /// Bytes that wait for a reader before the writer does.
-    private static let window = 64 << 10
+    fileprivate static let window = 64 << 10
 
     private let state = NIOLockedValueBox(State())
     private let maxBytes: Int
@@ -121,24 +118,23 @@ final class ResumableAnswer: Sendable {
         var delta = delta
         let cost = delta.cost
         room.take(cost)
-        var given = 0
-        let hasRoom = tell { state in
+        return tell { state in
             delta.sequence = state.next
             state.next += 1
             state.deltas.append(delta)
             state.bytes += cost
             state.unread += cost
-            given = state.dropRead(while: { $0.bytes > maxBytes || room.isFull })
-            state.isFull = state.reader == nil ? state.bytes >= maxBytes || room.isFull : state.unread > Self.window
+            state.makeRoom(maxBytes: maxBytes, room)
             return !state.isFull
         }
-        room.give(back: given)
-        return hasRoom
     }
 
     func end(_ ending: Ending) {
-        tell { if $0.ending == nil { $0.ending = ending } }
+        tell(isUrgent: ending.overtakes) { if $0.ending == nil { $0.ending = ending } }
     }
+
+    /// Whether it ended with what is told before everything else.
+    var isOvertaken: Bool { state.withLockedValue { $0.ending?.overtakes == true } }
 
     /// Whether more may be appended.
     var hasRoom: Bool { state.withLockedValue { !$0.isFull } }
@@ -154,15 +150,37 @@ final class ResumableAnswer: Sendable {
 
     var hasBegun: Bool { state.withLockedValue { $0.head != nil } }
 
-    /// All that is kept from `sequence` on, for another process, which then has it.
-    func relay(from sequence: UInt64) -> Rest? {
+    /// What is kept from `sequence` on, up to about `maxBytes`, for another process.
+    func kept(from sequence: UInt64, maxBytes: Int) -> Rest? {
         state.withLockedValue { state in
             guard let head = state.head, !state.isClosed else { return nil }
-            let from = max(sequence, state.first)
-            state.relayed = state.next
-            return Rest(head: head, deltas: Array(state.deltas.dropFirst(Int(from - state.first))), ending: state.ending)
+            var rest = Rest(head: head)
+            var bytes = 0
+            var position = max(sequence, state.first)
+            while bytes < maxBytes, position < state.next {
+                let delta = state.deltas[Int(position - state.first)]
+                rest.deltas.append(delta)
+                bytes += delta.cost
+                position += 1
+            }
+            if position == state.next { rest.ending = state.ending }
+            return rest
         }
     }
+
+    /// Another process can read what comes before `sequence`.
+    func relayed(before sequence: UInt64) {
+        let news = state.withLockedValue { state -> Writer? in
+            state.relayed = max(state.relayed, min(sequence, state.next))
+            let wasFull = state.isFull
+            state.makeRoom(maxBytes: maxBytes, room)
+            return wasFull && !state.isFull ? state.writer : nil
+        }
+        if let news { news.eventLoop.execute { news.notify(.room) } }
+    }
+
+    /// The sequence behind the last delta.
+    var next: UInt64 { state.withLockedValue { $0.next } }
 
     /// It is told to nobody any more.
     func close() {
@@ -183,10 +201,10 @@ final class ResumableAnswer: Sendable {
     }
 
     @discardableResult
-    private func tell<Answer>(_ change: (inout State) -> Answer) -> Answer {
+    private func tell<Answer>(isUrgent: Bool = false, _ change: (inout State) -> Answer) -> Answer {
         let (answer, reader) = state.withLockedValue { state -> (Answer, Reader?) in
             let answer = change(&state)
-            guard let reader = state.reader, !reader.isTold else { return (answer, nil) }
+            guard let reader = state.reader, isUrgent || !reader.isTold else { return (answer, nil) }
             state.reader?.isTold = true
             return (answer, reader)
         }
@@ -260,7 +278,7 @@ final class ResumableAnswer: Sendable {
         tellWriter(.reader) { state in
             guard state.reader?.number == number else { return false }
             state.reader = nil
-            state.isFull = state.bytes >= maxBytes
+            state.makeRoom(maxBytes: maxBytes, room)
             return true
         }
     }

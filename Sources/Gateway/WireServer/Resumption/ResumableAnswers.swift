@@ -3,13 +3,20 @@ import NIOConcurrencyHelpers
 
 /// The answers of this process that can be read on on another connection, shared by its event loops.
 ///
-/// Bounds: ``maxAnswers``, and the bytes of all of them. A request beyond the first is carried out like one that cannot be resumed; at the second what was
+/// Bounds: ``maxAnswers``, ``maxOfTenant``, and the bytes of all of them. A request beyond the first is carried out like one that cannot be resumed; at the second what was
 /// read is not kept, and where nobody reads, providers wait.
 package final class ResumableAnswers: Sendable {
     private static let maxAnswers = 16_384
+    private static let maxOfTenant = 4_096
+
+    private struct State {
+        var answers: [ResumptionName: ResumableAnswer] = [:]
+        /// How many each tenant has.
+        var counts: [String: Int] = [:]
+    }
 
     let room: ResumptionRoom
-    private let answers = NIOLockedValueBox<[ResumptionName: ResumableAnswer]>([:])
+    private let state = NIOLockedValueBox(State())
 
     /// - Parameter maxBytes: of what is kept for readers.
     package init(maxBytes: Int) {
@@ -18,23 +25,28 @@ package final class ResumableAnswers: Sendable {
 
     /// Answers that go on without a reader.
     package var orphans: Int {
-        answers.withLockedValue { Array($0.values) }.count { $0.isOrphan }
+        state.withLockedValue { Array($0.answers.values) }.count { $0.isOrphan }
     }
 
     func add(_ answer: ResumableAnswer, as name: ResumptionName) -> Bool {
-        answers.withLockedValue { answers in
-            guard answers.count < Self.maxAnswers else { return false }
-            answers[name] = answer
+        state.withLockedValue { state in
+            let count = state.counts[name.tenant] ?? 0
+            guard state.answers.count < Self.maxAnswers, count < Self.maxOfTenant else { return false }
+            state.answers[name] = answer
+            state.counts[name.tenant] = count + 1
             return true
         }
     }
 
     func find(_ name: ResumptionName) -> ResumableAnswer? {
-        answers.withLockedValue { $0[name] }
+        state.withLockedValue { $0.answers[name] }
     }
 
     func remove(_ name: ResumptionName) {
-        answers.withLockedValue { $0[name] = nil }
+        state.withLockedValue { state in
+            guard state.answers.removeValue(forKey: name) != nil, let count = state.counts[name.tenant] else { return }
+            state.counts[name.tenant] = count > 1 ? count - 1 : nil
+        }
     }
 }
 

@@ -50,7 +50,7 @@ final class ResumableReader: StreamWork {
 
     /// Sends what is there, as far as the client gives credit.
     func tell() {
-        while !isOver, let number, handler.perform({ !hasBegun || $0.isWritable(stream) }),
+        while !isOver, let number, handler.perform({ !hasBegun || $0.isWritable(stream) }) || answer.isOvertaken,
             let rest = answer.read(number, maxBytes: Self.portion)
         {
             let isEnd = rest.ending != nil

@@ -76,8 +76,10 @@ final class ResumableWriter: AnswerReceiver {
     private func ended(_ ending: ResumableAnswer.Ending) {
         exchange = nil
         answer.end(ending)
+        // What never began nobody can name.
+        if !answer.hasBegun, answer.isTold { return forget() }
         relay?.publish()
-        if timer == nil { wait() }
+        wait()
     }
 
     // MARK: who reads it
@@ -94,6 +96,14 @@ final class ResumableWriter: AnswerReceiver {
         if answer.hasRoom { exchange?.resume() }
     }
 
+    /// From another replica.
+    private func heard(_ wish: SharedResumptions.Wish) {
+        switch wish {
+        case .read: wait()
+        case .cancel: heard(ResumableAnswer.WriterNews.abandoned)
+        }
+    }
+
     private func lost() {
         // Before its BEGIN nobody can name it.
         guard answer.hasBegun else {
@@ -103,9 +113,8 @@ final class ResumableWriter: AnswerReceiver {
         loop.logger.debug("stream lost", metadata: ["request_id": "\(name.id)"])
         wait()
         guard relay == nil, let shared = loop.sharedResumptions else { return }
-        relay = ResumptionRelay(answer, name, shared, maxBytes: loop.settings.wire.resumption.maxRelayBytes, on: loop.eventLoop) {
-            [weak self] in self?.wait()
-        }
+        let bound = loop.settings.wire.resumption.maxRelayBytes
+        relay = ResumptionRelay(answer, name, shared, maxBytes: bound, on: loop.eventLoop) { [weak self] in self?.heard($0) }
     }
 
     private func found() {

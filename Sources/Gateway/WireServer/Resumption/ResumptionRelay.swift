@@ -17,83 +17,88 @@ final class ResumptionRelay {
     private let shared: SharedResumptions
     private let eventLoop: any EventLoop
     private let maxBytes: Int
-    private let watched: () -> Void
+    private let heard: (SharedResumptions.Wish) -> Void
+    private var random = SystemRandomNumberGenerator()
+    /// Of the list that is being written: another one begins where a piece is not there.
+    private var list: UInt64 = 0
     private var position: UInt64 = 1
     private var pieces = 0
     private var bytes = 0
     private var rounds = 0
+    /// A piece is on its way.
+    private var isWriting = false
     private var isOver = false
 
     /// - Parameters:
     ///   - maxBytes: written for one stream; one with more cannot be resumed elsewhere.
-    ///   - watched: called whenever it is known that another replica reads.
+    ///   - heard: called with what another replica wants, whenever that is known.
     init(
         _ answer: ResumableAnswer, _ name: ResumptionName, _ shared: SharedResumptions, maxBytes: Int, on eventLoop: any EventLoop,
-        watched: @escaping () -> Void
+        heard: @escaping (SharedResumptions.Wish) -> Void
     ) {
         self.answer = answer
         self.name = SharedResumptions.Name(name)
         self.shared = shared
         self.maxBytes = maxBytes
         self.eventLoop = eventLoop
-        self.watched = watched
+        self.heard = heard
+        list = random.next()
         goOn()
     }
 
     /// It is read here again, or nobody may read it any more.
     func stop() {
         guard !isOver else { return }
-        write([.gone])
         isOver = true
+        shared.publish(ResumptionEntry.encode([.gone]), list: list, index: pieces + (isWriting ? 1 : 0), of: name) { _ in }
     }
 
-    /// Writes what has come since the last time.
-    func publish() {
-        guard !isOver, let rest = answer.relay(from: position) else { return }
+    /// Writes what has come since the last time, a piece behind the other.
+    ///
+    /// - Parameter isSign: also where nothing has.
+    func publish(isSign: Bool = false) {
+        guard !isOver, !isWriting, let rest = answer.kept(from: position, maxBytes: Self.maxPieceBytes / 2) else { return }
         var entries: [ResumptionEntry] = []
         if pieces == 0, let head = rest.head { entries.append(.head(head)) }
-        var size = 0
-        for delta in rest.deltas {
-            entries.append(.delta(delta))
-            position = delta.sequence + 1
-            size += delta.data.readableBytes
-            guard size >= Self.maxPieceBytes / 2 else { continue }
-            write(entries)
-            (entries, size) = ([], 0)
-        }
+        entries += rest.deltas.map { .delta($0) }
+        let next = rest.deltas.last.map { $0.sequence + 1 } ?? position
         switch rest.ending {
-        case .whole(let end): entries.append(.whole(end))
+        case .whole(let end): entries.append(.whole(end, next: next))
         case .failed(let error, _): entries.append(.failed(error))
         case nil: break
         }
-        if !entries.isEmpty || rounds == 0 { write(entries) }
-        if rest.ending != nil { isOver = true }
+        guard !entries.isEmpty || isSign else { return }
+        let piece = ResumptionEntry.encode(entries)
+        bytes += piece.readableBytes
+        guard bytes <= maxBytes else { return stop() }
+        isWriting = true
+        shared.publish(piece, list: list, index: pieces, of: name) { [self] isThere in
+            isWriting = false
+            guard !isOver else { return }
+            guard isThere else { return beginAnew() }
+            pieces += 1
+            position = next
+            answer.relayed(before: next)
+            if rest.ending != nil { isOver = true } else { publish() }
+        }
     }
 
-    private func write(_ entries: [ResumptionEntry]) {
-        guard !isOver else { return }
-        var piece = ResumptionEntry.encode(entries)
-        bytes += piece.readableBytes
-        if bytes > maxBytes {
-            piece = ResumptionEntry.encode([.gone])
-            isOver = true
-        }
-        shared.publish(piece, index: pieces, of: name)
-        pieces += 1
+    /// Redis did not take a piece, or has lost one: what is still here is written again, in the next round.
+    private func beginAnew() {
+        list = random.next()
+        (position, pieces) = (1, 0)
     }
 
     private func goOn() {
-        publish()
+        publish(isSign: rounds == 0)
         rounds = (rounds + 1) % Self.roundsPerSign
-        if rounds == 0 { ask() }
         guard !isOver else { return }
-        eventLoop.assumeIsolated().scheduleTask(in: Self.interval) { [weak self] in self?.goOn() }
-    }
-
-    private func ask() {
-        shared.isWatched(name) { [weak self] isWatched in
-            if isWatched == true, let self, !isOver { watched() }
+        if rounds == 0 {
+            shared.askForWish(name) { [weak self] wish in
+                if let wish, let self, !isOver { heard(wish) }
+            }
         }
+        eventLoop.assumeIsolated().scheduleTask(in: Self.interval) { [weak self] in self?.goOn() }
     }
 }
 
