@@ -78,6 +78,13 @@ struct ArbitrageSimulationTests {
         // Of the dear model's calls, all go well in the first half, none in the second.
         #expect(abs(first.whole.fixed[2].quality - 0.5) < 1e-9 && first.late.fixed[2].quality == 0)
         #expect(first.whole.oracleReward == 1)
+        var forgetful = ThompsonPolicy.Settings(prior: BanditPrior(strengths: [0.5, 0.5, 0.9, 0.5]))
+        forgetful.halfLifeHours = 1
+        let recovered = replay.run(try #require(ThompsonPolicy(forgetful)), lambda: 0, seed: 0)
+        let calls = try #require(recovered.recoveryCalls)
+        #expect((100...300).contains(calls) && recovered.whole.quality > 0.8)
+        let stubborn = replay.run(FixedPolicy(arm: 2), lambda: 0, seed: 0)
+        #expect(stubborn.recoveryCalls == nil && stubborn.whole.quality == 0.5)
     }
 
     @Test("the command prints the curve, the shares and a plot: the bandit is above the hull where requests tell which model they need")

@@ -31,21 +31,22 @@ package struct ArmStatistics: Sendable, Equatable {
     package mutating func observe(_ features: FeatureVector, quality: Double, weight: Double = 1) -> Bool {
         guard quality.isFinite, weight > 0, weight <= 1 else { return false }
         let quality = min(1, max(0, quality))
-        let lanes = features.lanes
-        var index = 0
-        for row in 0..<FeatureVector.dimension {
-            let scaled = Double(lanes[row]) * weight * Self.scale
-            for column in 0...row {
-                words[index] &+= Int64((scaled * Double(lanes[column])).rounded())
+        features.withLanes { lanes in
+            var index = 0
+            for row in 0..<FeatureVector.dimension {
+                let scaled = Double(lanes[row]) * weight * Self.scale
+                for column in 0...row {
+                    words[index] &+= Int64((scaled * Double(lanes[column])).rounded())
+                    index += 1
+                }
+            }
+            for row in 0..<FeatureVector.dimension {
+                words[index] &+= Int64((Double(lanes[row]) * weight * quality * Self.scale).rounded())
                 index += 1
             }
+            words[index] &+= Int64((weight * Self.scale).rounded())
+            words[index + 1] &+= Int64((weight * quality * Self.scale).rounded())
         }
-        for row in 0..<FeatureVector.dimension {
-            words[index] &+= Int64((Double(lanes[row]) * weight * quality * Self.scale).rounded())
-            index += 1
-        }
-        words[index] &+= Int64((weight * Self.scale).rounded())
-        words[index + 1] &+= Int64((weight * quality * Self.scale).rounded())
         return true
     }
 

@@ -22,9 +22,9 @@ package struct BanditPrior: Sendable, Equatable {
 /// find hard what the others find hard, moved by the arm's published strength.
 package struct BanditModel: Sendable {
     private struct Arm: Sendable {
-        var mean: SIMD32<Float>
-        /// Columns of L⁻¹ with L·Lᵀ = Λ.
-        var inverse: [SIMD32<Float>]
+        var mean: [Float]
+        /// L⁻¹ with L·Lᵀ = Λ, by columns.
+        var inverse: [Float]
     }
 
     /// Which state of knowledge this is: stands in every decision that was made with it.
@@ -55,7 +55,8 @@ package struct BanditModel: Sendable {
             var expected = together.mean
             expected[0] += strength - average
             guard let posterior = Self.posterior(one, mean: expected, precisions: own) else { return nil }
-            arms.append(Arm(mean: Self.vector(posterior.mean), inverse: posterior.factor.inverseColumns().map(Self.vector)))
+            arms.append(
+                Arm(mean: posterior.mean.map { Float($0) }, inverse: posterior.factor.inverseColumns().flatMap { $0.map { Float($0) } }))
         }
         self.arms = arms
     }
@@ -74,23 +75,36 @@ package struct BanditModel: Sendable {
         return CholeskyFactor(precision, dimension: FeatureVector.dimension).map { ($0.solve(right), $0) }
     }
 
-    private static func vector(_ values: [Double]) -> SIMD32<Float> {
-        var vector = SIMD32<Float>(repeating: 0)
-        for (index, value) in values.enumerated() { vector[index] = Float(value) }
-        return vector
-    }
-
     /// An arm's expected quality for a request, with the standard deviation of that expectation. Allocates nothing.
     ///
     /// - Parameter arm: in `0..<armCount`.
     package func estimate(_ arm: Int, _ features: FeatureVector) -> QualityEstimate {
-        let lanes = features.lanes
-        var rotated = SIMD32<Float>(repeating: 0)
-        arms[arm].inverse.withUnsafeBufferPointer { columns in
-            for column in 0..<FeatureVector.dimension { rotated.addProduct(columns[column], SIMD32(repeating: lanes[column])) }
+        let dimension = FeatureVector.dimension
+        return features.withLanes { lanes in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { rotated in
+                rotated.initialize(repeating: 0)
+                arms[arm].inverse.withUnsafeBufferPointer { inverse in
+                    for column in 0..<dimension {
+                        let (lane, start) = (lanes[column], column * dimension)
+                        for row in 0..<dimension { rotated[row] += inverse[start + row] * lane }
+                    }
+                }
+                let variance = Self.product(UnsafeBufferPointer(rotated), UnsafeBufferPointer(rotated))
+                let mean = arms[arm].mean.withUnsafeBufferPointer { Self.product($0, lanes) }
+                return QualityEstimate(mean: Double(mean), deviation: prior.noise * Double(variance).squareRoot())
+            }
         }
-        let variance = (rotated * rotated).sum()
-        return QualityEstimate(mean: Double((arms[arm].mean * lanes).sum()), deviation: prior.noise * Double(variance).squareRoot())
+    }
+
+    /// In four sums, which do not wait for each other.
+    private static func product(_ left: UnsafeBufferPointer<Float>, _ right: UnsafeBufferPointer<Float>) -> Float {
+        var sums = SIMD4<Float>(repeating: 0)
+        for index in stride(from: 0, to: FeatureVector.dimension, by: 4) {
+            sums +=
+                SIMD4(left[index], left[index + 1], left[index + 2], left[index + 3])
+                * SIMD4(right[index], right[index + 1], right[index + 2], right[index + 3])
+        }
+        return sums.sum()
     }
 }
 

@@ -16,13 +16,23 @@ package struct FeatureExtractor: ~Copyable {
     }
 
     private let counts: UnsafeMutablePointer<Int32>
+    /// For each four bits, four signs: −1 where a bit is set.
+    private let signs: UnsafeMutablePointer<SIMD4<Float>>
 
     package init() {
         counts = .allocate(capacity: Self.buckets)
         counts.initialize(repeating: 0, count: Self.buckets)
+        signs = .allocate(capacity: 16)
+        for bits in 0..<16 {
+            func sign(_ bit: Int) -> Float { bits >> bit & 1 == 1 ? -1 : 1 }
+            (signs + bits).initialize(to: SIMD4(sign(0), sign(1), sign(2), sign(3)))
+        }
     }
 
-    deinit { counts.deallocate() }
+    deinit {
+        counts.deallocate()
+        signs.deallocate()
+    }
 
     package mutating func features(of text: some StringProtocol, shape: RequestShape = RequestShape()) -> FeatureVector {
         let found = text.utf8.withContiguousStorageIfAvailable { features(of: UnsafeRawBufferPointer($0), shape: shape) }
@@ -80,22 +90,33 @@ package struct FeatureExtractor: ~Copyable {
 
     // MARK: - Projecting
 
-    /// Every lane is the signed sum of all buckets' damped counts; the counts are 0 again afterwards.
+    /// The projected lanes: each the signed sum of all buckets' damped counts. The counts are 0 again afterwards.
     private mutating func project() -> SIMD32<Float> {
-        let lane = SIMD32<UInt32>(
-            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)
-        var sum = SIMD32<Float>(repeating: 0)
+        var sums = (SIMD4<Float>.zero, SIMD4<Float>.zero, SIMD4<Float>.zero, SIMD4<Float>.zero, SIMD4<Float>.zero)
         var squares: Float = 0
         for bucket in 0..<Self.buckets where counts[bucket] != 0 {
             let count = Float(counts[bucket]) / 2
             counts[bucket] = 0
             squares += count
-            // A sign per lane: bit `lane` of the bucket's word becomes the sign bit of the damped count.
-            let word = SIMD32(repeating: UInt32(truncatingIfNeeded: Hash.mixed(UInt64(bucket) ^ Hash.signSalt) >> 32))
-            let signs = (word &>> lane) &<< SIMD32(repeating: 31)
-            sum += unsafeBitCast(signs ^ SIMD32(repeating: count.squareRoot().bitPattern), to: SIMD32<Float>.self)
+            // A sign per lane: bit `lane` of the bucket's word.
+            let word = Int(Hash.mixed(UInt64(bucket) ^ Hash.signSalt) >> 32)
+            let damped = count.squareRoot()
+            sums.0 += signs[word >> 12 & 15] * damped
+            sums.1 += signs[word >> 16 & 15] * damped
+            sums.2 += signs[word >> 20 & 15] * damped
+            sums.3 += signs[word >> 24 & 15] * damped
+            sums.4 += signs[word >> 28 & 15] * damped
         }
-        return squares > 0 ? sum / squares.squareRoot() : sum
+        let scale = squares > 0 ? 1 / squares.squareRoot() : 0
+        var lanes = SIMD32<Float>(repeating: 0)
+        for lane in 0..<4 {
+            lanes[FeatureVector.firstProjected + lane] = sums.0[lane] * scale
+            lanes[FeatureVector.firstProjected + 4 + lane] = sums.1[lane] * scale
+            lanes[FeatureVector.firstProjected + 8 + lane] = sums.2[lane] * scale
+            lanes[FeatureVector.firstProjected + 12 + lane] = sums.3[lane] * scale
+            lanes[FeatureVector.firstProjected + 16 + lane] = sums.4[lane] * scale
+        }
+        return lanes
     }
 }
 

@@ -37,9 +37,18 @@ package struct FeatureVector: Sendable, Equatable {
 
     /// Lanes are cut at ``bound``; what is no number is 0.
     package init(_ lanes: SIMD32<Float>) {
-        var finite = lanes
-        finite.replace(with: 0, where: lanes .!= lanes)
-        self.lanes = finite.clamped(lowerBound: SIMD32(repeating: -Self.bound), upperBound: SIMD32(repeating: Self.bound))
+        self.lanes = lanes
+        withUnsafeMutableBytes(of: &self.lanes) { bytes in
+            let values = bytes.bindMemory(to: Float.self)
+            for lane in 0..<Self.dimension {
+                values[lane] = values[lane].isNaN ? 0 : min(Self.bound, max(-Self.bound, values[lane]))
+            }
+        }
+    }
+
+    /// The lanes as they lie in memory: the compiler turns loops over them into vector instructions, which it does not do with whole `SIMD32`s.
+    func withLanes<Result>(_ body: (UnsafeBufferPointer<Float>) -> Result) -> Result {
+        withUnsafeBytes(of: lanes) { body($0.bindMemory(to: Float.self)) }
     }
 
     package subscript(lane: Lane) -> Float { lanes[lane.rawValue] }

@@ -37,7 +37,7 @@ struct TextSignals {
         }
     }
 
-    private static let words: [UInt64: Kind] = [
+    private static let table = WordTable([
         Hash.of("extract"): .extraction, Hash.of("list"): .extraction, Hash.of("summarize"): .extraction, Hash.of("summarise"): .extraction,
         Hash.of("summary"): .extraction, Hash.of("classify"): .extraction, Hash.of("identify"): .extraction,
         Hash.of("passage"): .extraction,
@@ -49,11 +49,34 @@ struct TextSignals {
         Hash.of("creative"): .creative, Hash.of("song"): .creative,
         Hash.of("def"): .code, Hash.of("function"): .code, Hash.of("return"): .code, Hash.of("class"): .code, Hash.of("import"): .code,
         Hash.of("python"): .code, Hash.of("sql"): .code, Hash.of("code"): .code, Hash.of("const"): .code, Hash.of("func"): .code,
-    ]
+    ])
+
+    /// An open table: a look-up is one comparison for almost every word.
+    private struct WordTable {
+        private var hashes = Array(repeating: UInt64(0), count: 1024)
+        private var kinds = Array(repeating: Kind(), count: 1024)
+
+        init(_ words: [UInt64: Kind]) {
+            for (hash, kind) in words {
+                var slot = Int(hash & 1023)
+                while hashes[slot] != 0 { slot = (slot + 1) & 1023 }
+                (hashes[slot], kinds[slot]) = (hash, kind)
+            }
+        }
+
+        func kind(_ hash: UInt64) -> Kind? {
+            var slot = Int(hash & 1023)
+            while hashes[slot] != 0 {
+                if hashes[slot] == hash { return kinds[slot] }
+                slot = (slot + 1) & 1023
+            }
+            return nil
+        }
+    }
 
     /// - Parameter hash: of a lowercased word, not yet mixed.
     mutating func noteWord(_ hash: UInt64) {
-        guard let kind = Self.words[hash] else { return }
+        guard let kind = Self.table.kind(hash) else { return }
         kinds.insert(kind)
         if kind == .code { codeWords += 1 }
     }

@@ -68,7 +68,7 @@ struct Replay: Sendable {
         var late: Part
         /// By arm, of all calls.
         var shares: [Double]
-        /// Calls from the degradation until fewer than half as many of a hundred calls went to the arm as before it; `nil`: none was asked for, it never
+        /// Calls from the degradation until, of the last hundred, fewer than half as many went to the arm as before it; `nil`: none was asked for, it never
         /// came to that, or the arm had less than a hundredth of the calls.
         var recoveryCalls: Int?
     }
@@ -149,7 +149,7 @@ struct Replay: Sendable {
         var end = start + window
         while end <= chosen.count {
             let share = Double(chosen[end - window..<end].count { $0 == degraded.arm }) / Double(window)
-            if share < usual / 2 { return end - window }
+            if share < usual / 2 { return end - start }
             end += 1
         }
         return nil
