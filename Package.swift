@@ -235,7 +235,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "SeededRandomness", "TokenForge", "RedisStore",
             "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioConcurrency, nioHTTP1,
         ]),
-    test("AppTests", ["AgentShieldGateway", "ProcessSupport", logging]),
+    test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", logging]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]
 
