@@ -193,8 +193,9 @@ def litellm_structured(gateway, surface, dialect):
 
 
 def litellm_errors(gateway, surface, dialect):
-    for behaviour, kind in (("fail-400", litellm.BadRequestError), ("fail-429", litellm.RateLimitError),
-                            ("fail-503", litellm.BadGatewayError)):
+    # Anthropic's word for overload is 529, which the package knows as a server's error.
+    overloaded = litellm.ServiceUnavailableError if surface == "openai" else litellm.InternalServerError
+    for behaviour, kind in (("fail-400", litellm.BadRequestError), ("fail-429", litellm.RateLimitError), ("fail-503", overloaded)):
         raises(kind, lambda behaviour=behaviour: lite(gateway, surface, f"{dialect}-{behaviour}"))
     raises(litellm.AuthenticationError, lambda: lite(gateway, surface, f"{dialect}-echo", api_key="wrong"))
     raises(litellm.NotFoundError, lambda: lite(gateway, surface, "unknown"))

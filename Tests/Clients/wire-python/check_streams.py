@@ -94,7 +94,7 @@ async def _(gateway):
         assert [model["id"] for model in answer.result["models"]["models"]] == ["whole"]
         await refused(client, {"models": {"id": "nothing"}}, "model_not_found")
         await refused(client, {"feedback": {"receipt_id": "x"}}, "unsupported")
-        await refused(client, {"resume": {"response_id": "x"}}, "unsupported")
+        await refused(client, {"resume": {"response_id": "x"}}, "resume_unavailable")
         await refused(client, {}, "unsupported")
 
 
@@ -147,7 +147,7 @@ async def _(gateway):
 async def _(gateway):
     async with await Client.open(gateway) as client:
         for model, error in (("fail-400", "upstream_rejected"), ("fail-401", "upstream_credential"), ("fail-429", "upstream_rate_limited"),
-                             ("fail-500", "upstream_error"), ("fail-503", "upstream_error"), ("garbage", "upstream_bad_answer"),
+                             ("fail-500", "upstream_error"), ("fail-503", "upstream_overloaded"), ("garbage", "upstream_bad_answer"),
                              ("empty", "upstream_bad_answer"), ("html", "upstream_bad_answer"), ("say:50+cut", "stream_broken")):
             answer = await refused(client, chat(model), error)
             assert answer.error.get("request_id") and "message" in answer.error, answer.error
