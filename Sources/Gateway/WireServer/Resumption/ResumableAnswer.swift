@@ -179,9 +179,6 @@ final class ResumableAnswer: Sendable {
         if let news { news.eventLoop.execute { news.notify(.room) } }
     }
 
-    /// The sequence behind the last delta.
-    var next: UInt64 { state.withLockedValue { $0.next } }
-
     /// It is told to nobody any more.
     func close() {
         let (reader, bytes) = state.withLockedValue { state in

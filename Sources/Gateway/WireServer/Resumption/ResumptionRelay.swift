@@ -25,6 +25,8 @@ final class ResumptionRelay {
     private var pieces = 0
     private var bytes = 0
     private var rounds = 0
+    /// Until it is tried again, where Redis did not take a piece.
+    private var roundsOff = 0
     /// A piece is on its way.
     private var isWriting = false
     private var isOver = false
@@ -69,28 +71,30 @@ final class ResumptionRelay {
         }
         guard !entries.isEmpty || isSign else { return }
         let piece = ResumptionEntry.encode(entries)
-        bytes += piece.readableBytes
-        guard bytes <= maxBytes else { return stop() }
+        guard bytes + piece.readableBytes <= maxBytes else { return stop() }
         isWriting = true
         shared.publish(piece, list: list, index: pieces, of: name) { [self] isThere in
             isWriting = false
             guard !isOver else { return }
             guard isThere else { return beginAnew() }
             pieces += 1
+            bytes += piece.readableBytes
             position = next
             answer.relayed(before: next)
             if rest.ending != nil { isOver = true } else { publish() }
         }
     }
 
-    /// Redis did not take a piece, or has lost one: what is still here is written again, in the next round.
+    /// Redis did not take a piece, or has lost one: what is still here is written again, after some rounds.
     private func beginAnew() {
         list = random.next()
-        (position, pieces) = (1, 0)
+        (position, pieces, bytes) = (1, 0, 0)
+        roundsOff = Self.roundsPerSign
     }
 
     private func goOn() {
-        publish(isSign: rounds == 0)
+        roundsOff = max(0, roundsOff - 1)
+        if roundsOff == 0 { publish(isSign: rounds == 0) }
         rounds = (rounds + 1) % Self.roundsPerSign
         guard !isOver else { return }
         if rounds == 0 {
