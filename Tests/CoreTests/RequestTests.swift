@@ -12,7 +12,7 @@ struct RequestTests {
         let buffer = ByteBuffer(string: body)
         let envelope = try workspace.read(buffer)
         try workspace.scrub(buffer, with: &scrubber)
-        let rendered = workspace.render(buffer, upstreamModel: "upstream", asksForUsage: envelope.isStreamed)
+        let rendered = workspace.render(buffer, as: .openAI, upstreamModel: "upstream", asksForUsage: envelope.isStreamed)
         return (String(buffer: rendered), scrubber.placeholders)
     }
 
@@ -35,7 +35,7 @@ struct RequestTests {
         var workspace = RequestWorkspace()
         let body = ByteBuffer(string: #"{"model":"m","messages":[{"role":"user","content":"x"}]}"#)
         _ = try workspace.read(body)
-        let rendered = String(buffer: workspace.render(body, upstreamModel: model, asksForUsage: false, maxTokens: 7))
+        let rendered = String(buffer: workspace.render(body, as: .openAI, upstreamModel: model, asksForUsage: false, maxTokens: 7))
         #expect(rendered == #"{"model":"\#(model)","messages":[{"role":"user","content":"x"}],"\#(name)":7}"#)
     }
 
@@ -45,9 +45,9 @@ struct RequestTests {
         for rest in ["", #","max_tokens":null"#, #","max_completion_tokens":null"#, #","max_tokens":null,"max_completion_tokens":null"#] {
             let body = ByteBuffer(string: #"{"model":"m","messages":[{"role":"user","content":"x"}]\#(rest)}"#)
             _ = try workspace.read(body)
-            var rendered = workspace.render(body, upstreamModel: "gpt-4o", asksForUsage: false, maxTokens: 7)
+            var rendered = workspace.render(body, as: .openAI, upstreamModel: "gpt-4o", asksForUsage: false, maxTokens: 7)
             for (model, name, other) in [("o3", "max_completion_tokens", "max_tokens"), ("llama3", "max_tokens", "max_completion_tokens")] {
-                rendered = workspace.rerender(rendered, upstreamModel: model, maxTokens: 7)
+                rendered = workspace.rerender(rendered, as: .openAI, upstreamModel: model, maxTokens: 7)
                 let text = String(buffer: rendered)
                 #expect(text.contains(#""\#(name)":7"#) && text.contains(#""model":"\#(model)""#), "\(text)")
                 #expect(!text.contains(#""\#(other)":7"#), "\(text)")
@@ -226,7 +226,7 @@ struct RequestTests {
         _ = try workspace.read(body)
         try workspace.scrub(body, with: &scrubber)
         #expect(workspace.skippedMedia == 2)
-        #expect(workspace.render(body, upstreamModel: "m", asksForUsage: false) == body)
+        #expect(workspace.render(body, as: .openAI, upstreamModel: "m", asksForUsage: false) == body)
     }
 
     @Test(

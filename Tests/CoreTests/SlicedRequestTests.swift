@@ -26,7 +26,7 @@ struct SlicedRequestTests {
             } else {
                 try workspace.scrub(body, with: &scrubber)
             }
-            result.body = String(buffer: workspace.render(body, upstreamModel: "m", asksForUsage: false))
+            result.body = String(buffer: workspace.render(body, as: .openAI, upstreamModel: "m", asksForUsage: false))
         } catch {
             result.fault = error
         }
@@ -95,6 +95,7 @@ struct SlicedRequestTests {
         let short = ByteBuffer(string: Self.message(#""to ana@example.com""#))
         _ = try workspace.read(short)
         #expect(try workspace.scrubSlice(short, with: &scrubber))
-        #expect(String(buffer: workspace.render(short, upstreamModel: "m", asksForUsage: false)) == Self.message(#""to <EMAIL_1>""#))
+        let rendered = workspace.render(short, as: .openAI, upstreamModel: "m", asksForUsage: false)
+        #expect(String(buffer: rendered) == Self.message(#""to <EMAIL_1>""#))
     }
 }

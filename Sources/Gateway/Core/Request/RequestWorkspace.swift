@@ -71,7 +71,7 @@ package struct RequestWorkspace: ~Copyable {
     ///   - surface: the dialect of the body.
     ///   - maxTokens: a cap on the output, for a body that has none.
     package mutating func render(
-        _ body: ByteBuffer, as surface: Dialect = .openAI, upstreamModel: String, asksForUsage: Bool, maxTokens: UInt64? = nil
+        _ body: ByteBuffer, as surface: Dialect, upstreamModel: String, asksForUsage: Bool, maxTokens: UInt64? = nil
     ) -> ByteBuffer {
         var splicer = self.splicer
         self.splicer = JSONSplicer()
@@ -91,7 +91,7 @@ package struct RequestWorkspace: ~Copyable {
     ///
     /// - Parameter maxTokens: the cap that ``render(_:upstreamModel:asksForUsage:maxTokens:)`` was given, which the other model may know by another name.
     package mutating func rerender(
-        _ body: ByteBuffer, as surface: Dialect = .openAI, upstreamModel: String, maxTokens: UInt64? = nil
+        _ body: ByteBuffer, as surface: Dialect, upstreamModel: String, maxTokens: UInt64? = nil
     ) -> ByteBuffer {
         splicer.clear()
         guard (try? index.scan(body)) != nil else { return body }
