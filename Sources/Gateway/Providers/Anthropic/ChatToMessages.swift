@@ -128,17 +128,11 @@ package struct ChatToMessages {
     // MARK: tools
 
     private mutating func writeTools(_ root: JSONValue) throws(Fault) {
-        guard let tools = try root.array("tools"), !tools.isEmpty else { return }
+        let functions = try ChatFunctions.read(root, &gaps)
+        guard !functions.isEmpty else { return }
         json.key("tools")
         json.beginArray()
-        for tool in tools.elements {
-            guard tool.isObject else { throw .invalidField(tool.path, "must be an object") }
-            let type = try tool.requiredString("type")
-            guard type.equals("function") else {
-                try gaps.refuse(type)
-                continue
-            }
-            guard let function = try tool.object("function") else { throw .invalidField("\(tool.path).function", "is required") }
+        for (tool, function) in functions {
             json.beginObject()
             json.member("name", try function.requiredString("name"))
             if let description = try function.string("description") { json.member("description", description) }
@@ -155,7 +149,6 @@ package struct ChatToMessages {
             if try function.field("strict")?.bool == true { json.member("strict", true) }
             if let cache = try tool.object("cache_control") { json.member("cache_control", cache) }
             json.endObject()
-            try gaps.refuseOthers(in: tool, but: ["type", "function"])
             try gaps.refuseOthers(in: function, but: ["name", "description", "parameters", "strict"])
         }
         json.endArray()

@@ -66,29 +66,18 @@ package struct ChatToGemini {
     private mutating func writeTools(_ root: JSONValue) throws(Fault) {
         if try root.field("parallel_tool_calls")?.bool == false { try gaps.refuse("parallel_tool_calls") }
         let choice = try ChatToolChoice(of: root)
-        guard let tools = try root.array("tools"), !tools.isEmpty else { return }
-        var (isOpen, isStrict) = (false, false)
-        for tool in tools.elements {
-            guard tool.isObject else { throw .invalidField(tool.path, "must be an object") }
-            let type = try tool.requiredString("type")
-            guard type.equals("function") else {
-                try gaps.refuse(type)
-                continue
-            }
-            guard let function = try tool.object("function") else { throw .invalidField("\(tool.path).function", "is required") }
-            if !isOpen {
-                isOpen = true
-                json.key("tools")
-                json.beginArray()
-                json.beginObject()
-                json.key("functionDeclarations")
-                json.beginArray()
-            }
+        let functions = try ChatFunctions.read(root, &gaps)
+        guard !functions.isEmpty else { return }
+        json.key("tools")
+        json.beginArray()
+        json.beginObject()
+        json.key("functionDeclarations")
+        json.beginArray()
+        var isStrict = false
+        for (_, function) in functions {
             try write(declaration: function)
             if try function.field("strict")?.bool == true { isStrict = true }
-            try gaps.refuseOthers(in: tool, but: ["type", "function"])
         }
-        guard isOpen else { return }
         json.endArray()
         json.endObject()
         json.endArray()

@@ -120,20 +120,11 @@ package struct ChatToOllama {
         if try root.field("parallel_tool_calls")?.bool == false { try gaps.refuse("parallel_tool_calls") }
         // A model that may call none is best not told of any.
         if case .some(.none) = choice { return }
-        guard let tools = try root.array("tools"), !tools.isEmpty else { return }
+        let functions = try ChatFunctions.read(root, &gaps)
+        guard !functions.isEmpty else { return }
         json.key("tools")
         json.beginArray()
-        for tool in tools.elements {
-            guard tool.isObject else { throw .invalidField(tool.path, "must be an object") }
-            let type = try tool.requiredString("type")
-            guard type.equals("function") else {
-                try gaps.refuse(type)
-                continue
-            }
-            guard let function = try tool.object("function") else { throw .invalidField("\(tool.path).function", "is required") }
-            try write(function: function)
-            try gaps.refuseOthers(in: tool, but: ["type", "function"])
-        }
+        for (_, function) in functions { try write(function: function) }
         json.endArray()
     }
 
