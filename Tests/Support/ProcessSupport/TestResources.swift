@@ -1,4 +1,5 @@
 package import Foundation
+import Synchronization
 
 /// A folder that is there while the body runs and gone afterwards, with all that is in it.
 package func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
@@ -11,12 +12,21 @@ package func withTemporaryDirectory<Result>(_ body: (URL) async throws -> Result
 package enum FreePort {
     package struct NotFound: Error {}
 
-    /// A port of 127.0.0.1 that nobody listened on a moment ago. For programs that cannot be told to take port 0 and say which they got.
+    /// Those below what systems give to outgoing connections, of which tests make thousands: one of them would be quicker.
+    private static let range = 12_000..<30_000
+
+    /// How far this process has come, from a start that differs from other processes'.
+    private static let asked = Atomic<Int>(.random(in: range))
+
+    /// A port of 127.0.0.1 that nobody listened on a moment ago, and that this process was not told before: tests that run at once
+    /// must not be told the same one while neither of their programs listens yet.
     ///
-    /// It is below those that systems give to outgoing connections, of which tests make thousands: one of them would be quicker.
+    /// For programs that cannot be told to take port 0 and say which they got.
     package static func find() throws -> Int {
         for _ in 0..<100 {
-            if let port = try bound(to: .random(in: 12_000..<30_000)) { return port }
+            let next = asked.wrappingAdd(1, ordering: .relaxed).newValue
+            let port = range.lowerBound + (next - range.lowerBound) % range.count
+            if let found = try bound(to: UInt16(port)) { return found }
         }
         throw NotFound()
     }
