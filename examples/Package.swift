@@ -17,6 +17,7 @@ let package = Package(
         .executableTarget(name: "Chat", dependencies: [agentShield]),
         .executableTarget(name: "SupportAgent", dependencies: [agentShield]),
         .executableTarget(name: "Batch", dependencies: [agentShield]),
+        .executableTarget(name: "LearningAgent", dependencies: [agentShield]),
         .executableTarget(name: "ScrubText", dependencies: [.product(name: "Scrubbing", package: "agentshield")]),
         .executableTarget(
             name: "TicketService",

@@ -56,7 +56,7 @@ public final class AgentShieldClient: Sendable {
         while let piece = try await lease.mailbox.next() {
             switch piece {
             case .choices(let choices): whole = choices
-            case .models, .embeddings: break
+            case .models, .embeddings, .feedbackTaken: break
             case .event(let event):
                 guard var answer = try accumulator.add(event) else { continue }
                 if let whole { answer.choices = whole }
@@ -90,7 +90,7 @@ public final class AgentShieldClient: Sendable {
         while let piece = try await lease.mailbox.next() {
             switch piece {
             case .embeddings(let told): vectors = told
-            case .choices, .models: break
+            case .choices, .models, .feedbackTaken: break
             case .event(let event):
                 guard let end = try accumulator.add(event) else { continue }
                 guard let vectors, vectors.count == request.texts.count else {
@@ -111,6 +111,25 @@ public final class AgentShieldClient: Sendable {
             if case .models(let listed) = piece { models = listed }
         }
         return models
+    }
+
+    /// Says what an answer was worth, so that the gateway learns which models answer such requests well. Only answers that the gateway chose a model
+    /// for can be given feedback on, once each, at any time in a week.
+    ///
+    /// - Parameters:
+    ///   - receipt: the answer's ``AnswerSummary/receiptID``.
+    ///   - score: from 0, useless, to 1.
+    /// - Throws: ``AgentShieldError`` with ``AgentShieldError/Code/feedbackGiven`` for the second time,
+    ///   ``AgentShieldError/Code/notArbitrated`` where there is nothing to learn, ``AgentShieldError/Code/notFound`` for a receipt that is unknown or
+    ///   somebody else's.
+    public func feedback(_ receipt: String, score: Double, options: CallOptions = CallOptions()) async throws {
+        try Task.checkCancellation()
+        let lease = CallLease(begin(.feedback(receipt: receipt, score: score), options, name: "feedback", model: nil))
+        var isTaken = false
+        while let piece = try await lease.mailbox.next() {
+            if case .feedbackTaken = piece { isTaken = true }
+        }
+        guard isTaken else { throw AgentShieldError(.protocolError, "the gateway does not say that it took the feedback") }
     }
 
     /// Takes no new calls, gives those that are open until `grace` is over, then ends them with

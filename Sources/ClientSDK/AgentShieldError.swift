@@ -63,6 +63,8 @@ extension AgentShieldError.Code {
     public static let cacheMiss = Self(rawValue: 209)
     public static let resumeUnavailable = Self(rawValue: 210)
     public static let answerTooLarge = Self(rawValue: 211)
+    public static let feedbackGiven = Self(rawValue: 212)
+    public static let notArbitrated = Self(rawValue: 213)
     public static let unauthenticated = Self(rawValue: 300)
     public static let permissionDenied = Self(rawValue: 301)
     public static let rateLimited = Self(rawValue: 400)

@@ -124,6 +124,7 @@ enum CompleteFile {
             budget: {day: 100, month: 2500.50, total: 9000000}
             department_budget: {day: 50, month: 1000, total: 20000}
             user_budget: {day: 5, month: 100, total: 0.000000001}
+            arbitrage: {substitution: allowed, regions: [eu, us], lambda: 0.4, mu: 0.02}
         redis:
           state: {url_env: REDIS_STATE, ca_file: tls/ca.pem, timeout: 250ms}
           cache: {url_env: REDIS_CACHE, ca_file: tls/ca.pem}
@@ -163,12 +164,32 @@ enum CompleteFile {
             max_attempts: 3
             hedge_after: 2s
             fallback: [oai-large]
+            context_tokens: 128000
+            supports: [tools, structured_output]
+            region: eu
+            strength: 0.55
           - {pattern: "oai-*", provider: other, price: free}
         resilience:
           retries: {max_attempts: 4, base_delay: 10ms, max_delay: 500ms, budget_percent: 5, budget_minimum_per_second: 1}
           breaker: {enabled: true, failure_percent: 25, minimum_calls: 8, window: 20s, open_for: 2s, max_open_for: 30s, probes: 2}
         aliases:
           - {name: smart, fallback: [small, oai-large]}
+          - name: auto
+            arbitrage:
+              policy: thompson
+              arms: [small, oai-large]
+              lambda: 0.2
+              mu: 0.01
+              floor: 0.3
+              explore: {share: 0.1, usd_per_hour: 0.5}
+              half_life: 72h
+              sticky: false
+              seed: 7
+              replaces: [oai-large]
+              rewards: {structured_output: 0.6, tool_call: 0.7, truncation: 0.1, refusal: 0.2, error: 0.3, retry: 0.4}
+          - {name: table, arbitrage: {policy: epsilon-greedy, arms: [small, oai-large], epsilon: 0.05}}
+          - {name: dice, arbitrage: {policy: weighted, arms: [small, oai-large], weights: [small=3, oai-large=1]}}
+        arbitrage: {file: learned.sqlite, refresh: 5s, feedback_ttl: 2d}
         scrub:
           policies:
             strict:

@@ -67,7 +67,8 @@ struct LoadingTests {
         )
         #expect(model.cacheMode == .always && model.cacheTTL == .seconds(60))
         #expect(model.firstByteTimeout == .seconds(7) && model.idleTimeout == .milliseconds(800))
-        #expect(loaded.aliases == [Configuration.Alias(name: "smart", models: ["small", "oai-large"])])
+        #expect(loaded.aliases.first == Configuration.Alias(name: "smart", models: ["small", "oai-large"]))
+        checkArbitrage(loaded)
         #expect(loaded.scrub.policies["strict"]?.actions["CARD"] == .block)
         try checkPolicy(try #require(loaded.scrub.policies["strict"]))
         #expect(model.scrubPolicy == "strict")
@@ -75,6 +76,33 @@ struct LoadingTests {
         #expect(loaded.providers["other"]?.credential == Secret("from-a-file"))
         #expect(loaded.eventLoops == 2)
         #expect(loaded.replica == Configuration.Replica(id: "r1", region: "eu-west"))
+    }
+
+    private func checkArbitrage(_ loaded: Configuration) {
+        let auto = loaded.aliases.first { $0.name == "auto" }?.arbitrage
+        #expect(auto?.arms == ["small", "oai-large"] && auto?.replaces == ["oai-large"])
+        #expect(
+            auto?.settings
+                == ArbitrationSettings(
+                    policy: .thompson, dials: ArbitrageDials(qualityPerMilliUSD: 0.2, qualityPerSecond: 0.01), floor: Double(Float(0.3)),
+                    explorationShare: Double(Float(0.1)), explorationNanoUSDPerHour: 500_000_000, halfLifeHours: 72, isSticky: false,
+                    seed: 7,
+                    weights: SignalWeights(
+                        structuredOutput: Double(Float(0.6)), toolCall: Double(Float(0.7)), truncation: Double(Float(0.1)),
+                        refusal: Double(Float(0.2)), error: Double(Float(0.3)), retry: Double(Float(0.4)))))
+        #expect(loaded.aliases.first { $0.name == "table" }?.arbitrage?.settings.policy == .epsilonGreedy(Double(Float(0.05))))
+        #expect(loaded.aliases.first { $0.name == "dice" }?.arbitrage?.settings.policy == .weighted([3, 1]))
+        #expect(
+            loaded.arbitrage
+                == Configuration.Arbitrage(
+                    file: "/etc/agentshield/learned.sqlite", refresh: .seconds(5), feedbackTimeToLive: .seconds(172_800),
+                    tenants: [
+                        "acme": TenantArbitration(
+                            allowsSubstitution: true, regions: ["eu", "us"], qualityPerMilliUSD: 0.4, qualityPerSecond: 0.02)
+                    ]))
+        let traits = loaded.models.first?.traits
+        #expect(traits?.contextTokens == 128_000 && traits?.supports == [.tools, .structuredOutput] && traits?.region == "eu")
+        #expect(traits?.strength == Double(Float(0.55)))
     }
 
     private func checkPolicy(_ strict: Configuration.NamedPolicy) throws {

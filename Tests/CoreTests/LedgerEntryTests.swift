@@ -30,7 +30,8 @@ struct LedgerEntryTests {
                 if let entry = try? LedgerEntry(decoding: changed) { #expect(entry.encoded() == changed) }
             }
         }
-        #expect(throws: LedgerEntryFault.unknownVersion(2)) { try LedgerEntry(decoding: [2, 1]) }
+        #expect(throws: LedgerEntryFault.unknownVersion(3)) { try LedgerEntry(decoding: [3, 1]) }
+        #expect(throws: LedgerEntryFault.malformed) { try LedgerEntry(decoding: [2, 1]) }
         #expect(throws: LedgerEntryFault.cutShort) { try LedgerEntry(decoding: []) }
     }
 
@@ -167,10 +168,30 @@ extension String {
 }
 
 extension LedgerEntry {
+    private static func arbitrated(_ id: RequestID, _ tenant: String, _ random: inout SeededRandom) -> LedgerEntry {
+        func signal() -> ObservedQuality {
+            let signal = QualitySignal.allCases.randomElement(using: &random) ?? .feedback
+            return ObservedQuality(
+                signal, quality: Double.random(in: 0...1, using: &random), weight: Double.random(in: 0...1, using: &random))
+        }
+        guard Bool.random(using: &random) else {
+            let answer = ArbitratedAnswer(
+                id: id, tenant: tenant, department: optional(&random), user: optional(&random), keyID: text(&random), route: text(&random),
+                arm: text(&random), features: FeatureVector(SIMD32(repeating: 0)))
+            return .reward(LedgerReward(answer, signal()))
+        }
+        return .decision(
+            LedgerDecision(
+                requestID: id, tenant: tenant, department: optional(&random), user: optional(&random), keyID: text(&random),
+                route: text(&random), model: text(&random), record: text(&random),
+                signals: (0..<Int.random(in: 0...3, using: &random)).map { _ in signal() }))
+    }
+
     /// Any entry, with the widest and the narrowest values now and then.
     static func random(_ random: inout SeededRandom, tenant: String? = nil) -> LedgerEntry {
         let tenant = tenant ?? text(&random)
         let id = RequestID(high: random.next(), low: random.next())
+        if Int.random(in: 0..<4, using: &random) == 0 { return arbitrated(id, tenant, &random) }
         guard Bool.random(using: &random) else {
             return .correction(
                 LedgerCorrection(

@@ -134,7 +134,7 @@ extension EndToEndTests {
             let user = ChatMessage(role: .user, parts: [Part(.text("hi"))])
             let requests: [(Request, told: String, parameter: String?)] = [
                 (Request(), Documented.unsupported.wire, nil),
-                (Request(operation: .feedback(FeedbackRequest(receiptID: "x"))), Documented.unsupported.wire, nil),
+                (Request(operation: .feedback(FeedbackRequest(receiptID: "x"))), Documented.invalidRequest.wire, "feedback.receipt_id"),
                 (Request(operation: .embeddings(EmbeddingsRequest(model: "echo"))), Documented.invalidRequest.wire, "embeddings.input"),
                 (Request(operation: .resume(ResumeRequest(responseID: "x"))), "210 resume_unavailable", nil),
                 (Request(operation: .chat(ChatRequest(messages: [user]))), Documented.invalidRequest.wire, "chat.model"),

@@ -88,6 +88,17 @@ final class ScriptedBackend: ShimBackend {
     /// Who waits for a receipt; `nil`: nobody has to.
     var receiptQuestions: [() -> Void]?
 
+    /// What feedback is given on, with its scores; a receipt that was given a score before is refused.
+    private(set) var feedback: [RequestID: Double] = [:]
+
+    func feedback(_ id: RequestID, score: Double, for principal: Principal, completion: @escaping (Result<Void, Fault>) -> Void) {
+        guard feedback[id] == nil else {
+            return completion(.failure(Fault(.feedbackGiven, origin: .downstream, message: "given before")))
+        }
+        feedback[id] = score
+        completion(.success(()))
+    }
+
     func receipt(_ id: RequestID, for principal: Principal, completion: @escaping (Result<LedgerRecord?, Fault>) -> Void) {
         let record = receipts[id].flatMap { $0.tenant == principal.tenant ? $0 : nil }
         guard receiptQuestions != nil else { return completion(.success(record)) }

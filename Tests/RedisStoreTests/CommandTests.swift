@@ -105,9 +105,11 @@ struct CommandTests {
         let cache = ["answer:<tenant>:<model>:<key>", "answers", "answers:end", "flight:<tenant>:<key>"]
         let streams = ["watched:<tenant>:<key>", "tail:<tenant>:<key>", "resume:<tenant>:<request>", "resuming:<tenant>:<request>"]
         let idempotency = ["claim:<tenant>:<key>", "claimed:<tenant>:<key>", "repeat:<tenant>:<key>", "repeats", "repeats:end"]
-        let others = (cache + streams + idempotency + ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"]).map {
-            "{b<n>}:" + $0
-        }
+        let arbitrage = ["learned:<route>:<arm>:<version>:<cell>:<hour>", "arbitrated:<tenant>:<request>"]
+        let others = (cache + streams + idempotency + ["ledger", "wallet:<tenant>:<payer>", "held", "holds", "late:<request>"] + arbitrage)
+            .map {
+                "{b<n>}:" + $0
+            }
         #expect(documented == Set(made).union(others))
         #expect(RedisKey.ledger(bucket: 7).name == "{b7}:ledger")
     }

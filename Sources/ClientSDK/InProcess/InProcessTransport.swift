@@ -69,6 +69,7 @@ final class InProcessTransport: ClientTransport {
         case .models:
             mailbox.put(.models(models))
             mailbox.finish(AnswerHead(), AnswerSummary())
+        case .feedback: mailbox.fail(AgentShieldError(.notArbitrated, "answers in the process are not chosen among models"))
         case .resume: mailbox.fail(AgentShieldError(.resumeUnavailable, "answers in the process have no connection to lose"))
         case .embeddings(let request):
             await run(call, number, mailbox) {

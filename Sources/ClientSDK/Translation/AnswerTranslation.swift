@@ -55,6 +55,7 @@ extension AnswerPiece {
         case .models(let result):
             self = .models(result.models.map { Model(id: $0.id.string, ownedBy: $0.ownedBy.string, created: $0.created) })
         case .embeddings(let result): self = .embeddings(result.embeddings.sorted { $0.index < $1.index }.map(\.values))
+        case .feedback(let result) where result.accepted: self = .feedbackTaken
         case .feedback, nil: return nil
         }
     }

@@ -13,6 +13,8 @@ extension OutgoingCall {
         case .chat(let chat, let isStreamed): request.operation = .chat(chat.wire(isStreamed: isStreamed))
         case .models: request.operation = .models(ModelsRequest())
         case .embeddings(let embeddings): request.operation = .embeddings(embeddings.wire)
+        case .feedback(let receipt, let score):
+            request.operation = .feedback(FeedbackRequest(receiptID: Text(receipt), score: score))
         case .resume(let point):
             request.operation = .resume(ResumeRequest(responseID: Text(point.responseID), lastSequence: point.sequence))
             request.idempotencyKey = Text()
@@ -24,7 +26,7 @@ extension OutgoingCall {
     private var isResumable: Bool {
         switch operation {
         case .chat(_, let isStreamed): options.isResumable && isStreamed
-        case .models, .embeddings: false
+        case .models, .embeddings, .feedback: false
         case .resume: true
         }
     }

@@ -9,6 +9,7 @@ enum AnswerPiece: Sendable, Equatable {
     case models([Model])
     /// In the order of the texts.
     case embeddings([[Float]])
+    case feedbackTaken
 }
 
 /// What a mailbox's reader causes on the other side.

@@ -17,6 +17,8 @@ struct OutgoingCall: Sendable {
         case models
         case resume(ResumePoint)
         case embeddings(EmbeddingsRequest)
+        /// On an answer, by its receipt; from 0 to 1.
+        case feedback(receipt: String, score: Double)
     }
 
     var operation: Operation

@@ -67,6 +67,7 @@ extension Configuration {
         package var maxAttempts: Int?
         /// `nil`: no second call is made beside the first one.
         package var hedgeAfter: Duration?
+        package var traits = ModelTraits()
 
         package func matches(_ model: String) -> Bool {
             switch name {
@@ -81,6 +82,14 @@ extension Configuration {
         package var name: String
         /// Names of models, in order, none twice: aliases among them have been replaced by what they stand for.
         package var models: [String]
+        /// How one of them is chosen for each request; `nil`: the first that works.
+        package var arbitrage: ArbitratedName?
+
+        package init(name: String, models: [String], arbitrage: ArbitratedName? = nil) {
+            self.name = name
+            self.models = models
+            self.arbitrage = arbitrage
+        }
     }
 
     package enum CacheMode: String, Sendable, CaseIterable {

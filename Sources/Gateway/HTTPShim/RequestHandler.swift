@@ -340,6 +340,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         if let operation = plan.operation.request, let principal = plan.principal { return begin(operation, plan, principal, context) }
         switch (plan.operation, plan.principal) {
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
+        case (.feedback, let principal?): takeFeedback(principal)
         case (.options(let allow), _): respond(allow: allow, closing: machine.answered(now: context.eventLoop.now))
         default: answer(listing(plan))
         }
@@ -363,7 +364,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func answer(_ listing: Result<ByteBuffer, Fault>) {
+    func answer(_ listing: Result<ByteBuffer, Fault>) {
         guard let now = context?.eventLoop.now else { return }
         switch listing {
         case .success(let body): respond(body, closing: machine.answered(now: now))
@@ -417,13 +418,13 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
         case (.chatCompletion, _), (.completion, _), (.response, _), (.messages, _), (.countTokens, _), (.embeddings, _),
-            (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.webSocket, _), (.responseSocket, _), (.options, _):
+            (.listModels, nil), (.showModel, nil), (.showReceipt, _), (.feedback, _), (.webSocket, _), (.responseSocket, _), (.options, _):
             return .failure(.misrouted)
         }
     }
 
     /// Gives the body's bytes back to the budget and lets go of them.
-    private func releaseBody() {
+    func releaseBody() {
         endExpansion()
         guard let reserved = request?.reserved else { return }
         request?.body = ByteBuffer()

@@ -14,6 +14,8 @@ enum Operation: Equatable {
     case listModels
     case showModel(String)
     case showReceipt(String)
+    /// A caller's word for what an answer was worth.
+    case feedback
     case health
     /// The wire protocol in a WebSocket.
     case webSocket
@@ -26,14 +28,14 @@ enum Operation: Equatable {
     var isUpgrade: Bool { self == .webSocket || self == .responseSocket }
 
     /// Whether the request's body is read; another operation's body is dropped.
-    var takesBody: Bool { request != nil }
+    var takesBody: Bool { request != nil || self == .feedback }
     /// What it asks the pipeline for; `nil`: nothing.
     var request: RequestOperation? {
         switch self {
         case .chatCompletion, .completion, .response, .messages: .answer
         case .countTokens: .countTokens
         case .embeddings: .embeddings
-        case .listModels, .showModel, .showReceipt, .health, .webSocket, .responseSocket, .options: nil
+        case .listModels, .showModel, .showReceipt, .feedback, .health, .webSocket, .responseSocket, .options: nil
         }
     }
     /// Whether the operation begins with the request's end, not with its head.
@@ -43,7 +45,7 @@ enum Operation: Equatable {
         switch self {
         case .health, .webSocket, .options: false
         case .chatCompletion, .completion, .response, .responseSocket, .messages, .countTokens, .embeddings, .listModels, .showModel,
-            .showReceipt:
+            .showReceipt, .feedback:
             true
         }
     }
@@ -54,7 +56,7 @@ enum Operation: Equatable {
         case .completion: .completions
         case .response, .responseSocket: .responses
         case .messages, .countTokens: .anthropic
-        case .listModels, .showModel, .showReceipt, .health, .webSocket, .options: nil
+        case .listModels, .showModel, .showReceipt, .feedback, .health, .webSocket, .options: nil
         }
     }
 }
@@ -86,6 +88,7 @@ struct RouteTable {
             Route(method: .GET, path: "/models") { _ in .listModels },
             Route(method: .GET, path: "/models/", takesRest: true) { .showModel($0) },
             Route(method: .GET, path: "/receipts/", takesRest: true) { .showReceipt($0) },
+            Route(method: .POST, path: "/feedback") { _ in .feedback },
             Route(method: .GET, path: "/healthz", isVersioned: false) { _ in .health },
             Route(method: .GET, path: WebSocketUpgrade.path, isVersioned: false) { _ in .webSocket },
         ]

@@ -33,6 +33,7 @@ extension Exchange {
     func attemptFailed(_ fault: Fault, isAdvisedAgainst: Bool = false) {
         guard !isOver, let target else { return }
         leaveCall(fault)
+        armFailed(target, fault)
         failure = fault
         // The second call is under way already.
         if let hedge, fault.allowsFallback, !hasBegun { return goOn(with: hedge) }

@@ -12,6 +12,7 @@ extension Exchange: UpstreamReceiver {
     private static let maxHeldChunks = 16
 
     func call(_ target: UpstreamTarget) {
+        guard !awaitsDecision else { return decide() }
         guard let provider = snapshot.providers[target.provider] else {
             return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
         }
@@ -186,6 +187,7 @@ extension Exchange: UpstreamReceiver {
         for finish in chunk.finishes where !summary.finishes.contains(where: { $0.choice == finish.choice }) {
             summary.finishes.append(finish)
         }
+        judge(chunk)
         stored?.append(chunk.raw)
         if let answer = stored, answer.cost > snapshot.pipeline.maxAnswerBytes { stored = nil }
         outputBytes += chunk.textBytes

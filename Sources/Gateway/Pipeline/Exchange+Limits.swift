@@ -24,7 +24,7 @@ extension Exchange {
 
     /// Asks for the request. It goes on when the answer is there: at once, or when Redis has answered.
     func askLimits() throws(Fault) {
-        let model = target?.model ?? envelope.model
+        let model = arbitration?.route.name ?? target?.model ?? envelope.model
         let plan = loop.limits.plan(for: request.principal, model: model, snapshot.limits)
         uncounted = nil
         let (look, claim) = (look, claimQuestion)

@@ -53,7 +53,8 @@ extension Exchange {
             throw .invalidField("max_tokens", "is required: the most tokens that the answer may have")
         }
         if isCounting { envelope.isStreamed = false }
-        let plan = try snapshot.models.resolve(envelope.model, for: request.principal).get()
+        let plan = try arbitrated(
+            snapshot.models.resolve(envelope.model, for: request.principal, substitutes: request.operation == .answer).get())
         var sequence = AttemptSequence(plan: plan, policy: snapshot.resilience.retries)
         guard case .call(let target) = sequence.start() else {
             throw Fault(.internalError, origin: .gateway, message: "The route has no target.")

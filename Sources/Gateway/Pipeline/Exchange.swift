@@ -66,6 +66,8 @@ package final class Exchange {
     /// Where the request may go.
     var route: RoutePlan?
     var target: UpstreamTarget?
+    /// How its model is chosen among several; `nil`: it is not.
+    var arbitration: Arbitration?
     var summary: AnswerSummary
     /// The scrubbing rules for the present target.
     var rules: ScrubRules
@@ -347,6 +349,7 @@ package final class Exchange {
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
         body = ByteBuffer()
         summary.timings[.record] += (NIODeadline.now() - began).nanoseconds
+        learn(isWhole: isWhole, outcome, fault?.kind)
         let record = LedgerRecord(
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
             requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,

@@ -19,11 +19,14 @@ package struct GatewayStores: Sendable {
     package let file: LedgerFile?
     /// Where finished requests can be read; `nil`: only among the recent ones.
     package let archive: (any LedgerArchive)?
+    /// What arbitrated names learn; `nil`: nothing.
+    package let learner: ArbitrageLearner?
 
     package init(
         limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, claims: EmbeddedClaims, recent: RecentRecords, file: LedgerFile? = nil,
-        archive: (any LedgerArchive)? = nil
+        archive: (any LedgerArchive)? = nil, learner: ArbitrageLearner? = nil
     ) {
+        self.learner = learner
         self.limiter = limiter
         self.cache = cache
         self.claims = claims
@@ -51,6 +54,7 @@ package final class GatewayLoop {
     /// Streams that lost their connection, as replicas share them; `nil`: they do not.
     package let sharedResumptions: SharedResumptions?
     let journal: LoopJournal
+    let arbitrage: LoopArbitrage
     let clock: WallClock
     var budget: InFlightBudget
     var notices = NoticeBudget()
@@ -105,6 +109,7 @@ package final class GatewayLoop {
         self.snapshot = snapshot
         health = UpstreamHealth(snapshot.resilience.breaker)
         self.stores = stores
+        arbitrage = LoopArbitrage(learner: stores.learner)
         self.logger = logger
         self.clock = clock
         pool = UpstreamPool(eventLoop: eventLoop)
@@ -175,6 +180,7 @@ package final class GatewayLoop {
         health.update(snapshot.resilience.breaker)
         retryBudgets.removeAll()
         scrubbers.removeAll()
+        arbitrage.forget(all: snapshot.models.routes)
         keyRules.value = snapshot.keyRules
         authority.forgetAll()
         endRemoved()
@@ -237,7 +243,8 @@ package final class GatewayLoop {
 
     package func models(for principal: Principal) -> [ModelListing] {
         snapshot.models.names(for: principal).map { name, plan in
-            ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
+            let isAlias = plan.reason == "alias" || plan.arbitration != nil
+            return ModelListing(name: name, owner: isAlias ? "alias" : plan.targets.first?.provider ?? "")
         }
     }
 

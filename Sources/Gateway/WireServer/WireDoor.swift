@@ -20,6 +20,8 @@ package final class WireDoor: WireDelegate {
     private var isLeft = false
     /// Streams whose requests wait for the store's word on their credentials. Bound: the connection's open streams.
     private var unrecognised: Set<StreamID> = []
+    /// Streams whose feedback is on its way to the store. Bound: as above.
+    var givingFeedback: Set<StreamID> = []
     /// Requests that came while the store was asked about HELLO's credential: WELCOME goes first. Bound: as above. `nil`: HELLO waits for nobody.
     private var early: [(stream: StreamID, request: Request, receivedAt: NIODeadline)]?
     private var isClosed = false
@@ -89,6 +91,7 @@ package final class WireDoor: WireDelegate {
         case .cancelReceived(let stream, _), .streamAborted(let stream, _):
             early?.removeAll { $0.stream == stream }
             unrecognised.remove(stream)
+            givingFeedback.remove(stream)
             works.removeValue(forKey: stream)?.cancel()
         case .streamWritable(let stream): works[stream]?.resume()
         case .failed: endAll()
@@ -114,6 +117,7 @@ package final class WireDoor: WireDelegate {
         isClosed = true
         early = nil
         unrecognised.removeAll()
+        givingFeedback.removeAll()
         let (open, told) = (works, told)
         works.removeAll()
         self.told.removeAll()
@@ -233,8 +237,7 @@ package final class WireDoor: WireDelegate {
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
             case .resume(let resume): try continueAnswer(resume, of: principal, on: stream, handler)
-            case .feedback:
-                throw Fault(.unsupported, origin: .gateway, message: "This gateway does not offer this operation yet.")
+            case .feedback(let feedback): try take(feedback, of: principal, id, on: stream, handler)
             case nil:
                 throw Fault(.unsupported, origin: .downstream, message: "The request names no operation that this gateway knows.")
             }

@@ -39,6 +39,10 @@ extension ErrorCode {
     package static let resumeUnavailable = ErrorCode(rawValue: 210)
     /// The answer is larger than the client accepts, or outran the credit that the client gave.
     package static let answerTooLarge = ErrorCode(rawValue: 211)
+    /// Feedback on the receipt was given before; it counts once.
+    package static let feedbackGiven = ErrorCode(rawValue: 212)
+    /// The receipt's answer was not chosen among models, or is too old: there is nothing to learn from feedback.
+    package static let notArbitrated = ErrorCode(rawValue: 213)
     /// No credential, or one that is wrong, expired or revoked.
     package static let unauthenticated = ErrorCode(rawValue: 300)
     /// The credential is valid but does not allow this.
@@ -115,6 +119,8 @@ extension ErrorCode {
         .cacheMiss: Entry(name: "cache_miss", scope: .stream, retry: .never),
         .resumeUnavailable: Entry(name: "resume_unavailable", scope: .stream, retry: .never),
         .answerTooLarge: Entry(name: "answer_too_large", scope: .stream, retry: .never),
+        .feedbackGiven: Entry(name: "feedback_given", scope: .stream, retry: .never),
+        .notArbitrated: Entry(name: "not_arbitrated", scope: .stream, retry: .never),
         .unauthenticated: Entry(name: "unauthenticated", scope: .stream, retry: .never),
         .permissionDenied: Entry(name: "permission_denied", scope: .stream, retry: .never),
         .tenantPaused: Entry(name: "tenant_paused", scope: .stream, retry: .never),

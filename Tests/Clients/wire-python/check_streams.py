@@ -93,7 +93,7 @@ async def _(gateway):
         answer = await client.ask({"models": {"id": "whole"}})
         assert [model["id"] for model in answer.result["models"]["models"]] == ["whole"]
         await refused(client, {"models": {"id": "nothing"}}, "model_not_found")
-        await refused(client, {"feedback": {"receipt_id": "x"}}, "unsupported")
+        await refused(client, {"feedback": {"receipt_id": "x"}}, "invalid_request")
         await refused(client, {"resume": {"response_id": "x"}}, "resume_unavailable")
         await refused(client, {}, "unsupported")
 

@@ -64,6 +64,15 @@ final class Connection: Sendable {
         return try await send(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/v1/chat/completions", headers: headers), body)
     }
 
+    /// Any request with a body of JSON.
+    func post(_ path: String, _ body: String) async throws -> Answer {
+        let headers = HTTPHeaders([
+            ("host", "localhost"), ("content-type", "application/json"), ("authorization", "Bearer \(key)"),
+            ("content-length", String(body.utf8.count)),
+        ])
+        return try await send(HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: headers), body)
+    }
+
     /// Any request, with the connection's key and without a body.
     func get(_ path: String, host: String = "localhost") async throws -> Answer {
         let headers = HTTPHeaders([("host", host)] + (key.isEmpty ? [] : [("authorization", "Bearer \(key)")]))

@@ -2,7 +2,7 @@ import AgentShield
 import ArgumentParser
 import Foundation
 
-/// Shows one support conversation's way through the gateway, with a fake provider behind it, and ends by itself.
+/// Shows one support conversation's way through the gateway and a route that learns, with a fake provider behind it, and ends by itself.
 @main
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,6 +17,7 @@ struct DemoCommand: AsyncParsableCommand {
         let client = try AgentShieldClient(configuration: settings)
         do {
             try await Conversation(client: client, gateway: gateway).show()
+            try await Learning(client: client).show()
         } catch {
             await client.shutdown()
             throw error

@@ -6,6 +6,8 @@ struct Behaviour: Equatable, Sendable {
         case words(Int)
         /// A text with an address and a card number that nobody asked for.
         case leak
+        /// `right` where the last user message has one of the words, or where there are none; else `wrong`.
+        case knows([String])
         /// One call of each tool.
         case toolCalls([String])
         /// A constant answer, streamed in this many chunks.
@@ -82,6 +84,14 @@ extension Behaviour {
         Term(pattern: "leak", meaning: "tells an e-mail address and a card number that nobody asked for, then the last user message") {
             text in
             text == "leak" ? { $0.content = .leak } : nil
+        },
+        Term(
+            pattern: "knows:<word>[,<word>]",
+            meaning: "answers `right` where the last user message has one of the words, else `wrong`; knows:all is always right"
+        ) { text in
+            guard text.hasPrefix("knows:"), text.count > "knows:".count else { return nil }
+            let words = text.dropFirst("knows:".count).split(separator: ",").map(String.init)
+            return { $0.content = .knows(words == ["all"] ? [] : words) }
         },
         Term(
             pattern: "tool:<name>[,<name>]",

@@ -112,6 +112,8 @@ extension ChatAnswer {
             text = "Somebody else is bob@example.org and pays with 4111 1111 1111 1111. You said: " + request.lastUserText
         case .bench(let chunks):
             text = Array(repeating: "token", count: chunks).joined(separator: " ")
+        case .knows(let words):
+            text = words.isEmpty || words.contains(where: request.lastUserText.contains) ? "right" : "wrong"
         case .words(let count):
             text = Self.words(count)
         case .toolCalls(let names):

@@ -58,6 +58,8 @@ struct GatewayRunner {
         let cache = configuration.cache
         async let isCurrent: Void = refuseOutdatedDatabase()
         let ledger = try await LedgerState.open(configuration, redis: state, on: group.next(), logger: logger)
+        let arbitrage = try await ArbitrageState.open(configuration, redis: state, on: group.next(), logger: logger)
+        arbitrage.learner.follow(snapshot.models.routes)
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(),
             cache: EmbeddedResponseCache(
@@ -65,7 +67,8 @@ struct GatewayRunner {
                 maxBytes: state == nil ? cache.maxBytes : 0, maxEntryBytes: cache.maxEntryBytes, maxWaitersPerFlight: cache.maxWaiters),
             claims: EmbeddedClaims(
                 maxBytes: configuration.idempotency.maxBytes, timeToLive: TimeAmount(configuration.idempotency.timeToLive)),
-            recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive)
+            recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive,
+            learner: arbitrage.learner)
         let wallets = try await restoredWallets(ledger, stores.limiter)
         let store = try openStore()
         try await checkBudgets(of: store, ledger)
@@ -87,10 +90,10 @@ struct GatewayRunner {
             store: store, audience: loops.audience, configuredTenants: snapshot.tenants,
             staleMax: TimeAmount(configuration.auth.staleMax), logger: logger)
         try await isCurrent
-        let moving = ledger.start(wallets)
+        let moving = ledger.start(wallets) + [arbitrage.start(loops)]
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
-            cache: state == nil ? stores.cache : nil, resumable: resumable,
+            cache: state == nil ? stores.cache : nil, learner: arbitrage.learner, resumable: resumable,
             logger: logger,
             announcement: announcement)
         try await ServiceGroup(
@@ -100,6 +103,7 @@ struct GatewayRunner {
         ).run()
         moving.forEach { $0.cancel() }
         for task in moving { await task.value }
+        await arbitrage.close()
         await ledger.close()
         await store?.close()
         try await group.shutdownGracefully()
@@ -193,6 +197,7 @@ struct GatewayService: Service {
     let wallets: ProcessWallets?
     /// Of this process; `nil`: answers are in Redis.
     let cache: EmbeddedResponseCache?
+    let learner: ArbitrageLearner
     let resumable: ResumableAnswers
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
@@ -310,6 +315,7 @@ struct GatewayService: Service {
         switch loaded {
         case .success(let (configuration, snapshot)):
             try? await loops.forEach { $0.gateway.update(snapshot) }
+            learner.follow(snapshot.models.routes)
             issuerKeys.use(configuration.publishedKeys)
             certificates?.use(configuration.listen.tls)
             await follower.follow(configuredTenants: snapshot.tenants)

@@ -102,7 +102,7 @@ struct SnapshotBuilder {
                 cache: CacheSettings(mode: CacheSettings.Mode(model.cacheMode), timeToLiveNanoseconds: model.cacheTTL.nanoseconds),
                 firstByteTimeoutNanoseconds: model.firstByteTimeout.nanoseconds, idleTimeoutNanoseconds: model.idleTimeout.nanoseconds,
                 scrub: model.scrubPolicy.flatMap { rules[$0] }, dropsUnsupported: model.dropsUnsupported,
-                maxAttempts: model.maxAttempts, hedgeAfterNanoseconds: model.hedgeAfter?.nanoseconds)
+                maxAttempts: model.maxAttempts, hedgeAfterNanoseconds: model.hedgeAfter?.nanoseconds, traits: model.traits)
             switch model.name {
             case .exact(let name):
                 if !model.fallback.isEmpty { fallbacks[name] = model.fallback }
@@ -115,7 +115,13 @@ struct SnapshotBuilder {
             }
         }
         return ModelTable(
-            models: exact, patterns: patterns, aliases: configuration.aliases.map { ($0.name, $0.models) }, fallbacks: fallbacks)
+            models: exact, patterns: patterns,
+            aliases: configuration.aliases.compactMap { $0.arbitrage == nil ? ($0.name, $0.models) : nil }, fallbacks: fallbacks,
+            arbitrated: configuration.aliases.compactMap { alias in
+                alias.arbitrage.map {
+                    ModelTable.ArbitratedName(name: alias.name, arms: $0.arms, settings: $0.settings, replaces: $0.replaces)
+                }
+            }, tenants: configuration.arbitrage.tenants)
     }
 
     // MARK: providers

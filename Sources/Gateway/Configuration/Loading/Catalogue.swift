@@ -33,11 +33,14 @@ extension ConfigurationLoader {
         var section: Section
         var name: String
         var targets: [Located<String>]
+        var arbitrage: Configuration.ArbitratedName?
     }
 
     static func aliases(_ root: Section, _ catalogue: Catalogue) -> [Configuration.Alias] {
         let written = root.sections("aliases").map { section in
-            WrittenAlias(section: section, name: section.text("name"), targets: section.texts("fallback"))
+            WrittenAlias(
+                section: section, name: section.text("name"), targets: section.texts("fallback"),
+                arbitrage: arbitratedName(section, catalogue))
         }
         var byName: [String: WrittenAlias] = [:]
         for alias in written where !alias.name.isEmpty {
@@ -51,6 +54,14 @@ extension ConfigurationLoader {
         return written.map { alias in
             for (index, target) in alias.targets.enumerated() where !known.offers(target.value) {
                 alias.section.refuse("fallback[\(index)]", at: target.position, known.unknownModel(target.value))
+            }
+            if let arbitrage = alias.arbitrage {
+                return Configuration.Alias(name: alias.name, models: arbitrage.arms, arbitrage: arbitrage)
+            }
+            for (index, target) in alias.targets.enumerated() where byName[target.value]?.arbitrage != nil {
+                alias.section.refuse(
+                    "fallback[\(index)]", at: target.position,
+                    ValueProblem("is arbitrated: \(target.value)", remedy: "name the models that it chooses among"))
             }
             var expansion = Expansion(byName: byName)
             expansion.expand(alias)

@@ -103,7 +103,7 @@ extension ConfigurationLoader {
         return Configuration.Model(
             name: modelName, provider: providerName, upstreamName: upstreamName, price: price, cacheMode: mode, cacheTTL: ttl,
             firstByteTimeout: firstByteTimeout, idleTimeout: idleTimeout, dropsUnsupported: dropsUnsupported, fallback: [],
-            maxAttempts: maxAttempts, hedgeAfter: hedgeAfter)
+            maxAttempts: maxAttempts, hedgeAfter: hedgeAfter, traits: modelTraits(section))
     }
 
     private static func price(_ section: Section) -> Price? {

@@ -100,12 +100,15 @@ package enum ConfigurationLoader {
         let ledger = ledger(root.section("ledger"), pepper: auth.pepper, control: control, redis: redis, replicas: replicas)
         let sharedLimits = sharedLimits(root, limits)
         refuseUncountedBudgets(root, sharedLimits, ledger, redis: redis, control: control)
+        let ceiling = priceCeiling(root.section("prices"))
+        refuseTwoReplacements(root, catalogue)
+        refuseUnpricedArms(root, catalogue, providers, control: control, ceiling: ceiling)
         let log = root.section("log")
         let replica = root.section("replica")
         return Configuration(
             listen: listen, edge: edge, auth: auth, publishedKeys: sources, limits: limits, sharedLimits: sharedLimits,
             redis: redis, providers: providers, models: catalogue.models, aliases: catalogue.aliases,
-            priceCeiling: priceCeiling(root.section("prices")),
+            priceCeiling: ceiling,
             resilience: resilience(root.section("resilience")),
             scrub: scrub,
             cache: cache,
@@ -116,7 +119,7 @@ package enum ConfigurationLoader {
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")), replicas: replicas,
             control: control,
-            ledger: ledger)
+            ledger: ledger, arbitrage: arbitrage(root, replicas: replicas))
     }
 
     private static func limits(_ section: Section) -> Configuration.Limits {

@@ -186,6 +186,12 @@ struct Section {
         if case .score(let score) = value(key) { score } else { 0 }
     }
 
+    func optionalDecimal(_ key: String) -> Double? {
+        if case .decimal(let number) = value(key) { number } else { nil }
+    }
+
+    func decimal(_ key: String) -> Double { optionalDecimal(key) ?? 0 }
+
     /// What is done with a kind.
     func scrubAction(_ key: String) -> ScrubAction {
         optionalText(key).flatMap(ScrubAction.init(configured:)) ?? .redact

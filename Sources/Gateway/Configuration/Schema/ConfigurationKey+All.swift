@@ -3,7 +3,8 @@ internal import Scrubbing
 extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] =
-        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + endpoints + models + resilience + prices + scrub
+        listen + edge + auth + tokens + control + ledger + limits + tenants + providers + endpoints + models + arbitrage + resilience
+        + prices + scrub
         + redis + rest
 
     private static let balancers = """
@@ -338,7 +339,8 @@ extension ConfigurationKey {
         ConfigurationKey("aliases", .sections, .means("none"), "Names that stand for models."),
         ConfigurationKey("aliases[].name", .label, .required, "Unique among models and aliases."),
         ConfigurationKey(
-            "aliases[].fallback", .list(.label), .required, "Models or other aliases, tried in this order; 1 to 16 models in all."),
+            "aliases[].fallback", .list(.label), .means("the entry has `arbitrage`"),
+            "Models or other aliases, tried in this order; 1 to 16 models in all. Each entry has either `fallback` or `arbitrage`."),
     ]
 
     private static let scrub: [ConfigurationKey] =

@@ -38,7 +38,7 @@ extension ConfigurationKey {
                 "tenants.*.without_redis", .choice(Configuration.WithoutRedis.allCases.map(\.rawValue)), .means("`limits.without_redis`"),
                 "As `limits.without_redis`, for this tenant.")
         ] + budget("budget", "Of the whole tenant") + budget("department_budget", "Of each department of the tenant")
-        + budget("user_budget", "Of each user of the tenant")
+        + budget("user_budget", "Of each user of the tenant") + ConfigurationKey.tenantArbitrage
 
     private static func budget(_ name: String, _ whose: String) -> [ConfigurationKey] {
         [

@@ -45,6 +45,8 @@ package struct ConfigurationKey: Sendable {
         case choice([String])
         /// From 0 to 1, as a decimal number.
         case score
+        /// A number with decimals, from 0 on.
+        case decimal(ClosedRange<Double>)
         /// Scores under names of kinds.
         case scores
         /// One of ``Configuration/scrubActions``, or `mask:` and a number.
@@ -95,6 +97,7 @@ extension ConfigurationKey.ValueType {
         case .flag: "true or false"
         case .choice: "choice"
         case .score: "score"
+        case .decimal: "decimal number"
         case .scores: "scores by kind"
         case .scrubAction: "action"
         case .text: "text"
@@ -125,6 +128,7 @@ extension ConfigurationKey.ValueType {
         case .duration(let range): "\(DurationText.text(range.lowerBound)) to \(DurationText.text(range.upperBound))"
         case .choice(let choices): choices.map { "`\($0)`" }.joined(separator: ", ")
         case .score, .scores: "0 to 1"
+        case .decimal(let range): "\(Int(range.lowerBound)) to \(Int(range.upperBound))"
         case .scrubAction: (Configuration.scrubActions + ["mask:0"]).map { "`\($0)`" }.joined(separator: ", ") + " to `mask:8`"
         case .text(let bytes): "at most \(bytes) bytes"
         case .address: "`IPv4:port`, `[IPv6]:port`, `localhost:port`"

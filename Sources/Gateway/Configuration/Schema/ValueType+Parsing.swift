@@ -19,6 +19,7 @@ enum ConfigurationValue {
     case instant(Int64)
     case digest(Digest)
     case score(Float)
+    case decimal(Double)
 }
 
 extension ConfigurationKey.ValueType {
@@ -52,6 +53,11 @@ extension ConfigurationKey.ValueType {
                 throw ValueProblem("is no score", remedy: "write a decimal number from 0 to 1: 0.75")
             }
             return .score(score)
+        case .decimal(let allowed):
+            guard let number = Double(text), number.isFinite, text.allSatisfy({ $0.isASCII && $0.isNumber || $0 == "." }) else {
+                throw ValueProblem("is no decimal number", remedy: "write a plain decimal number: 0.25")
+            }
+            return .decimal(try within(allowed, number))
         case .scrubAction:
             guard ScrubAction(configured: text) != nil else {
                 let meant = Suggestion.closest(to: text, among: Configuration.scrubActions).map { "did you mean `\($0)`? " } ?? ""

@@ -118,6 +118,14 @@ package struct EpsilonGreedyPolicy: ArbitragePolicy {
         cells = Array(repeating: Cell(), count: max(0, arms) * Self.buckets)
     }
 
+    /// - Parameter learned: what was observed in each cell: of the first arm in every bucket, then of the second.
+    package init(arms: Int, epsilon: Double, learned: [DecayedStatistics]) {
+        self.init(arms: arms, epsilon: epsilon)
+        for (index, statistics) in learned.enumerated() where cells.indices.contains(index) {
+            cells[index] = Cell(count: statistics.weight, quality: statistics.quality)
+        }
+    }
+
     /// Three lengths (up to 64, up to 512 tokens, more) times three complexities (how much of code, mathematics and structure there is).
     package static func bucket(_ features: FeatureVector) -> Int {
         let length = features[.length] < 0.6 ? 0 : features[.length] < 0.9 ? 1 : 2

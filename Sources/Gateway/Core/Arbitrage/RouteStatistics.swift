@@ -45,6 +45,17 @@ package struct RouteStatistics: Sendable, Equatable {
         return learned
     }
 
+    /// Adds what was learned of an arm in an hour, as it was stored.
+    ///
+    /// - Returns: `false`: there is no such arm.
+    @discardableResult
+    package mutating func add(_ statistics: ArmStatistics, arm: Int, hour: Hour) -> Bool {
+        guard arms.indices.contains(arm) else { return false }
+        arms[arm][hour, default: ArmStatistics()] += statistics
+        bound(arm)
+        return true
+    }
+
     /// Adds what another replica learned.
     ///
     /// - Returns: `false`: it is of another number of arms; nothing was added.

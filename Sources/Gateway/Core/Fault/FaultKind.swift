@@ -40,6 +40,10 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case resumeUnavailable = 210
     /// The answer is larger than the client accepts, or outran the credit that the client gave.
     case answerTooLarge = 211
+    /// Feedback on the receipt was given before; it counts once.
+    case feedbackGiven = 212
+    /// The receipt's answer was not chosen among models, or is too old: there is nothing to learn from feedback.
+    case notArbitrated = 213
     /// No credential, or one that is wrong, expired or revoked.
     case unauthenticated = 300
     /// The credential is valid but does not allow this.
@@ -176,6 +180,14 @@ extension FaultKind {
             FaultPresentation(
                 name: "answer_too_large", retry: .never, httpStatus: 502,
                 openAIType: "invalid_request_error", openAICode: "answer_too_large", anthropicType: "api_error")
+        case .feedbackGiven:
+            FaultPresentation(
+                name: "feedback_given", retry: .never, httpStatus: 409,
+                openAIType: "invalid_request_error", openAICode: "feedback_given", anthropicType: "invalid_request_error")
+        case .notArbitrated:
+            FaultPresentation(
+                name: "not_arbitrated", retry: .never, httpStatus: 409,
+                openAIType: "invalid_request_error", openAICode: "not_arbitrated", anthropicType: "invalid_request_error")
         case .unauthenticated:
             FaultPresentation(
                 name: "unauthenticated", retry: .never, httpStatus: 401,

@@ -22,25 +22,40 @@ package enum LedgerEntryFault: Error, Sendable, Equatable, CustomStringConvertib
 /// field is a new version.
 extension LedgerEntry {
     private static let version: UInt8 = 1
+    /// Of the kinds that version 1 did not have.
+    private static let arbitrageVersion: UInt8 = 2
 
     package func encoded() -> [UInt8] {
         var writer = RecordWriter()
-        writer.append(byte: Self.version)
+        writer.append(byte: Self.version(of: kind))
         writer.append(byte: kind.rawValue)
         switch self {
         case .request(let record): record.write(into: &writer)
         case .correction(let correction): correction.write(into: &writer)
+        case .decision(let decision): decision.write(into: &writer)
+        case .reward(let reward): reward.write(into: &writer)
         }
         return writer.bytes
+    }
+
+    private static func version(of kind: Kind) -> UInt8 {
+        switch kind {
+        case .request, .correction: version
+        case .decision, .reward: arbitrageVersion
+        }
     }
 
     package init(decoding bytes: some Sequence<UInt8>) throws(LedgerEntryFault) {
         var reader = RecordReader(Array(bytes)[...])
         let version = try reader.byte()
-        guard version == Self.version else { throw .unknownVersion(version) }
-        switch Kind(rawValue: try reader.byte()) {
+        guard version == Self.version || version == Self.arbitrageVersion else { throw .unknownVersion(version) }
+        let kind = Kind(rawValue: try reader.byte())
+        guard kind.map({ Self.version(of: $0) == version }) ?? true else { throw .malformed }
+        switch kind {
         case .request: self = .request(try LedgerRecord(from: &reader))
         case .correction: self = .correction(try LedgerCorrection(from: &reader))
+        case .decision: self = .decision(try LedgerDecision(from: &reader))
+        case .reward: self = .reward(try LedgerReward(from: &reader))
         case nil: throw .malformed
         }
         guard reader.isAtEnd else { throw .tooLong }

@@ -4,16 +4,24 @@ package enum LedgerEntry: Sendable, Equatable {
     case request(LedgerRecord)
     /// What a request cost more or less than its own row says.
     case correction(LedgerCorrection)
+    /// What was decided for an arbitrated request.
+    case decision(LedgerDecision)
+    /// What was said later of its answer.
+    case reward(LedgerReward)
 
     /// What the row is, in exports and in the stores' columns.
     package enum Kind: UInt8, Sendable, CaseIterable {
         case request = 1
         case correction = 2
+        case decision = 3
+        case reward = 4
 
         package var name: String {
             switch self {
             case .request: "request"
             case .correction: "correction"
+            case .decision: "decision"
+            case .reward: "reward"
             }
         }
     }
@@ -22,6 +30,8 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request: .request
         case .correction: .correction
+        case .decision: .decision
+        case .reward: .reward
         }
     }
 
@@ -30,6 +40,8 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request(let record): record.summary.requestID
         case .correction(let correction): correction.id
+        case .decision(let decision): decision.id
+        case .reward(let reward): reward.id
         }
     }
 
@@ -38,6 +50,8 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request(let record): record.summary.requestID
         case .correction(let correction): correction.requestID
+        case .decision(let decision): decision.requestID
+        case .reward(let reward): reward.requestID
         }
     }
 
@@ -45,6 +59,8 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request(let record): record.tenant
         case .correction(let correction): correction.tenant
+        case .decision(let decision): decision.tenant
+        case .reward(let reward): reward.tenant
         }
     }
 
@@ -52,6 +68,8 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request(let record): record.department
         case .correction(let correction): correction.department
+        case .decision(let decision): decision.department
+        case .reward(let reward): reward.department
         }
     }
 
@@ -59,6 +77,16 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request(let record): record.user
         case .correction(let correction): correction.user
+        case .decision(let decision): decision.user
+        case .reward(let reward): reward.user
+        }
+    }
+
+    /// Whether the row says what its request cost.
+    package var isOfCost: Bool {
+        switch self {
+        case .request, .correction: true
+        case .decision, .reward: false
         }
     }
 
@@ -67,6 +95,8 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request(let record): record.receivedUnixMilliseconds
         case .correction(let correction): correction.receivedUnixMilliseconds
+        case .decision(let decision): decision.receivedUnixMilliseconds
+        case .reward(let reward): reward.receivedUnixMilliseconds
         }
     }
 
@@ -75,6 +105,8 @@ package enum LedgerEntry: Sendable, Equatable {
         switch self {
         case .request(let record): record.summary.costNanoUSD.map { Int64(clamping: $0) }
         case .correction(let correction): correction.costNanoUSD
+        // Their request's row says what it cost.
+        case .decision, .reward: 0
         }
     }
 }

@@ -46,7 +46,7 @@ package enum LedgerExport: String, Sendable, CaseIterable {
         "requested_model", "model", "provider", "route_reason", "cache", "attempts", "input_tokens", "cache_read_tokens",
         "cache_write_tokens", "output_tokens", "reasoning_tokens", "is_estimated", "cost_nano_usd", "price_version", "outcome", "error",
         "finish_reasons", "scrubbed", "authenticate_us", "limit_us", "scrub_us", "cache_us", "route_us", "call_us", "answer_us",
-        "record_us", "reason", "hash",
+        "record_us", "reason", "signals", "decision", "hash",
     ]
 
     /// In the order of `names`.
@@ -67,17 +67,31 @@ package enum LedgerExport: String, Sendable, CaseIterable {
             values.append(.text(summary.finishes.map(\.providerReason).joined(separator: " ")))
             values.append(.text(summary.scrubbed.map { "\($0.kind)=\($0.count)" }.joined(separator: " ")))
             values += Phase.allCases.map { .number(Int64(summary.timings.microseconds($0))) }
-            values.append(.text(nil))
+            values += [Value](repeating: .text(nil), count: 3)
         case .correction(let correction):
             values += [.text(correction.requestID.description), .number(Int64(clamping: correction.receivedUnixMilliseconds))]
             values += [correction.tenant, correction.department, correction.user, correction.keyID].map { .text($0) }
             values += [Value](repeating: .text(nil), count: 7) + [Value](repeating: .number(nil), count: 6)
             values += [.flag(nil), .number(correction.costNanoUSD), .text(correction.priceVersion)]
             values += [Value](repeating: .text(nil), count: 4) + Phase.allCases.map { _ in .number(nil) }
-            values.append(.text(correction.reason))
+            values += [.text(correction.reason), .text(nil), .text(nil)]
+        case .decision(let decision):
+            values += Self.start(entry, decision.keyID, route: decision.route, model: decision.model)
+            values += [.text(nil), .text(decision.signals.map(\.text).joined(separator: " ")), .text(decision.record)]
+        case .reward(let reward):
+            values += Self.start(entry, reward.keyID, route: reward.route, model: reward.model)
+            values += [.text(nil), .text(reward.signal.text), .text(nil)]
         }
         values.append(.text(row.hash.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()))
         return values
+    }
+
+    /// What stands in front of `reason` in rows about an arbitrated request.
+    private static func start(_ entry: LedgerEntry, _ keyID: String, route: String, model: String) -> [Value] {
+        var values: [Value] = [.text(entry.requestID.description), .number(Int64(clamping: entry.unixMilliseconds))]
+        values += [entry.tenant, entry.department, entry.user, keyID, nil, nil, route, model, nil, nil, nil].map { .text($0) }
+        values += [Value](repeating: .number(nil), count: 6) + [.flag(nil), .number(entry.costNanoUSD)]
+        return values + [Value](repeating: .text(nil), count: 5) + Phase.allCases.map { _ in .number(nil) }
     }
 
     private static func write(_ name: StaticString, _ value: Value, into json: inout JSONWriter) {

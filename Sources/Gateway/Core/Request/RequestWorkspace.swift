@@ -98,6 +98,13 @@ package struct RequestWorkspace: ~Copyable {
         return render(body, as: surface, upstreamModel: upstreamModel, asksForUsage: false, maxTokens: maxTokens)
     }
 
+    /// Reads an already rendered body; `nil`: it is no JSON.
+    mutating func withScanned<Result>(_ body: ByteBuffer, _ read: (JSONValue) -> Result) -> Result? {
+        splicer.clear()
+        guard (try? index.scan(body)) != nil else { return nil }
+        return index.read(body) { read($0) }
+    }
+
     /// Writes a body of Anthropic's dialect without the thinking that no model of Anthropic's has signed; see ``ForeignThinking``.
     package mutating func removingForeignThinking(from body: ByteBuffer) -> ByteBuffer {
         guard ForeignThinking.mayBe(in: body), (try? index.scan(body)) != nil else { return body }

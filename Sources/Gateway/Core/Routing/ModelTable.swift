@@ -16,12 +16,15 @@ package struct ModelSettings: Sendable {
     package var maxAttempts: Int?
     /// How long a first call may be without content before a second one is made beside it; `nil`: none is.
     package var hedgeAfterNanoseconds: Int64?
+    /// For the choice among several models.
+    package var traits: ModelTraits
 
     package init(
         price: Price?, priceList: String = "", cache: CacheSettings, firstByteTimeoutNanoseconds: Int64, idleTimeoutNanoseconds: Int64,
         scrub: ScrubRules? = nil, dropsUnsupported: Bool = false, maxAttempts: Int? = nil,
-        hedgeAfterNanoseconds: Int64? = nil
+        hedgeAfterNanoseconds: Int64? = nil, traits: ModelTraits = ModelTraits()
     ) {
+        self.traits = traits
         self.price = price.map { PriceQuote(.configured, $0) }
         self.priceList = priceList
         self.cache = cache
@@ -62,8 +65,16 @@ package final class UpstreamTarget: Sendable {
 package struct RoutePlan: Sendable {
     /// Never empty.
     package let targets: [UpstreamTarget]
-    /// `exact`, `pattern` or `alias`.
+    /// `exact`, `pattern`, `alias`, `arbitrage`, or `substitution`: the caller named a model, and its tenant allows another.
     package let reason: String
+    /// How the first target is chosen for a request; `nil`: it is the first.
+    package var arbitration: ArbitratedRoute?
+
+    package init(targets: [UpstreamTarget], reason: String, arbitration: ArbitratedRoute? = nil) {
+        self.targets = targets
+        self.reason = reason
+        self.arbitration = arbitration
+    }
 }
 
 /// What a name of the configuration stands for. Immutable: a reload makes a new one.
@@ -84,17 +95,39 @@ package struct ModelTable: Sendable {
         }
     }
 
+    /// A name that is arbitrated.
+    package struct ArbitratedName: Sendable {
+        package var name: String
+        package var arms: [String]
+        package var settings: ArbitrationSettings
+        package var replaces: [String]
+
+        package init(name: String, arms: [String], settings: ArbitrationSettings, replaces: [String] = []) {
+            self.name = name
+            self.arms = arms
+            self.settings = settings
+            self.replaces = replaces
+        }
+    }
+
     private let exact: [String: RoutePlan]
     /// Longest prefix first, each with the targets behind it.
     private let patterns: [(pattern: Pattern, behind: [UpstreamTarget])]
+    /// By the name of a model that another name may stand in for.
+    private let substitutions: [String: RoutePlan]
+    /// By tenant.
+    private let tenants: [String: TenantArbitration]
 
     /// - Parameters:
     ///   - models: callable models; names are unique.
     ///   - patterns: model families; an exact name wins over any of them, a longer prefix over a shorter one.
     ///   - aliases: each name with the models that it stands for, in order of preference, each resolvable by the other two.
     ///   - fallbacks: for models with exact names, the models that are called behind them, likewise. They do not chain.
+    ///   - arbitrated: each name with its arms, how one is chosen, and the arms that it stands in for where they are named.
+    ///   - tenants: what tenants say of arbitrated names.
     package init(
-        models: [UpstreamTarget], patterns: [Pattern], aliases: [(name: String, targets: [String])], fallbacks: [String: [String]] = [:]
+        models: [UpstreamTarget], patterns: [Pattern], aliases: [(name: String, targets: [String])], fallbacks: [String: [String]] = [:],
+        arbitrated: [ArbitratedName] = [], tenants: [String: TenantArbitration] = [:]
     ) {
         let sorted = patterns.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
         let named = Dictionary(models.map { ($0.model, $0) }) { first, _ in first }
@@ -107,6 +140,17 @@ package struct ModelTable: Sendable {
             let targets = targets(alias.targets)
             if !targets.isEmpty { plans[alias.name] = RoutePlan(targets: targets, reason: "alias") }
         }
+        var substitutions: [String: RoutePlan] = [:]
+        for name in arbitrated {
+            let route = ArbitratedRoute(name: name.name, arms: targets(name.arms), settings: name.settings)
+            guard !route.arms.isEmpty else { continue }
+            plans[name.name] = RoutePlan(targets: route.arms, reason: "arbitrage", arbitration: route)
+            for model in name.replaces {
+                substitutions[model] = RoutePlan(targets: route.arms, reason: "substitution", arbitration: route)
+            }
+        }
+        self.substitutions = substitutions
+        self.tenants = tenants
         exact = plans
         self.patterns = sorted.map { ($0, targets($0.fallback)) }
     }
@@ -114,8 +158,12 @@ package struct ModelTable: Sendable {
     /// Finds where a request for `model` may go.
     ///
     /// A model that the principal may not name is told as one that does not exist, so that names of other tenants' models stay unknown.
-    package func resolve(_ model: String, for principal: Principal) -> Result<RoutePlan, Fault> {
-        guard principal.models.allows(model), let plan = plan(model) else {
+    ///
+    /// - Parameter substitutes: whether another model may stand in for one that is named, where the tenant allows that.
+    package func resolve(_ model: String, for principal: Principal, substitutes: Bool = true) -> Result<RoutePlan, Fault> {
+        let isAllowed = substitutes && tenant(principal.tenant).allowsSubstitution
+        let substitution = isAllowed ? substitutions[model] : nil
+        guard principal.models.allows(model), let plan = substitution ?? plan(model) else {
             return .failure(
                 Fault(
                     .modelNotFound, origin: .downstream,
@@ -130,6 +178,12 @@ package struct ModelTable: Sendable {
     package func names(for principal: Principal) -> [(name: String, plan: RoutePlan)] {
         exact.filter { principal.models.allows($0.key) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
+
+    /// What a tenant says of arbitrated names.
+    package func tenant(_ tenant: String) -> TenantArbitration { tenants[tenant] ?? TenantArbitration() }
+
+    /// Every arbitrated name.
+    package var routes: [ArbitratedRoute] { exact.values.compactMap(\.arbitration).sorted { $0.name < $1.name } }
 
     private func plan(_ model: String) -> RoutePlan? {
         if let plan = exact[model] { return plan }

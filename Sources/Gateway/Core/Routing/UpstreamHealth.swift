@@ -119,6 +119,11 @@ package struct UpstreamHealth: Sendable {
         return .call(Call(name: name, endpoint: chosen, pass: endpoints[chosen].breaker.begin(now: now), began: now))
     }
 
+    /// Whether any endpoint takes calls, as far as is known.
+    package func admits(_ name: Name, now: NIODeadline) -> Bool {
+        upstreams[name].map { endpoints in endpoints.contains { $0.isOpen(now: now) } } ?? true
+    }
+
     /// Whether an endpoint that was not tried takes calls.
     package func hasOther(_ name: Name, count: Int, tried: Set<Int>, now: NIODeadline) -> Bool {
         guard count > 1 else { return false }

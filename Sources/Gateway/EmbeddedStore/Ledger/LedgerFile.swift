@@ -188,7 +188,8 @@ final class LedgerWriter {
                     try keep(write)
                     continue
                 }
-                try holdRemoval.run([.blob(entry.requestID.bytes)])
+                // What was decided for a request, or said of its answer, does not say what it cost.
+                if entry.isOfCost { try holdRemoval.run([.blob(entry.requestID.bytes)]) }
                 var head = if let head = heads[entry.tenant] { head } else { try storedHead(of: entry.tenant) }
                 try append(entry, to: &head)
                 heads[entry.tenant] = head

@@ -13,8 +13,8 @@ extension Exchange {
         guard let target, !asksForDocument else { return }
         cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
         guard !cachePlan.isBypass else { return }
-        cacheKey = loop.cacheKey(principal: request.principal, rules: rules, target: target, surface: surfaceKey, body: body)
-        answerName = cacheKey.map { AnswerName(tenant: request.principal.tenant, model: target.model, key: $0) }
+        cacheKey = loop.cacheKey(principal: request.principal, rules: rules, target: target, surface: surfaceKey + armsKey, body: body)
+        answerName = cacheKey.map { AnswerName(tenant: request.principal.tenant, model: arbitration?.route.name ?? target.model, key: $0) }
     }
 
     /// What Redis is asked of the cache together with the limits. A request whose equal is under way here waits for that one, and fetches nothing.

@@ -50,6 +50,12 @@ final class LoopJournal {
         return false
     }
 
+    /// Takes what is written beside a request's own record: nobody waits for it.
+    func append(_ entry: LedgerEntry) {
+        if let redis { return redis.append(entry, settling: RedisSettlement(), waiter: nil) }
+        stores.file?.append(entry, waiter: nil)
+    }
+
     /// Settles limits of a request of which nothing is written.
     func settle(_ settlement: RedisSettlement) {
         limits.redis?.settle(settlement)

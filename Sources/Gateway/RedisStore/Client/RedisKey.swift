@@ -113,6 +113,18 @@ package struct RedisKey: Sendable, Equatable, Hashable {
     /// Which upstreams replicas leave alone; of no tenant.
     static let upstreams = RedisKey(bucket: 0, "upstreams", [])
 
+    /// What was learned under a name in an hour; of no tenant, so the name's route says the bucket.
+    package static func learned(_ name: LearnedName, _ hour: RouteStatistics.Hour) -> RedisKey {
+        let cell = name.cell.map { String($0) } ?? "a"
+        return RedisKey(
+            bucket: bucket(of: name.route), "learned", [name.route, name.arm, String(name.version), cell, String(hour.index)])
+    }
+
+    /// What feedback on a receipt needs.
+    package static func arbitrated(tenant: String, _ id: RequestID) -> RedisKey {
+        RedisKey(bucket: bucket(of: tenant), "arbitrated", [tenant, id.description])
+    }
+
     /// A glob pattern of the keys of answers; `nil` stands for any tenant or model. No part of a key has a character that means something in it.
     static func answerPattern(bucket: UInt8, tenant: String?, model: String?) -> String {
         var pattern = "{b\(bucket)}:answer:"

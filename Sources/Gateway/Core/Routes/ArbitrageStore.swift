@@ -1,0 +1,135 @@
+/// What is kept of an arbitrated answer until feedback on it can no longer come: what it takes to learn from that, and no text.
+package struct ArbitratedAnswer: Sendable, Equatable {
+    /// The receipt.
+    package var id: RequestID
+    package var tenant: String
+    package var department: String?
+    package var user: String?
+    package var keyID: String
+    package var route: String
+    /// The model that answered.
+    package var arm: String
+    package var features: FeatureVector
+
+    package init(
+        id: RequestID, tenant: String, department: String?, user: String?, keyID: String, route: String, arm: String,
+        features: FeatureVector
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.department = department
+        self.user = user
+        self.keyID = keyID
+        self.route = route
+        self.arm = arm
+        self.features = features
+    }
+
+    private static let version: UInt8 = 1
+
+    package func encoded() -> [UInt8] {
+        var writer = RecordWriter()
+        writer.append(byte: Self.version)
+        writer.append(UInt64(FeatureVector.version))
+        writer.append(id)
+        for text in [tenant, keyID, route, arm] { writer.append(text) }
+        for text in [department, user] { writer.append(text) }
+        for lane in 0..<FeatureVector.dimension { writer.append(UInt64(features.lanes[lane].bitPattern)) }
+        return writer.bytes
+    }
+
+    /// - Returns: `nil`: written by another version, or nobody's writing at all.
+    package init?(decoding bytes: some Sequence<UInt8>) {
+        var reader = RecordReader(Array(bytes)[...])
+        do throws(LedgerEntryFault) {
+            guard try reader.byte() == Self.version, try reader.number() == UInt64(FeatureVector.version) else { return nil }
+            id = try reader.id()
+            (tenant, keyID, route, arm) = (try reader.text(), try reader.text(), try reader.text(), try reader.text())
+            (department, user) = (try reader.optionalText(), try reader.optionalText())
+            var lanes = SIMD32<Float>(repeating: 0)
+            for lane in 0..<FeatureVector.dimension {
+                guard let bits = UInt32(exactly: try reader.number()) else { return nil }
+                lanes[lane] = Float(bitPattern: bits)
+            }
+            features = FeatureVector(lanes)
+            guard reader.isAtEnd else { return nil }
+        } catch {
+            return nil
+        }
+    }
+}
+
+/// What a store says of a receipt that feedback is given on.
+package enum FeedbackClaim: Sendable, Equatable {
+    /// It was not asked before, and is told no second time.
+    case answer(ArbitratedAnswer)
+    case given
+    /// Not arbitrated, too old, or never there.
+    case unknown
+}
+
+package struct ArbitrageStoreError: Error, Sendable, Equatable {
+    package var detail: String
+    /// What was asked for may have been done.
+    package var mayHaveRun: Bool
+
+    package init(_ detail: String, mayHaveRun: Bool) {
+        self.detail = detail
+        self.mayHaveRun = mayHaveRun
+    }
+}
+
+/// Where what was learned is kept, and what late feedback needs. Nothing of it is on a request's way.
+package protocol ArbitrageStore: Sendable {
+    /// Whether other processes add to it, so that it is to be read again.
+    var isShared: Bool { get }
+
+    /// Adds to what is there.
+    ///
+    /// - Returns: what was surely not added, and may be sent again.
+    func add(_ increments: [LearnedHour]) async -> [LearnedHour]
+
+    /// What is there; hours in which nothing was learned are left out, and so is what nobody can have learned.
+    func learned(_ names: [LearnedName], in hours: ClosedRange<RouteStatistics.Hour>) async throws(ArbitrageStoreError) -> [LearnedHour]
+
+    /// Keeps answers for feedback.
+    ///
+    /// - Returns: what is surely not kept, and may be sent again.
+    func keep(_ answers: [ArbitratedAnswer]) async -> [ArbitratedAnswer]
+
+    func claim(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) -> FeedbackClaim
+
+    func close() async
+}
+
+extension ArmStatistics {
+    /// The words as bytes, each in big-endian order.
+    package var bytes: [UInt8] {
+        words.flatMap { word in
+            stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> Int64($0)) }
+        }
+    }
+
+    /// - Returns: `nil`: more bytes than statistics have, half a word, or numbers that no observations add up to.
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count <= Self.size * 8, bytes.count % 8 == 0 else { return nil }
+        var words: [Int64] = []
+        words.reserveCapacity(Self.size)
+        var word: UInt64 = 0
+        for (index, byte) in bytes.enumerated() {
+            word = word << 8 | UInt64(byte)
+            if index % 8 == 7 { words.append(Int64(bitPattern: word)) }
+        }
+        // What ends in zeros may be stored without them.
+        words += Array(repeating: 0, count: Self.size - words.count)
+        self.init(words: words)
+        guard isPlausible else { return nil }
+    }
+
+    /// Whether observations can have added up to it: the count and squares are not negative, and the qualities' sum is between 0 and the count.
+    package var isPlausible: Bool {
+        let (count, quality) = (words[Self.size - 2], words[Self.size - 1])
+        guard count >= 0, (0...count).contains(quality) else { return false }
+        return (0..<FeatureVector.dimension).allSatisfy { words[$0 * ($0 + 1) / 2 + $0] >= 0 }
+    }
+}

@@ -1,0 +1,208 @@
+/// What is known of a route at one moment, ready for decisions. Immutable: made off the path of requests, read by every event loop.
+package final class RouteKnowledge: Sendable {
+    package enum Policy: Sendable {
+        case thompson(ThompsonPolicy)
+        case epsilonGreedy(EpsilonGreedyPolicy)
+        case fixed(FixedPolicy)
+        case cheapest(CheapestPolicy)
+        case weighted(WeightedPolicy)
+    }
+
+    package let route: ArbitratedRoute
+    /// Which state of knowledge it is: milliseconds since 1970 at which it was made; 0: nothing was learned.
+    package let id: UInt64
+    package let policy: Policy
+
+    /// - Parameter learned: of any routes; what is not of this one's is left aside.
+    /// - Returns: `nil`: the statistics are none that anybody observed.
+    package init?(_ route: ArbitratedRoute, id: UInt64, learned: [LearnedHour], now: RouteStatistics.Hour) {
+        self.route = route
+        self.id = id
+        switch route.settings.policy {
+        case .thompson:
+            guard let policy = Self.thompson(route, learned, now) else { return nil }
+            self.policy = .thompson(policy)
+        case .epsilonGreedy(let epsilon): policy = .epsilonGreedy(Self.table(route, epsilon, learned, now))
+        case .fixed: policy = .fixed(FixedPolicy(arm: 0))
+        case .cheapest: policy = .cheapest(CheapestPolicy())
+        case .weighted(let weights): policy = .weighted(WeightedPolicy(weights: weights))
+        }
+    }
+
+    private static func thompson(_ route: ArbitratedRoute, _ learned: [LearnedHour], _ now: RouteStatistics.Hour) -> ThompsonPolicy? {
+        let known = route.arms.compactMap(\.settings.traits.strength)
+        let average = known.isEmpty ? 0.5 : known.reduce(0, +) / Double(known.count)
+        var settings = ThompsonPolicy.Settings(prior: BanditPrior(strengths: route.arms.map { $0.settings.traits.strength ?? average }))
+        settings.explorationShare = route.settings.explorationShare
+        settings.halfLifeHours = route.settings.halfLifeHours
+        settings.floor = route.settings.floor.map { QualityFloor(least: $0) }
+        var statistics = RouteStatistics(arms: route.arms.count)
+        for hour in learned where hour.name.route == route.name && hour.name.cell == nil {
+            guard let arm = route.arms.firstIndex(where: { $0.model == hour.name.arm }) else { continue }
+            statistics.add(hour.statistics, arm: arm, hour: hour.hour)
+        }
+        guard var policy = ThompsonPolicy(settings) else { return nil }
+        let before = policy.model.id
+        policy.merge(statistics)
+        policy.refresh(now: now)
+        return policy.model.id == before ? nil : policy
+    }
+
+    private static func table(
+        _ route: ArbitratedRoute, _ epsilon: Double, _ learned: [LearnedHour], _ now: RouteStatistics.Hour
+    ) -> EpsilonGreedyPolicy {
+        var cells = Array(repeating: DecayedStatistics(), count: route.arms.count * EpsilonGreedyPolicy.buckets)
+        for hour in learned where hour.name.route == route.name {
+            guard let arm = route.arms.firstIndex(where: { $0.model == hour.name.arm }), let cell = hour.name.cell,
+                cells.indices.contains(arm * EpsilonGreedyPolicy.buckets + cell)
+            else { continue }
+            cells[arm * EpsilonGreedyPolicy.buckets + cell].add(hour.statistics, times: 1)
+        }
+        return EpsilonGreedyPolicy(arms: route.arms.count, epsilon: epsilon, learned: cells)
+    }
+}
+
+/// One event loop's side of a route: what is known of it, and what the loop itself has seen and spent. Pure.
+package struct LoopRoute: Sendable {
+    /// What is expected before an arm's first answer was seen.
+    private static let firstOutputTokens = 256.0
+    /// The weight of the newest answer in the means.
+    private static let newest = 0.1
+
+    package private(set) var knowledge: RouteKnowledge
+    private var exploration: ExplorationBudget
+    private var spentHour = RouteStatistics.Hour(index: 0)
+    private var spentNanoUSD: Int64 = 0
+    /// Mean output tokens and seconds of each arm's answers; `nil`: none was seen.
+    private var outputTokens: [Double?]
+    private var seconds: [Double?]
+    private var chance: SeededChance?
+
+    package init(_ knowledge: RouteKnowledge) {
+        self.knowledge = knowledge
+        let settings = knowledge.route.settings
+        exploration = ExplorationBudget(share: settings.explorationShare)
+        outputTokens = Array(repeating: nil, count: knowledge.route.arms.count)
+        seconds = outputTokens
+        chance = settings.seed.map { SeededChance(state: $0) }
+    }
+
+    package mutating func take(_ knowledge: RouteKnowledge) {
+        if knowledge.route === self.knowledge.route { self.knowledge = knowledge }
+    }
+
+    /// An arm has answered.
+    package mutating func answered(arm: Int, outputTokens tokens: UInt64, seconds time: Double) {
+        guard outputTokens.indices.contains(arm) else { return }
+        func mean(_ old: Double?, _ new: Double) -> Double { old.map { $0 + Self.newest * (new - $0) } ?? new }
+        outputTokens[arm] = mean(outputTokens[arm], Double(tokens))
+        seconds[arm] = mean(seconds[arm], max(0, time))
+    }
+
+    /// What an arm's call is expected to cost and to take. An arm of which nothing was seen is taken to be as the others.
+    package func candidate(_ arm: Int, price: Price, inputTokens: UInt64, maxOutputTokens: UInt64?) -> ArmCandidate {
+        func known(_ values: [Double?]) -> Double? {
+            let known = values.compactMap { $0 }
+            return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+        }
+        let expected = outputTokens[arm] ?? known(outputTokens) ?? Self.firstOutputTokens
+        let output = min(UInt64(max(1, min(1e9, expected))), maxOutputTokens ?? .max)
+        let cost = price.cost(of: TokenUsage(input: inputTokens, output: output))
+        return ArmCandidate(arm: arm, costUSD: Double(cost) / 1e9, latencySeconds: seconds[arm] ?? known(seconds) ?? 0)
+    }
+
+    /// Chooses among arms that could all serve the request.
+    ///
+    /// - Parameters:
+    ///   - candidates: at most one per arm.
+    ///   - incumbent: the arm of the conversation; it is kept if it is a candidate.
+    /// - Returns: what is left behind of the decision; `nil`: there is no candidate.
+    package mutating func decide(
+        _ features: FeatureVector, _ candidates: [ArmCandidate], infeasible: [DecisionRecord.Infeasible], dials: ArbitrageDials,
+        incumbent: Int?, now: RouteStatistics.Hour, random: inout some RandomNumberGenerator
+    ) -> DecisionRecord? {
+        let names = knowledge.route.arms.map(\.model)
+        let seed = chance?.next() ?? random.next()
+        guard var decision = decision(features, candidates, dials, seed: seed, now: now) else { return nil }
+        let kept = incumbent.flatMap { arm in candidates.contains { $0.arm == arm } ? arm : nil }
+        if let kept, candidates.count > 1 {
+            decision.arm = kept
+            decision.reason = .sticky
+            decision.couldExplore = false
+        }
+        if decision.reason == .exploration { spend(decision.arm, candidates) }
+        decision.model = knowledge.id
+        func record(_ policy: some ArbitragePolicy) -> DecisionRecord {
+            policy.record(of: decision, features, candidates, dials, names: names, infeasible: infeasible)
+        }
+        switch knowledge.policy {
+        case .thompson(let policy): return record(policy)
+        case .epsilonGreedy(let policy): return record(policy)
+        case .fixed(let policy): return record(policy)
+        case .cheapest(let policy): return record(policy)
+        case .weighted(let policy): return record(policy)
+        }
+    }
+
+    private mutating func decision(
+        _ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials, seed: UInt64, now: RouteStatistics.Hour
+    ) -> ArbitrageDecision? {
+        var chance = FixedChance(value: seed)
+        switch knowledge.policy {
+        case .thompson(let policy):
+            exploration.earn()
+            if now != spentHour { (spentHour, spentNanoUSD) = (now, 0) }
+            let isPaid = knowledge.route.settings.explorationNanoUSDPerHour.map { spentNanoUSD < $0 } ?? true
+            return policy.decision(features, candidates, dials, seed: seed, couldExplore: exploration.allows && isPaid)
+        case .epsilonGreedy(var policy): return policy.decide(features, candidates, dials, random: &chance)
+        case .fixed(var policy): return policy.decide(features, candidates, dials, random: &chance)
+        case .cheapest(var policy): return policy.decide(features, candidates, dials, random: &chance)
+        case .weighted(var policy): return policy.decide(features, candidates, dials, random: &chance)
+        }
+    }
+
+    private mutating func spend(_ arm: Int, _ candidates: [ArmCandidate]) {
+        exploration.spend()
+        guard let cost = candidates.first(where: { $0.arm == arm })?.costUSD else { return }
+        spentNanoUSD = spentNanoUSD.addingReportingOverflow(Int64(min(9e18, max(0, cost) * 1e9))).partialValue
+    }
+}
+
+/// Gives one number, again and again.
+private struct FixedChance: RandomNumberGenerator {
+    let value: UInt64
+
+    mutating func next() -> UInt64 { value }
+}
+
+/// SplitMix64 (S. Vigna), from a seed of the configuration.
+private struct SeededChance: RandomNumberGenerator, Sendable {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        return Hash.mixed(state)
+    }
+}
+
+extension DecisionRecord {
+    /// The answer's and the ledger's word for how the request came to its arm.
+    package var word: String { reason.rawValue }
+}
+
+/// Why an arm cannot serve a request; `nil`: it can.
+extension UpstreamTarget {
+    package func infeasibility(
+        _ traits: RequestTraits, inputTokens: UInt64, maxOutputTokens: UInt64?, tenant: TenantArbitration
+    ) -> DecisionRecord.Infeasibility? {
+        let own = settings.traits
+        if let regions = tenant.regions, !(own.region.map { regions.contains($0) } ?? false) { return .residency }
+        let missing = traits.needs.subtracting(own.supports)
+        if missing.contains(.tools) { return .tools }
+        if missing.contains(.vision) { return .vision }
+        if missing.contains(.structuredOutput) { return .structuredOutput }
+        let (needed, overflow) = inputTokens.addingReportingOverflow(maxOutputTokens ?? 0)
+        if let context = own.contextTokens, overflow || needed > context { return .contextLength }
+        return nil
+    }
+}

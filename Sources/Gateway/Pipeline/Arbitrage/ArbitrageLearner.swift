@@ -1,0 +1,289 @@
+package import GatewayCore
+package import Logging
+import Metrics
+import NIOConcurrencyHelpers
+
+/// What the process learns of its arbitrated names: takes what event loops see, brings it to the store, and tells every loop what is known.
+///
+/// Nobody waits for it. While the store is away increments gather, one set of numbers for each arm and hour, and are sent when it is back; hours that are too
+/// old to count are dropped. Answers that wait to be kept for feedback, and what is remembered of conversations and questions, have bounds of their own.
+package final class ArbitrageLearner: Sendable {
+    package struct Settings: Sendable {
+        package var refresh: Duration
+        /// Between two looks at what is to be kept for feedback.
+        package var pause = Duration.milliseconds(100)
+        /// After how many refreshes all hours are read again, and not the last ones alone: others may bring old ones late.
+        package var rereads = 150
+
+        package init(refresh: Duration = .seconds(2)) {
+            self.refresh = refresh
+        }
+    }
+
+    /// Who is told what is known. Returns when every loop has been told.
+    package typealias Audience = @Sendable ([RouteKnowledge]) async -> Void
+
+    /// Answers that wait to be kept; more are dropped, and can be given no feedback on.
+    static let maxWaiting = 10_000
+    /// Conversations and questions that are remembered: twice as many at most.
+    static let maxRemembered = 32_768
+    static let retryMilliseconds: Int64 = 120_000
+
+    struct Place: Hashable, Sendable {
+        var name: LearnedName
+        var hour: RouteStatistics.Hour
+    }
+
+    private struct Question: Sendable {
+        var answer: ArbitratedAnswer
+        /// Milliseconds since 1970.
+        var at: Int64
+    }
+
+    private struct State: Sendable {
+        var routes: [ArbitratedRoute] = []
+        /// Not brought to the store yet. Bound: arms of routes, times the hours that count.
+        var pending: [Place: ArmStatistics] = [:]
+        /// As the store has it.
+        var known: [Place: ArmStatistics] = [:]
+        var hasChanged = true
+        var waiting: [ArbitratedAnswer] = []
+        /// Brings what waited before to the store.
+        var keeping: Task<Void, Never>?
+        var conversations = Remembered<String>(limit: maxRemembered)
+        var questions = Remembered<Question>(limit: maxRemembered)
+    }
+
+    private let store: any ArbitrageStore
+    private let settings: Settings
+    private let clock: WallClock
+    private let logger: Logger
+    private let state = NIOLockedValueBox(State())
+    private let observations = Counter(label: "agentshield.arbitrage.observations")
+    private let dropped = Counter(label: "agentshield.arbitrage.feedback_dropped")
+
+    package init(store: any ArbitrageStore, settings: Settings, clock: WallClock = .system, logger: Logger) {
+        self.store = store
+        self.settings = settings
+        self.clock = clock
+        self.logger = logger
+    }
+
+    private var now: RouteStatistics.Hour { RouteStatistics.Hour(unixSeconds: Int64(clamping: clock.unixMilliseconds() / 1_000)) }
+
+    // MARK: for event loops
+
+    /// What an answer, or its absence, was worth.
+    func observe(_ answer: ArbitratedAnswer, quality: Double, weight: Double, hour: RouteStatistics.Hour) {
+        let taken = state.withLockedValue { state in
+            guard let route = state.routes.first(where: { $0.name == answer.route }),
+                let arm = route.arms.firstIndex(where: { $0.model == answer.arm })
+            else { return false }
+            let place = Place(name: route.learnedName(arm, answer.features), hour: hour)
+            return state.pending[place, default: ArmStatistics()].observe(answer.features, quality: quality, weight: weight)
+        }
+        if taken { observations.increment() }
+    }
+
+    /// Keeps an answer, so that feedback on it can be given.
+    func keep(_ answer: ArbitratedAnswer) {
+        let isKept = state.withLockedValue { state in
+            guard state.waiting.count < Self.maxWaiting else { return false }
+            state.waiting.append(answer)
+            return true
+        }
+        if !isKept { dropped.increment() }
+    }
+
+    func arm(of conversation: UInt64) -> String? { state.withLockedValue { $0.conversations.value(of: conversation) } }
+
+    func remember(_ conversation: UInt64, _ arm: String) { state.withLockedValue { $0.conversations.set(conversation, arm) } }
+
+    /// Remembers who was asked a question.
+    ///
+    /// - Returns: the answer to the same question that was given a short while ago, whose quality it speaks against; once.
+    func asked(_ question: UInt64, _ answer: ArbitratedAnswer, unixMilliseconds now: Int64) -> ArbitratedAnswer? {
+        state.withLockedValue { state in
+            let before = state.questions.value(of: question)
+            state.questions.set(question, Question(answer: answer, at: now))
+            return before.flatMap { now - $0.at <= Self.retryMilliseconds ? $0.answer : nil }
+        }
+    }
+
+    // MARK: feedback
+
+    package func claim(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) -> FeedbackClaim {
+        await keepWaiting()
+        return try await store.claim(id, tenant: tenant)
+    }
+
+    // MARK: the store
+
+    /// The names that the configuration has now.
+    package func follow(_ routes: [ArbitratedRoute]) {
+        state.withLockedValue { state in
+            state.routes = routes
+            let names = Set(routes.flatMap(\.learned))
+            state.pending = state.pending.filter { names.contains($0.key.name) }
+            state.known = state.known.filter { names.contains($0.key.name) }
+            state.hasChanged = true
+        }
+    }
+
+    /// Learns until the task is cancelled.
+    package func run(_ audience: @escaping Audience) async {
+        var turn = 0
+        var outage = false
+        while !Task.isCancelled {
+            do throws(ArbitrageStoreError) {
+                try await exchange(readsAll: turn % settings.rereads == 0)
+                if outage { logger.notice("what arbitrated names have learned can be kept again") }
+                outage = false
+                turn += 1
+            } catch {
+                if !outage {
+                    logger.warning("what arbitrated names learn cannot be kept at present", metadata: ["reason": "\(error.detail)"])
+                }
+                outage = true
+            }
+            await tell(audience)
+            let next = ContinuousClock.now + settings.refresh
+            while ContinuousClock.now < next, !Task.isCancelled {
+                await keepWaiting()
+                try? await Task.sleep(for: min(settings.pause, max(.milliseconds(1), next - .now)))
+            }
+        }
+    }
+
+    /// Brings what is left to the store.
+    package func finish() async {
+        await keepWaiting()
+        _ = await send()
+        await store.close()
+    }
+
+    /// Sends what is pending, and reads what others have sent.
+    func exchange(readsAll: Bool) async throws(ArbitrageStoreError) {
+        let isWhole = await send()
+        guard readsAll || store.isShared else {
+            guard isWhole else { throw ArbitrageStoreError("the store does not take it", mayHaveRun: false) }
+            return
+        }
+        let now = now
+        let span = readsAll ? Int64(RouteStatistics.mostHours) : 1
+        let hours = RouteStatistics.Hour(index: now.index - span)...RouteStatistics.Hour(index: now.index + 1)
+        let names = state.withLockedValue { $0.routes.flatMap(\.learned) }
+        let learned = try await store.learned(names, in: hours)
+        state.withLockedValue { state in
+            let oldest = now.index - Int64(RouteStatistics.mostHours)
+            var known = state.known.filter { !hours.contains($0.key.hour) && $0.key.hour.index > oldest }
+            for hour in learned { known[Place(name: hour.name, hour: hour.hour)] = hour.statistics }
+            if known != state.known { (state.known, state.hasChanged) = (known, true) }
+        }
+        guard isWhole else { throw ArbitrageStoreError("the store does not take it", mayHaveRun: false) }
+    }
+
+    /// - Returns: whether nothing is left to be sent again.
+    private func send() async -> Bool {
+        let oldest = now.index - Int64(RouteStatistics.mostHours)
+        let pending = state.withLockedValue { state in
+            defer { state.pending.removeAll() }
+            return state.pending.filter { $0.key.hour.index > oldest }
+        }
+        guard !pending.isEmpty else { return true }
+        let increments = pending.map { LearnedHour(name: $0.key.name, hour: $0.key.hour, statistics: $0.value) }
+        let left = await store.add(increments)
+        let leftPlaces = Set(left.map { Place(name: $0.name, hour: $0.hour) })
+        state.withLockedValue { state in
+            for increment in left {
+                state.pending[Place(name: increment.name, hour: increment.hour), default: ArmStatistics()] += increment.statistics
+            }
+            // A shared store is read again, and says what it has.
+            for (place, statistics) in pending where !store.isShared && !leftPlaces.contains(place) {
+                state.known[place, default: ArmStatistics()] += statistics
+            }
+            state.hasChanged = true
+        }
+        return left.isEmpty
+    }
+
+    /// Returns when all that waited before is in the store, whoever brings it there.
+    private func keepWaiting() async {
+        let keeping = state.withLockedValue { state -> Task<Void, Never>? in
+            guard !state.waiting.isEmpty else { return state.keeping }
+            let before = state.keeping
+            let task = Task {
+                await before?.value
+                await keepTaken()
+            }
+            state.keeping = task
+            return task
+        }
+        await keeping?.value
+    }
+
+    private func keepTaken() async {
+        let answers = state.withLockedValue { state in
+            defer { state.waiting.removeAll() }
+            return state.waiting
+        }
+        guard !answers.isEmpty else { return }
+        let left = await store.keep(answers)
+        guard !left.isEmpty else { return }
+        let lost = state.withLockedValue { state in
+            let room = max(0, Self.maxWaiting - state.waiting.count)
+            state.waiting.insert(contentsOf: left.suffix(room), at: 0)
+            return max(0, left.count - room)
+        }
+        dropped.increment(by: Int64(lost))
+    }
+
+    // MARK: what is known
+
+    /// Makes what is known anew, where something has changed, and tells it.
+    func tell(_ audience: Audience) async {
+        let knowledge = knowledge()
+        if !knowledge.isEmpty { await audience(knowledge) }
+    }
+
+    /// - Returns: one for each route; none where nothing has changed. A route whose statistics nobody can have observed keeps what was known.
+    func knowledge() -> [RouteKnowledge] {
+        let (routes, learned) = state.withLockedValue { state -> ([ArbitratedRoute], [LearnedHour]) in
+            guard state.hasChanged else { return ([], []) }
+            state.hasChanged = false
+            let all = state.known.merging(state.pending) { known, pending in
+                var sum = known
+                sum += pending
+                return sum
+            }
+            return (state.routes, all.map { LearnedHour(name: $0.key.name, hour: $0.key.hour, statistics: $0.value) })
+        }
+        let (now, id) = (now, clock.unixMilliseconds())
+        return routes.compactMap { route in
+            let knowledge = RouteKnowledge(route, id: id, learned: learned, now: now)
+            if knowledge == nil {
+                logger.error(
+                    "what the route has learned cannot be used; it goes on with what was known", metadata: ["route": "\(route.name)"])
+            }
+            return knowledge
+        }
+    }
+}
+
+/// Values of the last keys: at least as many as the limit, and twice as many at most.
+struct Remembered<Value: Sendable>: Sendable {
+    private let limit: Int
+    private var new: [UInt64: Value] = [:]
+    private var old: [UInt64: Value] = [:]
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    func value(of key: UInt64) -> Value? { new[key] ?? old[key] }
+
+    mutating func set(_ key: UInt64, _ value: Value) {
+        if new.count >= limit, new[key] == nil { (old, new) = (new, [:]) }
+        new[key] = value
+    }
+}

@@ -1,0 +1,223 @@
+import GatewayCore
+import GatewayJSON
+import NIOCore
+import SeededRandomness
+import Testing
+
+@Suite("Arbitrated routes")
+struct RouteTests {
+    private static func traits(_ body: String) -> (RequestTraits, text: String) {
+        var workspace = RequestWorkspace()
+        var text: [UInt8] = []
+        let traits = workspace.traits(of: ByteBuffer(string: body), text: &text)
+        return (traits, String(decoding: text, as: UTF8.self))
+    }
+
+    @Test("a request's traits are read in every dialect")
+    func reads() {
+        let (chat, text) = Self.traits(
+            #"""
+            {"model":"auto","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"first"},{"role":"assistant","content":"yes"},
+            {"role":"user","content":[{"type":"text","text":"last \u00e9"},{"type":"image_url","image_url":{"url":"x"}}]}],
+            "tools":[{"type":"function","function":{"name":"find"}},{"type":"function","function":{"name":"post"}}],
+            "response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","required":["a","b"]}}}}
+            """#)
+        #expect(text == "last é")
+        #expect(chat.turns == 4 && chat.tools == 2 && chat.hasImages && chat.wantsJSON)
+        #expect(chat.toolNames == ["find", "post"] && chat.requiredMembers == ["a", "b"])
+        #expect(chat.needs == .all)
+        let (messages, said) = Self.traits(
+            #"{"model":"auto","system":"s","messages":[{"role":"user","content":"hi"}],"tools":[{"name":"find","input_schema":{}}]}"#)
+        #expect(said == "hi" && messages.turns == 1 && messages.toolNames == ["find"] && messages.needs == .tools)
+        let (responses, asked) = Self.traits(#"{"model":"auto","input":"what?","text":{"format":{"type":"json_object"}}}"#)
+        #expect(asked == "what?" && responses.needs == .structuredOutput)
+        #expect(Self.traits(#"{"model":"auto","prompt":["one","two"]}"#).text == "one\ntwo")
+        #expect(Self.traits("no JSON").0 == RequestTraits())
+    }
+
+    @Test("turns of one conversation are known as such, and the same question again")
+    func conversations() {
+        func chat(_ texts: String...) -> RequestTraits {
+            let messages = texts.enumerated().map { #"{"role":"\#($0.isMultiple(of: 2) ? "user" : "assistant")","content":"\#($1)"}"# }
+            return Self.traits(#"{"messages":[\#(messages.joined(separator: ","))]}"#).0
+        }
+        #expect(chat("a").conversation == chat("a", "b", "c").conversation)
+        #expect(chat("a").conversation != chat("c", "b", "a").conversation)
+        #expect(chat("a").question == chat("a").question && chat("a").question != chat("a", "b", "a").question)
+    }
+
+    private static func form(_ traits: RequestTraits, _ fragments: [AnswerFragment], _ reason: FinishReason = .stop) -> [String] {
+        var form = AnswerForm(traits)
+        form.take(AnswerChunk(raw: ByteBuffer(), dialect: .openAI, fragments: fragments))
+        var index = JSONIndex()
+        return form.signals([AnswerFinish(choice: 0, reason: reason, providerReason: "")], SignalWeights(), index: &index).map(\.text)
+    }
+
+    private static func fragment(_ kind: AnswerItemKind, _ text: String, name: String? = nil, index: Int = 0) -> AnswerFragment {
+        AnswerFragment(
+            key: AnswerItemKey(choice: 0, kind: kind, index: index), name: name, text: ByteBuffer(string: text), rawRange: nil)
+    }
+
+    @Test("an answer's form says what it was worth")
+    func forms() {
+        let plain = RequestTraits()
+        #expect(Self.form(plain, [Self.fragment(.text, "hello")]).isEmpty)
+        #expect(Self.form(plain, [Self.fragment(.text, "hel")], .length) == ["truncation=0.0*0.25"])
+        #expect(Self.form(plain, [], .contentFilter) == ["refusal=0.0*0.25"])
+        #expect(Self.form(plain, [Self.fragment(.refusal, "no")]) == ["refusal=0.0*0.25"])
+        let (json, _) = Self.traits(
+            #"{"response_format":{"type":"json_schema","json_schema":{"schema":{"required":["a"]}}},"tools":[{"function":{"name":"f"}}]}"#)
+        #expect(Self.form(json, [Self.fragment(.text, #"{"a""#), Self.fragment(.text, ":1}")]) == ["structured_output=1.0*0.5"])
+        for bad in [#"{"b":1}"#, "[1]", "{", "", "```json\n{\"a\":1}```"] {
+            #expect(Self.form(json, [Self.fragment(.text, bad)]) == ["structured_output=0.0*0.5"])
+        }
+        #expect(Self.form(json, [Self.fragment(.text, String(repeating: " ", count: 70_000))]).isEmpty)
+        #expect(Self.form(json, [Self.fragment(.toolCall, #"{"x":1}"#, name: "f")]) == ["tool_call=1.0*0.5"])
+        #expect(Self.form(json, [Self.fragment(.toolCall, "", name: "f")]) == ["tool_call=1.0*0.5"])
+        #expect(Self.form(json, [Self.fragment(.toolCall, #"{"x""#, name: "f")]) == ["tool_call=0.0*0.5"])
+        #expect(Self.form(json, [Self.fragment(.toolCall, "{}", name: "invented")]) == ["tool_call=0.0*0.5"])
+        let signs = [ObservedQuality(.truncation, quality: 0, weight: 0.25), ObservedQuality(.toolCall, quality: 1, weight: 0.75)]
+        #expect(signs.combined?.quality == 0.75 && signs.combined?.weight == 1)
+        #expect([ObservedQuality]().combined == nil)
+    }
+
+    private static func route(_ settings: ArbitrationSettings, _ traits: [ModelTraits] = [ModelTraits(), ModelTraits()]) -> ArbitratedRoute
+    {
+        let arms = traits.enumerated().map { index, traits in
+            UpstreamTarget(
+                model: "m\(index)", provider: "p", upstreamModel: "m\(index)",
+                settings: ModelSettings(
+                    price: Price(input: 1, cacheRead: 1, cacheWrite: 1, output: 1),
+                    cache: CacheSettings(mode: .off, timeToLiveNanoseconds: 0), firstByteTimeoutNanoseconds: 1,
+                    idleTimeoutNanoseconds: 1, traits: traits))
+        }
+        return ArbitratedRoute(name: "auto", arms: arms, settings: settings)
+    }
+
+    @Test("what an arm cannot serve it is not asked")
+    func feasibility() {
+        var small = ModelTraits()
+        small.contextTokens = 100
+        small.supports = [.tools]
+        small.region = "eu"
+        let arm = Self.route(ArbitrationSettings(), [small]).arms[0]
+        func why(
+            _ traits: RequestTraits = RequestTraits(), input: UInt64 = 10, output: UInt64? = nil, regions: Set<String>? = nil
+        ) -> String? {
+            arm.infeasibility(traits, inputTokens: input, maxOutputTokens: output, tenant: TenantArbitration(regions: regions))?.rawValue
+        }
+        #expect(why() == nil && why(input: 60, output: 40) == nil && why(regions: ["eu"]) == nil)
+        #expect(why(input: 60, output: 41) == "context_length" && why(input: .max, output: 1) == "context_length")
+        #expect(why(regions: ["us"]) == "residency")
+        var traits = RequestTraits()
+        traits.hasImages = true
+        #expect(why(traits) == "vision")
+        traits.hasImages = false
+        traits.wantsJSON = true
+        #expect(why(traits) == "structured_output")
+        traits.wantsJSON = false
+        traits.tools = 1
+        #expect(why(traits) == nil)
+    }
+
+    @Test("a loop decides by what is known, keeps conversations, and spends no more on learning than it may")
+    func decides() throws {
+        var settings = ArbitrationSettings(
+            dials: ArbitrageDials(qualityPerMilliUSD: 0.001), explorationShare: 1, explorationNanoUSDPerHour: 5_000_000, seed: 7)
+        settings.weights = SignalWeights()
+        let route = Self.route(settings)
+        let hour = RouteStatistics.Hour(index: 10)
+        let features = FeatureVector(SIMD32(repeating: 0.1))
+        var random = SeededRandom(seed: 1)
+        func loop(_ learned: [LearnedHour]) throws -> LoopRoute {
+            LoopRoute(try #require(RouteKnowledge(route, id: 5, learned: learned, now: hour)))
+        }
+        let candidates = [ArmCandidate(arm: 0, costUSD: 0.001), ArmCandidate(arm: 1, costUSD: 0.002)]
+        func decide(_ loop: inout LoopRoute, _ candidates: [ArmCandidate], incumbent: Int? = nil, hour: RouteStatistics.Hour = hour)
+            -> DecisionRecord?
+        {
+            loop.decide(
+                features, candidates, infeasible: [], dials: settings.dials, incumbent: incumbent, now: hour, random: &random)
+        }
+        // Nothing is known: the cheap one, now and then the other, until an hour's money is spent.
+        var fresh = try loop([])
+        var explored = 0
+        for _ in 0..<400 {
+            let decision = try #require(decide(&fresh, candidates))
+            #expect(decision.snapshot == 5)
+            if decision.reason == .exploration { explored += 1 }
+        }
+        #expect((1...3).contains(explored))
+        // The dear one is known to be far better.
+        var statistics = ArmStatistics()
+        for _ in 0..<50 { statistics.observe(features, quality: 1) }
+        var bad = ArmStatistics()
+        for _ in 0..<50 { bad.observe(features, quality: 0) }
+        let learned = [
+            LearnedHour(name: LearnedName(route: "auto", arm: "m1"), hour: hour, statistics: statistics),
+            LearnedHour(name: LearnedName(route: "auto", arm: "m0"), hour: hour, statistics: bad),
+            LearnedHour(name: LearnedName(route: "other", arm: "m0"), hour: hour, statistics: statistics),
+        ]
+        var taught = try loop(learned)
+        #expect(decide(&taught, candidates)?.arm == 1)
+        let kept = try #require(decide(&taught, candidates, incumbent: 0))
+        #expect(kept.arm == 0 && kept.reason == .sticky)
+        #expect(decide(&taught, [candidates[1]], incumbent: 0)?.reason == .onlyCandidate)
+        #expect(decide(&taught, []) == nil)
+        // Statistics that nobody can have learned make no knowledge.
+        var words = [Int64](repeating: 0, count: ArmStatistics.size)
+        words[0] = -(1 << 40)
+        let impossible = try #require(ArmStatistics(words: words))
+        #expect(!impossible.isPlausible)
+        #expect(
+            RouteKnowledge(
+                route, id: 1, learned: [LearnedHour(name: LearnedName(route: "auto", arm: "m0"), hour: hour, statistics: impossible)],
+                now: hour) == nil)
+    }
+
+    @Test("each policy decides, and says by which rule", arguments: ["fixed", "cheapest", "weighted", "epsilon"])
+    func policies(name: String) throws {
+        let policy: ArbitrationSettings.Policy =
+            switch name {
+            case "fixed": .fixed
+            case "cheapest": .cheapest
+            case "weighted": .weighted([0, 1])
+            default: .epsilonGreedy(0)
+            }
+        let route = Self.route(ArbitrationSettings(policy: policy))
+        let features = FeatureVector(SIMD32(repeating: 0.1))
+        let hour = RouteStatistics.Hour(index: 10)
+        var statistics = ArmStatistics()
+        for _ in 0..<9 { statistics.observe(features, quality: 1) }
+        let learned = [LearnedHour(name: route.learnedName(1, features), hour: hour, statistics: statistics)]
+        var loop = LoopRoute(try #require(RouteKnowledge(route, id: 5, learned: learned, now: hour)))
+        var random = SeededRandom(seed: 1)
+        let candidates = [ArmCandidate(arm: 0, costUSD: 0.002), ArmCandidate(arm: 1, costUSD: 0.001)]
+        let decision = try #require(
+            loop.decide(features, candidates, infeasible: [], dials: ArbitrageDials(), incumbent: nil, now: hour, random: &random))
+        #expect(decision.arm == (name == "fixed" ? 0 : 1))
+        #expect(try DecisionRecord(json: decision.json) == decision)
+    }
+
+    @Test("rows about arbitrated requests read back as they were written, and nothing else does")
+    func rows() throws {
+        let answer = ArbitratedAnswer(
+            id: RequestID(high: 7 << 16, low: 9), tenant: "acme", department: "d", user: nil, keyID: "k", route: "auto", arm: "m0",
+            features: FeatureVector(SIMD32(repeating: -0.25)))
+        #expect(ArbitratedAnswer(decoding: answer.encoded()) == answer)
+        let decision = LedgerDecision(
+            requestID: answer.id, tenant: "acme", department: nil, user: "u", keyID: "k", route: "auto", model: "m0", record: "{}",
+            signals: [ObservedQuality(.truncation, quality: 0, weight: 0.25)])
+        let reward = LedgerReward(answer, ObservedQuality(.feedback, quality: 0.75, weight: 1))
+        let entries: [LedgerEntry] = [.decision(decision), .reward(reward)]
+        #expect(Set(entries.map(\.id) + [answer.id]).count == 3)
+        for entry in entries {
+            let bytes = entry.encoded()
+            #expect(try LedgerEntry(decoding: bytes) == entry)
+            for length in 0..<bytes.count { #expect(throws: LedgerEntryFault.self) { try LedgerEntry(decoding: bytes.prefix(length)) } }
+            // A program that knows version 1 alone must say that it does not know this one.
+            #expect(bytes[0] == 2)
+            #expect(throws: LedgerEntryFault.malformed) { try LedgerEntry(decoding: [1] + bytes.dropFirst()) }
+        }
+    }
+}
