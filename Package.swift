@@ -227,7 +227,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "EmbeddedStore", "GatewayCrypto", "TokenForge",
             "SeededRandomness", "Wire",
             "WireTransport",
-            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket,
+            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket, tracing,
         ]),
     test(
         "ReplicaTests",

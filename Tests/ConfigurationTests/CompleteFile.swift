@@ -198,5 +198,8 @@ enum CompleteFile {
         replica: {id: r1, region: eu-west}
         replicas: one
         control: {file: control.sqlite}
+        telemetry:
+          service_name: gateway
+          otlp: {endpoint: "http://collector:4318", allow_plaintext: true, ca_file: tls/ca.pem, headers_env: OTLP_HEADERS, ratio: 0.25, timeout: 2s}
         """
 }

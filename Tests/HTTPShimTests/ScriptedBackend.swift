@@ -34,12 +34,15 @@ final class ScriptedBackend: ShimBackend {
     private(set) var reservedBytes = 0
     private(set) var mostReservedBytes = 0
     private(set) var authentications = 0
+    private(set) var refusals: [FaultKind] = []
     /// Who waits for the store's word.
     var lookUps: [(Result<Principal, Fault>) -> Void] = []
     private(set) var exchanges: [ScriptedExchange] = []
     private var nextID: UInt64 = 1
     /// Called when a request has started, on its event loop.
     var onBegin: (ScriptedExchange) -> Void = { _ in }
+
+    func refused(_ fault: FaultKind, at door: Door) { refusals.append(fault) }
 
     func makeRequestID() -> RequestID {
         defer { nextID += 1 }

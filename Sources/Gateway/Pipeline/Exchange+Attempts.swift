@@ -96,7 +96,7 @@ extension Exchange {
         call?.cancel()
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
-        callEnded(fault.outcomeForUpstream)
+        callEnded(fault.outcomeForUpstream, fault.kind)
         guard !hasBegun else { return }
         releaseAnswer()
         if let told = usage ?? usageSoFar { pay(told) }
@@ -120,9 +120,12 @@ extension Exchange {
     }
 
     /// The present call is over.
-    func callEnded(_ outcome: UpstreamHealth.Outcome) {
+    ///
+    /// - Parameter fault: why it gave no answer, or not a whole one.
+    func callEnded(_ outcome: UpstreamHealth.Outcome, _ fault: FaultKind?) {
         guard let upstream else { return }
         self.upstream = nil
+        observeCall(upstream, fault, usage: usage ?? usageSoFar)
         guard !hasAnswered || outcome == .failed else { return loop.health.left(upstream) }
         tell(upstream, outcome, isOver: true)
     }

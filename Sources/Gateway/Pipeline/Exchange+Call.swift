@@ -28,15 +28,22 @@ extension Exchange: UpstreamReceiver {
         calls += 1
         prepareForAnswer(of: target)
         callStartedAt = .now()
-        call = loop.pool.send(upstreamRequest(to: target, binding, outgoing), receiver: self)
+        call = loop.pool.send(upstreamRequest(to: target, binding, outgoing, for: upstream), receiver: self)
         if isPaused { call?.pauseReading() }
         armHedge(provider, outgoing)
     }
 
-    func upstreamRequest(to target: UpstreamTarget, _ binding: ProviderBinding, _ body: ByteBuffer) -> UpstreamRequest {
+    /// - Parameter upstream: what the call is called among those under way.
+    func upstreamRequest(
+        to target: UpstreamTarget, _ binding: ProviderBinding, _ body: ByteBuffer, for upstream: UpstreamHealth.Call?
+    ) -> UpstreamRequest {
         var headers = binding.headers
         add(dialectHeadersFor: binding.dialect, to: &headers)
-        if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
+        let traced = upstream.flatMap {
+            trace?.callBegan(
+                $0, of: target, request.operation.spanName(request.surface), at: binding.endpoint, random: &loop.random)
+        }
+        if let traceparent = traced ?? request.traceparent { try? headers.add("traceparent", traceparent) }
         if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
         var timeouts = binding.endpoint.timeouts
         timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)

@@ -9,6 +9,7 @@ extension Exchange {
     struct Ending {
         /// `nil`: the caller has left.
         var receiver: (any AnswerReceiver)?
+        var outcome: Outcome
         /// Why the request failed; `nil`: it was answered.
         var fault: Fault?
         var began: NIODeadline
@@ -25,7 +26,7 @@ extension Exchange {
         _ fault: Fault?
     ) {
         let began = loop.eventLoop.now
-        ending = Ending(receiver: receiver, fault: fault, began: began)
+        ending = Ending(receiver: receiver, outcome: record.outcome, fault: fault, began: began)
         // A request that was refused for the ledger's sake is not what fills it, unless something of it stands there already.
         let isShed = fault?.kind == .ledgerUnavailable && calls == 0 && !hasKeptHold
         guard !isShed else {
@@ -66,6 +67,7 @@ extension Exchange {
         guard let ending else { return }
         self.ending = nil
         ending.timer?.cancel()
+        observeEnd(ending.outcome, fault)
         loop.exchangeEnded(self)
         if holdsPlace { loop.budget.closeRequest() }
         if let fault {

@@ -29,7 +29,7 @@ extension Exchange {
         calls += 1
         let hedge = HedgedCall(of: self, upstream: upstream)
         self.hedge = hedge
-        hedge.call = loop.pool.send(upstreamRequest(to: target, provider.using(upstream.endpoint), body), receiver: hedge)
+        hedge.call = loop.pool.send(upstreamRequest(to: target, provider.using(upstream.endpoint), body, for: upstream), receiver: hedge)
         loop.metrics.callHedged(target.provider, isTaken: false)
     }
 
@@ -58,6 +58,7 @@ extension Exchange {
         guard self.hedge === hedge else { return }
         self.hedge = nil
         if let told = hedge.usage { pay(told) }
+        observeCall(hedge.upstream, fault.kind, usage: hedge.usage)
         tell(hedge.upstream, fault.outcomeForUpstream, isOver: true)
     }
 
@@ -75,6 +76,7 @@ extension Exchange {
     /// A call is cancelled in favour of another one. Its provider has read the prompt and says nothing more, so that is estimated as it is everywhere.
     private func overtaken(_ upstream: UpstreamHealth.Call, usage: TokenUsage?, wasSent: Bool) {
         tell(upstream, .overtaken, isOver: true)
+        observeCall(upstream, .cancelled, usage: usage)
         guard wasSent else { return }
         if usage == nil { paidByEstimate = true }
         pay(usage ?? TokenUsage(input: UInt64(request.body.readableBytes / 4)))

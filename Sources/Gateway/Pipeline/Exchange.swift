@@ -159,6 +159,10 @@ package final class Exchange {
     var rewriter: AnswerRewriter?
     var heldChunks: [AnswerChunk] = []
     var hasBegun = false
+    /// When the caller was told of the answer's beginning.
+    var firstContentAt: NIODeadline?
+    /// `nil`: its trace is not recorded.
+    var trace: RequestTrace?
     var usage: TokenUsage?
     /// What the provider had counted when it was last heard of, while its answer went on.
     var usageSoFar: TokenUsage?
@@ -273,6 +277,7 @@ package final class Exchange {
     func begin(cache: CacheStatus, model: String, provider: String) {
         guard !hasBegun else { return }
         hasBegun = true
+        firstContentAt = .now()
         summary.cache = cache
         receiver?.answerBegan(
             AnswerHead(
@@ -334,7 +339,7 @@ package final class Exchange {
         retryTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
         let wasWithProvider = call?.wasSent == true
-        callEnded(outcomeForUpstream(isWhole: isWhole, fault))
+        callEnded(outcomeForUpstream(isWhole: isWhole, fault), isWhole ? nil : fault?.kind ?? .cancelled)
         leaveHedge()
         if !isWhole { call?.cancel() }
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
@@ -351,7 +356,6 @@ package final class Exchange {
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
             requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,
             receivedUnixMilliseconds: request.id.unixMilliseconds)
-        loop.metrics.record(record)
         loop.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
         write(record, lateBound: lateBound, settling: settlement, telling: receiver, fault)
     }

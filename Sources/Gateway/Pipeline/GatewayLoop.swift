@@ -42,6 +42,10 @@ package final class GatewayLoop {
     let pool: UpstreamPool
     package let logger: Logger
     let metrics: PipelineMetrics
+    /// What it has counted of its requests.
+    var tally = RequestTally()
+    /// `nil`: nothing is traced.
+    let tracing: TracingSettings?
     let limitMetrics = LimitMetrics()
     let limits: LoopLimits
     /// The cache that replicas share; `nil`: this process' own is all there is.
@@ -95,11 +99,12 @@ package final class GatewayLoop {
     ///   - sharedClaims: how idempotency keys are; likewise.
     ///   - sharedResumptions: how streams that lost their connection are; likewise.
     ///   - redisJournal: how records are journalled there; `nil`: they are not.
+    ///   - tracing: how requests are traced; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
         redis: RedisLimitSettings? = nil, sharedCache: SharedCacheSettings? = nil, sharedClaims: SharedClaimSettings? = nil,
         sharedResumptions: SharedResumptionSettings? = nil, redisJournal: RedisJournalSettings? = nil,
-        logger: Logger, clock: WallClock = .system
+        tracing: TracingSettings? = nil, logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
@@ -107,6 +112,7 @@ package final class GatewayLoop {
         self.stores = stores
         self.logger = logger
         self.clock = clock
+        self.tracing = tracing
         pool = UpstreamPool(eventLoop: eventLoop)
         sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
@@ -227,6 +233,7 @@ package final class GatewayLoop {
     /// Takes a request in. Nothing happens to it before ``Exchange/start()``.
     package func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> Exchange {
         let exchange = Exchange(request, loop: self, receiver: receiver)
+        exchange.trace = beginTrace(of: request)
         exchanges[ObjectIdentifier(exchange)] = exchange
         return exchange
     }
