@@ -143,6 +143,7 @@ enum CompleteFile {
             first_byte_timeout: 2s
             idle_timeout: 3s
             max_connection_age: 2m
+            warm_connections_per_loop: 3
             price_list: vllm
           many:
             dialect: openai

@@ -87,6 +87,7 @@ final class ScriptedBackend: ShimBackend {
     }
 
     func models(for principal: Principal) -> [ModelListing] { listings }
+    func model(_ name: String, for principal: Principal) -> ModelListing? { listings.first { $0.name == name } }
 
     /// Who waits for a receipt; `nil`: nobody has to.
     var receiptQuestions: [() -> Void]?

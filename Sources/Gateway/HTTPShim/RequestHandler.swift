@@ -180,7 +180,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         let route = routes.resolve(head.method, uri: head.uri)
         var request = Request(
             id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers,
-            surface: route.surface ?? headers.surface, coding: headers.bodyCoding)
+            surface: route.surface ?? RouteTable.surface(of: head.uri) ?? headers.surface, coding: headers.bodyCoding)
         let verdict: Result<Bool, Fault>
         var unknown: Credential?
         do throws(Fault) {
@@ -418,7 +418,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             let models = backend.models(for: principal)
             return .success(request?.answer.surface == .anthropic ? models.messagesListObject : models.listObject)
         case (.showModel(let name), let principal?):
-            guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
+            guard let model = backend.model(name, for: principal) else { return .failure(.unknownModel) }
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
         case (.chatCompletion, _), (.completion, _), (.response, _), (.messages, _), (.countTokens, _), (.embeddings, _),

@@ -30,6 +30,8 @@ package protocol ShimBackend: AnyObject {
     func refused(_ fault: FaultKind, at door: Door)
     /// The models that a principal may name, sorted by name.
     func models(for principal: Principal) -> [ModelListing]
+    /// The model that a request with this name would be answered by, also one of a family, which is not listed; `nil`: none, or not for this principal.
+    func model(_ name: String, for principal: Principal) -> ModelListing?
     /// Finds the record of a finished request of the principal's own tenant; `nil`: unknown, or another tenant's. The answer comes once, on the event
     /// loop, perhaps from inside.
     func receipt(_ id: RequestID, for principal: Principal, completion: @escaping (Result<LedgerRecord?, Fault>) -> Void)

@@ -29,10 +29,12 @@ extension Exchange {
 
     /// The call gave no answer: the same target again, another one, or the end.
     ///
-    /// - Parameter isAdvisedAgainst: the provider says that it should not be asked again.
-    func attemptFailed(_ fault: Fault, isAdvisedAgainst: Bool = false) {
+    /// - Parameters:
+    ///   - isAdvisedAgainst: the provider says that it should not be asked again.
+    ///   - wasGivenUp: it was a timeout of the gateway's that ended the call: its provider has the request, and bills it.
+    func attemptFailed(_ fault: Fault, isAdvisedAgainst: Bool = false, wasGivenUp: Bool = false) {
         guard !isOver, let target else { return }
-        leaveCall(fault)
+        leaveCall(fault, wasGivenUp: wasGivenUp)
         failure = fault
         // The second call is under way already.
         if let hedge, fault.allowsFallback, !hasBegun { return goOn(with: hedge) }
@@ -90,7 +92,7 @@ extension Exchange {
     }
 
     /// Closes a call that failed, and keeps account of what it says that it used.
-    private func leaveCall(_ fault: Fault) {
+    private func leaveCall(_ fault: Fault, wasGivenUp: Bool) {
         hedgeTimer?.cancel()
         hedgeTimer = nil
         call?.cancel()
@@ -99,7 +101,7 @@ extension Exchange {
         callEnded(fault.outcomeForUpstream, fault.kind)
         guard !hasBegun else { return }
         releaseAnswer()
-        if let told = usage ?? usageSoFar { pay(told) }
+        if let told = usage ?? usageSoFar { pay(told) } else if wasGivenUp { payByEstimate() }
         (usage, usageSoFar) = (nil, nil)
     }
 

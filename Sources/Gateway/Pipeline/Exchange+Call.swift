@@ -164,7 +164,7 @@ extension Exchange: UpstreamReceiver {
     package func upstreamFailed(_ failure: UpstreamFailure) {
         guard case .calling = state else { return }
         let fault = failure.fault.naming(target)
-        attemptFailed(hasBegun ? .broken(fault, target) : fault)
+        attemptFailed(hasBegun ? .broken(fault, target) : fault, wasGivenUp: failure.isGivenUp)
     }
 
     // MARK: chunks

@@ -54,10 +54,10 @@ extension Exchange {
     }
 
     /// The second call came to nothing; the first one goes on.
-    func hedgeFailed(_ hedge: HedgedCall, _ fault: Fault) {
+    func hedgeFailed(_ hedge: HedgedCall, _ fault: Fault, wasGivenUp: Bool = false) {
         guard self.hedge === hedge else { return }
         self.hedge = nil
-        if let told = hedge.usage { pay(told) }
+        if let told = hedge.usage { pay(told) } else if wasGivenUp { payByEstimate() }
         observeCall(hedge.upstream, fault.kind, usage: hedge.usage)
         tell(hedge.upstream, fault.outcomeForUpstream, isOver: true)
     }
@@ -78,8 +78,13 @@ extension Exchange {
         tell(upstream, .overtaken, isOver: true)
         observeCall(upstream, .cancelled, usage: usage)
         guard wasSent else { return }
-        if usage == nil { paidByEstimate = true }
-        pay(usage ?? TokenUsage(input: UInt64(request.body.readableBytes / 4)))
+        if let usage { pay(usage) } else { payByEstimate() }
+    }
+
+    /// Keeps account of the prompt of a call that was ended here before its provider told what it used.
+    func payByEstimate() {
+        paidByEstimate = true
+        pay(TokenUsage(input: UInt64(request.body.readableBytes / 4)))
     }
 
     /// Keeps account of what a call used that gave no answer.

@@ -152,6 +152,7 @@ package final class GatewayLoop {
                 self?.health.suspect(name, endpoint: endpoint, until: eventLoop.now + time)
             }
         }
+        pool.keepWarm(snapshot.warmEndpoints)
         tokens.tokenRefused = { [metrics, logger] refusal in
             metrics.tokenRefused(refusal.name)
             logger.debug("token refused", metadata: ["reason": "\(refusal.name)"])
@@ -178,6 +179,7 @@ package final class GatewayLoop {
     /// budget keeps its size.
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
+        pool.keepWarm(snapshot.warmEndpoints)
         health.update(snapshot.resilience.breaker)
         retryBudgets.removeAll()
         scrubbers.removeAll()
@@ -243,12 +245,23 @@ package final class GatewayLoop {
     }
 
     package func models(for principal: Principal) -> [ModelListing] {
-        snapshot.models.names(for: principal).map { name, plan in
-            ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
-        }
+        snapshot.models.names(for: principal).map { Self.listing($0, $1) }
     }
 
-    // MARK: what doors hold for requests that are still arriving
+    package func model(_ name: String, for principal: Principal) -> ModelListing? {
+        guard case .success(let plan) = snapshot.models.resolve(name, for: principal) else { return nil }
+        return Self.listing(name, plan)
+    }
+
+    private static func listing(_ name: String, _ plan: RoutePlan) -> ModelListing {
+        ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
+    }
+
+    // MARK: what doors hold for requests that are still arriving, or are told here and carried out elsewhere
+
+    /// Takes a place of the in-flight budget; false: there is none.
+    package func openPlace() -> Bool { budget.openRequest() }
+    package func closePlace() { budget.closeRequest() }
 
     package func reserveBytes(_ count: Int) -> Bool { budget.reserve(count) }
     package func releaseBytes(_ count: Int) { budget.release(count) }
@@ -281,7 +294,7 @@ package final class GatewayLoop {
     ///
     /// - Parameter variant: what changes an answer and stands beside the body; a repetition may say it otherwise, and is then carried out.
     func claim(
-        _ key: String, principal: Principal, surface: Dialect, variant: String, body: ByteBuffer, rules: ScrubRules
+        _ key: String, principal: Principal, operation: String, variant: String, body: ByteBuffer, rules: ScrubRules
     ) -> IdempotencyClaim? {
         func hash(_ parts: [String], _ body: ByteBuffer) -> CacheKey? {
             let digest = cacheHash.hash(parts: { add in
@@ -290,7 +303,7 @@ package final class GatewayLoop {
             })
             return digest.withUnsafeBytes { CacheKey($0) }
         }
-        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, "\(surface.rawValue)", key], ByteBuffer()),
+        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, operation, key], ByteBuffer()),
             let fingerprint = hash(["idempotency fingerprint"], body),
             let answer = hash(["idempotency answer", rules.version, variant], ByteBuffer(bytes: named.bytes + fingerprint.bytes))
         else { return nil }

@@ -282,7 +282,7 @@ package final class WireDoor: WireDelegate {
     private func tellModels(
         matching id: String, to principal: Principal, _ request: RequestID, on stream: StreamID, _ handler: WireServerHandler
     ) {
-        let all = loop.models(for: principal).filter { id.isEmpty || $0.name == id }
+        let all = id.isEmpty ? loop.models(for: principal) : [loop.model(id, for: principal)].compactMap { $0 }
         guard id.isEmpty || !all.isEmpty else {
             let fault = Fault(.modelNotFound, origin: .downstream, message: "There is no such model for this key.", parameter: "models.id")
             return handler.perform { $0.sendError(ErrorBody(fault, requestID: request), on: stream) }

@@ -19,9 +19,10 @@ extension Exchange {
     private var holder: String { request.id.description }
 
     func planClaim() {
-        guard let key = request.idempotencyKey, claim == nil, !asksForDocument else { return }
+        guard let key = request.idempotencyKey, claim == nil, !isCounting else { return }
+        let operation = request.operation == .embeddings ? "embeddings" : "\(request.surface.rawValue)"
         claim = loop.claim(
-            key, principal: request.principal, surface: request.surface, variant: surfaceKey, body: request.body, rules: rules)
+            key, principal: request.principal, operation: operation, variant: surfaceKey, body: request.body, rules: rules)
         sharedClaim = claim.flatMap { loop.sharedClaims?.question($0, tenant: tenant) }
     }
 
@@ -54,7 +55,7 @@ extension Exchange {
 
     private func tell(again answer: StoredAnswer, as status: CacheStatus) {
         isRepetition = true
-        tell(answer, as: status)
+        if asksForDocument { tellDocument(answer, as: status) } else { tell(answer, as: status) }
     }
 
     // MARK: in this process
