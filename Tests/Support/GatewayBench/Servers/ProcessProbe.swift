@@ -5,15 +5,20 @@ struct ProcessProbe: Sendable {
     struct Sample: Sendable {
         /// Time on a core, user and kernel, of all threads.
         var cpuNanoseconds: UInt64
+        /// Made so far.
         var allocations: UInt64
+        /// Made and not freed yet, and their bytes.
+        var liveAllocations: UInt64
+        var liveBytes: UInt64
     }
 
     let identifier: Int32
-    /// The file that AllocationCounter/count.c maps.
+    /// The file that Preloaded/count.c maps.
     var allocationFile: URL?
 
     func sample() -> Sample {
-        Sample(cpuNanoseconds: cpuNanoseconds, allocations: allocations)
+        let counts = allocationCounts
+        return Sample(cpuNanoseconds: cpuNanoseconds, allocations: counts[0], liveAllocations: counts[1], liveBytes: counts[2])
     }
 
     private var cpuNanoseconds: UInt64 {
@@ -25,9 +30,11 @@ struct ProcessProbe: Sendable {
         }
     }
 
-    private var allocations: UInt64 {
-        guard let allocationFile, let bytes = try? Data(contentsOf: allocationFile), bytes.count >= 8 else { return 0 }
-        return bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+    private var allocationCounts: [UInt64] {
+        guard let allocationFile, let bytes = try? Data(contentsOf: allocationFile), bytes.count >= 24 else { return [0, 0, 0] }
+        return bytes.withUnsafeBytes { bytes in
+            (0..<3).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
+        }
     }
 
     /// Resident memory, in KiB.

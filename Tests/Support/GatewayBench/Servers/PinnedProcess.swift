@@ -32,6 +32,8 @@ final class PinnedProcess {
         stop()
     }
 
+    var isRunning: Bool { process.isRunning }
+
     var output: String { (try? String(contentsOf: outputFile, encoding: .utf8)) ?? "" }
 
     /// Waits for the text that follows `marker` on a line of the output, up to its end.
@@ -59,10 +61,10 @@ final class PinnedProcess {
     }
 
     /// SIGTERM, and SIGKILL where that is not enough.
-    func stop() {
+    func stop(within seconds: Double = 10) {
         guard process.isRunning else { return }
         process.terminate()
-        let end = Date(timeIntervalSinceNow: 10)
+        let end = Date(timeIntervalSinceNow: seconds)
         while process.isRunning, Date() < end { usleep(10_000) }
         if process.isRunning { kill(identifier, SIGKILL) }
         process.waitUntilExit()
