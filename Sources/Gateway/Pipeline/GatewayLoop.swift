@@ -56,6 +56,7 @@ package final class GatewayLoop {
     var notices = NoticeBudget()
     var workspace = RequestWorkspace()
     let sliceLane: SliceLane
+    let alarms: AlarmClock
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
@@ -108,6 +109,7 @@ package final class GatewayLoop {
         self.logger = logger
         self.clock = clock
         pool = UpstreamPool(eventLoop: eventLoop)
+        alarms = AlarmClock(eventLoop: eventLoop)
         sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
         let wallets: WalletPlace =
