@@ -94,7 +94,7 @@ extension Exchange: UpstreamReceiver {
                 status, error: nil, retryAfterMilliseconds: retryAfter(headers, isLimited: status == 429, from: upstream),
                 provider: target?.provider ?? "")
         }
-        let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
+        let isEventStream = headers.first(name: "content-type")?.isEventStream ?? false
         // Ollama's streams are lines.
         let wantsEvents = envelope.isStreamed && dialectOfTarget != .ollama
         return isEventStream == wantsEvents ? nil : .badAnswer(target, "its content type is not the one that was asked for")
@@ -229,6 +229,19 @@ extension Exchange: UpstreamReceiver {
         share()
         end()
     }
+}
+
+extension String {
+    /// Whether this media type, of any case and with any parameters, is that of server-sent events.
+    fileprivate var isEventStream: Bool {
+        let type: StaticString = "text/event-stream"
+        return utf8.count >= type.utf8CodeUnitCount
+            && type.withUTF8Buffer { zip(utf8, $0).allSatisfy { $0 == $1 || ($0 | 0x20 == $1 && $0.isLetter) } }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20) }
 }
 
 extension AnswerChunk {

@@ -13,7 +13,6 @@ extension Exchange {
         /// Why the request failed; `nil`: it was answered.
         var fault: Fault?
         var began: NIODeadline
-        var timer: Scheduled<Void>?
     }
 
     /// Hands the record on, and tells the caller how the request ended: when the record is durable, or at once where nobody was asked for anything.
@@ -42,7 +41,7 @@ extension Exchange {
         let isDurable = loop.journal.append(record, lateBound: lateBound, settling: settlement, waiter: waiter)
         if isDurable { return finish(with: fault) }
         let latest = min(request.receivedAt + timeout, began + snapshot.pipeline.ledgerTimeout)
-        ending?.timer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: latest) { [self] in waitedTooLong() }
+        loop.alarms.set(self, at: latest)
     }
 
     /// The caller has left while the record was written.
@@ -57,7 +56,7 @@ extension Exchange {
     }
 
     /// The record is still on its way, and stays so.
-    private func waitedTooLong() {
+    func waitedTooLong() {
         guard let ending else { return }
         let hasPassed = loop.eventLoop.now >= request.receivedAt + timeout
         finish(with: ending.fault ?? (hasPassed ? .deadlinePassed(timeout) : .recordNotDurable))
@@ -66,7 +65,7 @@ extension Exchange {
     private func finish(with fault: Fault?) {
         guard let ending else { return }
         self.ending = nil
-        ending.timer?.cancel()
+        loop.alarms.cancel(self)
         observeEnd(ending.outcome, fault)
         loop.exchangeEnded(self)
         if holdsPlace { loop.budget.closeRequest() }

@@ -40,6 +40,8 @@ package final class Exchange {
     }
 
     package var requestID: RequestID { request.id }
+    /// Names its leases and its hold in Redis.
+    private(set) lazy var holder = request.id.description
     /// Whether the caller asked for a stream; known when the answer begins.
     package var isStreamed: Bool { envelope.isStreamed }
     /// Whether the caller of a stream asked for its usage; known when the answer begins.
@@ -105,7 +107,7 @@ package final class Exchange {
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
     var cacheKey: CacheKey?
-    /// What its answer is called, whoever gives it in the end; `nil`: it is neither looked up nor stored.
+    /// What its answer is called among replicas, whoever gives it in the end; `nil`: they share none, or it is neither looked up nor stored.
     var answerName: AnswerName?
     /// What a server of answers alone had.
     var fetched: StoredAnswer?
@@ -169,7 +171,7 @@ package final class Exchange {
     var outputBytes = 0
     /// The provider's whole answer was taken while a long chunk of it was being rewritten.
     var wasRead = false
-    private var deadlineTimer: Scheduled<Void>?
+    var alarmPosition: Int?
     /// When the caller last heard something of the answer, or, before it did, when the request came. Kept only where ``CallerRequest/silenceTimeout``
     /// is there.
     private var lastHeardAt: NIODeadline
@@ -245,14 +247,12 @@ package final class Exchange {
     var latest: NIODeadline { request.receivedAt + (departure == nil ? timeout : snapshot.pipeline.maxTimeout) }
 
     func armDeadline() {
-        deadlineTimer?.cancel()
         let deadline = latest
         let next = request.silenceTimeout.map { min(deadline, lastHeardAt + $0) } ?? deadline
-        deadlineTimer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: next) { [self] in deadlinePassed() }
+        loop.alarms.set(self, at: next)
     }
 
     private func deadlinePassed() {
-        guard !isOver else { return }
         let now = loop.eventLoop.now
         guard now < latest else { return fail(.deadlinePassed(timeout)) }
         // A caller that does not read waits for nothing.
@@ -331,8 +331,7 @@ package final class Exchange {
         slicedScrub = nil
         let receiver = self.receiver
         self.receiver = nil
-        deadlineTimer?.cancel()
-        deadlineTimer = nil
+        loop.alarms.cancel(self)
         holdTimer?.cancel()
         holdTimer = nil
         retryTimer?.cancel()
@@ -414,6 +413,12 @@ package final class Exchange {
     /// Refuses a route on which a model without a price may be called: what cannot be charged is not done.
     func checkPrices(of plan: RoutePlan) throws(Fault) {
         for target in plan.targets where price(of: target) == nil { throw .priceUnknown(target) }
+    }
+}
+
+extension Exchange: AlarmReceiver {
+    func alarmRang() {
+        if isOver { waitedTooLong() } else { deadlinePassed() }
     }
 }
 

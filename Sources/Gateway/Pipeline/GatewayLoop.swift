@@ -60,6 +60,7 @@ package final class GatewayLoop {
     var notices = NoticeBudget()
     var workspace = RequestWorkspace()
     let sliceLane: SliceLane
+    let alarms: AlarmClock
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
@@ -114,6 +115,7 @@ package final class GatewayLoop {
         self.clock = clock
         self.tracing = tracing
         pool = UpstreamPool(eventLoop: eventLoop)
+        alarms = AlarmClock(eventLoop: eventLoop)
         sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
         let wallets: WalletPlace =

@@ -16,8 +16,6 @@ extension Exchange {
     private static let maxSilences = 40
 
     private var tenant: String { request.principal.tenant }
-    private var holder: String { request.id.description }
-
     func planClaim() {
         guard let key = request.idempotencyKey, claim == nil, !isCounting else { return }
         let operation = request.operation == .embeddings ? "embeddings" : "\(request.surface.rawValue)"
