@@ -1,9 +1,14 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test replicas resume chaos test-clients hardening bench bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas resume chaos test-clients hardening bench bench-peers bench-overload bench-curves bench-sizes soak costs bench-programs bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
+bench := .build/release/gateway-bench
+# Where benchmarks write their figures; `make bench FIGURES=` only prints them.
+FIGURES ?= --output docs/performance
+SECONDS ?= 600
+MINUTES ?= 60
 # Rounds of `make chaos`.
 ROUNDS ?= 200
 # Seconds that `make fuzz` gives to each target.
@@ -44,10 +49,30 @@ hardening: build ## attack the gateway with h2load, slowhttptest and sslyze, and
 	@Scripts/install-dependencies --hardening
 	@Scripts/hardening
 
-bench: build ## measure the gateway beside nginx, on one core
+bench: bench-programs ## measure the gateway beside nginx and HAProxy, on one core; writes docs/performance/gateway.md
+	$(bench) requests $(FIGURES)
+
+bench-peers: bench-programs ## measure LiteLLM's proxy beside the gateway; writes docs/performance/peers.md
+	@Scripts/bench-peers $(FIGURES)
+
+bench-overload: bench-programs ## half a core, 512 MiB, twice the load for SECONDS (600); writes docs/performance/overload.md
+	$(bench) overload --seconds $(SECONDS) $(FIGURES)
+
+bench-curves: bench-programs ## what a request costs beside 10,000 connections, 100,000 keys, 1,000 models; writes docs/performance/curves.md
+	$(bench) curves $(FIGURES)
+
+bench-sizes: bench-programs ## bytes on the wire beside JSON over HTTP; writes docs/performance/wire-sizes.md
+	$(bench) sizes $(FIGURES)
+
+soak: bench-programs ## how memory grows in MINUTES (60) of load; writes docs/performance/soak.md
+	$(bench) soak --minutes $(MINUTES) $(FIGURES)
+
+costs: bench-programs ## allocations and instructions of a request, held against the committed ones
+	@Scripts/check-costs .build/release
+
+bench-programs: build
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product gateway-bench
-	.build/release/gateway-bench
 
 bench-tls: ## measure swift-nio-ssl beside a handler over libssl
 	@Scripts/install-dependencies --bench

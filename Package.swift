@@ -18,6 +18,7 @@ let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swi
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioConcurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -133,10 +134,11 @@ let support: [Target] = [
     .executableTarget(
         name: "GatewayBench",
         dependencies: [
-            "Wire", "WireTransport", "RedisStore", "GatewayCore", "ProcessSupport", "CLibSSL", nioCore, nioPosix, nioSSL, nioTLS,
-            argumentParser, deque,
+            "AgentShield", "Wire", "WireTransport", "RedisStore", "GatewayCore", "GatewayCrypto", "ProcessSupport", "CLibSSL", nioCore,
+            nioPosix,
+            nioSSL, nioTLS, nioHPACK, argumentParser, deque,
         ],
-        path: "Tests/Support/GatewayBench", exclude: ["AllocationCounter"], swiftSettings: settings),
+        path: "Tests/Support/GatewayBench", exclude: ["Preloaded", "costs.json"], swiftSettings: settings),
     .systemLibrary(
         name: "CLibSSL", path: "Tests/Support/CLibSSL", pkgConfig: "openssl",
         providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
@@ -227,7 +229,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "EmbeddedStore", "GatewayCrypto", "TokenForge",
             "SeededRandomness", "Wire",
             "WireTransport",
-            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket,
+            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket, tracing,
         ]),
     test(
         "ReplicaTests",
@@ -235,6 +237,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "SeededRandomness", "TokenForge", "RedisStore",
             "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioConcurrency, nioHTTP1,
         ]),
+    test("GatewayBenchTests", ["GatewayBench", "SeededRandomness", "Wire", nioCore]),
     test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", logging]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

@@ -36,6 +36,36 @@ struct PrefilterTests {
         }
     }
 
+    @Test(
+        "names of credentials are found before their signs at every place of a block, however they are written",
+        arguments: InstructionSet.allCases.filter(\.isAvailable))
+    func setsAgreeOnNames(set: InstructionSet) {
+        let names = [
+            "password", "passwd", "pswd", "pwd", "pass", "secret", "token", "apikey", "clave", "credential", "credentials", "auth",
+            "passphrase",
+            "contraseña", "contraseñas", "contrasena", "psw", "passwords", "senha", "passwort", "kennwort", "authorization", "session",
+            "creds", "secrets",
+            "tokens", "keys", "sig", "pat", "mot_de_passe", "passcode", "value", "sid", "sessionid", "db_pw", "cookie", "clave de api",
+            "clave secreta",
+            "cred", "accesskeyid", "pin", "default", "string", "pass_word", "to-ken", "key", "duration", "bytes",
+        ]
+        for name in names {
+            for form in [
+                "\(name)=x", "\"\(name)\": 1", "\(name.uppercased())_2 = 1", "\(name)_hash: y", "\(name)Value='",
+                "\(name.prefix(1).uppercased() + name.dropFirst())[] != 1",
+            ] {
+                for lead in [0, 1, 2, 3] + Array(48...66) + Array(110...128) {
+                    let bytes =
+                        Array(repeating: UInt8(ascii: "."), count: lead) + Array(form.utf8)
+                        + Array(repeating: UInt8(ascii: " "), count: 140)
+                    #expect(triggers(bytes, set) == triggers(bytes, .portable), "\(form) behind \(lead) bytes")
+                }
+            }
+        }
+        let named = triggers(Array("   password = x".utf8), set)
+        #expect(named.contains { $0.rules & UInt16(AGENTSHIELD_RULE_ASSIGN) != 0 })
+    }
+
     @Test("a word starts at a letter behind what is none, and at a capital behind a small letter")
     func wordStarts() {
         let bytes = Array("tel homePhone hotel étel <EMAIL> ***TEL_telx teTEL né_".utf8)

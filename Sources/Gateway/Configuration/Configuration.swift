@@ -36,6 +36,7 @@ package struct Configuration: Sendable {
     package var control: Control
     package var ledger: Ledger
     package var arbitrage: Arbitrage
+    package var telemetry: Telemetry
 }
 
 extension Configuration {

@@ -45,6 +45,10 @@ package final class GatewayLoop {
     let pool: UpstreamPool
     package let logger: Logger
     let metrics: PipelineMetrics
+    /// What it has counted of its requests.
+    var tally = RequestTally()
+    /// `nil`: nothing is traced.
+    let tracing: TracingSettings?
     let limitMetrics = LimitMetrics()
     let limits: LoopLimits
     /// The cache that replicas share; `nil`: this process' own is all there is.
@@ -60,6 +64,7 @@ package final class GatewayLoop {
     var notices = NoticeBudget()
     var workspace = RequestWorkspace()
     let sliceLane: SliceLane
+    let alarms: AlarmClock
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
@@ -99,11 +104,12 @@ package final class GatewayLoop {
     ///   - sharedClaims: how idempotency keys are; likewise.
     ///   - sharedResumptions: how streams that lost their connection are; likewise.
     ///   - redisJournal: how records are journalled there; `nil`: they are not.
+    ///   - tracing: how requests are traced; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
         redis: RedisLimitSettings? = nil, sharedCache: SharedCacheSettings? = nil, sharedClaims: SharedClaimSettings? = nil,
         sharedResumptions: SharedResumptionSettings? = nil, redisJournal: RedisJournalSettings? = nil,
-        logger: Logger, clock: WallClock = .system
+        tracing: TracingSettings? = nil, logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
@@ -112,7 +118,9 @@ package final class GatewayLoop {
         arbitrage = LoopArbitrage(learner: stores.learner)
         self.logger = logger
         self.clock = clock
+        self.tracing = tracing
         pool = UpstreamPool(eventLoop: eventLoop)
+        alarms = AlarmClock(eventLoop: eventLoop)
         sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
         let wallets: WalletPlace =
@@ -151,6 +159,7 @@ package final class GatewayLoop {
                 self?.health.suspect(name, endpoint: endpoint, until: eventLoop.now + time)
             }
         }
+        pool.keepWarm(snapshot.warmEndpoints)
         tokens.tokenRefused = { [metrics, logger] refusal in
             metrics.tokenRefused(refusal.name)
             logger.debug("token refused", metadata: ["reason": "\(refusal.name)"])
@@ -177,6 +186,7 @@ package final class GatewayLoop {
     /// budget keeps its size.
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
+        pool.keepWarm(snapshot.warmEndpoints)
         health.update(snapshot.resilience.breaker)
         retryBudgets.removeAll()
         scrubbers.removeAll()
@@ -233,6 +243,7 @@ package final class GatewayLoop {
     /// Takes a request in. Nothing happens to it before ``Exchange/start()``.
     package func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> Exchange {
         let exchange = Exchange(request, loop: self, receiver: receiver)
+        exchange.trace = beginTrace(of: request)
         exchanges[ObjectIdentifier(exchange)] = exchange
         return exchange
     }
@@ -242,13 +253,24 @@ package final class GatewayLoop {
     }
 
     package func models(for principal: Principal) -> [ModelListing] {
-        snapshot.models.names(for: principal).map { name, plan in
-            let isAlias = plan.reason == "alias" || plan.arbitration != nil
-            return ModelListing(name: name, owner: isAlias ? "alias" : plan.targets.first?.provider ?? "")
-        }
+        snapshot.models.names(for: principal).map { Self.listing($0, $1) }
     }
 
-    // MARK: what doors hold for requests that are still arriving
+    package func model(_ name: String, for principal: Principal) -> ModelListing? {
+        guard case .success(let plan) = snapshot.models.resolve(name, for: principal, substitutes: false) else { return nil }
+        return Self.listing(name, plan)
+    }
+
+    private static func listing(_ name: String, _ plan: RoutePlan) -> ModelListing {
+        let isAlias = plan.reason == "alias" || plan.arbitration != nil
+        return ModelListing(name: name, owner: isAlias ? "alias" : plan.targets.first?.provider ?? "")
+    }
+
+    // MARK: what doors hold for requests that are still arriving, or are told here and carried out elsewhere
+
+    /// Takes a place of the in-flight budget; false: there is none.
+    package func openPlace() -> Bool { budget.openRequest() }
+    package func closePlace() { budget.closeRequest() }
 
     package func reserveBytes(_ count: Int) -> Bool { budget.reserve(count) }
     package func releaseBytes(_ count: Int) { budget.release(count) }
@@ -281,7 +303,7 @@ package final class GatewayLoop {
     ///
     /// - Parameter variant: what changes an answer and stands beside the body; a repetition may say it otherwise, and is then carried out.
     func claim(
-        _ key: String, principal: Principal, surface: Dialect, variant: String, body: ByteBuffer, rules: ScrubRules
+        _ key: String, principal: Principal, operation: String, variant: String, body: ByteBuffer, rules: ScrubRules
     ) -> IdempotencyClaim? {
         func hash(_ parts: [String], _ body: ByteBuffer) -> CacheKey? {
             let digest = cacheHash.hash(parts: { add in
@@ -290,7 +312,7 @@ package final class GatewayLoop {
             })
             return digest.withUnsafeBytes { CacheKey($0) }
         }
-        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, "\(surface.rawValue)", key], ByteBuffer()),
+        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, operation, key], ByteBuffer()),
             let fingerprint = hash(["idempotency fingerprint"], body),
             let answer = hash(["idempotency answer", rules.version, variant], ByteBuffer(bytes: named.bytes + fingerprint.bytes))
         else { return nil }

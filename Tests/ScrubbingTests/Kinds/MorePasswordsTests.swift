@@ -28,7 +28,9 @@ struct MorePasswordsTests {
             "masterauth [abretesesamo]\nport 6379", "masterauth \"[s3cr3tpw]\"\n", "db.example.com:5432:app:ana:[s3cr3t9]\n",
             "#host\nlocalhost:5432:*:postgres:[abretesesamo]\nx", "_auth=[dXNlcjpwYXNzd29yZA==]",
             "//r.example.com/:_password=\"[c2VjcmV0cGFzcw==]\"",
-            "//npm.example.com/:_authToken=[0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d]",
+            "*:*:*:postgres:[abretesesamo]\n", "db.example.com:*:app:ana:[s3cr3t9]", "nobody:*:-2:-2:Nobody\n",
+            "daemon:*:19000:0:99999:7:::\n",
+            "cpe:2.3:a:vendor:product:*:*\n", "//npm.example.com/:_authToken=[0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d]",
             "{\"auths\":{\"https://x\":{\"auth\":\"[YW5hOnMzY3JldDk=]\"}}}",
             "variable \"db_password\" {\n  default = \"[S3cr3t!9]\"\n}", "  password             = \"[abretesesamo]\"",
             "api_token: |\n  [\(hex32)]", "api_token: >-\n  [\(hex32)]", "<apiToken>\n    [\(hex32)]\n</apiToken>",
@@ -39,6 +41,26 @@ struct MorePasswordsTests {
             "<key>name</key><string>\(hex32)</string>", "api_token: |\n\n", "ana:{SHA}short",
         ])
     func configurations(marked: String) { check(marked, "PASSWORD") }
+
+    @Test(
+        "what is piped into chpasswd",
+        arguments: [
+            "RUN echo 'root:[toor99]' | chpasswd", "echo root:[s3cret] | chpasswd", "echo \"ana:[Passw0rd]\" | sudo chpasswd",
+            "echo -e ana1:[letmein]|chpasswd", "echo ana:[12345678] | /usr/sbin/chpasswd -e", "echo user:name | wc -l",
+            "echo 'root:$PASS' | chpasswd", "see host:port | chpasswd", "echo root:s3cret > file", "echo ana:abc | chpasswd",
+        ])
+    func piped(marked: String) { check(marked, "PASSWORD") }
+
+    @Test(
+        "literals and comparisons in other languages, and values that begin as templates do",
+        arguments: [
+            "NSString *password = @\"[hunter22]\";", "var apiKey = $\"[q9w8e7r6t5y4u3]\";", "if (password != \"[s3cretpw1]\")",
+            "\"password\": \"[{{q}r)t${w-kup(odv>-_$#x}}]\"",
+            "my_password=[{{q}r)t${w-kup(odv>-_$#x}}]", "password: \"{{ vault_password }}\"", "password={{password}}",
+            "token: {{ .Values.token }}", "secret: \"{{ lookup('env', 'S') }}\"", "password != null",
+            "password={{cookiecutter.db_pass|default('x')}}",
+        ])
+    func literals(marked: String) { check(marked, "PASSWORD") }
 
     @Test(
         "keys and salts of WordPress",

@@ -108,7 +108,11 @@ struct NumbersTests {
             "IBAN:cuenta 1234 1234 17 1234567890", "IBAN:12341234161234567890", "IBAN:cuenta 00000000000000000000",
             "CIF:[A58818501]", "CIF:[Q2876031B]", "CIF:CIF B-[X]", "CIF:A58818502", "NSS:[281234567840]", "NSS:[28/12345678/40]",
             "NSS:281234567841",
-            "PASSPORT:passport [912803456]", "PASSPORT:my passport: [A12803456]", "PASSPORT:A12803456", "BIC:SWIFT [DEUTDEFF500]",
+            "PASSPORT:passport [912803456]", "PASSPORT:my passport: [A12803456]", "PASSPORT:A12803456",
+            "PASSPORT:Reisepass [C01X00T47]", "PASSPORT:Reisepass-Nr. [C01X00T478]", "PASSPORT:Reisepassnummer: [CH1F2K3L4]",
+            "PASSPORT:passeport [08CT12345]", "PASSPORT:passeport n° [19ab12345],", "PASSPORT:C01X00T47", "PASSPORT:19AB12345",
+            "PASSPORT:passport C01X00T479", "PASSPORT:Reisepass COLOGNE12", "PASSPORT:passport C01A00E47", "PASSPORT:passeport 19AB12345X",
+            "BIC:SWIFT [DEUTDEFF500]",
             "BIC:DEUTDEFF", "BIC:bic [CAIXESBB]",
         ].filter { !$0.contains("[X]") })
     func others(marked: String) { checkNamed(marked) }

@@ -35,13 +35,14 @@ typedef struct {
     mask other;   ///< no letter and no digit
     mask start;   ///< of a run of letters and digits
     mask token;   ///< letters, digits, `_` and `-`
+    mask day, days;  ///< a digit at most one or at most three bytes back
     mask two;     ///< a digit with another one behind it
     mask number;  ///< digits, and separators that stand between two of them
     mask tokens, alnums, numbers, hexes;  ///< a run of four
     mask capitals;        ///< two capitals
     mask dashes;          ///< two dashes
     mask literal;         ///< `_` before a digit
-    mask named;           ///< `_` before a capital; `:` before a digit and, four bytes on, another one
+    mask named;           ///< `_` before a capital; `:` before a digit and, four bytes on, another one; or before a byte and another one
     mask pair;            ///< a colon with another one at most five bytes behind it
     mask chain;           ///< such a pair with nothing but hexadecimal digits between
 } shapes;

@@ -113,7 +113,7 @@ AVX2 void classify_avx2(const uint8_t *p, classes *m, size_t block) {
 #undef CLASS
 }
 
-#define AVX512 INLINE __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt")))
+#define AVX512 INLINE __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")))
 
 AVX512 uint64_t avx512_below(__m512i v, char base, char n) {
     return _mm512_cmplt_epu8_mask(_mm512_sub_epi8(v, _mm512_set1_epi8(base)), _mm512_set1_epi8(n));

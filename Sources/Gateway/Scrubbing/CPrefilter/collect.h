@@ -2,6 +2,9 @@
 #ifndef AGENTSHIELD_COLLECT_H
 #define AGENTSHIELD_COLLECT_H
 
+#include <string.h>
+
+#include "endings.h"
 #include "names.h"
 #include "narrow.h"
 
@@ -42,11 +45,29 @@ INLINE uint64_t filled_blocks(const mask m, size_t blocks) {
     return filled;
 }
 
-/// Leaves those assignment signs that stand behind a credential's name.
-INLINE void keep_named(const classes *c, mask assign, uint64_t filled, const tile *t, places found) {
-    size_t count = 0;
+/// How an instruction set finds the endings of names in 64 bytes; it looks at the three bytes before them too.
+typedef name_classes name_classifier(const uint8_t *);
+
+/// A block and the three bytes before it are in the text.
+INLINE int is_inside(size_t block, const tile *t) {
+    ptrdiff_t start = (ptrdiff_t)(t->origin + 64 * block) - 64;
+    return start >= 3 && (size_t)start + 64 <= t->known;
+}
+
+/// Leaves those assignment signs that stand behind a credential's name. Without a classifier, and at the text's ends, each is looked at.
+INLINE void keep_named(const classes *c, mask assign, uint64_t filled, const tile *t, name_classifier *names, places found) {
+    size_t count = 0, known = SIZE_MAX;
+    name_classes last = {0, 0};
     for (; filled != 0; filled &= filled - 1) {
         size_t block = (size_t)__builtin_ctzll(filled) + 1;
+        if (assign[block] == 0) continue;
+        if (names != 0 && is_inside(block - 1, t) && is_inside(block, t)) {
+            const uint8_t *here = t->bytes + t->origin + 64 * block - 64;
+            name_classes before = known == block - 1 ? last : names(here - 64);
+            last = names(here);
+            known = block;
+            assign[block] &= behind_names(c, block, before, last);
+        }
         count = append_places(assign[block], block, found, count);
     }
     for (size_t k = 0; k < count; k++) {
@@ -56,12 +77,12 @@ INLINE void keep_named(const classes *c, mask assign, uint64_t filled, const til
 }
 
 /// Writes what fired, in order; how much that is.
-INLINE size_t collect(const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, agentshield_trigger *triggers) {
+INLINE size_t collect(const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, name_classifier *names, agentshield_trigger *triggers) {
     places found;
     keep_asked(f->any, blocks, t);
     keep_asked(f->assign, blocks, t);
     uint64_t filled = filled_blocks(f->any, blocks);
-    keep_named(c, f->assign, filled, t, found);
+    keep_named(c, f->assign, filled, t, names, found);
     size_t count = 0, written = 0;
     for (; filled != 0; filled &= filled - 1) {
         size_t block = (size_t)__builtin_ctzll(filled) + 1;

@@ -2,8 +2,6 @@
 #ifndef AGENTSHIELD_NAMES_H
 #define AGENTSHIELD_NAMES_H
 
-#include <string.h>
-
 #include "classes.h"
 
 /// The last three letters of credentials' names, and what stands before those (of several, with a space between them; anything where it is
@@ -23,12 +21,12 @@
 /// One of the stems ends before `end`, as far as they go. A sign between letters, which a name may have, stands for all of the rest.
 static inline int ends_stem(const uint8_t *bytes, size_t end, const char *stems) {
     for (;;) {
-        size_t length = strcspn(stems, " "), left = length;
-        while (left > 0 && left + end > length) {
+        size_t length = 0, left;
+        while (stems[length] != 0 && stems[length] != ' ') length++;
+        for (left = length; left > 0 && left + end > length; left--) {
             uint8_t b = bytes[end - 1 - (length - left)];
             if (b == '_' || b == '-' || b == ' ') return 1;
             if ((b | 0x20) != (uint8_t)stems[left - 1]) break;
-            left--;
         }
         if (left == 0) return 1;
         if (stems[length] == 0) return 0;
@@ -46,33 +44,28 @@ INLINE uint32_t last_three(const uint8_t *bytes, size_t end) {
     return PACKED(bytes[end - 3], bytes[end - 2], bytes[end - 1]) | 0x202020;
 }
 
-/// The letters may be an ending of a name: false for most.
-INLINE int may_end_name(uint32_t letters) {
-#define TRUE_AT(a, b, c, stems) [PLACE(PACKED(a, b, c))] = 1,
-    static const uint8_t endings[1024] = {NAME_ENDINGS(TRUE_AT)};
-#undef TRUE_AT
-    return endings[PLACE(letters)];
-}
+/// The endings by their place.
+static const struct {
+    uint32_t letters;
+    char stems[8];
+} endings[1024] = {
+#define ENTRY(a, b, c, stems) [PLACE(PACKED(a, b, c))] = {PACKED(a, b, c), stems},
+    NAME_ENDINGS(ENTRY)
+#undef ENTRY
+};
 
-/// How a word ends: as no credential's name does, with the last three letters of one, with all that is listed of one.
-typedef enum { NO_NAME, LIKE_A_NAME, A_NAME } ending;
-
-static inline ending ending_of(uint32_t letters, const uint8_t *bytes, size_t end) {
-#define CASE(a, b, c, stems) case PACKED(a, b, c): return ends_stem(bytes, end - 3, stems) ? A_NAME : LIKE_A_NAME;
-    switch (letters) {
-    NAME_ENDINGS(CASE)
-    default: return NO_NAME;
-    }
-#undef CASE
+/// A word with these last three letters ends as a credential's name does: false for most.
+INLINE int ends_name(uint32_t letters, const uint8_t *bytes, size_t end) {
+    return endings[PLACE(letters)].letters == letters && ends_stem(bytes, end - 3, endings[PLACE(letters)].stems);
 }
 
 #undef PACKED
 #undef PLACE
 
-/// What may stand between a name and its sign: 1 for quotes, a bracket, a space and the first half of an operator (`?=`, `+=`), 2 for digits
+/// What may stand between a name and its sign: 1 for quotes, brackets, a space and the first half of an operator (`?=`, `+=`, `!=`), 2 for digits
 /// and `_` (`password2`).
 static const uint8_t gap_bytes[256] = {
-    [' '] = 1, ['"'] = 1, ['\''] = 1, ['\\'] = 1, ['`'] = 1, ['?'] = 1, [']'] = 1, ['.'] = 1, ['+'] = 1, ['|'] = 1,
+    [' '] = 1, ['"'] = 1, ['\''] = 1, ['\\'] = 1, ['`'] = 1, ['?'] = 1, ['['] = 1, ['!'] = 1, [']'] = 1, ['.'] = 1, ['+'] = 1, ['|'] = 1,
     ['0'] = 2, ['1'] = 2, ['2'] = 2, ['3'] = 2, ['4'] = 2, ['5'] = 2, ['6'] = 2, ['7'] = 2, ['8'] = 2, ['9'] = 2, ['_'] = 2,
 };
 
@@ -110,11 +103,9 @@ INLINE int names_credential(const classes *c, size_t place, const uint8_t *bytes
     if (gap > 28 || (gap > 0 && !is_gap(bytes + end, gap))) return 0;
     size_t first = end_before_word(letters << gap, left_of(c->upper, place) << gap, bytes, end);
     uint32_t last = end < 3 ? 0 : last_three(bytes, end);
-    if (first == 0) return may_end_name(last) && ending_of(last, bytes, end) == A_NAME;
+    if (first == 0) return ends_name(last, bytes, end);
     uint32_t before = first < 3 ? 0 : last_three(bytes, first);
-    if (!(may_end_name(last) | may_end_name(before))) return 0;
-    // What may be a word behind a name ends like one itself: the recogniser looks.
-    return ending_of(last, bytes, end) != NO_NAME || ending_of(before, bytes, first) == A_NAME;
+    return ends_name(last, bytes, end) || ends_name(before, bytes, first);
 }
 
 #endif

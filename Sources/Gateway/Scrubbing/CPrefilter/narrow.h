@@ -87,12 +87,32 @@ INLINE int follows_month(const uint8_t *year, size_t left) {
     return last != 0 && *last != 0;
 }
 
+/// The first two letters of the names of months: by the first one, the second ones.
+static const char *const month_beginnings[26] = {
+    ['a' - 'a'] = "pubgvo", ['d' - 'a'] = "ei", ['e' - 'a'] = "n", ['f' - 'a'] = "e", ['g' - 'a'] = "ei", ['j' - 'a'] = "au",
+    ['l' - 'a'] = "u", ['m' - 'a'] = "ar", ['n' - 'a'] = "o", ['o' - 'a'] = "ctku", ['s' - 'a'] = "e",
+};
+
+/// The word before a year of two digits and the sign before it begins as the name of a month does, or is `de`. Most words before such figures do not.
+INLINE int follows_month_name(const uint8_t *year, size_t left) {
+    const uint8_t *end = year - 1, *first = end;
+    while (end - first < 10 && (size_t)(year - first) < left && (is_letter(first[-1]) || first[-1] >= 0x80)) first--;
+    if (end - first < 2 || !is_letter(*first)) return 0;
+    const char *seconds = month_beginnings[(*first | 0x20) - 'a'];
+    while (seconds != 0 && *seconds != 0 && *seconds != (first[1] | 0x20)) seconds++;
+    return seconds != 0 && (*seconds != 0 || first[1] >= 0x80);
+}
+
 /// A year alone, of two centuries or of two digits, behind a month.
 INLINE int may_end_date(const view *v) {
     uint64_t digits = seen(v->c->digit, v->bit), alnum = seen(v->s->alnum, v->bit);
-    int is_century = (v->bytes[0] == '1' && byte_at(v, 1) == '9') || (v->bytes[0] == '2' && byte_at(v, 1) == '0');
-    int is_year = (digits & 15) == 15 ? is_century && (alnum >> 4 & 1) == 0 : (digits & 3) == 3 && (alnum >> 2 & 1) == 0;
-    return is_year && follows_month(v->bytes, v->left);
+    uint8_t first = v->bytes[0], second = byte_at(v, 1);
+    // Without branches: figures in logs take all of these in turn.
+    int is_century = ((first == '1') & (second == '9')) | ((first == '2') & (second == '0'));
+    int is_year = (((digits & 15) == 15) & is_century & ((alnum >> 4 & 1) == 0)) | (((digits & 3) == 3) & ((alnum & 7) == 3));
+    // `25/Sep/2026:10:15:00` is a time in a log.
+    return is_year && !(byte_at(v, 4) == ':' && is_digit(byte_at(v, 5))) && follows_month(v->bytes, v->left)
+        && ((digits & 15) == 15 || !is_letter(v->bytes[-2]) || follows_month_name(v->bytes, v->left));
 }
 
 /// Eight digits, or seven, and their letter; `12.345.678Z`.
@@ -153,11 +173,14 @@ INLINE uint16_t rules_of_number(const view *v) {
 /// The letters and digits of a code, a bit for each place.
 typedef struct { uint32_t letters, digits; } form;
 
+/// So many at most of one length.
+enum { FORMS = 6 };
+
 /// By the length of the word, what codes of letters and digits look like; {0, 0} is none.
-static const form forms[19][3] = {
+static const form forms[19][FORMS] = {
     [8] = {{0x01, 0xFE}, {0x03, 0xFC}, {0x3F, 0}},  // Spanish companies and passports; banks
-    [9] = {{0x01, 0xFE}, {0x03, 0xFC}, {0x07, 0x1F8}},  // the same; British insurance
-    [10] = {{0x21F, 0x1E0}},                         // Indian tax
+    [9] = {{0x01, 0xFE}, {0x03, 0xFC}, {0x07, 0x1F8}, {0x01, 0x02}, {0x01, 0x04}, {0x0C, 0x1F3}},  // the same; British insurance; passports
+    [10] = {{0x21F, 0x1E0}, {0x01, 0x202}, {0x01, 0x204}},  // Indian tax; German passports with a check digit
     [11] = {{0x3F, 0}, {0x403, 0x3FC}, {0x07, 0x3F8}},  // banks; Spanish identities and companies with their country
     [12] = {{0x07, 0x1F8}},                          // Mexican tax, of companies
     [13] = {{0x0F, 0x3F0}},                          // and of people
@@ -199,7 +222,7 @@ INLINE int may_be_code(const view *v) {
         }
     }
     if (length > 18 || byte_at(v, (size_t)length) == '_') return 0;
-    for (const form *f = forms[length]; f < forms[length] + 3; f++)
+    for (const form *f = forms[length]; f < forms[length] + FORMS; f++)
         if ((f->letters | f->digits) != 0 && (letters & f->letters) == f->letters && (digits & f->digits) == f->digits) return 1;
     return 0;
 }
@@ -227,6 +250,22 @@ INLINE int may_be_named(const view *v) {
     return (byte_at(v, end) == '\'' || byte_at(v, end) == '"') && byte_at(v, end + 1) == ',';
 }
 
+/// The colon before a port in a `.pgpass` file.
+INLINE int may_be_field(const view *v) {
+    uint8_t port = byte_at(v, 1);
+    return (is_digit(port) || (port == '*' && byte_at(v, 2) == ':')) && __builtin_popcountll(seen(v->c->colon, v->bit)) >= 4;
+}
+
+/// `echo` stands before a user's name, as in `echo ana:secret | chpasswd`.
+INLINE int may_be_piped(const view *v) {
+    size_t name = 1;
+    while (name < 40 && name < v->left && v->bytes[-(ptrdiff_t)name] > ' ') name++;
+    // `echo -e `
+    if (v->left > name + 3 && v->bytes[-(ptrdiff_t)name] == ' ' && v->bytes[-(ptrdiff_t)name - 2] == '-') name += 3;
+    return v->left >= name + 4 && v->bytes[-(ptrdiff_t)name] == ' ' && v->bytes[-(ptrdiff_t)name - 1] == 'o'
+        && v->bytes[-(ptrdiff_t)name - 2] == 'h' && v->bytes[-(ptrdiff_t)name - 3] == 'c';
+}
+
 /// An option that some command takes a password with, a sign in a hash, or what else stands before a password and is no name of one.
 INLINE int may_be_mark(const view *v, uint8_t before) {
     switch (v->bytes[0]) {
@@ -235,7 +274,7 @@ INLINE int may_be_mark(const view *v, uint8_t before) {
     case 'i': case 'I': return is_word(v, "identified by");
     case 'm': case 'M': return is_word(v, "masterauth ");
     case '_': return may_be_named(v);
-    case ':': return __builtin_popcountll(seen(v->c->colon, v->bit)) >= 4;
+    case ':': return may_be_field(v) || may_be_piped(v);
     default: return 0;
     }
     if (before != ' ') return 0;

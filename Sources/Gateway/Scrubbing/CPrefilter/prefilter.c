@@ -60,10 +60,10 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
 }
 
 /// Apart from the tiles, which are faster without it, and once for each instruction set, some of which count bits in one instruction.
-#define COLLECT(name, attributes)                                                                                   \
+#define COLLECT(name, names, attributes)                                                                                   \
     static attributes __attribute__((noinline)) size_t name(                                                        \
         const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, agentshield_trigger *triggers) { \
-        return collect(c, s, f, blocks, t, triggers);                                                               \
+        return collect(c, s, f, blocks, t, names, triggers);                                                          \
     }
 
 /// A tile with one classifier: first the classes of all blocks, then the rules, then what fired.
@@ -129,20 +129,20 @@ enum { NEAR_TAIL = 64 - 41, TAIL = 61 };
     }
 
 /// Rules take as many masks at a time as a register of the set holds.
-#define TILES(set, width, attributes)                                  \
-    COLLECT(collect_##set, attributes)                                 \
+#define TILES(set, width, names, attributes)                 \
+    COLLECT(collect_##set, names, attributes)                                 \
     TILE(tile_##set, classify_##set, collect_##set, width, attributes) \
     TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes)   \
     WORDS(listed_##set, words_##set, attributes)
 
-TILES(portable, 2, )
+TILES(portable, 2, 0, )
 #ifdef __x86_64__
-TILES(sse2, 2, __attribute__((target("sse2"))))
-TILES(avx2, 4, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
-TILES(avx512, 8, __attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))))
+TILES(sse2, 2, 0, __attribute__((target("sse2"))))
+TILES(avx2, 4, 0, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
+TILES(avx512, 8, names_avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
-TILES(neon, 2, )
+TILES(neon, 2, 0, )
 #endif
 
 int agentshield_has_instruction_set(agentshield_instruction_set set) {
@@ -151,7 +151,7 @@ int agentshield_has_instruction_set(agentshield_instruction_set set) {
 #ifdef __x86_64__
     case AGENTSHIELD_SSE2: return 1;
     case AGENTSHIELD_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
-    case AGENTSHIELD_AVX512: return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2");
+    case AGENTSHIELD_AVX512: return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2");
 #endif
 #ifdef __aarch64__
     case AGENTSHIELD_NEON: return 1;

@@ -29,21 +29,26 @@ typedef uint64_t lanes __attribute__((vector_size(8 * WIDTH), aligned(8), may_al
 INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
     s->alnum[0] = c->letter[0] | c->digit[0];
     s->token[0] = s->alnum[0] | c->underscore[0] | c->dash[0];
+    s->day[0] = c->digit[0] | c->digit[0] << 1;
+    s->days[0] = s->day[0] | s->day[0] << 2;
     EACH_BLOCK(count) {
         SET(s->alnum) = HERE(c->letter) | HERE(c->digit);
         SET(s->token) = HERE(s->alnum) | HERE(c->underscore) | HERE(c->dash);
+        SET(s->day) = HERE(c->digit) | BEFORE(c->digit);
         SET(s->two) = HERE(c->digit) & AHEAD(c->digit, 1);
         SET(s->number) = HERE(c->digit) | (HERE(c->separator) & BEFORE(c->digit) & AHEAD(c->digit, 1));
         SET(s->capitals) = HERE(c->upper) & AHEAD(c->upper, 1);
         SET(s->dashes) = HERE(c->dash) & AHEAD(c->dash, 1);
         SET(s->literal) = HERE(c->underscore) & AHEAD(c->digit, 1);
-        SET(s->named) = (HERE(c->underscore) & AHEAD(c->upper, 1)) | (HERE(c->colon) & AHEAD(c->digit, 1) & AHEAD(c->colon, 5));
+        SET(s->named) = (HERE(c->underscore) & AHEAD(c->upper, 1)) | (HERE(c->colon) & AHEAD(c->digit, 1) & AHEAD(c->colon, 5))
+            | (HERE(c->colon) & AHEAD(c->colon, 2));
         SET(s->pair) = HERE(c->colon)
             & (AHEAD(c->colon, 1) | AHEAD(c->colon, 2) | AHEAD(c->colon, 3) | AHEAD(c->colon, 4) | AHEAD(c->colon, 5));
     }
     EACH_BLOCK(count) {
         SET(s->start) = HERE(s->alnum) & ~BEFORE(s->alnum);
         SET(s->other) = ~HERE(s->alnum);
+        SET(s->days) = HERE(s->day) | BEHIND(s->day, 2);
         SET(s->tokens) = HERE(s->token) & AHEAD(s->token, 1) & AHEAD(s->token, 2) & AHEAD(s->token, 3);
         SET(s->alnums) = HERE(s->alnum) & AHEAD(s->alnum, 1) & AHEAD(s->alnum, 2) & AHEAD(s->alnum, 3);
         SET(s->numbers) = HERE(s->number) & AHEAD(s->number, 1) & AHEAD(s->number, 2) & AHEAD(s->number, 3);
@@ -53,57 +58,57 @@ INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
 
 /// Seven bytes of digits and single separators; signs of a telephone number; a year, perhaps the end of a date in words; six digits and a
 /// letter, perhaps a French number from Corsica.
-INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t count) {
-    EACH_BLOCK(count) {
-        lanes start = HERE(s->start) & HERE(c->digit), sign = HERE(c->sign);
-        lanes seven = HERE(s->numbers) & AHEAD(s->numbers, 3);
-        // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, …
-        lanes signs = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2))
-            | (AHEAD(c->digit, 1) & (AHEAD(c->digit, 2) | AHEAD(c->separator, 2) | AHEAD(c->sign, 2)));
-        // … `1 (`, `1(`
-        lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
-        lanes four = HERE(s->two) & AHEAD(s->two, 2);
-        lanes year = four & AHEAD(s->other, 4);
-        // `12-May-86`, `1/2/86`
-        year |= HERE(s->two) & BEHIND(c->letter, 2) & BEHIND(c->digit, 6);
-        year |= AHEAD(c->separator, 1) & AHEAD(c->separator, 3) & AHEAD(s->two, 4);
-        lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);
-        SET(f->number) = (start & (seven | opening | year | corsican)) | (sign & signs);
-    }
+INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t i) {
+    lanes start = HERE(s->start) & HERE(c->digit), sign = HERE(c->sign);
+    lanes seven = HERE(s->numbers) & AHEAD(s->numbers, 3);
+    // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, …
+    lanes signs = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2))
+        | (AHEAD(c->digit, 1) & (AHEAD(c->digit, 2) | AHEAD(c->separator, 2) | AHEAD(c->sign, 2)));
+    // … `1 (`, `1(`
+    lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
+    lanes four = HERE(s->two) & AHEAD(s->two, 2);
+    lanes year = four & AHEAD(s->other, 4);
+    // `12-May-86`, `3 mai 85`, `1/2/86`
+    lanes day = BEHIND(s->days, 6) | BEHIND(s->days, 10) | BEHIND(s->days, 14);
+    year |= HERE(s->two) & AHEAD(s->other, 2) & BEHIND(c->letter, 2) & day;
+    year |= AHEAD(c->separator, 1) & AHEAD(c->separator, 3) & AHEAD(s->two, 4);
+    lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);
+    SET(f->number) = (start & (seven | opening | year | corsican)) | (sign & signs);
 }
 
-INLINE void find_codes(const classes *c, const shapes *s, fired *f, size_t count) {
-    EACH_BLOCK(count) {
-        lanes start = HERE(s->start), letters = start & HERE(c->letter);
-        // A letter, perhaps a separator, six digits.
-        lanes code = letters & AHEAD(s->two, 1) & AHEAD(s->two, 3) & AHEAD(s->two, 5);
-        code |= letters & AHEAD(c->separator, 1) & AHEAD(s->two, 2) & AHEAD(s->two, 4) & AHEAD(s->two, 6);
-        // Two letters, a separator, two digits; two to six letters, two digits.
-        letters &= AHEAD(c->letter, 1);
-        code |= letters & (AHEAD(s->two, 2) | (AHEAD(c->separator, 2) & AHEAD(s->two, 3)));
-        letters &= AHEAD(c->letter, 2);
-        code |= letters & AHEAD(s->two, 3);
-        // `GOD-561231-GR8`, `GODE-561231-GR8`
-        code |= letters & AHEAD(c->separator, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 8);
-        letters &= AHEAD(c->letter, 3);
-        code |= letters & AHEAD(s->two, 4);
-        code |= letters & AHEAD(c->separator, 4) & AHEAD(s->two, 5) & AHEAD(s->two, 9);
-        letters &= AHEAD(c->letter, 4);
-        code |= letters & AHEAD(s->two, 5);
-        letters &= AHEAD(c->letter, 5);
-        code |= letters & AHEAD(s->two, 6);
-        // Six capitals and two letters or digits.
-        lanes eight = AHEAD(s->alnums, 4);
-        code |= start & HERE(s->capitals) & AHEAD(s->capitals, 2) & AHEAD(s->capitals, 4) & eight;
-        // `AB.12C.D34/0001-56`: a Brazilian company; or fourteen letters and digits that end in two digits, the same without separators.
-        code |= start & AHEAD(c->separator, 2) & AHEAD(c->separator, 6) & AHEAD(c->separator, 10) & AHEAD(c->digit, 17);
-        eight &= start & HERE(s->alnums);
-        code |= eight & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & AHEAD(s->other, 14);
-        // `00aa.bb11.2c3d`: a hardware address.
-        SET(f->code) = code | (start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(c->separator, 9));
-        // `identified` and `masterauth`: ten letters, the second and the seventh of them up to f.
-        SET(f->mark) = eight & HERE(c->letter) & AHEAD(c->hex, 1) & AHEAD(c->hex, 6) & AHEAD(s->other, 10);
-    }
+INLINE void find_codes(const classes *c, const shapes *s, fired *f, size_t i) {
+    lanes start = HERE(s->start), letters = start & HERE(c->letter);
+    // A letter, perhaps a separator, six digits.
+    lanes code = letters & AHEAD(s->two, 1) & AHEAD(s->two, 3) & AHEAD(s->two, 5);
+    code |= letters & AHEAD(c->separator, 1) & AHEAD(s->two, 2) & AHEAD(s->two, 4) & AHEAD(s->two, 6);
+    // Two letters, a separator, two digits; two to six letters, two digits.
+    letters &= AHEAD(c->letter, 1);
+    code |= letters & (AHEAD(s->two, 2) | (AHEAD(c->separator, 2) & AHEAD(s->two, 3)));
+    letters &= AHEAD(c->letter, 2);
+    code |= letters & AHEAD(s->two, 3);
+    // `GOD-561231-GR8`, `GODE-561231-GR8`
+    code |= letters & AHEAD(c->separator, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 8);
+    letters &= AHEAD(c->letter, 3);
+    code |= letters & AHEAD(s->two, 4);
+    code |= letters & AHEAD(c->separator, 4) & AHEAD(s->two, 5) & AHEAD(s->two, 9);
+    letters &= AHEAD(c->letter, 4);
+    code |= letters & AHEAD(s->two, 5);
+    letters &= AHEAD(c->letter, 5);
+    code |= letters & AHEAD(s->two, 6);
+    // Six capitals and two letters or digits.
+    lanes eight = AHEAD(s->alnums, 4);
+    code |= start & HERE(s->capitals) & AHEAD(s->capitals, 2) & AHEAD(s->capitals, 4) & eight;
+    // `AB.12C.D34/0001-56`: a Brazilian company; or fourteen letters and digits that end in two digits, the same without separators.
+    code |= start & AHEAD(c->separator, 2) & AHEAD(c->separator, 6) & AHEAD(c->separator, 10) & AHEAD(c->digit, 17);
+    eight &= start & HERE(s->alnums);
+    // German passports, nine letters and digits or ten; French ones, `19AB12345`.
+    code |= eight & HERE(c->letter) & (AHEAD(c->digit, 1) | AHEAD(c->digit, 2)) & (AHEAD(s->other, 9) | AHEAD(s->other, 10));
+    code |= eight & HERE(s->two) & AHEAD(c->letter, 2) & AHEAD(c->letter, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 6);
+    code |= eight & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & AHEAD(s->other, 14);
+    // `00aa.bb11.2c3d`: a hardware address.
+    SET(f->code) = code | (start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(c->separator, 9));
+    // `identified` and `masterauth`: ten letters, the second and the seventh of them up to f.
+    SET(f->mark) = eight & HERE(c->letter) & AHEAD(c->hex, 1) & AHEAD(c->hex, 6) & AHEAD(s->other, 10);
 }
 
 /// `::`, or a colon that two others follow, each behind at most four hexadecimal digits.
@@ -135,10 +140,11 @@ INLINE void find_colons(const classes *c, shapes *s, fired *f, size_t count) {
 
 /// What fires in blocks 1 to `count`.
 INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
-    find_numbers(c, s, f, count);
-    find_codes(c, s, f, count);
     find_colons(c, s, f, count);
+    // In one loop: rules have much in common, and what one has shifted the next one does not shift again.
     EACH_BLOCK(count) {
+        find_numbers(c, s, f, i);
+        find_codes(c, s, f, i);
         SET(f->token) = HERE(s->tokens) & AHEAD(s->tokens, 4) & AHEAD(s->tokens, 8) & AHEAD(s->tokens, 12) & ~BEFORE(s->token);
         // Five, or four and a space.
         SET(f->dashes) = HERE(s->dashes) & AHEAD(s->dashes, 2) & AHEAD(c->separator, 4) & ~BEFORE(c->dash);
@@ -147,7 +153,8 @@ INLINE void fire(const classes *c, shapes *s, fired *f, size_t count) {
             & (~BEHIND(c->digit, 1) | (BEHIND(s->token, 2) & (~BEHIND(c->digit, 2) | BEHIND(s->token, 3))));
         // `-p`, `--user`; the last `$` of `$6$`, `$2y$10$`, `$apr1$`, …
         SET(f->mark) |= (HERE(c->dash) & ~BEFORE(s->token) & (AHEAD(c->letter, 1) | HERE(s->dashes)))
-            | (HERE(c->sign) & (BEFORE(c->digit) | BEHIND(c->sign, 2))) | HERE(s->named);
+            | (HERE(c->sign) & (BEFORE(c->digit) | BEHIND(c->sign, 2))) | HERE(s->named)
+            | (HERE(c->colon) & ((BEFORE(c->letter) & AHEAD(c->digit, 1)) | (BEFORE(s->token) & AHEAD(c->letter, 1))));
         SET(f->rare) = HERE(f->token) | HERE(f->colon) | HERE(f->dashes) | HERE(s->literal) | HERE(c->at) | HERE(c->word)
             | HERE(f->mark);
         SET(f->any) = HERE(f->rare) | HERE(f->number) | HERE(f->code) | HERE(f->assign);

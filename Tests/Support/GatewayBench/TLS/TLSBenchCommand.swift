@@ -34,7 +34,7 @@ struct TLSBenchCommand: AsyncParsableCommand {
             let probe = ProcessProbe(identifier: server.identifier)
             let idle = probe.residentKiB
             let target = LoadTarget(door: .https, port: port, credential: "none")
-            let held = try await LoadConnector.holding(connections, to: target, on: group.next()) { probe.residentKiB }
+            let held = try await LoadConnector(target, on: group.next()).holding(connections) { probe.residentKiB }
             let cpu = try await echo(port, probe, on: group.next())
             print(String(format: "| %@ | %.2f | %.1f |", library.rawValue, cpu, Double(held - idle) / Double(connections)))
         }

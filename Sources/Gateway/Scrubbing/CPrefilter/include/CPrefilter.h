@@ -21,7 +21,8 @@ enum {
     AGENTSHIELD_RULE_VERSION = 1 << 10, ///< with a number: like `126.0.0.0`, an IPv4 address or nothing
     AGENTSHIELD_RULE_YEAR = 1 << 11,   ///< a year, perhaps the end of a date in words; without AGENTSHIELD_RULE_NUMBER it is nothing else
     AGENTSHIELD_RULE_MARK = 1 << 12    ///< what else stands near a password: `-` or `--` of a command's option, `$` in a hash of one, the `i` of
-                                       ///< `identified by`, the `m` of `masterauth`, `_` in `_KEY',`, `:` before a port in a `.pgpass` file
+                                       ///< `identified by`, the `m` of `masterauth`, `_` in `_KEY',`, `:` before a port in a `.pgpass` file or behind the
+                                       ///< user in `echo ana:secret | chpasswd`
 };
 
 /// A position, relative to the start of the tile, and the rules that fired there.

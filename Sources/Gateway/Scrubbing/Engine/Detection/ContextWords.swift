@@ -15,7 +15,9 @@ enum ContextWords: UInt8, CaseIterable {
         case .dni: "dni,nif,d.n.i,n.i.f,documento,identidad,identity"
         case .cif: "cif,nif,c.i.f,empresa,vat,iva,sociedad,razón social"
         case .nss: "nss,naf,seguridad social,afiliación,afiliacion,social security,nuss"
-        case .passport: "passport,pasaporte,passeport,reisepass,passaporto,passaporte"
+        case .passport:
+            "passport,pasaporte,passeport,reisepass,passaporto,passaporte,passports,passnummer,passnr,pass-nr,reisepassnummer,reisepassnr,"
+                + "passport number,passport no"
         case .ssn: "ssn,ssns,social security,social,soc sec,ss#"
         case .itin: "itin,taxpayer,tin,tax id,individual tax"
         case .nino: "nino,ni number,ni no,national insurance,insurance"

@@ -231,6 +231,10 @@ struct Pass {
             let finding = IdentityCode.matchCNPJ(&text, at: position)
             keep(finding, start: position, &findings)
         }
+        if kinds.contains(.passport) {
+            let finding = IdentityCode.matchFrenchPassport(&text, at: position)
+            keep(finding, start: position, &findings)
+        }
     }
 
     /// So many letters and digits stand before a sign. When the text ends, it is worth waiting for that sign only behind letters and

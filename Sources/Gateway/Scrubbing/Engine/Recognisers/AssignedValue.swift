@@ -40,15 +40,25 @@ extension Assignment {
             index = Self.blockStart(&text, from: index)
             index = Self.defaultStart(&text, from: index)
             if index == start, text.byte(index) == UInt8(ascii: "-"), text.base[index - 1] == UInt8(ascii: ":") { index += 1 }
-            // `\"` inside of a string; `b"…"`, `f'…'`.
+            // `\"` inside of a string; `b"…"`, `f'…'`, `@"…"`.
             if text.byte(index) == UInt8(ascii: "\\") { index += 1 }
             if Self.isLiteralPrefix(text.byte(index)), Self.isQuote(text.byte(index + 1)) { index += 1 }
             let quote = text.byte(index)
             isQuoted = Self.isQuote(quote)
             if isQuoted { index += 1 }
             let body = isQuoted ? index : Self.schemeEnd(&text, from: index)
-            range = index..<Self.end(&text, from: body, quote: isQuoted ? quote : nil, inPhrase: inPhrase)
+            let isBraced = !isQuoted && body == index && quote == UInt8(ascii: "{") && text.byte(index + 1) == quote
+            range =
+                index..<(isBraced
+                ? Self.wordEnd(&text, from: body) : Self.end(&text, from: body, quote: isQuoted ? quote : nil, inPhrase: inPhrase))
             count(text)
+        }
+
+        /// The end of what begins as a template does; a password may, and has more such signs then.
+        private static func wordEnd(_ text: inout Text, from start: Int) -> Int {
+            var index = start
+            while index - start < 128, text.byte(index) > 0x20 { index += 1 }
+            return index
         }
 
         /// Behind `{SSHA}`, the scheme of a directory's hash; `start` if there is none.
@@ -66,6 +76,7 @@ extension Assignment {
         private static func isLiteralPrefix(_ byte: UInt8) -> Bool {
             let letter = byte.lowercased
             return letter == UInt8(ascii: "b") || letter == UInt8(ascii: "f") || letter == UInt8(ascii: "r") || letter == UInt8(ascii: "u")
+                || letter == UInt8(ascii: "@") || letter == UInt8(ascii: "$")
         }
 
         /// The start of the line behind `|` or `>-`, as YAML writes text of several lines; `start` if there is no such thing.
@@ -244,7 +255,8 @@ extension Assignment {
                 let isReference = second == UInt8(ascii: "{") || second == UInt8(ascii: "(")
                 if isReference, range.contains(where: { text.base[$0] == second + 2 || text.base[$0] == second + 1 }) { return false }
                 if digits == 0 || upper == 0 || lower == 0, range.dropFirst().allSatisfy({ text.base[$0].isWordByte }) { return false }
-            case UInt8(ascii: "<"), UInt8(ascii: "~"), UInt8(ascii: "{"): return isHash(text)
+            case UInt8(ascii: "{"): return second == first ? hasLoneBrace(text) : isHash(text)
+            case UInt8(ascii: "<"), UInt8(ascii: "~"): return false
             case UInt8(ascii: "a"): if starts(text, with: "arn:") { return false }
             case UInt8(ascii: "&"): if starts(text, with: "&lt;") { return false }
             // `!Ref`, `#id`, `'$NAME'`
@@ -268,6 +280,21 @@ extension Assignment {
             return true
         }
 
+        /// `{{h}o)p$…`: what begins as a template and has a brace in it that closes or opens none; and it is a value, not a list.
+        private func hasLoneBrace(_ text: Text) -> Bool {
+            guard range.count <= 128 else { return false }
+            var index = range.lowerBound + 2
+            while index < range.upperBound {
+                let byte = text.base[index]
+                if byte == UInt8(ascii: ":") || byte == UInt8(ascii: ",") { return false }
+                if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "}") {
+                    return index + 1 < range.upperBound && text.base[index + 1] != byte && text.base[index + 1] > 0x20
+                }
+                index += 1
+            }
+            return false
+        }
+
         /// `{SSHA}…`: a hash in a directory; `{…}`: what Jenkins encrypted.
         private func isHash(_ text: Text) -> Bool {
             guard text.base[range.lowerBound] == UInt8(ascii: "{"), range.count >= 24, digits > 0 else { return false }
@@ -287,7 +314,8 @@ extension Assignment {
                 if lower == 0, upper > 2, signs == underscores(text) { return true }
                 if last == UInt8(ascii: ":") || ends(text, with: "here") && hyphens(text) > 0 { return true }
             }
-            guard isQuoted, signs > 1, let open = range.dropFirst().first(where: { text.base[$0] == UInt8(ascii: "{") }) else {
+            let isTemplate = first == UInt8(ascii: "{") && range.count > 1 && text.base[range.lowerBound + 1] == first
+            guard isQuoted, !isTemplate, signs > 1, let open = range.dropFirst().first(where: { text.base[$0] == UInt8(ascii: "{") }) else {
                 return false
             }
             let inner = range.suffix(from: open + 1).prefix { text.base[$0].isWordByte || text.base[$0] == UInt8(ascii: ".") }

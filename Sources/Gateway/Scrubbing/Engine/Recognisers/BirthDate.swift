@@ -85,8 +85,8 @@ enum BirthDate {
     @inline(__always)
     private static func mayBeYear(_ text: Text, _ position: Int) -> Bool {
         if position + 2 < text.count, text.base[position + 1].isDigit, !text.base[position + 2].isAlphanumeric {
-            // `12-May-86`: the prefilter sees no others.
-            return isJoint(text.before(position)) && text.before(position - 1) > 0x40 && position > 5 && text.base[position - 6].isDigit
+            // `12-May-86`, `3 mai 85`: the prefilter sees no others.
+            return position > 3 && text.before(position).isNumberSeparator && text.base[position - 2].isLetter
         }
         let first = text.base[position]
         guard position + 4 < text.count else { return true }
@@ -131,7 +131,9 @@ enum BirthDate {
             guard index > first else { return nil }
             if text.base[first].isDigit {
                 let length = digitCount(text, first..<index)
-                if length == 4, hasDay, hasMonth { return length == index - first && isYear(text, first) ? index : nil }
+                if length == 4, hasDay, hasMonth {
+                    return length == index - first && isYear(text, first) && !isTime(&text, behind: index) ? index : nil
+                }
                 if length == 2, hasDay, hasMonth { return length == index - first && isAlone(&text, index) ? index : nil }
                 guard !hasDay, length <= 2, length == index - first || isOrdinal(text, first + length..<index) else { return nil }
                 hasDay = true
@@ -155,6 +157,11 @@ enum BirthDate {
 
     private static func digitCount(_ text: Text, _ range: Range<Int>) -> Int {
         range.prefix { text.base[$0].isDigit }.count
+    }
+
+    /// `25/Sep/2026:10:15:00`, as in an access log.
+    private static func isTime(_ text: inout Text, behind end: Int) -> Bool {
+        text.byte(end) == UInt8(ascii: ":") && text.byte(end + 1).isDigit
     }
 
     /// A year of two digits ends: not an hour, a decimal or a part of another number.

@@ -196,7 +196,7 @@ enum CredentialName {
     private static func isDecoration(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: " "), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "\\"), UInt8(ascii: "`"), UInt8(ascii: "?"),
-            UInt8(ascii: "]"), UInt8(ascii: "."), UInt8(ascii: "+"), UInt8(ascii: "|"):
+            UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "."), UInt8(ascii: "+"), UInt8(ascii: "|"), UInt8(ascii: "!"):
             return true
         default: return false
         }

@@ -84,7 +84,19 @@ enum Email {
             if text.base[index] == UInt8(ascii: "\""), text.before(index) != UInt8(ascii: "\\") { return index < closing - 1 ? index : nil }
             index -= 1
         }
-        return nil
+        // What stands before a space has gone on in a stream; the rest of the address is found all the same.
+        return index >= limit && text.base[index] == 0x20 && index < closing - 1 && opensQuotation(text, before: index, limit: limit)
+            ? index + 1 : nil
+    }
+
+    /// A quotation that `end` is in has been opened.
+    private static func opensQuotation(_ text: Text, before end: Int, limit: Int) -> Bool {
+        var index = end
+        while index > limit, text.base[index - 1] >= 0x20 {
+            index -= 1
+            if text.base[index] == UInt8(ascii: "\"") { return true }
+        }
+        return false
     }
 
     /// The end of the longest domain at `start`: at least two labels, the last one a plausible top-level domain.

@@ -22,8 +22,11 @@ enum IdentityCode {
                 || word.matches("LLDDDDDDD")
             {
                 add(.passport, range, 0.3, 0.85, .passport)
+            } else if word.isGermanPassport {
+                add(.passport, range, 0.1, 0.85, .passport)
             }
             if word.count == 8, word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
+        case 10 where word.isGermanPassport: add(.passport, range, 0.2, 0.9, .passport)
         case 10 where word.matches("LLLLLDDDDL") && !word.isPAN: add(.pan, range, 0.3, 0.6, .pan)
         case 10: if word.isPAN { add(.pan, range, word.isUppercase ? 0.6 : 0.3, 0.95, .pan) }
         case 11: if word.isBIC { add(.bic, range, 0.3, 0.8, .bic) }
@@ -91,6 +94,16 @@ enum IdentityCode {
         // Which kinds of company have a digit and which a letter is told differently by different sources: either will do.
         guard control == UInt8(ascii: "0") + UInt8(check) || control == letters.utf8Start[check], isCompany(letter) else { return nil }
         return end
+    }
+
+    /// `19AB12345`: a French passport.
+    static func matchFrenchPassport(_ text: inout Text, at start: Int) -> Finding? {
+        for offset in 0..<9 {
+            let byte = text.byte(start + offset)
+            guard offset == 2 || offset == 3 ? byte.isLetter : byte.isDigit else { return nil }
+        }
+        guard !text.byte(start + 9).isWordByte, !text.before(start).isWordByte else { return nil }
+        return .inContext(.passport, start..<start + 9, weak: 0.2, raised: 0.85, words: .passport, text)
     }
 
     private static func isCompany(_ letter: UInt8) -> Bool {
@@ -282,6 +295,22 @@ private struct Word {
             sum += code * (18 - index)
         }
         return (10 - sum % 10) % 10 == bytes[17].digitValue
+    }
+
+    /// A German passport: a letter, and eight digits and letters without vowels and those that look like others (since 2007); perhaps the check digit
+    /// of its machine-readable zone (ICAO 9303: weights 7, 3, 1).
+    var isGermanPassport: Bool {
+        let first: StaticString = "CFGHJK"
+        let letters: StaticString = "CFGHJKLMNPRTVWXYZ"
+        func isAmong(_ list: StaticString, _ byte: UInt8) -> Bool { (0..<list.utf8CodeUnitCount).contains { list.utf8Start[$0] == byte } }
+        guard count == 9 || count == 10, isUppercase, isAmong(first, bytes[0]), bytes[1].isDigit || bytes[2].isDigit else { return false }
+        var sum = 0
+        for index in 0..<9 {
+            let byte = bytes[index]
+            guard byte.isDigit || isAmong(letters, byte) else { return false }
+            sum += (byte.isDigit ? byte.digitValue : Int(byte) - 55) * (index % 3 == 0 ? 7 : index % 3 == 1 ? 3 : 1)
+        }
+        return count == 9 || bytes[9].isDigit && sum % 10 == bytes[9].digitValue
     }
 
     private func isSex(_ byte: UInt8) -> Bool {

@@ -1,5 +1,5 @@
 /// Passwords in forms of their own, without a name of a credential and a sign of an assignment: `IDENTIFIED BY '…'`, `masterauth …`,
-/// `define('AUTH_KEY', '…')`, `host:5432:database:user:…` in a `.pgpass` file.
+/// `define('AUTH_KEY', '…')`, `host:5432:database:user:…` in a `.pgpass` file, `echo user:… | chpasswd`.
 enum WrittenPassword {
     /// The value behind the word or the sign at `position`.
     static func match(_ text: inout Text, at position: Int) -> Finding? {
@@ -7,7 +7,7 @@ enum WrittenPassword {
         case UInt8(ascii: "i"): matchStatement(&text, at: position)
         case UInt8(ascii: "m"): matchDirective(&text, at: position)
         case UInt8(ascii: "_"): matchConstant(&text, at: position)
-        case UInt8(ascii: ":"): matchFields(&text, at: position)
+        case UInt8(ascii: ":"): matchFields(&text, at: position) ?? matchPiped(&text, at: position)
         default: nil
         }
     }
@@ -81,6 +81,8 @@ enum WrittenPassword {
             let start = index
             while index - start < 32, isFieldByte(text.byte(index)) { index += 1 }
             guard index > start, text.byte(index) == UInt8(ascii: ":"), field > 0 || isPort(text, start..<index) else { return nil }
+            // `nobody:*:-2:-2:…`: a line of another file.
+            if field == 1, !(start..<index).contains(where: { text.base[$0].isLetter || text.base[$0] == UInt8(ascii: "*") }) { return nil }
         }
         let start = index + 1
         index = start
@@ -92,8 +94,42 @@ enum WrittenPassword {
         return Finding(kind: .password, range: start..<index, score: 0.7)
     }
 
-    /// A port that PostgreSQL, what pools its connections or what speaks its protocol listens at, and no line of a file.
+    /// What is piped into `chpasswd` behind a user's name and the colon at `position`.
+    private static func matchPiped(_ text: inout Text, at position: Int) -> Finding? {
+        var name = position
+        while position - name < 32, text.before(name).isTokenByte || text.before(name) == UInt8(ascii: ".") { name -= 1 }
+        guard name < position else { return nil }
+        let quote = text.before(name)
+        let isQuoted = quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"")
+        guard endsWithEcho(text, isQuoted ? name - 1 : name) else { return nil }
+        let start = position + 1
+        var end = start
+        while end - start < 64, text.byte(end) > 0x20, text.byte(end) != UInt8(ascii: "|"), !isQuoted || text.byte(end) != quote {
+            end += 1
+        }
+        guard end - start >= 4, !isStandIn(text.base[start]) else { return nil }
+        var index = isQuoted ? end + 1 : end
+        for sign in [UInt8(ascii: " "), UInt8(ascii: "|"), UInt8(ascii: " ")] where text.byte(index) == sign { index += 1 }
+        guard text.byte(index - 1) == UInt8(ascii: "|") || text.byte(index - 2) == UInt8(ascii: "|") else { return nil }
+        for prefix in ["sudo ", "/usr/sbin/"] as [StaticString] { index = wordsEnd(prefix, &text, at: index) ?? index }
+        guard wordsEnd("chpasswd", &text, at: index) != nil else { return nil }
+        return Finding(kind: .password, range: start..<end, score: 0.8, raisedByContext: true)
+    }
+
+    /// `echo `, `echo -e `
+    private static func endsWithEcho(_ text: Text, _ end: Int) -> Bool {
+        for command in ["echo ", "echo -e ", "echo -n "] as [StaticString] {
+            let start = end - command.utf8CodeUnitCount
+            if start >= 0, !text.before(start).isWordByte, (start..<end).allSatisfy({ text.base[$0] == command.utf8Start[$0 - start] }) {
+                return true
+            }
+        }
+        return false
+    }
+
+    /// A port that PostgreSQL, what pools its connections or what speaks its protocol listens at, and no line of a file; or any.
     private static func isPort(_ text: Text, _ range: Range<Int>) -> Bool {
+        if range.count == 1, text.base[range.lowerBound] == UInt8(ascii: "*") { return true }
         guard range.count == 4, range.allSatisfy({ text.base[$0].isDigit }) else { return false }
         let port = range.reduce(0) { $0 * 10 + text.base[$1].digitValue }
         return (5430...5439).contains(port) || (6430...6439).contains(port) || port == 6543

@@ -1,0 +1,227 @@
+import DequeModule
+import NIOCore
+import NIOPosix
+
+/// A request on its way.
+struct LoadCall {
+    /// When it was to be sent.
+    var time: NIODeadline
+    /// The requests before it in the run.
+    var number: Int
+    var hasBegun = false
+    /// Deltas with a clock that have come.
+    var deltas = 0
+}
+
+/// A connection that carries requests of the load; on the run's event loop.
+protocol LoadConnection: AnyObject {
+    func send(_ call: LoadCall)
+    func close()
+}
+
+/// Sends requests and measures, on one event loop.
+final class LoadRun {
+    let plan: LoadPlan
+    let pool: RequestPool
+    private let loop: any EventLoop
+    private let promise: EventLoopPromise<LoadResult>
+    private var connections: [any LoadConnection] = []
+    /// Each connection as often as it can take a request now.
+    private var free = Deque<any LoadConnection>()
+    /// Times of requests that wait for a connection.
+    private var waiting = Deque<NIODeadline>()
+    private var result = LoadResult()
+    private var isStarted = false
+    private var isMeasuring = false
+    private var isOver = false
+    private var firstSample: ProcessProbe.Sample?
+    private var startOfMeasurement = NIODeadline.now()
+    private var startOfPace = NIODeadline.now()
+    private var issued: Int64 = 0
+
+    private init(_ plan: LoadPlan, _ pool: RequestPool, on loop: any EventLoop) {
+        self.plan = plan
+        self.pool = pool
+        self.loop = loop
+        promise = loop.makePromise()
+    }
+
+    static func run(_ plan: LoadPlan, on loop: any EventLoop) async throws -> LoadResult {
+        let pool = try RequestPool(plan)
+        let connector = try LoadConnector(plan.target, on: loop)
+        return try await loop.flatSubmit {
+            let run = LoadRun(plan, pool, on: loop)
+            run.connect(connector)
+            return run.promise.futureResult
+        }.get()
+    }
+
+    private func connect(_ connector: LoadConnector) {
+        let opened = (0..<plan.connections).map { _ in open(connector, isFirst: true) }
+        EventLoopFuture.andAllSucceed(opened, on: loop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: self.start()
+            case .failure(let error):
+                self.isOver = true
+                self.promise.fail(error)
+            }
+        }
+    }
+
+    /// One that is lost later is opened anew, every 100 ms until it works.
+    private func open(_ connector: LoadConnector, isFirst: Bool) -> EventLoopFuture<Void> {
+        let ready = connector.open(self) { self.reopen(connector) }
+        if !isFirst {
+            ready.assumeIsolated().whenFailure { _ in self.reopen(connector) }
+        }
+        return ready
+    }
+
+    private func reopen(_ connector: LoadConnector) {
+        guard isStarted, !isOver else { return }
+        loop.assumeIsolated().scheduleTask(in: .milliseconds(100)) {
+            guard !self.isOver else { return }
+            _ = self.open(connector, isFirst: false)
+        }
+    }
+
+    /// The connection can carry requests.
+    func opened(_ connection: any LoadConnection) {
+        connections.append(connection)
+        for _ in 0..<plan.streamsOfConnection { isFree(connection) }
+    }
+
+    private func start() {
+        let loop = loop.assumeIsolated()
+        isStarted = true
+        startOfPace = .now()
+        loop.scheduleTask(in: plan.warmUp) { self.startMeasurement() }
+        loop.scheduleTask(in: plan.warmUp + plan.duration) { self.finish(attempts: 30) }
+        switch plan.pace {
+        case .closed:
+            while let connection = free.popFirst() { send(.now(), on: connection) }
+        case .open(let perSecond):
+            tick(perSecond)
+        }
+    }
+
+    private func tick(_ perSecond: Int) {
+        guard !isOver else { return }
+        var next = time(of: issued, perSecond)
+        while next <= .now() {
+            issued += 1
+            if let connection = free.popFirst() {
+                send(next, on: connection)
+            } else if waiting.count < LoadPlan.maxWaiting {
+                waiting.append(next)
+            } else {
+                count(.failed("more than \(LoadPlan.maxWaiting) requests wait for a connection"), LoadCall(time: next, number: 0))
+            }
+            next = time(of: issued, perSecond)
+        }
+        loop.assumeIsolated().scheduleTask(deadline: next) { self.tick(perSecond) }
+    }
+
+    private func time(of number: Int64, _ perSecond: Int) -> NIODeadline {
+        startOfPace + .nanoseconds(number * 1_000_000_000 / Int64(max(1, perSecond)))
+    }
+
+    private func send(_ time: NIODeadline, on connection: any LoadConnection) {
+        let number = result.sent
+        result.sent += 1
+        connection.send(LoadCall(time: time, number: number))
+    }
+
+    /// Bytes have come, whatever is in them.
+    func received(_ bytes: Int) {
+        if isMeasuring { result.bytesReceived += bytes }
+    }
+
+    /// Something of an answer has come.
+    func began(_ call: inout LoadCall) {
+        guard !call.hasBegun else { return }
+        call.hasBegun = true
+        if isMeasuring { result.firstBytes.record((NIODeadline.now() - call.time).nanoseconds) }
+    }
+
+    /// A delta has come that was sent at this time.
+    func delta(sent: NIODeadline, _ call: inout LoadCall) {
+        call.deltas += 1
+        if isMeasuring { result.deltas.record((NIODeadline.now() - sent).nanoseconds) }
+    }
+
+    /// A request has ended; the connection is free for another.
+    ///
+    /// - Parameter staysOpen: false where the server is about to close it.
+    func ended(_ call: LoadCall, on connection: any LoadConnection, _ outcome: LoadOutcome, staysOpen: Bool = true) {
+        count(outcome, call)
+        guard !isOver else { return }
+        if isMeasuring, let limit = plan.requests, result.answered >= limit {
+            finish(attempts: 0)
+        } else if staysOpen {
+            isFree(connection)
+        }
+    }
+
+    private func isFree(_ connection: any LoadConnection) {
+        if isStarted, plan.pace == .closed {
+            send(.now(), on: connection)
+        } else if let time = waiting.popFirst() {
+            send(time, on: connection)
+        } else {
+            free.append(connection)
+        }
+    }
+
+    private func count(_ outcome: LoadOutcome, _ call: LoadCall) {
+        guard isMeasuring else { return }
+        let latency = (NIODeadline.now() - call.time).nanoseconds
+        switch outcome {
+        case .answered:
+            result.answered += 1
+            result.latencies.record(latency)
+            if let expected = plan.clockedDeltas { result.lostDeltas += max(0, expected - call.deltas) }
+        case .shed:
+            result.shed += 1
+            result.refusals.record(latency)
+        case .failed(let reason):
+            result.failed += 1
+            result.firstFailure = result.firstFailure ?? reason
+        }
+    }
+
+    /// The connection is gone, with so many requests on it.
+    func lost(_ connection: any LoadConnection, requests: Int) {
+        guard !isOver else { return }
+        if isMeasuring, requests > 0 {
+            result.failed += requests
+            result.firstFailure = result.firstFailure ?? "a connection was lost with requests on it"
+        }
+        free.removeAll { $0 === connection }
+        connections.removeAll { $0 === connection }
+    }
+
+    private func startMeasurement() {
+        firstSample = plan.probe?.sample()
+        startOfMeasurement = .now()
+        isMeasuring = true
+    }
+
+    /// A run lasts until something was answered, `attempts` seconds longer at most.
+    private func finish(attempts: Int) {
+        guard !isOver else { return }
+        if result.answered == 0, result.failed == 0, attempts > 0 {
+            loop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.finish(attempts: attempts - 1) }
+            return
+        }
+        isOver = true
+        isMeasuring = false
+        result.seconds = Double((NIODeadline.now() - startOfMeasurement).nanoseconds) / 1e9
+        if let first = firstSample, let last = plan.probe?.sample() {
+            result.cpuNanoseconds = last.cpuNanoseconds - first.cpuNanoseconds
+            result.allocations = last.allocations - first.allocations
+        }
+        for connection in connections { connection.close() }
+        promise.succeed(result)
+    }
+}
