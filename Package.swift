@@ -148,6 +148,8 @@ let support: [Target] = [
         name: "ScrubBench", dependencies: ["Scrubbing", "EngineProbe", "SeededRandomness", argumentParser],
         path: "Tests/Support/ScrubBench",
         swiftSettings: settings),
+    .executableTarget(
+        name: "ArbitrageBench", dependencies: ["GatewayCore", "EngineProbe"], path: "Tests/Support/ArbitrageBench", swiftSettings: settings),
     .target(name: "EngineProbe", path: "Tests/Support/EngineProbe"),
     .executableTarget(
         name: "Chaos",
@@ -235,7 +237,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "SeededRandomness", "TokenForge", "RedisStore",
             "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioConcurrency, nioHTTP1,
         ]),
-    test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", logging]),
+    test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", nioCore, logging]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]
 
@@ -249,6 +251,7 @@ let package = Package(
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
         .executable(name: "scrub-bench", targets: ["ScrubBench"]),
+        .executable(name: "arbitrage-bench", targets: ["ArbitrageBench"]),
         .executable(name: "agentshield-demo", targets: ["Demo"]),
         .executable(name: "chaos", targets: ["Chaos"]),
         .executable(name: "scrub-findings", targets: ["ScrubFindings"]),
