@@ -2,7 +2,7 @@ import Foundation
 import ProcessSupport
 import Testing
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// Whoever has a deadline is answered by then, whatever a store does: how much later is printed, and docs/faults.md has the figures.
     @Suite("answers in time", .timeLimit(.minutes(10)))
     struct LatenessTests {

@@ -5,7 +5,7 @@ import RedisStore
 import Testing
 import TokenForge
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// Whether secrets are where they belong and nowhere else: everything that others may read is searched for each of them.
     @Suite("secrets", .timeLimit(.minutes(10)))
     struct VaultTests {

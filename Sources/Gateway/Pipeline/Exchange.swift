@@ -400,10 +400,17 @@ package final class Exchange {
         for attempt in spent { summary.usage.add(attempt.usage) }
         if paidByEstimate { summary.isEstimated = true }
         // A row has one price: where calls at several were paid, the dearest of them.
-        let quotes = spent.map(\.quote) + [target.flatMap { price(of: $0) }].compactMap { $0 }
-        let quote = quotes.max { $0.price.cost(of: summary.usage) < $1.price.cost(of: summary.usage) }
-        summary.costNanoUSD = quote?.price.cost(of: summary.usage)
-        summary.priceVersion = quote?.version
+        summary.costNanoUSD = nil
+        summary.priceVersion = nil
+        if let quote = target.flatMap({ price(of: $0) }) { charge(by: quote) }
+        for attempt in spent { charge(by: attempt.quote) }
+    }
+
+    private func charge(by quote: PriceQuote) {
+        let cost = quote.price.cost(of: summary.usage)
+        guard summary.costNanoUSD.map({ cost > $0 }) ?? true else { return }
+        summary.costNanoUSD = cost
+        summary.priceVersion = quote.version
     }
 
     // MARK: prices

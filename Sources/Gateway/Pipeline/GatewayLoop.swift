@@ -292,8 +292,12 @@ package final class GatewayLoop {
     /// - Parameter surface: what is said beside the body in the caller's dialect, and which one it is.
     func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, surface: String, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            let route = [rules.version, target.provider, target.model, target.upstreamModel, surface]
-            Self.add(principal.cacheOwner(snapshot.pipeline.cacheScope) + route, add)
+            Self.add(principal.cacheOwner(snapshot.pipeline.cacheScope), add)
+            Self.add(rules.version, add)
+            Self.add(target.provider, add)
+            Self.add(target.model, add)
+            Self.add(target.upstreamModel, add)
+            Self.add(surface, add)
             body.withUnsafeReadableBytes(add)
         })
         return digest.withUnsafeBytes { CacheKey($0) }
@@ -321,11 +325,14 @@ package final class GatewayLoop {
 
     /// Each part with its length, so that no two lists read alike.
     private static func add(_ parts: [String], _ add: (UnsafeRawBufferPointer) -> Void) {
-        for var part in parts {
-            part.withUTF8 { text in
-                withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)
-                add(UnsafeRawBufferPointer(text))
-            }
+        for part in parts { Self.add(part, add) }
+    }
+
+    private static func add(_ part: String, _ add: (UnsafeRawBufferPointer) -> Void) {
+        var part = part
+        part.withUTF8 { text in
+            withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)
+            add(UnsafeRawBufferPointer(text))
         }
     }
 }

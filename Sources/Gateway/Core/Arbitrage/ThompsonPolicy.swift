@@ -5,12 +5,14 @@ package struct ThompsonPolicy: ArbitragePolicy {
     package struct Settings: Sendable, Equatable {
         package var prior: BanditPrior
         /// What deviations are multiplied by when drawing: 1 is Thompson's rule; less learns less, and wastes less where arms are many and calls few.
-        package var explorationScale = 0.125
+        package var explorationScale = 0.25
         /// The share of decisions that may go to another arm than the best.
         package var explorationShare = 0.2
         /// Above 0; infinite: nothing is forgotten.
         package var halfLifeHours = 168.0
         package var floor: QualityFloor?
+        /// Finds that an arm is not what it was; `nil`: only time forgets.
+        package var changes: ChangeTest? = ChangeTest()
 
         package init(prior: BanditPrior) {
             self.prior = prior
@@ -22,6 +24,9 @@ package struct ThompsonPolicy: ArbitragePolicy {
     package private(set) var model: BanditModel
     private var retired: [Bool]
     private var budget: ExplorationBudget
+    /// The observations by which the prior's precision was last chosen: it is chosen anew when there are a tenth more or fewer.
+    private var weighed = 0.0
+    private static let growth = 1.1
 
     /// - Returns: `nil`: there is no arm, or its prior's precision is not above 0.
     package init?(_ settings: Settings) {
@@ -102,8 +107,14 @@ package struct ThompsonPolicy: ArbitragePolicy {
 
     /// A model that cannot be made of the statistics, as by foreign ones that nobody observed, leaves the last one in place.
     package mutating func refresh(now: RouteStatistics.Hour) {
-        let decayed = statistics.decayed(now: now, halfLifeHours: settings.halfLifeHours)
-        if let next = BanditModel(id: model.id + 1, prior: settings.prior, statistics: decayed) { model = next }
+        let decayed = statistics.decayed(now: now, halfLifeHours: settings.halfLifeHours, changes: settings.changes)
+        let weight = decayed.reduce(0) { $0 + $1.weight }
+        let isMuch = weight > Self.growth * weighed || weight < weighed / Self.growth
+        let precisions = isMuch ? settings.prior.precisions : [model.precision]
+        if let next = BanditModel(id: model.id + 1, prior: settings.prior, statistics: decayed, precisions: precisions) {
+            model = next
+            if isMuch { weighed = weight }
+        }
         if let floor = settings.floor { retired = decayed.map(floor.retires) }
     }
 }

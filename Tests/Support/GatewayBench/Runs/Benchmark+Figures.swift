@@ -42,7 +42,7 @@ extension Benchmark {
         }
         note(.idle, probe.residentKiB, nginx.first)
         for (index, step) in [MemoryStep.some, .many].enumerated() {
-            let holding = try await LoadConnector(gateway.target(.wire), on: loop).holding(extent.connections[index]) { probe.residentKiB }
+            let held = try await LoadConnector(gateway.target(.wire), on: loop).holding(extent.connections[index]) { probe.residentKiB }
             note(step, held, nginx.indices.contains(index + 1) ? nginx[index + 1] : nil)
         }
         let served = report.row("AgentShield, wire", Mode.production, Load.closed.text)?.requestsPerSecond ?? 5_000

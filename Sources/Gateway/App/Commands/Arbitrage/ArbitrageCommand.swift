@@ -5,7 +5,7 @@ import GatewayCore
 struct ArbitrageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "arbitrage", abstract: "What the choice of models saves, and what it costs in quality.",
-        subcommands: [Simulate.self, Status.self])
+        subcommands: [Simulate.self, Evaluate.self, Explain.self, Status.self])
 
     struct Simulate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
