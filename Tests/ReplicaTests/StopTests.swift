@@ -130,7 +130,7 @@ extension ReplicaTests {
                 let cluster = try #require(store.cluster)
                 let key = try await store.createKey("k", of: "initech")
                 try await Replicas.run(Replicas.Setup(store: store)) { replicas in
-                    let database = StoreFaultTests.Database(cluster: cluster)
+                    let database = TroubledReplicaTests.StoreFaultTests.Database(cluster: cluster)
                     try await database.say("ALTER SYSTEM SET log_statement = 'all'")
                     try await database.say("SELECT pg_reload_conf()")
                     func lookUps() -> Int { cluster.process.errorOutput.split(separator: "\n").count { $0.contains("api_key_hashes") } }
