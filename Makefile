@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test replicas resume chaos test-clients hardening bench bench-peers bench-overload bench-curves bench-sizes soak costs bench-programs bench-tls bench-redis bench-scrub ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas resume chaos test-clients hardening bench bench-peers bench-overload bench-curves bench-sizes soak costs bench-programs bench-tls bench-redis bench-scrub bench-arbitrage ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -88,6 +88,10 @@ bench-scrub: ## measure the scrubbing engine beside ripgrep and Python, on one t
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product scrub-bench
 	.build/release/scrub-bench run
+
+bench-arbitrage: ## measure what a decision among models costs, and that it allocates nothing
+	swift build --configuration release --product arbitrage-bench
+	.build/release/arbitrage-bench
 
 ground-truth: ## measure what scrubbing finds and misses, against other people's generators and this machine's files
 	@Scripts/install-dependencies --test

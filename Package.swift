@@ -150,6 +150,8 @@ let support: [Target] = [
         name: "ScrubBench", dependencies: ["Scrubbing", "EngineProbe", "SeededRandomness", argumentParser],
         path: "Tests/Support/ScrubBench",
         swiftSettings: settings),
+    .executableTarget(
+        name: "ArbitrageBench", dependencies: ["GatewayCore", "EngineProbe"], path: "Tests/Support/ArbitrageBench", swiftSettings: settings),
     .target(name: "EngineProbe", path: "Tests/Support/EngineProbe"),
     .executableTarget(
         name: "Chaos",
@@ -229,7 +231,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "EmbeddedStore", "GatewayCrypto", "TokenForge",
             "SeededRandomness", "Wire",
             "WireTransport",
-            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket,
+            nioCore, nioPosix, nioConcurrency, nioHTTP1, nioSSL, nioTLS, nioWebSocket, tracing,
         ]),
     test(
         "ReplicaTests",
@@ -238,7 +240,7 @@ let tests: [Target] = [
             "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioConcurrency, nioHTTP1,
         ]),
     test("GatewayBenchTests", ["GatewayBench", "SeededRandomness", "Wire", nioCore]),
-    test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", logging]),
+    test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", nioCore, logging]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]
 
@@ -252,6 +254,7 @@ let package = Package(
         .executable(name: "scripted-provider", targets: ["ScriptedProvider"]),
         .executable(name: "gateway-bench", targets: ["GatewayBench"]),
         .executable(name: "scrub-bench", targets: ["ScrubBench"]),
+        .executable(name: "arbitrage-bench", targets: ["ArbitrageBench"]),
         .executable(name: "agentshield-demo", targets: ["Demo"]),
         .executable(name: "chaos", targets: ["Chaos"]),
         .executable(name: "scrub-findings", targets: ["ScrubFindings"]),

@@ -80,6 +80,7 @@ struct ArbitrageSimulationTests {
         #expect(first.whole.oracleReward == 1)
         var forgetful = ThompsonPolicy.Settings(prior: BanditPrior(strengths: [0.5, 0.5, 0.9, 0.5]))
         forgetful.halfLifeHours = 1
+        forgetful.explorationScale = 1
         let recovered = replay.run(try #require(ThompsonPolicy(forgetful)), lambda: 0, seed: 0)
         let calls = try #require(recovered.recoveryCalls)
         #expect((100...300).contains(calls) && recovered.whole.quality > 0.8)

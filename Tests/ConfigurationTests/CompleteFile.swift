@@ -143,6 +143,7 @@ enum CompleteFile {
             first_byte_timeout: 2s
             idle_timeout: 3s
             max_connection_age: 2m
+            warm_connections_per_loop: 3
             price_list: vllm
           many:
             dialect: openai
@@ -198,5 +199,8 @@ enum CompleteFile {
         replica: {id: r1, region: eu-west}
         replicas: one
         control: {file: control.sqlite}
+        telemetry:
+          service_name: gateway
+          otlp: {endpoint: "http://collector:4318", allow_plaintext: true, ca_file: tls/ca.pem, headers_env: OTLP_HEADERS, ratio: 0.25, timeout: 2s}
         """
 }

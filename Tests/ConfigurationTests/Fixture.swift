@@ -21,6 +21,7 @@ enum Fixture {
 
     static let environment = [
         "AGENTSHIELD_PEPPER": "0123456789abcdef0123456789abcdef", "MAIN_KEY": "credential-of-main",
+        "OTLP_HEADERS": "x-token=a%2Cb,x-scope=team",
         "TOKEN_SECRET": "shared-secret-of-32-bytes-or-more-0123", "ORIGIN_SECRET": "origin-secret-of-32-bytes-or-more-0123",
         "OLD_ORIGIN_SECRET": "origin-secret-that-was-before-this-0123",
     ]

@@ -1,3 +1,4 @@
+import AgentShield
 import Foundation
 import ProcessSupport
 import Testing
@@ -12,10 +13,11 @@ extension EndToEndTests {
             case messages = "Messages"
             case responses = "Responses"
             case completions = "completions"
+            case wire = "the wire protocol"
 
             var path: String {
                 switch self {
-                case .chat: "/v1/chat/completions"
+                case .chat, .wire: "/v1/chat/completions"
                 case .messages: "/v1/messages"
                 case .responses: "/v1/responses"
                 case .completions: "/v1/completions"
@@ -47,7 +49,7 @@ extension EndToEndTests {
             case text, tools, results, images, structured
         }
 
-        private static let image = "iVBOR" + String(repeating: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", count: 4)
+        private static let image = String(repeating: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", count: 4)
         private static let schema =
             #"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}"#
         private static let tool = "find_customer"
@@ -70,7 +72,7 @@ extension EndToEndTests {
             let model = provider.prefix + (content == .tools || content == .results ? callingModel : "echo")
             let cap = #""model":"\#(model)","max_tokens":500,"stream":\#(streamed)"#
             switch surface {
-            case .chat: return #"{\#(cap),"messages":[\#(chatMessages(content))]\#(chatRest(content))}"#
+            case .chat, .wire: return #"{\#(cap),"messages":[\#(chatMessages(content))]\#(chatRest(content))}"#
             case .messages: return #"{\#(cap),"messages":[\#(messages(content))]\#(messagesRest(content))}"#
             case .responses:
                 let cap = cap.replacing("max_tokens", with: "max_output_tokens")
@@ -225,8 +227,9 @@ extension EndToEndTests {
         }
 
         private static func works(
-            _ stack: Stack, _ surface: Surface, _ provider: Provider, _ content: Content, streamed: Bool
+            _ stack: Stack, _ wire: WireMatrix, _ surface: Surface, _ provider: Provider, _ content: Content, streamed: Bool
         ) async throws -> Bool {
+            guard surface != .wire else { return try await works(stack, wire, provider, content, streamed: streamed) }
             let caller = try await HTTPCaller.connect(stack, key: nil)
             defer { caller.close() }
             try await stack.provider.forget()
@@ -241,7 +244,7 @@ extension EndToEndTests {
                 case (.chat, .tools): "tool_calls"
                 case (.messages, .tools): "tool_use"
                 case (.responses, _): "completed"
-                case (.chat, _), (.completions, _): "stop"
+                case (.chat, _), (.completions, _), (.wire, _): "stop"
                 case (.messages, _): "end_turn"
                 }
             let expectedText = content == .results ? "The tool answered: one two" : "Hello there"
@@ -250,41 +253,65 @@ extension EndToEndTests {
             return isAnswered && end == expectedEnd && bodies.count == 1 && bodies[0].contains(sent(provider, content))
         }
 
+        /// Over the wire protocol.
+        private static func works(
+            _ stack: Stack, _ wire: WireMatrix, _ provider: Provider, _ content: Content, streamed: Bool
+        ) async throws -> Bool {
+            try await stack.provider.forget()
+            let model = provider.prefix + (content == .tools || content == .results ? callingModel : "echo")
+            let request = try WireMatrix.request(
+                model, image: content == .images ? image : nil, schema: schema, offersTools: content == .tools,
+                hasResults: content == .results, isStructured: content == .structured)
+            guard let answer = try? await wire.answer(request, streamed: streamed) else { return false }
+            let expected = content == .results ? "The tool answered: one two" : "Hello there"
+            let isAnswered = content == .tools ? answer.toolCalls.map(\.name) == WireMatrix.tools : answer.text == expected
+            let bodies = try await stack.provider.bodies()
+            // The gateway writes the members of a tool's message in another order than the callers above do.
+            let sent =
+                provider == .chat && content == .results ? #"{"role":"tool","content":"two","tool_call_id":"c1"}"# : sent(provider, content)
+            return isAnswered && answer.finishReason == (content == .tools ? .toolCalls : .stop) && bodies.count == 1
+                && bodies[0].contains(sent)
+        }
+
         @Test("every cell works, and docs/dialect-matrix.md says so")
         func matrix() async throws {
             try await Stack.run(configure: Self.file) { stack in
-                let kinds = Content.allCases.flatMap { content in [false, true].map { (content, $0) } }
-                var lines = [
-                    "# The matrix of dialects", "",
-                    "Generated by `DialectMatrixTests`, which sends each of these requests through a gateway to a scripted provider and checks what the provider got and what the caller reads. The wire protocol is chat completions inside.",
-                    "",
-                    "| caller | provider | "
-                        + kinds.map { "\($0.0.rawValue)\($0.1 ? ", streamed" : "")" }.joined(separator: " | ") + " |",
-                    "|" + String(repeating: "---|", count: kinds.count + 2),
-                ]
-                for surface in Surface.allCases {
-                    for provider in Provider.allCases {
-                        var cells: [String] = []
-                        for (content, streamed) in kinds {
-                            guard surface.has(content) else {
-                                cells.append("–")
-                                continue
-                            }
-                            let works = try await Self.works(stack, surface, provider, content, streamed: streamed)
-                            #expect(works, "\(surface.rawValue) → \(provider.rawValue): \(content.rawValue), streamed: \(streamed)")
-                            cells.append(works ? "yes" : "no")
-                        }
-                        lines.append("| \(surface.rawValue) | \(provider.rawValue) | \(cells.joined(separator: " | ")) |")
-                    }
-                }
-                let table = lines.joined(separator: "\n") + "\n"
-                let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                    .deletingLastPathComponent().appendingPathComponent("docs/dialect-matrix.md")
-                if ProcessInfo.processInfo.environment["AGENTSHIELD_RECORD"] != nil { try Data(table.utf8).write(to: file) }
-                #expect(
-                    try String(contentsOf: file, encoding: .utf8) == table,
-                    "docs/dialect-matrix.md is out of date; AGENTSHIELD_RECORD=1 swift test --filter DialectMatrixTests writes it anew")
+                try await WireMatrix.run(stack) { wire in try await Self.fill(stack, wire) }
             }
+        }
+
+        private static func fill(_ stack: Stack, _ wire: WireMatrix) async throws {
+            let kinds = Content.allCases.flatMap { content in [false, true].map { (content, $0) } }
+            var lines = [
+                "# The matrix of dialects", "",
+                "Generated by `DialectMatrixTests`, which sends each of these requests through a gateway to a scripted provider and checks what the provider got and what the caller reads.",
+                "",
+                "| caller | provider | "
+                    + kinds.map { "\($0.0.rawValue)\($0.1 ? ", streamed" : "")" }.joined(separator: " | ") + " |",
+                "|" + String(repeating: "---|", count: kinds.count + 2),
+            ]
+            for surface in Surface.allCases {
+                for provider in Provider.allCases {
+                    var cells: [String] = []
+                    for (content, streamed) in kinds {
+                        guard surface.has(content) else {
+                            cells.append("–")
+                            continue
+                        }
+                        let works = try await works(stack, wire, surface, provider, content, streamed: streamed)
+                        #expect(works, "\(surface.rawValue) → \(provider.rawValue): \(content.rawValue), streamed: \(streamed)")
+                        cells.append(works ? "yes" : "no")
+                    }
+                    lines.append("| \(surface.rawValue) | \(provider.rawValue) | \(cells.joined(separator: " | ")) |")
+                }
+            }
+            let table = lines.joined(separator: "\n") + "\n"
+            let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent().appendingPathComponent("docs/dialect-matrix.md")
+            if ProcessInfo.processInfo.environment["AGENTSHIELD_RECORD"] != nil { try Data(table.utf8).write(to: file) }
+            #expect(
+                try String(contentsOf: file, encoding: .utf8) == table,
+                "docs/dialect-matrix.md is out of date; AGENTSHIELD_RECORD=1 swift test --filter DialectMatrixTests writes it anew")
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import NIOHTTP1
 import ProcessSupport
 import Testing
 
@@ -31,6 +32,32 @@ extension EndToEndTests {
                 foreign.key = stack.keys.foreign
                 #expect(try await caller.chat(foreign).cache == "bypass")
                 #expect(try await stack.provider.statistics().requests == before + 3)
+            }
+        }
+
+        @Test("so is one of every other operation, and the same key of another operation is another key")
+        func operations() async throws {
+            let stack = try Stack.shared
+            let caller = try await HTTPCaller.connect(stack, key: nil)
+            defer { caller.close() }
+            let user = #"{"role":"user","content":"Hi"}"#
+            let key = [("x-api-key", stack.keys.main), ("content-type", "application/json"), ("idempotency-key", "one-for-all")]
+            for (path, rest) in [
+                ("/v1/chat/completions", #""messages":[\#(user)]"#), ("/v1/embeddings", #""input":["Hi","Mail ana@example.com"]"#),
+                ("/v1/completions", #""prompt":"Hi""#), ("/v1/responses", #""input":"Hi""#),
+                ("/v1/messages", #""max_tokens":9,"messages":[\#(user)]"#),
+            ] {
+                let before = try await stack.provider.statistics().requests
+                let body = Data(#"{"model":"echo",\#(rest)}"#.utf8)
+                let first = try await caller.send("POST", path, headers: key, body: body)
+                #expect(first.status == 200 && first.headers.first(name: "idempotent-replayed") == nil, "\(path): \(first.body)")
+                let second = try await caller.send("POST", path, headers: key, body: body)
+                #expect(second.status == 200 && second.headers.first(name: "idempotent-replayed") == "true", "\(path): \(second.body)")
+                #expect(second.headers.first(name: "x-agentshield-cost-usd").flatMap { Double($0) } == 0, "\(path)")
+                if path == "/v1/embeddings" { #expect(second.body == first.body) }
+                let other = try await caller.send("POST", path, headers: key, body: Data(#"{"user":"u","model":"echo",\#(rest)}"#.utf8))
+                #expect(other.status == 409, "\(path): \(other.body)")
+                #expect(try await stack.provider.statistics().requests == before + 1, "\(path)")
             }
         }
 

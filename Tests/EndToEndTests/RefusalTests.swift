@@ -101,6 +101,11 @@ extension EndToEndTests {
                 BadRequest(
                     name: "another type", type: "text/plain", body: chat(#""n":1"#), told: "400 invalid_request", parameter: "content-type"),
                 BadRequest(name: "another method", method: "PUT", body: "{}", told: "405 method_not_allowed"),
+                BadRequest(
+                    name: "an answer that would be stored", method: "GET", path: "/v1/responses/resp_1", body: "", told: "404 not_found"),
+                BadRequest(name: "an operation of stored ones", path: "/v1/responses/resp_1/cancel", body: "{}", told: "404 not_found"),
+                BadRequest(
+                    name: "a stored chat", method: "DELETE", path: "/v1/chat/completions/chatcmpl-1", body: "", told: "404 not_found"),
                 BadRequest(name: "a path of others", path: "/v1/assistants", body: "{}", told: "501 unsupported"),
                 BadRequest(name: "no path of ours", path: "/nothing", body: "{}", told: "404 not_found"),
             ]

@@ -229,6 +229,24 @@ import Testing
         #expect(stalled.body.utf8.count == 20 * (text.utf8.count + 8))
     }
 
+    @Test(
+        "a connection that breaks a rule is closed within a bound, also while its streams wait",
+        arguments: [
+            // RST_STREAM, DATA and WINDOW_UPDATE of a stream that never was; WINDOW_UPDATE by nothing; SETTINGS of a stream; half of a SETTINGS.
+            [0, 0, 4, 3, 0, 0, 0, 0, 99, 0, 0, 0, 8], [0, 0, 1, 0, 0, 0, 0, 0, 99, 0], [0, 0, 4, 8, 0, 0, 0, 0, 99, 0, 0, 0, 1],
+            [0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 4, 0, 0, 0, 0, 1], [0, 0, 5, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ] as [[UInt8]])
+    func brokenRule(frame: [UInt8]) throws {
+        let connection = try HTTP2Connection()
+        _ = try connection.open()
+        _ = try? connection.server.writeInbound(ByteBuffer(bytes: frame))
+        try? connection.exchangeBytes()
+        #expect(connection.events.goAways > 0)
+        try? connection.advance(ShimLimits.lingerTimeout)
+        #expect(!connection.server.isActive)
+        #expect(connection.backend.exchanges.first?.isCancelled == true)
+    }
+
     @Test("a drained connection says GOAWAY, finishes its streams and closes")
     func drains() throws {
         let connection = try HTTP2Connection()

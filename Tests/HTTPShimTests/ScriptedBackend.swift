@@ -34,12 +34,15 @@ final class ScriptedBackend: ShimBackend {
     private(set) var reservedBytes = 0
     private(set) var mostReservedBytes = 0
     private(set) var authentications = 0
+    private(set) var refusals: [FaultKind] = []
     /// Who waits for the store's word.
     var lookUps: [(Result<Principal, Fault>) -> Void] = []
     private(set) var exchanges: [ScriptedExchange] = []
     private var nextID: UInt64 = 1
     /// Called when a request has started, on its event loop.
     var onBegin: (ScriptedExchange) -> Void = { _ in }
+
+    func refused(_ fault: FaultKind, at door: Door) { refusals.append(fault) }
 
     func makeRequestID() -> RequestID {
         defer { nextID += 1 }
@@ -84,6 +87,7 @@ final class ScriptedBackend: ShimBackend {
     }
 
     func models(for principal: Principal) -> [ModelListing] { listings }
+    func model(_ name: String, for principal: Principal) -> ModelListing? { listings.first { $0.name == name } }
 
     /// Who waits for a receipt; `nil`: nobody has to.
     var receiptQuestions: [() -> Void]?

@@ -35,6 +35,19 @@ struct ResilienceTests {
         }
     }
 
+    @Test("a call that the gateway gives up costs its prompt by estimate, as one does that the caller's deadline ends: its provider has it")
+    func givenUp() async throws {
+        try await PipelineRig.run(Self.setup(firstByte: .milliseconds(100))) { rig in
+            let chat = TestChat("one", "Hello")
+            let told = try await rig.begin(chat).end()
+            #expect(told.fault?.kind == .upstreamTimeout && told.summary?.attempts == 2)
+            let usage = TokenUsage(input: 2 * UInt64(chat.json.utf8.count / 4))
+            #expect(told.summary?.usage == usage && told.summary?.isEstimated == true)
+            #expect(told.summary?.costNanoUSD == PipelineRig.price.cost(of: usage))
+            #expect(try await rig.isEmpty)
+        }
+    }
+
     @Test("so is one whose answer is empty, a page, cut, or breaks before its first word", arguments: [false, true])
     func unusable(streamed: Bool) async throws {
         try await PipelineRig.run(Self.setup(attempts: 5)) { rig in

@@ -33,6 +33,21 @@ struct CompletionsTests {
         #expect(try #require(throws: Fault.self) { try Self.translate(two, drops: true) }.parameter == "prompt")
     }
 
+    @Test("as many texts are asked for as one answer may have, and no more")
+    func count() throws {
+        let prompts = Array(repeating: #""a""#, count: 128).joined(separator: ",")
+        for (n, isTaken) in [(1, true), (4, true), (5, false), (128, false)] {
+            var index = JSONIndex()
+            let body = ByteBuffer(string: #"{"n":\#(n),"model":"m","prompt":[\#(prompts)]}"#)
+            try index.scan(body)
+            let read = Result { try index.read(body) { try ChatEnvelope(readingCompletions: $0) } }
+            switch read {
+            case .success(let envelope): #expect(isTaken && envelope.choices == UInt64(n) * 128)
+            case .failure(let fault): #expect(!isTaken && (fault as? Fault)?.parameter == "n")
+            }
+        }
+    }
+
     @Test("an answer is read for its texts, ends and usage")
     func reading() throws {
         var index = JSONIndex()

@@ -49,6 +49,28 @@ struct MessagesToChatTests {
         #expect(try Self.translate(Self.request(messages)).body == expected)
     }
 
+    @Test("what another provider refuses of a message is called as the caller wrote it")
+    func callersNames() throws {
+        let image = #"{"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}"#
+        let blocks = #"{"role":"user","content":[{"type":"text","text":"a"},\#(image)]}"#
+        let result =
+            #"{"role":"user","content":[{"type":"text","text":"And?"},{"type":"tool_result","tool_use_id":"t","content":"one"},\#(image)]}"#
+        let call = #"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]}"#
+        var gaps = TranslationGaps(drops: false)
+        var index = JSONIndex()
+        let body = Self.request(
+            [blocks, call, result].joined(separator: ","), #","system":[{"type":"text","text":"s"},{"type":"text","text":"t"}]"#)
+        _ = try MessagesToChat.body(of: ByteBuffer(string: body), model: "m", for: .ollama, gaps: &gaps, index: &index)
+        for (path, name) in [
+            ("messages[0].content[1].text", "system[1]"), ("messages[1].content[1].image_url.url", "messages[0].content[1]"),
+            ("messages[1].content", "messages[0].content"), ("messages[2].tool_calls[0].id", "messages[1]"),
+            ("messages[3].content", "messages[2].content[1]"), ("messages[4].content[1].image_url.url", "messages[2].content"),
+            ("stop", "stop_sequences"), ("messages[9].content", "messages[9].content"),
+        ] {
+            #expect(gaps.names.callersName(of: path) == name, "\(path)")
+        }
+    }
+
     @Test("what says nothing says nothing in the words that are taken there")
     func blanks() throws {
         let call = #"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]}"#

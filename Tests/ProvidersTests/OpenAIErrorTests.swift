@@ -43,6 +43,18 @@ struct OpenAIErrorTests {
         #expect(parse(#"{"error":{}}"#) == ProviderError(message: "no reason given"))
     }
 
+    @Test(
+        "an account with nothing left is no rate limit: no wait helps, another provider does",
+        arguments: ["insufficient_quota", "billing_not_active"])
+    func account(word: String) throws {
+        for body in [#""type":"\#(word)","code":null"#, #""type":"x","code":"\#(word)""#] {
+            let error = parse(#"{"error":{"message":"You exceeded your current quota.","param":null,\#(body)}}"#)
+            let fault = Fault.upstreamStatus(429, error: error, retryAfterMilliseconds: 7, provider: "p")
+            #expect(fault.kind == .upstreamCredential && fault.retryAfterMilliseconds == nil)
+            #expect(!fault.allowsRetry && fault.allowsFallback && fault.message.contains("`p` has no quota or credit left"))
+        }
+    }
+
     @Test("Google says in the body how long to wait, and that a key is wrong")
     func googleDetails() throws {
         let limited = try #require(
@@ -82,7 +94,7 @@ struct OpenAIErrorTests {
             (#"{"error":"m"}"#, .upstreamError), (#"{"error":{}}"#, .upstreamError),
             (#"{"error":{"code":500,"message":"m"}}"#, .upstreamError),
             (#"{"error":{"message":"m","type":"tokens","code":"rate_limit_exceeded"}}"#, .upstreamRateLimited),
-            (#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#, .upstreamRateLimited),
+            (#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#, .upstreamCredential),
             (#"{"error":{"code":429,"message":"m"}}"#, .upstreamRateLimited),
             (#"{"error":{"code":"401","message":"m"}}"#, .upstreamCredential),
             (#"{"error":{"message":"m","type":"invalid_request_error","code":"invalid_api_key"}}"#, .upstreamCredential),

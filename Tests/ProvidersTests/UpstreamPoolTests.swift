@@ -34,6 +34,42 @@ struct UpstreamPoolTests {
         }
     }
 
+    @Test(
+        "as many idle connections as are wanted are kept open, made again when the server closes them, and let go of when they are not wanted any more"
+    )
+    func warm() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([[answer("1", head: "connection: close\r\n")]])
+            var limits = UpstreamLimits(idleConnectionLifetime: .milliseconds(1))
+            limits.warmConnections = 2
+            let endpoint = try server.endpoint(limits: limits)
+            try await rig.onLoop { $0.keepWarm([endpoint]) }
+            try await rig.until { $0.statistics.first?.idle == 2 }
+            #expect(try await rig.counters == UpstreamPoolCounters(dials: 2))
+            #expect(try await rig.call(request(endpoint)).body == "1")
+            try await rig.until { $0.statistics.first?.idle == 2 && $0.counters.reuses == 1 && $0.counters.dials == 3 }
+            try await rig.onLoop { $0.keepWarm([]) }
+            try await rig.until { $0.statistics.isEmpty }
+        }
+    }
+
+    @Test("an upstream that cannot be reached is asked for warm connections now and then, and calls of it fail as ever")
+    func cold() async throws {
+        try await PoolRig.run { rig in
+            var limits = UpstreamLimits()
+            limits.warmConnections = 2
+            let endpoint = try UpstreamEndpoint(baseURL: "http://127.0.0.1:1", limits: limits)
+            try await rig.onLoop { $0.keepWarm([endpoint]) }
+            try await rig.until { $0.counters.failedDials == 2 }
+            guard case .connectFailed = try await rig.call(request(endpoint)).failure else {
+                Issue.record("it was reached")
+                return
+            }
+            try await rig.until { $0.counters.failedDials >= 5 }
+            try await rig.onLoop { $0.shutDown() }
+        }
+    }
+
     @Test("a call sent from the end of another takes over its connection")
     func reuseInsideCallback() async throws {
         try await PoolRig.run { rig in

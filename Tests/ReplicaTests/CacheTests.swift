@@ -44,6 +44,31 @@ extension ReplicaTests {
             }
         }
 
+        @Test("equal completions of the older API at the same time are one call too, plain and streamed")
+        func completions() async throws {
+            try await RedisProcess.run { redis in
+                try await Replicas.run(Self.setup(redis, count: 2)) { replicas in
+                    for (calls, streamed) in [(1, false), (2, true)] {
+                        let body = #"{"model":"echo+delay-1000ms","prompt":"Hi there","stream":\#(streamed)}"#
+                        let answers = try await withThrowingTaskGroup(of: Answer.self) { group in
+                            for index in 0..<16 {
+                                group.addTask {
+                                    let connection = try await replicas.connect(index)
+                                    defer { connection.close() }
+                                    return try await connection.request(.POST, "/v1/completions", body, host: "localhost")
+                                }
+                            }
+                            return try await group.reduce(into: [Answer]()) { $0.append($1) }
+                        }
+                        #expect(answers.allSatisfy { $0.status == 200 && $0.body.contains("text_completion") && $0.body.contains("there") })
+                        let statuses = Self.statuses(answers)
+                        #expect(statuses["miss"] == 1 && statuses["none"] == nil && statuses["bypass"] == nil, "\(statuses)")
+                        #expect(try await replicas.providerFigure("requests") == calls)
+                    }
+                }
+            }
+        }
+
         @Test("what one replica stored another tells, each caller's own data in it; another tenant's request is another one")
         func shared() async throws {
             try await RedisProcess.run { redis in

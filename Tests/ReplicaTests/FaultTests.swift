@@ -5,7 +5,7 @@ import ProcessSupport
 import RedisStore
 import Testing
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// Each trouble of Redis beside each rule. docs/limits.md has the same as a table.
     @Suite("Redis in trouble", .timeLimit(.minutes(10)))
     struct FaultTests {

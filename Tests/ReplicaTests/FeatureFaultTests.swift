@@ -4,7 +4,7 @@ import NIOHTTP1
 import ProcessSupport
 import Testing
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// What each feature does in each trouble; docs/faults.md has the same as a table.
     @Suite("features while Redis is in trouble", .timeLimit(.minutes(10)))
     struct FeatureFaultTests {

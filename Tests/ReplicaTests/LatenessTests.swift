@@ -2,7 +2,7 @@ import Foundation
 import ProcessSupport
 import Testing
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// Whoever has a deadline is answered by then, whatever a store does: how much later is printed, and docs/faults.md has the figures.
     @Suite("answers in time", .timeLimit(.minutes(10)))
     struct LatenessTests {
@@ -70,6 +70,17 @@ extension ReplicaTests {
                         let time = ContinuousClock.now - began - Self.deadline
                         print("gateways, deadline 300 ms, PostgreSQL stopped, http: \(http.status), \(time) behind it")
                         #expect([503, 504].contains(http.status) && time < Self.bound)
+                        // The wire's credential comes with HELLO, which waits for the store.
+                        try await WireClient.run(replicas.calling(with: keys[1])) { client in
+                            let began = ContinuousClock.now
+                            let wire = try await client.chat(deadline: Self.deadline)
+                            let time = ContinuousClock.now - began - Self.deadline
+                            print("gateways, deadline 300 ms, PostgreSQL stopped, wire: \(wire.error ?? "answered"), \(time) behind it")
+                            #expect(["deadline_exceeded", "authority_unavailable"].contains(wire.error) && time < Self.bound)
+                        }
+                        // Whom the gateway knows is answered there all the same.
+                        let known = try await WireClient.run(replicas) { try await $0.chat(deadline: .seconds(60)) }
+                        #expect(known.error == nil)
                         store.cluster?.signalAll(SIGCONT)
                     }
                 }

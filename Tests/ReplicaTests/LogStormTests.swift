@@ -2,7 +2,7 @@ import Foundation
 import ProcessSupport
 import Testing
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// How many lines a gateway under load writes when something is wrong, at the level `notice`.
     @Suite("no log storm", .timeLimit(.minutes(10)))
     struct LogStormTests {

@@ -8,10 +8,14 @@ import Testing
 extension ReplicaTests {
     @Suite("go on with each other's streams", .timeLimit(.minutes(10)))
     struct ResumptionTests {
-        private static func client(_ port: Int, key: String) throws -> AgentShieldClient {
+        /// Streams that are read while replicas come and go; `make resume` asks for a thousand.
+        private static let streams = ProcessInfo.processInfo.environment["AGENTSHIELD_RESUME_STREAMS"].flatMap { Int($0) } ?? 40
+
+        private static func client(_ ports: Int..., key: String) throws -> AgentShieldClient {
             var configuration = AgentShieldClient.Configuration(
-                addresses: [Address(host: "127.0.0.1", port: port, way: .webSocket(path: Address.webSocketPath, isSecure: false))],
-                credential: .apiKey(key))
+                addresses: ports.map {
+                    Address(host: "127.0.0.1", port: $0, way: .webSocket(path: Address.webSocketPath, isSecure: false))
+                }, credential: .apiKey(key))
             configuration.retry.baseDelay = .milliseconds(10)
             return try AgentShieldClient(configuration: configuration)
         }
@@ -22,8 +26,8 @@ extension ReplicaTests {
             return options
         }()
 
-        private static func text(_ number: Int) -> String {
-            (0..<120).map { "w\(number)x\($0)" }.joined(separator: " ")
+        private static func text(_ number: Int, words: Int = 120) -> String {
+            (0..<words).map { "w\(number)x\($0)" }.joined(separator: " ")
         }
 
         @Test("a stream that one replica fetches goes on through another one when its connection is lost, whole and in order")
@@ -78,6 +82,153 @@ extension ReplicaTests {
                         #expect(error?.code == .streamBroken && error?.isRetryable == true)
                         await client.shutdown(within: .zero)
                     }
+                }
+            }
+        }
+
+        @Test(
+            "whatever is cut, drained or killed, each stream ends whole and in order, or, if its replica was killed, with an error that says so"
+        )
+        func torment() async throws {
+            try await RedisProcess.run { redis in
+                try await Replicas.run(Replicas.Setup(count: 2, sections: "drain_deadline: 60s", redis: redis.url)) { replicas in
+                    try await CuttingRelay.run(to: replicas.members[0].port) { one in
+                        try await CuttingRelay.run(to: replicas.members[1].port) { two in
+                            try await Self.readThrough(
+                                Torment(replicas, [one, two]), try Self.client(one.port, two.port, key: replicas.key))
+                        }
+                    }
+                }
+            }
+        }
+
+        /// Reads streams while replicas come and go.
+        private static func readThrough(_ torment: Torment, _ client: AgentShieldClient) async throws {
+            let tormentor = Task { try await torment.goOn(seed: 11) }
+            let ends = await readMany(client) { $0 >= streams && torment.hasDoneAll }
+            tormentor.cancel()
+            _ = await tormentor.result
+            await client.shutdown(within: .zero)
+            let counts = torment.counts
+            let (whole, lost) = (ends.filter { $0 == .whole }.count, ends.filter { $0 == .lost }.count)
+            let replicas = "connections cut \(counts.cuts) times, \(counts.drained) replicas drained, \(counts.killed) killed"
+            print("\(ends.count) streams, \(replicas): \(whole) whole and in order, \(lost) ended with the retryable error")
+            let wrong = ends.filter { $0 != .whole && $0 != .lost }
+            #expect(wrong == [])
+            // What a replica took with it is no more than it had.
+            #expect(lost <= counts.killed * parallel)
+            try await torment.end()
+        }
+
+        private static let parallel = 8
+
+        private enum StreamEnd: Equatable {
+            case whole
+            case lost
+            case wrong(String)
+        }
+
+        /// Reads streams, eight at a time.
+        private static func readMany(_ client: AgentShieldClient, until isEnough: @Sendable (Int) -> Bool) async -> [StreamEnd] {
+            await withTaskGroup(of: StreamEnd.self) { group in
+                var ends: [StreamEnd] = []
+                var number = 0
+                while !isEnough(number) {
+                    if number >= parallel, let end = await group.next() { ends.append(end) }
+                    let text = text(number, words: 60)
+                    group.addTask { await read(client, text) }
+                    number += 1
+                }
+                for await end in group { ends.append(end) }
+                return ends
+            }
+        }
+
+        private static func read(_ client: AgentShieldClient, _ text: String) async -> StreamEnd {
+            do {
+                let answer = try await client.stream(ChatRequest(model: "echo+slow-10ms", prompt: text), options: options).collect()
+                return answer.text == text && answer.finishReason == .stop ? .whole : .wrong(answer.text)
+            } catch let error as AgentShieldError
+                where error.isRetryable && (error.code == .streamBroken || error.code == .connectionLost)
+            {
+                return .lost
+            } catch {
+                return .wrong("\(error)")
+            }
+        }
+
+        @Test(
+            "a stream goes on when Redis, through which it is told, was paused, has lost everything, or was started anew",
+            arguments: Trouble.allCases)
+        fileprivate func redisInTrouble(trouble: Trouble) async throws {
+            try await RedisProcess.run { redis in
+                try await Replicas.run(Replicas.Setup(count: 2, redis: redis.url)) { replicas in
+                    try await CuttingRelay.run(to: replicas.members[0].port) { relay in
+                        let client = try Self.client(relay.port, key: replicas.key)
+                        let text = Self.text(1, words: 400)
+                        let stream = client.stream(ChatRequest(model: "echo+slow-20ms", prompt: text), options: Self.options)
+                        let reading = Task { try await stream.collect() }
+                        try await until("its beginning was read") { stream.resumePoint.map { $0.sequence > 5 } ?? false }
+                        relay.cut(thenTo: replicas.members[1].port)
+                        let before = stream.resumePoint?.sequence ?? 0
+                        try await until("it goes on") { stream.resumePoint.map { $0.sequence > before + 20 } ?? false }
+                        let answer = try await trouble.come(over: redis) { try await reading.value }
+                        #expect(answer.text == text)
+                        #expect(try await replicas.providerFigure("requests") == 1)
+                        await client.shutdown(within: .zero)
+                    }
+                }
+            }
+        }
+
+        fileprivate enum Trouble: CaseIterable {
+            case paused, emptied, restarted
+
+            func come<Result>(over redis: RedisProcess, _ body: () async throws -> Result) async throws -> Result {
+                switch self {
+                case .paused:
+                    try await redis.send("CLIENT", "PAUSE", "1500", "ALL")
+                    return try await body()
+                case .emptied:
+                    try await redis.send("FLUSHALL")
+                    return try await body()
+                case .restarted:
+                    redis.process.kill(SIGKILL)
+                    _ = await redis.process.waitForExit()
+                    return try await RedisProcess.run(port: redis.port) { _ in try await body() }
+                }
+            }
+        }
+
+        @Test("a replica whose places are all taken resumes nothing, and says so")
+        func overloaded() async throws {
+            try await RedisProcess.run { redis in
+                try await Replicas.run(Replicas.Setup(count: 1, sections: "limits: {max_in_flight_requests: 1}", redis: redis.url)) {
+                    replicas in
+                    var configuration = AgentShieldClient.Configuration(
+                        addresses: [
+                            Address(
+                                host: "127.0.0.1", port: replicas.members[0].port,
+                                way: .webSocket(path: Address.webSocketPath, isSecure: false))
+                        ],
+                        credential: .apiKey(replicas.key))
+                    configuration.retry.maxAttempts = 1
+                    let client = try AgentShieldClient(configuration: configuration)
+                    let point = ResumePoint(responseID: "req_" + String(repeating: "0", count: 32), sequence: 0)
+                    let other = try await replicas.connect(0)
+                    let taking = Task { try await other.chat("say:100000+slow-20ms", streamed: true) }
+                    try await until("the place is taken") { try await replicas.providerFigure("active") == 1 }
+                    let refused = await #expect(throws: AgentShieldError.self) { try await client.resume(point).collect() }
+                    #expect(refused?.code == .overloaded && refused?.isRetryable == true)
+                    other.close()
+                    _ = try await taking.value
+                    try await until("the place is free") { try await replicas.providerFigure("active") == 0 }
+                    // Each has given its place back, or the third would have none.
+                    for _ in 0..<3 {
+                        let unknown = await #expect(throws: AgentShieldError.self) { try await client.resume(point).collect() }
+                        #expect(unknown?.code == .resumeUnavailable)
+                    }
+                    await client.shutdown(within: .zero)
                 }
             }
         }

@@ -4,9 +4,13 @@ import ProcessSupport
 import SeededRandomness
 import Testing
 
-/// Everything here is about several processes: gateways, Redis, and what is true of all of them together.
+/// Everything here is about several processes: gateways, Redis, and what is true of all of them together. One test at a time, for each starts many.
 @Suite("Replicas", .serialized)
 struct ReplicaTests {}
+
+/// The same where their stores are in trouble, or they. These tests mostly wait, so they run beside the others.
+@Suite("Replicas in trouble", .serialized)
+struct TroubledReplicaTests {}
 
 extension ReplicaTests {
     @Suite("share their limits", .timeLimit(.minutes(10)))

@@ -3,7 +3,7 @@ import NIOHTTP1
 import ProcessSupport
 import Testing
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// Each trouble of PostgreSQL beside each caller. docs/control-plane.md has the same as a table.
     @Suite("PostgreSQL in trouble", .timeLimit(.minutes(10)))
     struct StoreFaultTests {

@@ -5,7 +5,7 @@ import RedisStore
 import Testing
 import TokenForge
 
-extension ReplicaTests {
+extension TroubledReplicaTests {
     /// Whether secrets are where they belong and nowhere else: everything that others may read is searched for each of them.
     @Suite("secrets", .timeLimit(.minutes(10)))
     struct VaultTests {
@@ -81,7 +81,8 @@ extension ReplicaTests {
                 """
             setup.cacheMode = "always"
             setup.files = ["server.pem": Data(certificate.certificate), "server.key": certificate.privateKey.withUnsafeBytes { Data($0) }]
-            setup.tls = "{address: \"127.0.0.1:0\", certificate: server.pem, private_key: server.key}"
+            setup.tls = "{address: \"127.0.0.1:0\", certificate: server.pem, private_key: server.key, edge_proof: true}"
+            setup.http = ", edge_proof: true"
             setup.providers = { url in
                 [
                     "claude: {dialect: anthropic, base_url: \"\(url)\", api_key_env: CLAUDE_KEY}",
@@ -104,10 +105,17 @@ extension ReplicaTests {
                     #"{"iss":"https://corp.example/","aud":"shield","sub":"ana","exp":\#(Int(Date().timeIntervalSince1970) + 3_600)}"#)
             try await store.must("tenants", "create", "initech")
             let first = try await store.createKey("k", of: "initech")
-            try await Replicas.run(setup) { replicas in
+            try await Replicas.run(setup) { unproven in
+                let origin = fixed["the secret of the origin"] ?? ""
+                let replicas = unproven.proving(origin)
                 let second = try StoreCommands.key(try await store.must("keys", "rotate", "--id", "k", "--tenant", "initech"))
                 let wrong = String(first.dropLast(4)) + "AAAA"
                 for index in replicas.members.indices {
+                    for (secret, status) in [
+                        (origin, 200), (fixed["the one before it"] ?? "", 200), (String(origin.dropLast(4)) + "AAAA", 403),
+                    ] {
+                        #expect(try await unproven.proving(secret).chat(index).status == status)
+                    }
                     for key in [replicas.key, first, second, token, wrong, "ask_junk", ""] {
                         let caller = replicas.calling(with: key)
                         for model in ["echo", "claude", "azure", "fail-401", "fail-500", "no such model", "cut"] {

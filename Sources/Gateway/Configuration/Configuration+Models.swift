@@ -26,6 +26,7 @@ extension Configuration {
         package var idleTimeout: Duration
         package var queueTimeout: Duration
         package var maxConnectionAge: Duration
+        package var warmConnectionsPerLoop: Int
         /// Under which name its prices are listed.
         package var priceList: String
     }

@@ -35,6 +35,7 @@ package struct Configuration: Sendable {
     package var replicas: Replicas
     package var control: Control
     package var ledger: Ledger
+    package var telemetry: Telemetry
 }
 
 extension Configuration {

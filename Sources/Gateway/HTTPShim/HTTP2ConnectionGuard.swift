@@ -43,6 +43,11 @@ final class HTTP2ConnectionGuard: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent { startDraining(context) }
+        // Where nobody drains it, NIOHTTP2 has seen a rule broken, and takes nothing more from the peer. What kind of error it reports does not always tell.
+        if event is HTTP2FrameWatch.GoAwaySent, cutAt == nil {
+            cutAt = context.eventLoop.now + ShimLimits.lingerTimeout
+            armTimer(context)
+        }
         context.fireUserInboundEventTriggered(event)
     }
 

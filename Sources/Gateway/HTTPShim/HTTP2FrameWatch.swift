@@ -109,9 +109,17 @@ final class HTTP2FrameWatch: ChannelDuplexHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        outbound.scan(unwrapOutboundIn(data).readableBytesView) { budget.sent($0) }
+        var saidGoodbye = false
+        outbound.scan(unwrapOutboundIn(data).readableBytesView) { frame in
+            budget.sent(frame)
+            if frame.kind == HTTP2FrameHead.goAway { saidGoodbye = true }
+        }
         context.write(data, promise: promise)
+        if saidGoodbye { context.fireUserInboundEventTriggered(GoAwaySent()) }
     }
+
+    /// Told to the handlers behind when GOAWAY went out.
+    struct GoAwaySent {}
 
     /// GOAWAY with ENHANCE_YOUR_CALM; of the last stream it says what NIOHTTP2 says.
     private static let calmDown = ByteBuffer(bytes: [0, 0, 8, HTTP2FrameHead.goAway, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0x0B])

@@ -25,8 +25,6 @@ struct RequestControls: Equatable {
 extension RequestHeaders {
     /// Longest name for a request that is recorded, in bytes.
     static let maxCallerRequestIDBytes = 128
-    /// Longest `tracestate` passed on, in bytes: what the W3C asks to support.
-    static let maxTracestateBytes = 512
     /// Longest value of a dialect's own header that is passed on, in bytes.
     static let maxDialectHeaderBytes = 4096
     /// A deadline is at most 24 hours; what is longer counts as that.
@@ -49,11 +47,9 @@ extension RequestHeaders {
         controls.dropsUnsupported = try flag(dropUnsupported, "x-agentshield-drop-unsupported")
         controls.callerRequestID = callerRequestID.flatMap(Self.visibleASCII)
         // An unusable trace context is dropped, as the W3C's recommendation says, never an error.
-        if let traceparent, Self.isTraceparent(traceparent) {
+        if let traceparent, TraceContext(traceparent) != nil {
             controls.traceparent = traceparent
-            if let tracestate, tracestate.utf8.count <= Self.maxTracestateBytes, tracestate.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) {
-                controls.tracestate = tracestate
-            }
+            if let tracestate, TraceContext.isState(tracestate) { controls.tracestate = tracestate }
         }
         return controls
     }
@@ -152,18 +148,6 @@ extension RequestHeaders {
         let kept = text.utf8.lazy.filter { $0 > 0x20 && $0 < 0x7F }.prefix(maxCallerRequestIDBytes)
         let name = String(decoding: kept, as: UTF8.self)
         return name.isEmpty ? nil : name
-    }
-
-    /// Whether `text` is a trace context of version 00: `00-` and 32, 16 and 2 lower-case hexadecimal digits, neither id all zeros.
-    static func isTraceparent(_ text: String) -> Bool {
-        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0].elementsEqual("00".utf8), parts[1].count == 32, parts[2].count == 16, parts[3].count == 2 else {
-            return false
-        }
-        let isHexadecimal = parts.allSatisfy { part in
-            part.allSatisfy { ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")) || ($0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "f")) }
-        }
-        return isHexadecimal && parts[1].contains { $0 != UInt8(ascii: "0") } && parts[2].contains { $0 != UInt8(ascii: "0") }
     }
 }
 

@@ -28,6 +28,7 @@ extension RequestHandler: AnswerReceiver {
     func answerFailed(_ fault: Fault, summary: AnswerSummary) {
         guard let context else { return }
         forgetExchange()
+        request?.overheadMicroseconds = summary.timings.overheadMicroseconds
         perform(machine.answerFailed(fault, rateLimit: summary.rateLimit, now: context.eventLoop.now))
         armTimer()
     }
@@ -53,6 +54,8 @@ extension RequestHandler {
             closing: closing)
         headers.add(fault, maxRetryAfterMilliseconds: request.answer.maxRetryAfterMilliseconds)
         headers.add(rateLimit, request.answer.surface, unixMilliseconds: backend.unixMilliseconds)
+        if let overhead = request.overheadMicroseconds { headers.add(name: HTTPHeaders.overhead, value: String(overhead)) }
+        if !request.hasBegun { backend.refused(fault.kind, at: .http) }
         if let allow = request.allow { headers.add(name: "allow", value: allow) }
         send(request, status: HTTPResponseStatus(statusCode: request.answer.status(of: fault)), headers, body, closing: closing)
     }

@@ -34,6 +34,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         var unplanned: Unplanned?
         /// The head of an answer whose stream had begun before it was there: told in trailers.
         var lateHead: AnswerHead?
+        /// The pipeline has it, and counts how it ends.
+        var hasBegun = false
+        /// What the gateway's own work on a request took that failed, in microseconds.
+        var overheadMicroseconds: UInt32?
         /// The one header that belongs to a refusal alone.
         var allow: String?
         /// The request's own head, if it asks for a WebSocket.
@@ -176,7 +180,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         let route = routes.resolve(head.method, uri: head.uri)
         var request = Request(
             id: backend.makeRequestID(), version: head.version, isHead: head.method == .HEAD, acceptsTrailers: headers.acceptsTrailers,
-            surface: route.surface ?? headers.surface, coding: headers.bodyCoding)
+            surface: route.surface ?? RouteTable.surface(of: head.uri) ?? headers.surface, coding: headers.bodyCoding)
         let verdict: Result<Bool, Fault>
         var unknown: Credential?
         do throws(Fault) {
@@ -394,6 +398,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             callerRequestID: plan.controls.callerRequestID,
             traceparent: plan.controls.traceparent, tracestate: plan.controls.tracestate, clientAddress: plan.clientAddress)
         self.request?.answer.takeEcho(of: request.body)
+        self.request?.hasBegun = true
         // From here on the pipeline counts the bytes.
         releaseBody()
         let exchange = backend.begin(call, receiver: self)
@@ -413,7 +418,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             let models = backend.models(for: principal)
             return .success(request?.answer.surface == .anthropic ? models.messagesListObject : models.listObject)
         case (.showModel(let name), let principal?):
-            guard let model = backend.models(for: principal).first(where: { $0.name == name }) else { return .failure(.unknownModel) }
+            guard let model = backend.model(name, for: principal) else { return .failure(.unknownModel) }
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)
         case (.health, _): return .success(ByteBuffer(string: #"{"status":"ok"}"#))
         case (.chatCompletion, _), (.completion, _), (.response, _), (.messages, _), (.countTokens, _), (.embeddings, _),
@@ -467,24 +472,6 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         timer.fired()
         perform(machine.timerFired(now: context.eventLoop.now))
         armTimer()
-    }
-}
-
-extension RequestHandler.Request {
-    /// The first part is kept as it came, in the read buffer; a longer body is gathered in a buffer that grows to its declared length, by 1 MiB at
-    /// most beyond what is there, so that a declaration alone takes no memory.
-    fileprivate mutating func keep(_ bytes: ByteBuffer) {
-        let isFirst = reserved == 0
-        reserved += bytes.readableBytes
-        if isFirst {
-            body = bytes
-            return
-        }
-        if body.writableBytes < bytes.readableBytes {
-            let rest = max(0, (plan?.declaredLength ?? 0) - body.readableBytes)
-            body.reserveCapacity(minimumWritableBytes: max(bytes.readableBytes, body.readableBytes, min(rest, 1 << 20)))
-        }
-        body.writeImmutableBuffer(bytes)
     }
 }
 

@@ -109,7 +109,22 @@ struct RouteTable {
         }
         if !allowed.isEmpty, method == .OPTIONS { return .success(.options(allow: (allowed + ["OPTIONS"]).joined(separator: ", "))) }
         if !allowed.isEmpty { return .failure(.methodNotAllowed(allow: allowed.joined(separator: ", "))) }
+        if Self.isStored(unversioned) { return .failure(.notStored) }
         return .failure(isVersioned || path == "/v1" ? .unsupported(served: served) : .notFound)
+    }
+
+    /// Whether it is the path of an answer that OpenAI's API would have stored.
+    private static func isStored(_ path: Substring) -> Bool {
+        guard let collection = ["/responses/", "/chat/completions/"].first(where: { path.hasPrefix($0) }) else { return false }
+        let rest = path.dropFirst(collection.count)
+        // Operations of their own, which this gateway does not have.
+        return !rest.isEmpty && !(collection == "/responses/" && ["input_tokens", "compact"].contains(rest))
+    }
+
+    /// Whose dialect a path belongs to, whatever the method; `nil`: one that both have.
+    static func surface(of uri: String) -> Dialect? {
+        let path = path(of: uri)
+        return ["/messages", "/v1/messages"].contains { path == $0 || path.hasPrefix("\($0)/") } ? .anthropic : nil
     }
 
     /// Every route in a form for people: `POST /v1/chat/completions`.
@@ -177,6 +192,7 @@ enum RouteRefusal: Error, Equatable {
     case methodNotAllowed(allow: String)
     case unsupported(served: [String])
     case notFound
+    case notStored
     case badEncoding
 
     var fault: Fault {
@@ -189,6 +205,12 @@ enum RouteRefusal: Error, Equatable {
                 message: "This gateway does not serve this path. It serves \(served.joined(separator: ", ")).")
         case .notFound:
             Fault(.notFound, origin: .downstream, message: "There is nothing at this path. The API is under /v1.")
+        case .notStored:
+            Fault(
+                .notFound, origin: .downstream,
+                message:
+                    "There is nothing of this id: answers are not stored here, so that none can be fetched, changed, cancelled or deleted. Keep what was answered; `store` changes nothing."
+            )
         case .badEncoding:
             Fault(.invalidRequest, origin: .downstream, message: "The path is not percent-encoded UTF-8.")
         }

@@ -26,8 +26,12 @@ package protocol ShimBackend: AnyObject {
     func edgeFault(_ evidence: EdgeEvidence) -> Fault?
     /// Takes a chat request in; its exchange must be started.
     func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> any ShimExchange
+    /// A request is refused before it has begun; counted.
+    func refused(_ fault: FaultKind, at door: Door)
     /// The models that a principal may name, sorted by name.
     func models(for principal: Principal) -> [ModelListing]
+    /// The model that a request with this name would be answered by, also one of a family, which is not listed; `nil`: none, or not for this principal.
+    func model(_ name: String, for principal: Principal) -> ModelListing?
     /// Finds the record of a finished request of the principal's own tenant; `nil`: unknown, or another tenant's. The answer comes once, on the event
     /// loop, perhaps from inside.
     func receipt(_ id: RequestID, for principal: Principal, completion: @escaping (Result<LedgerRecord?, Fault>) -> Void)

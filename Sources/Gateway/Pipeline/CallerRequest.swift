@@ -5,6 +5,7 @@ package import NIOCore
 package struct CallerRequest {
     package var id: RequestID
     package var operation: RequestOperation
+    package var door: Door
     package var principal: Principal
     /// The body, in the surface's dialect.
     package var body: ByteBuffer
@@ -38,7 +39,8 @@ package struct CallerRequest {
     package var clientAddress: String?
 
     package init(
-        id: RequestID, operation: RequestOperation = .answer, principal: Principal, body: ByteBuffer, surface: Dialect = .openAI,
+        id: RequestID, operation: RequestOperation = .answer, door: Door = .http, principal: Principal, body: ByteBuffer,
+        surface: Dialect = .openAI,
         dialectHeaders: [DialectHeader] = [], dropsUnsupported: Bool = false, receivedAt: NIODeadline, authenticationNanoseconds: Int64 = 0,
         timeout: TimeAmount? = nil, silenceTimeout: TimeAmount? = nil, cache: CacheDirective = .modelDefault,
         cacheTimeToLive: TimeAmount? = nil, idempotencyKey: String? = nil, endUser: String? = nil, callerRequestID: String? = nil,
@@ -46,6 +48,7 @@ package struct CallerRequest {
     ) {
         self.id = id
         self.operation = operation
+        self.door = door
         self.principal = principal
         self.body = body
         self.surface = surface

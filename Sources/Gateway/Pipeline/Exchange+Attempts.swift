@@ -29,10 +29,12 @@ extension Exchange {
 
     /// The call gave no answer: the same target again, another one, or the end.
     ///
-    /// - Parameter isAdvisedAgainst: the provider says that it should not be asked again.
-    func attemptFailed(_ fault: Fault, isAdvisedAgainst: Bool = false) {
+    /// - Parameters:
+    ///   - isAdvisedAgainst: the provider says that it should not be asked again.
+    ///   - wasGivenUp: it was a timeout of the gateway's that ended the call: its provider has the request, and bills it.
+    func attemptFailed(_ fault: Fault, isAdvisedAgainst: Bool = false, wasGivenUp: Bool = false) {
         guard !isOver, let target else { return }
-        leaveCall(fault)
+        leaveCall(fault, wasGivenUp: wasGivenUp)
         failure = fault
         // The second call is under way already.
         if let hedge, fault.allowsFallback, !hasBegun { return goOn(with: hedge) }
@@ -90,16 +92,16 @@ extension Exchange {
     }
 
     /// Closes a call that failed, and keeps account of what it says that it used.
-    private func leaveCall(_ fault: Fault) {
+    private func leaveCall(_ fault: Fault, wasGivenUp: Bool) {
         hedgeTimer?.cancel()
         hedgeTimer = nil
         call?.cancel()
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
         call = nil
-        callEnded(fault.outcomeForUpstream)
+        callEnded(fault.outcomeForUpstream, fault.kind)
         guard !hasBegun else { return }
         releaseAnswer()
-        if let told = usage ?? usageSoFar { pay(told) }
+        if let told = usage ?? usageSoFar { pay(told) } else if wasGivenUp { payByEstimate() }
         (usage, usageSoFar) = (nil, nil)
     }
 
@@ -120,9 +122,12 @@ extension Exchange {
     }
 
     /// The present call is over.
-    func callEnded(_ outcome: UpstreamHealth.Outcome) {
+    ///
+    /// - Parameter fault: why it gave no answer, or not a whole one.
+    func callEnded(_ outcome: UpstreamHealth.Outcome, _ fault: FaultKind?) {
         guard let upstream else { return }
         self.upstream = nil
+        observeCall(upstream, fault, usage: usage ?? usageSoFar)
         guard !hasAnswered || outcome == .failed else { return loop.health.left(upstream) }
         tell(upstream, outcome, isOver: true)
     }

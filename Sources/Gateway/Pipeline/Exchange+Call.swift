@@ -28,15 +28,22 @@ extension Exchange: UpstreamReceiver {
         calls += 1
         prepareForAnswer(of: target)
         callStartedAt = .now()
-        call = loop.pool.send(upstreamRequest(to: target, binding, outgoing), receiver: self)
+        call = loop.pool.send(upstreamRequest(to: target, binding, outgoing, for: upstream), receiver: self)
         if isPaused { call?.pauseReading() }
         armHedge(provider, outgoing)
     }
 
-    func upstreamRequest(to target: UpstreamTarget, _ binding: ProviderBinding, _ body: ByteBuffer) -> UpstreamRequest {
+    /// - Parameter upstream: what the call is called among those under way.
+    func upstreamRequest(
+        to target: UpstreamTarget, _ binding: ProviderBinding, _ body: ByteBuffer, for upstream: UpstreamHealth.Call?
+    ) -> UpstreamRequest {
         var headers = binding.headers
         add(dialectHeadersFor: binding.dialect, to: &headers)
-        if let traceparent = request.traceparent { try? headers.add("traceparent", traceparent) }
+        let traced = upstream.flatMap {
+            trace?.callBegan(
+                $0, of: target, request.operation.spanName(request.surface), at: binding.endpoint, random: &loop.random)
+        }
+        if let traceparent = traced ?? request.traceparent { try? headers.add("traceparent", traceparent) }
         if let tracestate = request.tracestate { try? headers.add("tracestate", tracestate) }
         var timeouts = binding.endpoint.timeouts
         timeouts.firstByte = .nanoseconds(target.settings.firstByteTimeoutNanoseconds)
@@ -87,7 +94,7 @@ extension Exchange: UpstreamReceiver {
                 status, error: nil, retryAfterMilliseconds: retryAfter(headers, isLimited: status == 429, from: upstream),
                 provider: target?.provider ?? "")
         }
-        let isEventStream = headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
+        let isEventStream = headers.first(name: "content-type")?.isEventStream ?? false
         // Ollama's streams are lines.
         let wantsEvents = envelope.isStreamed && dialectOfTarget != .ollama
         return isEventStream == wantsEvents ? nil : .badAnswer(target, "its content type is not the one that was asked for")
@@ -157,7 +164,7 @@ extension Exchange: UpstreamReceiver {
     package func upstreamFailed(_ failure: UpstreamFailure) {
         guard case .calling = state else { return }
         let fault = failure.fault.naming(target)
-        attemptFailed(hasBegun ? .broken(fault, target) : fault)
+        attemptFailed(hasBegun ? .broken(fault, target) : fault, wasGivenUp: failure.isGivenUp)
     }
 
     // MARK: chunks
@@ -222,6 +229,19 @@ extension Exchange: UpstreamReceiver {
         share()
         end()
     }
+}
+
+extension String {
+    /// Whether this media type, of any case and with any parameters, is that of server-sent events.
+    fileprivate var isEventStream: Bool {
+        let type: StaticString = "text/event-stream"
+        return utf8.count >= type.utf8CodeUnitCount
+            && type.withUTF8Buffer { zip(utf8, $0).allSatisfy { $0 == $1 || ($0 | 0x20 == $1 && $0.isLetter) } }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20) }
 }
 
 extension AnswerChunk {

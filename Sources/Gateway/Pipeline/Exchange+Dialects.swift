@@ -58,8 +58,7 @@ extension Exchange {
         case .openAI, .ollama, .gemini: return (body, CallerNames())
         case .anthropic:
             let chat = try MessagesToChat.body(of: body, model: target.upstreamModel, for: dialect, gaps: &gaps, index: &loop.answerIndex)
-            gaps.names = .messages
-            return (chat, .messages)
+            return (chat, gaps.names)
         case .responses:
             let chat = try ResponsesToChat.body(
                 of: body, model: target.upstreamModel, target: dialect, gaps: &gaps, index: &loop.answerIndex)

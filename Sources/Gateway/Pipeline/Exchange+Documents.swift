@@ -28,7 +28,27 @@ extension Exchange {
         try reader?.finish()
         guard let target, case .chunk(let document) = try reader?.next(index: &loop.answerIndex) else { return }
         if let told = document.usage { usage = told }
+        keep(document)
         tell(document, of: target)
+    }
+
+    /// For requests that repeat this one.
+    private func keep(_ document: AnswerChunk) {
+        stored?.dialect = document.dialect
+        stored?.append(document.raw)
+        if let answer = stored, answer.cost > snapshot.pipeline.maxAnswerBytes { stored = nil }
+        answerRepetitions()
+    }
+
+    /// Tells a document again that an earlier request was answered with.
+    func tellDocument(_ answer: StoredAnswer, as status: CacheStatus) {
+        usage = answer.usage
+        // The next who repeats it asks this request's process, or waits for it.
+        stored = answer
+        begin(cache: status, model: answer.model, provider: answer.provider)
+        deliver(AnswerChunk(raw: answer.bytes, dialect: answer.dialect))
+        answerRepetitions()
+        end()
     }
 
     private func tell(_ document: AnswerChunk, of target: UpstreamTarget) {

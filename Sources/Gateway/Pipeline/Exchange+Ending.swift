@@ -9,10 +9,10 @@ extension Exchange {
     struct Ending {
         /// `nil`: the caller has left.
         var receiver: (any AnswerReceiver)?
+        var outcome: Outcome
         /// Why the request failed; `nil`: it was answered.
         var fault: Fault?
         var began: NIODeadline
-        var timer: Scheduled<Void>?
     }
 
     /// Hands the record on, and tells the caller how the request ended: when the record is durable, or at once where nobody was asked for anything.
@@ -25,7 +25,7 @@ extension Exchange {
         _ fault: Fault?
     ) {
         let began = loop.eventLoop.now
-        ending = Ending(receiver: receiver, fault: fault, began: began)
+        ending = Ending(receiver: receiver, outcome: record.outcome, fault: fault, began: began)
         // A request that was refused for the ledger's sake is not what fills it, unless something of it stands there already.
         let isShed = fault?.kind == .ledgerUnavailable && calls == 0 && !hasKeptHold
         guard !isShed else {
@@ -41,7 +41,7 @@ extension Exchange {
         let isDurable = loop.journal.append(record, lateBound: lateBound, settling: settlement, waiter: waiter)
         if isDurable { return finish(with: fault) }
         let latest = min(request.receivedAt + timeout, began + snapshot.pipeline.ledgerTimeout)
-        ending?.timer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: latest) { [self] in waitedTooLong() }
+        loop.alarms.set(self, at: latest)
     }
 
     /// The caller has left while the record was written.
@@ -56,7 +56,7 @@ extension Exchange {
     }
 
     /// The record is still on its way, and stays so.
-    private func waitedTooLong() {
+    func waitedTooLong() {
         guard let ending else { return }
         let hasPassed = loop.eventLoop.now >= request.receivedAt + timeout
         finish(with: ending.fault ?? (hasPassed ? .deadlinePassed(timeout) : .recordNotDurable))
@@ -65,7 +65,8 @@ extension Exchange {
     private func finish(with fault: Fault?) {
         guard let ending else { return }
         self.ending = nil
-        ending.timer?.cancel()
+        loop.alarms.cancel(self)
+        observeEnd(ending.outcome, fault)
         loop.exchangeEnded(self)
         if holdsPlace { loop.budget.closeRequest() }
         if let fault {

@@ -29,7 +29,7 @@ extension Exchange {
         calls += 1
         let hedge = HedgedCall(of: self, upstream: upstream)
         self.hedge = hedge
-        hedge.call = loop.pool.send(upstreamRequest(to: target, provider.using(upstream.endpoint), body), receiver: hedge)
+        hedge.call = loop.pool.send(upstreamRequest(to: target, provider.using(upstream.endpoint), body, for: upstream), receiver: hedge)
         loop.metrics.callHedged(target.provider, isTaken: false)
     }
 
@@ -54,10 +54,11 @@ extension Exchange {
     }
 
     /// The second call came to nothing; the first one goes on.
-    func hedgeFailed(_ hedge: HedgedCall, _ fault: Fault) {
+    func hedgeFailed(_ hedge: HedgedCall, _ fault: Fault, wasGivenUp: Bool = false) {
         guard self.hedge === hedge else { return }
         self.hedge = nil
-        if let told = hedge.usage { pay(told) }
+        if let told = hedge.usage { pay(told) } else if wasGivenUp { payByEstimate() }
+        observeCall(hedge.upstream, fault.kind, usage: hedge.usage)
         tell(hedge.upstream, fault.outcomeForUpstream, isOver: true)
     }
 
@@ -75,9 +76,15 @@ extension Exchange {
     /// A call is cancelled in favour of another one. Its provider has read the prompt and says nothing more, so that is estimated as it is everywhere.
     private func overtaken(_ upstream: UpstreamHealth.Call, usage: TokenUsage?, wasSent: Bool) {
         tell(upstream, .overtaken, isOver: true)
+        observeCall(upstream, .cancelled, usage: usage)
         guard wasSent else { return }
-        if usage == nil { paidByEstimate = true }
-        pay(usage ?? TokenUsage(input: UInt64(request.body.readableBytes / 4)))
+        if let usage { pay(usage) } else { payByEstimate() }
+    }
+
+    /// Keeps account of the prompt of a call that was ended here before its provider told what it used.
+    func payByEstimate() {
+        paidByEstimate = true
+        pay(TokenUsage(input: UInt64(request.body.readableBytes / 4)))
     }
 
     /// Keeps account of what a call used that gave no answer.

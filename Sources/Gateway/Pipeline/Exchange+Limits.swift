@@ -34,7 +34,7 @@ extension Exchange {
             requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices)
         var question = LimitQuestion(
             plan: plan, tokens: tokens,
-            holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil && claim == nil ? "" : request.id.description,
+            holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil && claim == nil ? "" : holder,
             claim: claim, look: look)
         if let refusal = loop.limits.knownRefusal(plan, now: began) {
             summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
@@ -107,7 +107,7 @@ extension Exchange {
         grant = nil
         let (charge, lateBound) = charge(question)
         settlement.charge = charge
-        settlement.holder = request.id.description
+        settlement.holder = holder
         releaseFlight(with: &settlement)
         releaseClaim(with: &settlement)
         return (settlement, lateBound)
@@ -128,6 +128,7 @@ extension Exchange: RedisReceiver {
     package func redisAnswered(_ result: Result<RedisReply, RedisFailure>, tag: UInt64) {
         guard let ask else { return }
         self.ask = nil
+        loop.tally.redisAnswered(nanoseconds: (NIODeadline.now() - ask.began).nanoseconds)
         let answer = result.flatMap { reply in ask.admission.outcome(of: reply).map { .success($0) } ?? .failure(.unexpectedReply) }
         let reply = try? result.get()
         let (found, claimed) = (reply.flatMap { ask.admission.found(in: $0) }, reply.flatMap { ask.admission.claimed(in: $0) })

@@ -40,6 +40,8 @@ package final class Exchange {
     }
 
     package var requestID: RequestID { request.id }
+    /// Names its leases and its hold in Redis.
+    private(set) lazy var holder = request.id.description
     /// Whether the caller asked for a stream; known when the answer begins.
     package var isStreamed: Bool { envelope.isStreamed }
     /// Whether the caller of a stream asked for its usage; known when the answer begins.
@@ -105,7 +107,7 @@ package final class Exchange {
     // cache
     var cachePlan = CachePlan(CacheSettings(mode: .off, timeToLiveNanoseconds: 0), directive: .off, isDeterministic: false)
     var cacheKey: CacheKey?
-    /// What its answer is called, whoever gives it in the end; `nil`: it is neither looked up nor stored.
+    /// What its answer is called among replicas, whoever gives it in the end; `nil`: they share none, or it is neither looked up nor stored.
     var answerName: AnswerName?
     /// What a server of answers alone had.
     var fetched: StoredAnswer?
@@ -159,13 +161,17 @@ package final class Exchange {
     var rewriter: AnswerRewriter?
     var heldChunks: [AnswerChunk] = []
     var hasBegun = false
+    /// When the caller was told of the answer's beginning.
+    var firstContentAt: NIODeadline?
+    /// `nil`: its trace is not recorded.
+    var trace: RequestTrace?
     var usage: TokenUsage?
     /// What the provider had counted when it was last heard of, while its answer went on.
     var usageSoFar: TokenUsage?
     var outputBytes = 0
     /// The provider's whole answer was taken while a long chunk of it was being rewritten.
     var wasRead = false
-    private var deadlineTimer: Scheduled<Void>?
+    var alarmPosition: Int?
     /// When the caller last heard something of the answer, or, before it did, when the request came. Kept only where ``CallerRequest/silenceTimeout``
     /// is there.
     private var lastHeardAt: NIODeadline
@@ -241,14 +247,12 @@ package final class Exchange {
     var latest: NIODeadline { request.receivedAt + (departure == nil ? timeout : snapshot.pipeline.maxTimeout) }
 
     func armDeadline() {
-        deadlineTimer?.cancel()
         let deadline = latest
         let next = request.silenceTimeout.map { min(deadline, lastHeardAt + $0) } ?? deadline
-        deadlineTimer = loop.eventLoop.assumeIsolated().scheduleTask(deadline: next) { [self] in deadlinePassed() }
+        loop.alarms.set(self, at: next)
     }
 
     private func deadlinePassed() {
-        guard !isOver else { return }
         let now = loop.eventLoop.now
         guard now < latest else { return fail(.deadlinePassed(timeout)) }
         // A caller that does not read waits for nothing.
@@ -273,6 +277,7 @@ package final class Exchange {
     func begin(cache: CacheStatus, model: String, provider: String) {
         guard !hasBegun else { return }
         hasBegun = true
+        firstContentAt = .now()
         summary.cache = cache
         receiver?.answerBegan(
             AnswerHead(
@@ -326,15 +331,14 @@ package final class Exchange {
         slicedScrub = nil
         let receiver = self.receiver
         self.receiver = nil
-        deadlineTimer?.cancel()
-        deadlineTimer = nil
+        loop.alarms.cancel(self)
         holdTimer?.cancel()
         holdTimer = nil
         retryTimer?.cancel()
         retryTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
         let wasWithProvider = call?.wasSent == true
-        callEnded(outcomeForUpstream(isWhole: isWhole, fault))
+        callEnded(outcomeForUpstream(isWhole: isWhole, fault), isWhole ? nil : fault?.kind ?? .cancelled)
         leaveHedge()
         if !isWhole { call?.cancel() }
         if call != nil { summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds }
@@ -351,7 +355,6 @@ package final class Exchange {
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
             requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,
             receivedUnixMilliseconds: request.id.unixMilliseconds)
-        loop.metrics.record(record)
         loop.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
         write(record, lateBound: lateBound, settling: settlement, telling: receiver, fault)
     }
@@ -394,10 +397,17 @@ package final class Exchange {
         for attempt in spent { summary.usage.add(attempt.usage) }
         if paidByEstimate { summary.isEstimated = true }
         // A row has one price: where calls at several were paid, the dearest of them.
-        let quotes = spent.map(\.quote) + [target.flatMap { price(of: $0) }].compactMap { $0 }
-        let quote = quotes.max { $0.price.cost(of: summary.usage) < $1.price.cost(of: summary.usage) }
-        summary.costNanoUSD = quote?.price.cost(of: summary.usage)
-        summary.priceVersion = quote?.version
+        summary.costNanoUSD = nil
+        summary.priceVersion = nil
+        if let quote = target.flatMap({ price(of: $0) }) { charge(by: quote) }
+        for attempt in spent { charge(by: attempt.quote) }
+    }
+
+    private func charge(by quote: PriceQuote) {
+        let cost = quote.price.cost(of: summary.usage)
+        guard summary.costNanoUSD.map({ cost > $0 }) ?? true else { return }
+        summary.costNanoUSD = cost
+        summary.priceVersion = quote.version
     }
 
     // MARK: prices
@@ -410,6 +420,12 @@ package final class Exchange {
     /// Refuses a route on which a model without a price may be called: what cannot be charged is not done.
     func checkPrices(of plan: RoutePlan) throws(Fault) {
         for target in plan.targets where price(of: target) == nil { throw .priceUnknown(target) }
+    }
+}
+
+extension Exchange: AlarmReceiver {
+    func alarmRang() {
+        if isOver { waitedTooLong() } else { deadlinePassed() }
     }
 }
 

@@ -42,6 +42,10 @@ package final class GatewayLoop {
     let pool: UpstreamPool
     package let logger: Logger
     let metrics: PipelineMetrics
+    /// What it has counted of its requests.
+    var tally = RequestTally()
+    /// `nil`: nothing is traced.
+    let tracing: TracingSettings?
     let limitMetrics = LimitMetrics()
     let limits: LoopLimits
     /// The cache that replicas share; `nil`: this process' own is all there is.
@@ -56,6 +60,7 @@ package final class GatewayLoop {
     var notices = NoticeBudget()
     var workspace = RequestWorkspace()
     let sliceLane: SliceLane
+    let alarms: AlarmClock
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
@@ -95,11 +100,12 @@ package final class GatewayLoop {
     ///   - sharedClaims: how idempotency keys are; likewise.
     ///   - sharedResumptions: how streams that lost their connection are; likewise.
     ///   - redisJournal: how records are journalled there; `nil`: they are not.
+    ///   - tracing: how requests are traced; `nil`: they are not.
     package init(
         eventLoop: any EventLoop, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret, share: Int,
         redis: RedisLimitSettings? = nil, sharedCache: SharedCacheSettings? = nil, sharedClaims: SharedClaimSettings? = nil,
         sharedResumptions: SharedResumptionSettings? = nil, redisJournal: RedisJournalSettings? = nil,
-        logger: Logger, clock: WallClock = .system
+        tracing: TracingSettings? = nil, logger: Logger, clock: WallClock = .system
     ) throws(CryptoError) {
         self.eventLoop = eventLoop
         self.snapshot = snapshot
@@ -107,7 +113,9 @@ package final class GatewayLoop {
         self.stores = stores
         self.logger = logger
         self.clock = clock
+        self.tracing = tracing
         pool = UpstreamPool(eventLoop: eventLoop)
+        alarms = AlarmClock(eventLoop: eventLoop)
         sliceLane = SliceLane(eventLoop: eventLoop)
         metrics = PipelineMetrics()
         let wallets: WalletPlace =
@@ -146,6 +154,7 @@ package final class GatewayLoop {
                 self?.health.suspect(name, endpoint: endpoint, until: eventLoop.now + time)
             }
         }
+        pool.keepWarm(snapshot.warmEndpoints)
         tokens.tokenRefused = { [metrics, logger] refusal in
             metrics.tokenRefused(refusal.name)
             logger.debug("token refused", metadata: ["reason": "\(refusal.name)"])
@@ -172,6 +181,7 @@ package final class GatewayLoop {
     /// budget keeps its size.
     package func update(_ snapshot: GatewaySnapshot) {
         self.snapshot = snapshot
+        pool.keepWarm(snapshot.warmEndpoints)
         health.update(snapshot.resilience.breaker)
         retryBudgets.removeAll()
         scrubbers.removeAll()
@@ -227,6 +237,7 @@ package final class GatewayLoop {
     /// Takes a request in. Nothing happens to it before ``Exchange/start()``.
     package func begin(_ request: CallerRequest, receiver: any AnswerReceiver) -> Exchange {
         let exchange = Exchange(request, loop: self, receiver: receiver)
+        exchange.trace = beginTrace(of: request)
         exchanges[ObjectIdentifier(exchange)] = exchange
         return exchange
     }
@@ -236,12 +247,23 @@ package final class GatewayLoop {
     }
 
     package func models(for principal: Principal) -> [ModelListing] {
-        snapshot.models.names(for: principal).map { name, plan in
-            ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
-        }
+        snapshot.models.names(for: principal).map { Self.listing($0, $1) }
     }
 
-    // MARK: what doors hold for requests that are still arriving
+    package func model(_ name: String, for principal: Principal) -> ModelListing? {
+        guard case .success(let plan) = snapshot.models.resolve(name, for: principal) else { return nil }
+        return Self.listing(name, plan)
+    }
+
+    private static func listing(_ name: String, _ plan: RoutePlan) -> ModelListing {
+        ModelListing(name: name, owner: plan.reason == "alias" ? "alias" : plan.targets.first?.provider ?? "")
+    }
+
+    // MARK: what doors hold for requests that are still arriving, or are told here and carried out elsewhere
+
+    /// Takes a place of the in-flight budget; false: there is none.
+    package func openPlace() -> Bool { budget.openRequest() }
+    package func closePlace() { budget.closeRequest() }
 
     package func reserveBytes(_ count: Int) -> Bool { budget.reserve(count) }
     package func releaseBytes(_ count: Int) { budget.release(count) }
@@ -263,8 +285,12 @@ package final class GatewayLoop {
     /// - Parameter surface: what is said beside the body in the caller's dialect, and which one it is.
     func cacheKey(principal: Principal, rules: ScrubRules, target: UpstreamTarget, surface: String, body: ByteBuffer) -> CacheKey? {
         let digest = cacheHash.hash(parts: { add in
-            let route = [rules.version, target.provider, target.model, target.upstreamModel, surface]
-            Self.add(principal.cacheOwner(snapshot.pipeline.cacheScope) + route, add)
+            Self.add(principal.cacheOwner(snapshot.pipeline.cacheScope), add)
+            Self.add(rules.version, add)
+            Self.add(target.provider, add)
+            Self.add(target.model, add)
+            Self.add(target.upstreamModel, add)
+            Self.add(surface, add)
             body.withUnsafeReadableBytes(add)
         })
         return digest.withUnsafeBytes { CacheKey($0) }
@@ -274,7 +300,7 @@ package final class GatewayLoop {
     ///
     /// - Parameter variant: what changes an answer and stands beside the body; a repetition may say it otherwise, and is then carried out.
     func claim(
-        _ key: String, principal: Principal, surface: Dialect, variant: String, body: ByteBuffer, rules: ScrubRules
+        _ key: String, principal: Principal, operation: String, variant: String, body: ByteBuffer, rules: ScrubRules
     ) -> IdempotencyClaim? {
         func hash(_ parts: [String], _ body: ByteBuffer) -> CacheKey? {
             let digest = cacheHash.hash(parts: { add in
@@ -283,7 +309,7 @@ package final class GatewayLoop {
             })
             return digest.withUnsafeBytes { CacheKey($0) }
         }
-        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, "\(surface.rawValue)", key], ByteBuffer()),
+        guard let named = hash(["idempotency key", principal.tenant, principal.keyID, operation, key], ByteBuffer()),
             let fingerprint = hash(["idempotency fingerprint"], body),
             let answer = hash(["idempotency answer", rules.version, variant], ByteBuffer(bytes: named.bytes + fingerprint.bytes))
         else { return nil }
@@ -292,11 +318,14 @@ package final class GatewayLoop {
 
     /// Each part with its length, so that no two lists read alike.
     private static func add(_ parts: [String], _ add: (UnsafeRawBufferPointer) -> Void) {
-        for var part in parts {
-            part.withUTF8 { text in
-                withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)
-                add(UnsafeRawBufferPointer(text))
-            }
+        for part in parts { Self.add(part, add) }
+    }
+
+    private static func add(_ part: String, _ add: (UnsafeRawBufferPointer) -> Void) {
+        var part = part
+        part.withUTF8 { text in
+            withUnsafeBytes(of: UInt32(clamping: text.count).bigEndian, add)
+            add(UnsafeRawBufferPointer(text))
         }
     }
 }

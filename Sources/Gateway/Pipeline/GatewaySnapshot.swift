@@ -156,6 +156,8 @@ package struct ProviderBinding: Sendable {
         weights = [max(1, weight)] + others.map(\.weight)
     }
 
+    var endpoints: [UpstreamEndpoint] { [endpoint] + others.map(\.endpoint) }
+
     /// The provider as it is called through one of its endpoints.
     func using(_ index: Int) -> ProviderBinding {
         guard others.indices.contains(index - 1) else { return self }
@@ -183,6 +185,11 @@ package final class GatewaySnapshot: Sendable {
 
     /// All whose callers the configuration itself lets in, by keys or by tokens. What the store says of them counts too. Bound: the configuration's size.
     package var tenants: Set<String> { keys.tenants.union(tokens.tenants) }
+
+    /// Where idle connections are kept open.
+    var warmEndpoints: Set<UpstreamEndpoint> {
+        Set(providers.values.flatMap(\.endpoints).filter { $0.limits.warmConnections > 0 })
+    }
 
     package init(
         keys: KeyTable, keyRules: KeyRules = KeyRules(), tokens: TokenSettings = TokenSettings(), models: ModelTable,

@@ -86,7 +86,7 @@ final class HedgedCall: UpstreamReceiver {
 
     func upstreamFailed(_ failure: UpstreamFailure) {
         if case .taken = state, let exchange { return exchange.upstreamFailed(failure) }
-        fail(failure.fault)
+        fail(failure.fault, wasGivenUp: failure.isGivenUp)
     }
 
     // MARK: the race
@@ -116,10 +116,10 @@ final class HedgedCall: UpstreamReceiver {
         return false
     }
 
-    private func fail(_ fault: Fault) {
+    private func fail(_ fault: Fault, wasGivenUp: Bool = false) {
         guard let exchange, case .racing = state else { return }
         cancel()
-        exchange.hedgeFailed(self, fault)
+        exchange.hedgeFailed(self, fault, wasGivenUp: wasGivenUp)
     }
 
     private func pass(_ event: Event, to exchange: Exchange) {

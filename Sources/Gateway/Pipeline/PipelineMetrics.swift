@@ -1,15 +1,8 @@
-import GatewayCore
 import Metrics
 
-/// What is counted of every request, under OpenTelemetry's names where there are some.
+/// What is counted of what is rare. Of every request ``RequestTally`` counts.
 struct PipelineMetrics {
-    private let answered = Counter(label: "agentshield.requests", dimensions: [("outcome", "answered")])
-    private let failed = Counter(label: "agentshield.requests", dimensions: [("outcome", "failed")])
-    private let cancelled = Counter(label: "agentshield.requests", dimensions: [("outcome", "cancelled")])
-    private let expired = Counter(label: "agentshield.requests", dimensions: [("outcome", "expired")])
     private let media = Counter(label: "agentshield.scrub.media_skipped")
-    private let overhead = Timer(label: "agentshield.overhead.duration")
-    private let call = Timer(label: "gen_ai.client.operation.duration")
 
     /// A token that was refused, and why: one of a dozen words.
     func tokenRefused(_ reason: String) {
@@ -40,16 +33,5 @@ struct PipelineMetrics {
     /// Media in a request that was not scanned.
     func mediaSkipped(_ count: Int) {
         if count > 0 { media.increment(by: count) }
-    }
-
-    func record(_ record: LedgerRecord) {
-        switch record.outcome {
-        case .answered: answered.increment()
-        case .failed: failed.increment()
-        case .cancelled: cancelled.increment()
-        case .expired: expired.increment()
-        }
-        overhead.recordMicroseconds(Int64(record.summary.timings.overheadMicroseconds))
-        if record.summary.attempts > 0 { call.recordNanoseconds(record.summary.timings[.call]) }
     }
 }

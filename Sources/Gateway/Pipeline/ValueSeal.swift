@@ -12,7 +12,8 @@ import Wire
 /// secret. Nonces are random: a key may seal 2^32 values before two alike are worth a thought (NIST SP 800-38D, section 8.3).
 final class ValueSeal {
     private let secret: Secret
-    private let id: [UInt8]
+    /// What every sealed value begins with.
+    private let header: [UInt8]
     private let purpose: String
     private let longest: Int
     private let compressor = LZ4Compressor()
@@ -31,7 +32,8 @@ final class ValueSeal {
     ///   - longest: the longest value that is opened, in bytes.
     init(secret: Secret, id: String, purpose: String, longest: Int) {
         self.secret = secret
-        self.id = Array(id.utf8.prefix(255))
+        let id = Array(id.utf8.prefix(255))
+        header = [Self.version, UInt8(id.count)] + id
         self.purpose = purpose
         self.longest = longest
     }
@@ -40,18 +42,21 @@ final class ValueSeal {
     /// - Returns: `nil`: libcrypto refuses; the value is not stored then.
     func seal(_ plain: [UInt8], of tenant: String, named name: [UInt8]) -> ByteBuffer? {
         guard let aead = aead(tenant) else { return nil }
-        var text = ByteBuffer(integer: Form.compressed.rawValue)
+        var text = ByteBufferAllocator().buffer(capacity: 1 + plain.count)
+        text.writeInteger(Form.compressed.rawValue)
         if plain.withUnsafeBytes({ compressor.compress($0, into: &text) }) == nil {
-            text = ByteBuffer(integer: Form.plain.rawValue)
+            text.clear()
+            text.writeInteger(Form.plain.rawValue)
             text.writeBytes(plain)
         }
-        let nonce = (0..<AEADKey.nonceCount).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        let nonce = makeNonce()
         let data = header + name
         let sealed = try? text.withUnsafeReadableBytes { text in
             try data.withUnsafeBytes { try aead.seal(text, nonce: nonce, associatedData: $0) }
         }
         guard let sealed else { return nil }
-        var value = ByteBuffer(bytes: header)
+        var value = ByteBufferAllocator().buffer(capacity: header.count + nonce.count + sealed.count)
+        value.writeBytes(header)
         value.writeBytes(nonce)
         value.writeBytes(sealed)
         return value
@@ -60,7 +65,6 @@ final class ValueSeal {
     /// - Returns: `nil`: it was not sealed for this tenant and name, or not under this secret, or was changed since.
     func open(_ value: ByteBuffer, of tenant: String, named name: [UInt8]) -> ByteBuffer? {
         var value = value
-        let header = header
         guard value.readableBytes <= longest + header.count + AEADKey.nonceCount + AEADKey.tagCount + 1,
             value.readBytes(length: header.count) == header, let nonce = value.readBytes(length: AEADKey.nonceCount),
             let aead = aead(tenant)
@@ -78,7 +82,9 @@ final class ValueSeal {
         }
     }
 
-    private var header: [UInt8] { [Self.version, UInt8(id.count)] + id }
+    private func makeNonce() -> [UInt8] {
+        withUnsafeBytes(of: (random.next() as UInt64, random.next() as UInt64)) { Array($0.prefix(AEADKey.nonceCount)) }
+    }
 
     private func aead(_ tenant: String) -> AEADKey? {
         if let key = keys[tenant] { return key }

@@ -7,16 +7,25 @@ import Wire
 ///
 /// What that dialect has no place for is refused by its name, never dropped.
 struct ChatTranslation {
-    private var json = JSONWriter()
+    private var json: JSONWriter
 
     /// - Throws: ``FaultKind/invalidRequest`` with the schema's name of the field at fault.
     static func body(of chat: ChatRequest, extra index: inout JSONIndex) throws(Fault) -> ByteBuffer {
-        var translation = ChatTranslation()
+        // Room for it all: memory that grows by doubling is allocated many times.
+        var translation = ChatTranslation(json: JSONWriter(into: ByteBufferAllocator().buffer(capacity: estimatedBytes(of: chat))))
         translation.json.beginObject()
         try translation.write(chat)
         try ExtraMembers.write(chat.extraJSON, of: "chat", except: typedFields, index: &index, into: &translation.json)
         translation.json.endObject()
         return translation.json.buffer
+    }
+
+    private static func estimatedBytes(of chat: ChatRequest) -> Int {
+        chat.messages.reduce(256) { sum, message in
+            message.parts.reduce(sum + 64) { sum, part in
+                if case .text(let text) = part.content { sum + text.count + text.count / 16 } else { sum }
+            }
+        }
     }
 
     private mutating func write(_ chat: ChatRequest) throws(Fault) {
@@ -162,7 +171,7 @@ struct ChatTranslation {
 
 extension ChatTranslation {
     private mutating func write(_ message: ChatMessage, at position: Int) throws(Fault) {
-        let path = "chat.messages[\(position)]"
+        let path = { "chat.messages[\(position)]" }
         json.beginObject()
         json.member("role", try Self.name(of: message.role, path: path))
         try writeContent(message, path: path)
@@ -171,27 +180,29 @@ extension ChatTranslation {
             json.string(message.name.buffer)
         }
         if !message.toolCalls.isEmpty {
-            guard message.role == .assistant else { throw .invalidField("\(path).tool_calls", "belongs to messages of the role ASSISTANT") }
+            guard message.role == .assistant else {
+                throw .invalidField("\(path()).tool_calls", "belongs to messages of the role ASSISTANT")
+            }
             writeToolCalls(message.toolCalls)
         }
         if message.role == .tool {
-            guard !message.toolCallID.isEmpty else { throw .invalidField("\(path).tool_call_id", "is required for the role TOOL") }
+            guard !message.toolCallID.isEmpty else { throw .invalidField("\(path()).tool_call_id", "is required for the role TOOL") }
             json.key("tool_call_id")
             json.string(message.toolCallID.buffer)
         } else if !message.toolCallID.isEmpty {
-            throw .invalidField("\(path).tool_call_id", "belongs to messages of the role TOOL")
+            throw .invalidField("\(path()).tool_call_id", "belongs to messages of the role TOOL")
         }
         json.endObject()
     }
 
-    private static func name(of role: Role, path: String) throws(Fault) -> String {
+    private static func name(of role: Role, path: () -> String) throws(Fault) -> String {
         switch role {
         case .system: "system"
         case .developer: "developer"
         case .user: "user"
         case .assistant: "assistant"
         case .tool: "tool"
-        default: throw .invalidField("\(path).role", "must be one of the schema's roles")
+        default: throw .invalidField("\(path()).role", "must be one of the schema's roles")
         }
     }
 
@@ -216,14 +227,14 @@ extension ChatTranslation {
     }
 
     /// One text part is written as a plain string, which every server understands; anything else as an array of parts.
-    private mutating func writeContent(_ message: ChatMessage, path: String) throws(Fault) {
+    private mutating func writeContent(_ message: ChatMessage, path: () -> String) throws(Fault) {
         var reasoning: [Text] = []
         var blocks: [ByteBuffer] = []
         var visible = 0
         for (position, part) in message.parts.enumerated() {
             switch part.content {
             case .reasoning(let text): reasoning.append(text)
-            case .providerBlock(let block): blocks.append(try Self.checked(block, message.role, path: "\(path).parts[\(position)]"))
+            case .providerBlock(let block): blocks.append(try Self.checked(block, message.role, path: { "\(path()).parts[\(position)]" }))
             default: visible += 1
             }
         }
@@ -234,7 +245,7 @@ extension ChatTranslation {
             json.string(text.buffer)
         } else {
             json.beginArray()
-            for (position, part) in message.parts.enumerated() { try write(part, path: "\(path).parts[\(position)]") }
+            for (position, part) in message.parts.enumerated() { try write(part, path: { "\(path()).parts[\(position)]" }) }
             json.endArray()
         }
         if !reasoning.isEmpty {
@@ -256,12 +267,12 @@ extension ChatTranslation {
     /// What a block is called: its provider's dialect and its type.
     static func name(ofBlock fragment: AnswerFragment, _ type: String) -> String { (fragment.isSealed ? "gemini/" : "anthropic/") + type }
 
-    private static func checked(_ block: ProviderBlock, _ role: Role, path: String) throws(Fault) -> ByteBuffer {
+    private static func checked(_ block: ProviderBlock, _ role: Role, path: () -> String) throws(Fault) -> ByteBuffer {
         guard role == .assistant, blockProviders.contains(block.provider.string) else {
             throw .invalidField(
-                "\(path).provider_block", "must be a block of the provider `anthropic` or `gemini`, in a message of the role ASSISTANT")
+                "\(path()).provider_block", "must be a block of the provider `anthropic` or `gemini`, in a message of the role ASSISTANT")
         }
-        return try checked(block.data, field: "\(path).provider_block.data")
+        return try checked(block.data, field: "\(path()).provider_block.data")
     }
 
     private static func onlyText(of message: ChatMessage) -> Text? {
@@ -271,7 +282,7 @@ extension ChatTranslation {
         return nil
     }
 
-    private mutating func write(_ part: Part, path: String) throws(Fault) {
+    private mutating func write(_ part: Part, path: () -> String) throws(Fault) {
         switch part.content {
         case .reasoning, .providerBlock: return
         case .text(let text): writeText(text, type: "text", key: "text")
@@ -279,7 +290,7 @@ extension ChatTranslation {
         case .image(let media): try writeImage(media, path: path)
         case .audio(let media): try writeAudio(media, path: path)
         case .file(let media): try writeFile(media, path: path)
-        case nil: throw .invalidField(path, "has no content that this gateway knows")
+        case nil: throw .invalidField(path(), "has no content that this gateway knows")
         }
     }
 
@@ -291,7 +302,7 @@ extension ChatTranslation {
         json.endObject()
     }
 
-    private mutating func writeImage(_ media: Media, path: String) throws(Fault) {
+    private mutating func writeImage(_ media: Media, path: () -> String) throws(Fault) {
         json.beginObject()
         json.member("type", "image_url")
         json.key("image_url")
@@ -299,8 +310,8 @@ extension ChatTranslation {
         json.key("url")
         switch media.source {
         case .url(let url): json.string(url.buffer)
-        case .data(let data): json.string(Base64.dataURL(data, mediaType: try Self.mediaType(of: media, path: "\(path).image")))
-        case nil: throw .invalidField("\(path).image", "needs a url or data")
+        case .data(let data): json.string(Base64.dataURL(data, mediaType: try Self.mediaType(of: media, path: { "\(path()).image" })))
+        case nil: throw .invalidField("\(path()).image", "needs a url or data")
         }
         if !media.detail.isEmpty {
             json.key("detail")
@@ -310,11 +321,11 @@ extension ChatTranslation {
         json.endObject()
     }
 
-    private mutating func writeAudio(_ media: Media, path: String) throws(Fault) {
+    private mutating func writeAudio(_ media: Media, path: () -> String) throws(Fault) {
         guard case .data(let data) = media.source else {
-            throw .invalidField("\(path).audio", "needs data: this dialect takes no URL of audio")
+            throw .invalidField("\(path()).audio", "needs data: this dialect takes no URL of audio")
         }
-        let type = try Self.mediaType(of: media, path: "\(path).audio")
+        let type = try Self.mediaType(of: media, path: { "\(path()).audio" })
         json.beginObject()
         json.member("type", "input_audio")
         json.key("input_audio")
@@ -326,9 +337,9 @@ extension ChatTranslation {
         json.endObject()
     }
 
-    private mutating func writeFile(_ media: Media, path: String) throws(Fault) {
+    private mutating func writeFile(_ media: Media, path: () -> String) throws(Fault) {
         guard case .data(let data) = media.source else {
-            throw .invalidField("\(path).file", "needs data: this dialect takes no URL of a file")
+            throw .invalidField("\(path()).file", "needs data: this dialect takes no URL of a file")
         }
         json.beginObject()
         json.member("type", "file")
@@ -339,13 +350,13 @@ extension ChatTranslation {
             json.string(media.filename.buffer)
         }
         json.key("file_data")
-        json.string(Base64.dataURL(data, mediaType: try Self.mediaType(of: media, path: "\(path).file")))
+        json.string(Base64.dataURL(data, mediaType: try Self.mediaType(of: media, path: { "\(path()).file" })))
         json.endObject()
         json.endObject()
     }
 
     /// A media type goes into a URL, so it must be a plain `type/subtype`.
-    private static func mediaType(of media: Media, path: String) throws(Fault) -> String {
+    private static func mediaType(of media: Media, path: () -> String) throws(Fault) -> String {
         let type = media.mediaType.string
         let isPlain = type.utf8.allSatisfy { byte in
             switch byte {
@@ -354,7 +365,7 @@ extension ChatTranslation {
             }
         }
         guard isPlain, type.utf8.count <= 128, type.split(separator: "/", omittingEmptySubsequences: false).count == 2 else {
-            throw .invalidField("\(path).media_type", "must be a media type such as image/png")
+            throw .invalidField("\(path()).media_type", "must be a media type such as image/png")
         }
         return type
     }

@@ -33,7 +33,7 @@ extension WireDoor {
 
     /// Goes on with an answer behind what the client has of it, whichever replica has it.
     ///
-    /// - Throws: ``FaultKind/resumeUnavailable``, ``FaultKind/unsupported``, or why the principal is not served.
+    /// - Throws: ``FaultKind/resumeUnavailable``, ``FaultKind/unsupported``, ``FaultKind/overloaded``, or why the principal is not served.
     func continueAnswer(
         _ request: ResumeRequest, of principal: Principal, on stream: StreamID, _ handler: WireServerHandler
     ) throws(Fault) {
@@ -55,8 +55,9 @@ extension WireDoor {
         guard let shared = loop.sharedResumptions, works.values.count(where: { $0 is RemoteReader }) < Self.maxRemoteReaders else {
             throw .notResumable
         }
+        guard loop.openPlace() else { throw .overloaded }
         let reader = RemoteReader(
-            name, behind: request.lastSequence, shared, on: stream, handler, eventLoop: loop.eventLoop
+            name, behind: request.lastSequence, shared, on: stream, handler, loop: loop
         ) { [weak self] in
             self?.works[stream] = nil
         }

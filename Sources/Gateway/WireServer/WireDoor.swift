@@ -156,6 +156,7 @@ package final class WireDoor: WireDelegate {
     }
 
     private func reject(_ fault: Fault, _ handler: WireServerHandler) {
+        loop.refused(fault.kind, at: .wire)
         handler.perform { $0.reject(ErrorBody(fault, requestID: nil)) }
     }
 
@@ -200,6 +201,7 @@ package final class WireDoor: WireDelegate {
                     .reauthenticate, message: "The connection's credential is no longer valid.", drainWithin: loop.settings.drainDeadline)
             }
         }
+        loop.refused(fault.kind, at: .wire)
         handler.perform { $0.sendError(ErrorBody(fault, requestID: loop.makeRequestID()), on: stream) }
     }
 
@@ -239,6 +241,7 @@ package final class WireDoor: WireDelegate {
                 throw Fault(.unsupported, origin: .downstream, message: "The request names no operation that this gateway knows.")
             }
         } catch {
+            loop.refused(error.kind, at: .wire)
             handler.perform { $0.sendError(ErrorBody(error, requestID: id), on: stream) }
         }
     }
@@ -256,12 +259,18 @@ package final class WireDoor: WireDelegate {
         _ form: WireExchange.Form, _ request: Request, on stream: StreamID, _ handler: WireServerHandler, _ call: CallerRequest
     ) {
         var call = call
+        call.door = .wire
         if request.deadlineMs > 0 { call.timeout = .milliseconds(Int64(request.deadlineMs)) }
         call.cache = GatewayCore.CacheDirective(request.cache)
         if request.cacheTtlMs > 0 { call.cacheTimeToLive = .milliseconds(Int64(request.cacheTtlMs)) }
         call.endUser = request.endUser.isEmpty ? nil : request.endUser.string
-        call.traceparent = request.traceparent.isEmpty ? nil : request.traceparent.string
-        call.tracestate = request.tracestate.isEmpty ? nil : request.tracestate.string
+        let traceparent = request.traceparent.isEmpty ? "" : request.traceparent.string
+        // An unusable trace context is dropped, as the W3C's recommendation says, never an error.
+        if !traceparent.isEmpty, TraceContext(traceparent) != nil {
+            call.traceparent = traceparent
+            let state = request.tracestate.string
+            if TraceContext.isState(state) { call.tracestate = state }
+        }
         if request.resumable, form == .deltas, beginResumable(call, on: stream, handler) { return }
         let exchange = WireExchange(stream: stream, form: form, handler: handler) { [weak self] in
             self?.works[stream] = nil
@@ -273,7 +282,7 @@ package final class WireDoor: WireDelegate {
     private func tellModels(
         matching id: String, to principal: Principal, _ request: RequestID, on stream: StreamID, _ handler: WireServerHandler
     ) {
-        let all = loop.models(for: principal).filter { id.isEmpty || $0.name == id }
+        let all = id.isEmpty ? loop.models(for: principal) : [loop.model(id, for: principal)].compactMap { $0 }
         guard id.isEmpty || !all.isEmpty else {
             let fault = Fault(.modelNotFound, origin: .downstream, message: "There is no such model for this key.", parameter: "models.id")
             return handler.perform { $0.sendError(ErrorBody(fault, requestID: request), on: stream) }

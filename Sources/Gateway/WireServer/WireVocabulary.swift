@@ -23,10 +23,13 @@ extension End {
                 reasoning: usage.reasoning),
             costNanoUSD: summary.costNanoUSD ?? 0, estimated: summary.isEstimated,
             scrubbed: summary.scrubbed.map { Wire.ScrubCount(kind: Text($0.kind), count: UInt32(clamping: $0.count)) },
-            timings: Phase.allCases.map { PhaseTiming(phase: Text($0.name), microseconds: summary.timings.microseconds($0)) },
+            timings: Phase.allCases.map { PhaseTiming(phase: Self.phases[$0.rawValue], microseconds: summary.timings.microseconds($0)) },
             receiptID: Text(summary.requestID.description), routeReason: Text(summary.routeReason),
             attempts: UInt32(clamping: summary.attempts), limits: Self.limits(summary.rateLimit))
     }
+
+    /// The phases' names, made once: they are told at the end of every request.
+    private static let phases = Phase.allCases.map { Text($0.name) }
 
     private static func limits(_ report: LimitReport?) -> [LimitStatus] {
         guard let report, report != LimitReport() else { return [] }

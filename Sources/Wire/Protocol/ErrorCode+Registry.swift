@@ -55,7 +55,7 @@ extension ErrorCode {
     package static let rateLimited = ErrorCode(rawValue: 400)
     /// A budget is used up; the message names its level and when it resets.
     package static let budgetExceeded = ErrorCode(rawValue: 401)
-    /// The gateway sheds load; nothing was done.
+    /// The gateway sheds load, or leaves a provider alone that has failed too often (its breaker is open); nothing was done.
     package static let overloaded = ErrorCode(rawValue: 402)
     /// This replica is going away; nothing was done, or the drain deadline cut the answer.
     package static let draining = ErrorCode(rawValue: 403)

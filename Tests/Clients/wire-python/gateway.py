@@ -13,7 +13,7 @@ CONFIGURATION = """
 listen:
   tls: {{address: "127.0.0.1:0"{listen}{tls}}}
   http: {{address: "127.0.0.1:0"{listen}}}
-  admin: {{enabled: false}}
+  admin: {{{admin}}}
 auth:
   keys:
 {entry}
@@ -31,6 +31,7 @@ limits: {{requests_per_minute: 6000000, burst: 6000000, slow_request_timeout: {s
 event_loops: 1
 drain_deadline: {drain}
 log: {{level: info, format: text, client_address: true}}
+telemetry: {telemetry}
 """
 
 
@@ -63,15 +64,16 @@ class WebSocketWay:
 
 
 class Gateway:
-    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, `listen`, of both listeners', `tls`, of the one, and `models`. `files` is how many the process may have open, half of them before it asks."""
+    """`limits` is more of the configuration's section, as YAML: `, max_request_bytes: 20000`; so are `entry`, of the key's, `listen`, of both listeners', `tls`, of the one, and `models`. `files` is how many the process may have open, half of them before it asks; `admin` is the admin listener's, `telemetry` that section."""
 
     # Whether `wire.Connection.open` takes the way by WebSocket.
     over_web_socket = False
 
-    def __init__(self, programs, limits="", drain="20s", entry="", listen="", models="", tls="", slow="2s", files=None):
+    def __init__(self, programs, limits="", drain="20s", entry="", listen="", models="", tls="", slow="2s", files=None, admin="enabled: false",
+                 telemetry="{}"):
         self.programs, self.limits, self.drain = programs, limits, drain
         self.entry, self.listen, self.models, self.tls = entry, listen, models, tls
-        self.slow, self.files = slow, files
+        self.slow, self.files, self.admin, self.telemetry = slow, files, admin, telemetry
         self.environment = {**os.environ, "AGENTSHIELD_PEPPER": PEPPER}
         self.log = collections.deque(maxlen=200)
         self.process = self.provider = self.reading = None
@@ -102,7 +104,8 @@ class Gateway:
         path = os.path.join(self.folder.name, "gateway.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(entry=entry, provider=self.provider_url, patterns=PATTERNS, limits=self.limits, drain=self.drain,
-                                            listen=self.listen, models=self.models, tls=self.tls, slow=self.slow))
+                                            listen=self.listen, models=self.models, tls=self.tls, slow=self.slow,
+                                            admin=self.admin, telemetry=self.telemetry))
         self.process = await asyncio.create_subprocess_exec(self.program("agentshield"), "serve", "--config", path,
                                                             env=self.environment, preexec_fn=self._limit_files, **pipes)
         await self._await_address()
@@ -113,7 +116,7 @@ class Gateway:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.files // 2, self.files))
 
     async def _await_address(self):
-        self.ca_file = self.port = self.http_port = None
+        self.ca_file = self.port = self.http_port = self.admin_port = None
         async with asyncio.timeout(30):
             while self.port is None:
                 line = (await self.process.stdout.readline()).decode()
@@ -126,6 +129,8 @@ class Gateway:
                     self.port = int(found.group(1))
                 if found := re.search(r"http=\S*127\.0\.0\.1:(\d+)", line):
                     self.http_port = int(found.group(1))
+                if found := re.search(r"admin=\S*127\.0\.0\.1:(\d+)", line):
+                    self.admin_port = int(found.group(1))
 
     async def _read_log(self):
         while line := (await self.process.stdout.readline()).decode():

@@ -119,7 +119,8 @@ struct LearningTests {
         var lanes = SIMD32<Float>(repeating: 0)
         lanes[0] = 1
         let features = FeatureVector(lanes)
-        let prior = BanditPrior(strengths: [0.3, 0.7])
+        var prior = BanditPrior(strengths: [0.3, 0.7])
+        prior.precisions = [PriorPrecision(constant: 3, coefficient: 20)]
         let blank = try #require(BanditModel(id: 1, prior: prior, statistics: [DecayedStatistics(), DecayedStatistics()]))
         #expect(abs(blank.estimate(0, features).mean - 0.3) < 1e-5 && abs(blank.estimate(1, features).mean - 0.7) < 1e-5)
         var seen = RouteStatistics(arms: 2)

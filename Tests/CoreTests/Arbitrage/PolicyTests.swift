@@ -57,8 +57,7 @@ struct PolicyTests {
 
     private func thompson(arms: Int, _ change: (inout ThompsonPolicy.Settings) -> Void = { _ in }) throws -> ThompsonPolicy {
         var prior = BanditPrior(strengths: Array(repeating: 0.5, count: arms))
-        prior.coefficientPrecision = 1
-        prior.constantPrecision = 1
+        prior.precisions = [PriorPrecision(constant: 1, coefficient: 1)]
         var settings = ThompsonPolicy.Settings(prior: prior)
         change(&settings)
         return try #require(ThompsonPolicy(settings))

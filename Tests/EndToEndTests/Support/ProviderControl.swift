@@ -31,6 +31,13 @@ struct ProviderControl: Sendable {
         }
     }
 
+    /// The values that a header had in them, those without it left out.
+    func values(of header: String) async throws -> [String] {
+        try await ask("/_record").list("requests").flatMap { request in
+            request.list("headers").filter { $0.string("0")?.lowercased() == header }.compactMap { $0.string("1") }
+        }
+    }
+
     func forget() async throws {
         _ = try await ask("/_record", method: "DELETE")
     }

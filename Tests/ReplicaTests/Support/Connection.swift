@@ -20,14 +20,17 @@ final class Connection: Sendable {
     private let channel: any Channel
     private let reader: NIOLoopBound<AnswerReader>
     private let key: String
+    /// What every request says besides.
+    private let headers: HTTPHeaders
 
-    private init(channel: any Channel, reader: NIOLoopBound<AnswerReader>, key: String) {
+    private init(channel: any Channel, reader: NIOLoopBound<AnswerReader>, key: String, headers: HTTPHeaders) {
+        self.headers = headers
         self.channel = channel
         self.reader = reader
         self.key = key
     }
 
-    static func open(port: Int, key: String) async throws -> Connection {
+    static func open(port: Int, key: String, headers: HTTPHeaders = HTTPHeaders()) async throws -> Connection {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let made = loop.makePromise(of: NIOLoopBound<AnswerReader>.self)
         do {
@@ -41,7 +44,7 @@ final class Connection: Sendable {
                     }
                 }
                 .connect(host: "127.0.0.1", port: port).get()
-            return Connection(channel: channel, reader: try await made.futureResult.get(), key: key)
+            return Connection(channel: channel, reader: try await made.futureResult.get(), key: key, headers: headers)
         } catch {
             made.fail(error)
             throw error
@@ -79,9 +82,12 @@ final class Connection: Sendable {
     }
 
     private func send(_ head: HTTPRequestHead, _ body: String) async throws -> Answer {
-        try await channel.eventLoop.flatSubmit { [channel, reader] in
+        var head = head
+        head.headers.add(contentsOf: headers)
+        let sent = head
+        return try await channel.eventLoop.flatSubmit { [channel, reader] in
             let answer = reader.value.expect(on: channel)
-            channel.write(HTTPClientRequestPart.head(head), promise: nil)
+            channel.write(HTTPClientRequestPart.head(sent), promise: nil)
             if !body.isEmpty { channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(string: body))), promise: nil) }
             channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
             return answer

@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import NIOHTTP1
 import ProcessSupport
 import Testing
 
@@ -28,6 +29,8 @@ struct Replicas: Sendable {
         var authentication: [String] = []
         /// More lines of `listen`.
         var listen: [String] = []
+        /// More members of `listen.http`.
+        var http = ""
         /// More members of the provider.
         var provider = ""
         /// More providers, given the scripted one's URL, and models before the one that matches all.
@@ -53,7 +56,11 @@ struct Replicas: Sendable {
 
     private(set) var members: [Replica]
     var key: String
+    /// What callers' requests say besides.
+    var headers = HTTPHeaders()
     private let providerPort: Int
+    private let setup: Setup
+    private let file: URL
 
     static let pepper = "a-pepper-for-tests-of-thirty-two-bytes"
 
@@ -67,7 +74,7 @@ struct Replicas: Sendable {
                 try Data(text(setup, entry: entry, providerURL: url).utf8).write(to: file)
                 for (name, data) in setup.files { try data.write(to: directory.appendingPathComponent(name)) }
                 return try await start(setup, file: file, running: []) { members in
-                    try await body(Replicas(members: members, key: key, providerPort: providerPort))
+                    try await body(Replicas(members: members, key: key, providerPort: providerPort, setup: setup, file: file))
                 }
             }
         }
@@ -78,23 +85,54 @@ struct Replicas: Sendable {
         _ setup: Setup, file: URL, running: [Replica], _ body: ([Replica]) async throws -> Result
     ) async throws -> Result {
         guard running.count < setup.count else { return try await body(running) }
-        var environment = ["AGENTSHIELD_PEPPER": pepper].merging(setup.environment) { $1 }
-        environment.merge(setup.store?.environment ?? [:]) { $1 }
-        environment["REDIS_URL"] = setup.redis
-        let program = try BuildProducts.executable("agentshield").path
-        let arguments = ["serve", "--config", file.path]
-        let command =
-            setup.logFilter.map { ["/bin/bash", "-c", "exec \"$0\" \"$@\" 2> >(\($0))", program] + arguments } ?? [program] + arguments
+        let launch = try Launch(setup, file)
         return try await ProductProcess.run(
-            command[0], arguments: Array(command.dropFirst()), environment: environment,
-            ready: .errorOutput(containing: " listening "),
+            executable: launch.executable, arguments: launch.arguments, environment: launch.environment, ready: Launch.ready,
             startTimeout: .seconds(120)
         ) { process, line in
+            try await start(setup, file: file, running: running + [try Launch.replica(process, line)], body)
+        }
+    }
+
+    /// One more gateway of the same configuration. It ends with the tests at the latest.
+    func startAnother() async throws -> Replica {
+        let launch = try Launch(setup, file)
+        let (process, line) = try await ProductProcess.start(
+            executable: launch.executable, arguments: launch.arguments, environment: launch.environment, ready: Launch.ready,
+            startTimeout: .seconds(120))
+        return try Launch.replica(process, line)
+    }
+
+    /// How a gateway is started.
+    private struct Launch {
+        static let ready = ProductProcess.Readiness.errorOutput(containing: " listening ")
+
+        let executable: URL
+        let arguments: [String]
+        let environment: [String: String]
+
+        init(_ setup: Setup, _ file: URL) throws {
+            var environment = ["AGENTSHIELD_PEPPER": Replicas.pepper].merging(setup.environment) { $1 }
+            environment.merge(setup.store?.environment ?? [:]) { $1 }
+            environment["REDIS_URL"] = setup.redis
+            self.environment = environment
+            let program = try BuildProducts.executable("agentshield")
+            let serve = ["serve", "--config", file.path]
+            if let filter = setup.logFilter {
+                executable = URL(fileURLWithPath: "/bin/bash")
+                arguments = ["-c", "exec \"$0\" \"$@\" 2> >(\(filter))", program.path] + serve
+            } else {
+                executable = program
+                arguments = serve
+            }
+        }
+
+        /// - Parameter line: in which it said that it listens.
+        static func replica(_ process: ProductProcess, _ line: String) throws -> Replica {
             func port(_ name: String) -> Int? {
                 line.split(separator: " ").first { $0.hasPrefix(name + "=") }?.split(separator: ":").last.flatMap { Int($0) }
             }
-            let replica = Replica(process: process, port: try #require(port("http")), controlPort: port("control"))
-            return try await start(setup, file: file, running: running + [replica], body)
+            return Replica(process: process, port: try #require(port("http")), controlPort: port("control"))
         }
     }
 
@@ -111,7 +149,7 @@ struct Replicas: Sendable {
         """
         listen:
           tls: \(setup.tls)
-          http: {address: "127.0.0.1:0"}
+          http: {address: "127.0.0.1:0"\(setup.http)}
           admin: {enabled: false}
         \(lines(setup.listen))auth:
         \(lines(setup.authentication))  keys:
@@ -137,6 +175,13 @@ struct Replicas: Sendable {
         return replicas
     }
 
+    /// The same gateways, for callers who come with a secret of the edge's.
+    func proving(_ secret: String) -> Replicas {
+        var replicas = self
+        replicas.headers = ["x-agentshield-origin-secret": secret]
+        return replicas
+    }
+
     /// All but one.
     func without(_ index: Int) -> Replicas {
         var replicas = self
@@ -145,7 +190,7 @@ struct Replicas: Sendable {
     }
 
     func connect(_ index: Int) async throws -> Connection {
-        try await Connection.open(port: members[index % members.count].port, key: key)
+        try await Connection.open(port: members[index % members.count].port, key: key, headers: headers)
     }
 
     /// One request over a connection of its own.

@@ -61,6 +61,9 @@ package final class CuttingRelay: Sendable {
     /// Connections so far.
     package var accepted: Int { state.withLockedValue { $0.accepted } }
 
+    /// What comes later goes there; what is open stays.
+    package func lead(to target: Int) { state.withLockedValue { $0.target = target } }
+
     /// Cuts what is open; what comes later goes to `target`, if it is named.
     package func cut(thenTo target: Int? = nil) {
         let pairs = state.withLockedValue { state in

@@ -4,6 +4,9 @@ import Foundation
 /// A support agent: the user's message holds personal data and leads to a tool call, whose result leads to the answer. The model
 /// never sees the personal data; the program gets it back where the model used its placeholder.
 ///
+/// Its answers are resumable streams: a gateway that is drained, or a connection that is lost, is nothing the user sees. Name several gateways in
+/// `AGENTSHIELD_ADDRESS`, separated by commas.
+///
 ///     SupportAgent [--model NAME] [--message TEXT]
 @main
 struct SupportAgent {
@@ -39,7 +42,7 @@ struct SupportAgent {
         ]
         // A model that goes on calling tools is stopped.
         for _ in 0..<4 {
-            let answer = try await client.chat(request)
+            let answer = try await turn(request, client)
             request.messages.append(answer.message)
             guard !answer.toolCalls.isEmpty else {
                 print("the user got back: \(answer.text)")
@@ -53,6 +56,23 @@ struct SupportAgent {
         }
         print("the model did not come to an answer")
         exit(1)
+    }
+
+    /// One answer of the model's.
+    ///
+    /// The client goes on with it by itself, at any gateway, as long as one has it. Only a gateway that died takes an answer with it; the turn is then
+    /// asked anew, which is safe: what its tools have done stands in the conversation.
+    private static func turn(_ request: ChatRequest, _ client: AgentShieldClient) async throws -> ChatAnswer {
+        var options = CallOptions()
+        options.isResumable = true
+        for _ in 0..<2 {
+            do {
+                return try await client.stream(request, options: options).collect()
+            } catch let error as AgentShieldError where error.code == .streamBroken || error.code == .connectionLost {
+                print("the answer was lost, and is asked for again: \(error)")
+            }
+        }
+        return try await client.stream(request, options: options).collect()
     }
 
     private static func findOrder(_ arguments: String) -> String {

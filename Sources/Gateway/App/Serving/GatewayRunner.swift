@@ -6,6 +6,7 @@ import GatewayCore
 import GatewayCrypto
 import GatewayPipeline
 import Logging
+import Metrics
 import NIOCore
 import NIOPosix
 import RedisStore
@@ -42,6 +43,9 @@ struct GatewayRunner {
     private static let recentCapacity = 10_000
 
     func run() async throws {
+        // First, so that nothing is counted in vain.
+        let registry = MetricsRegistry()
+        MetricsSystem.bootstrap(registry)
         let settings = configuration.log
         let format: LineLogHandler.Format = settings.format == .json ? .json : .text
         let writer = LineLogHandler.makeWriter(format)
@@ -79,19 +83,22 @@ struct GatewayRunner {
                 options: $0.options, timeout: TimeAmount(configuration.redis.stateTimeout), health: RedisHealth(.state, logger: logger))
         }
         let resumable = ResumableAnswers(maxBytes: configuration.limits.wire.resumeBytes)
+        let traces = try await traces(on: group.next(), logger: logger)
         let loops = try await LoopDirectory.make(
             on: group, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, redis: redis,
             sharedCache: try sharedCache(state, answers, logger), sharedClaims: try sharedClaims(state),
-            sharedResumptions: try sharedResumptions(state), resumable: resumable, redisJournal: ledger.journal, logger: logger)
+            sharedResumptions: try sharedResumptions(state), resumable: resumable, redisJournal: ledger.journal, tracing: traces?.settings,
+            logger: logger)
         let follower = ControlFollower(
             store: store, audience: loops.audience, configuredTenants: snapshot.tenants,
             staleMax: TimeAmount(configuration.auth.staleMax), logger: logger)
         try await isCurrent
         let moving = ledger.start(wallets)
+        let exporting = traces.map { traces in Task { await traces.exporter.run() } }
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
             cache: state == nil ? stores.cache : nil, resumable: resumable,
-            logger: logger,
+            metrics: MetricsSources(registry: registry, file: ledger.file, spans: traces?.settings.queue), logger: logger,
             announcement: announcement)
         try await ServiceGroup(
             configuration: .init(
@@ -100,6 +107,8 @@ struct GatewayRunner {
         ).run()
         moving.forEach { $0.cancel() }
         for task in moving { await task.value }
+        exporting?.cancel()
+        await exporting?.value
         await ledger.close()
         await store?.close()
         try await group.shutdownGracefully()
@@ -160,6 +169,21 @@ struct GatewayRunner {
         throw ExitCode(78)
     }
 
+    /// Where spans go; `nil`: nothing is traced.
+    private func traces(on eventLoop: any EventLoop, logger: Logger) async throws -> (settings: TracingSettings, exporter: SpanExporter)? {
+        guard let tracing = configuration.telemetry.tracing else { return nil }
+        let queue = SpanQueue(capacity: SpanExporter.capacity)
+        do {
+            let exporter = try await SpanExporter(
+                tracing, serviceName: configuration.telemetry.serviceName, replica: configuration.replica, queue: queue,
+                eventLoop: eventLoop, logger: logger)
+            return (TracingSettings(sampling: TraceSampling(ratio: tracing.ratio), queue: queue), exporter)
+        } catch {
+            FileHandle.standardError.write(Data("agentshield serve: \(error) (look at `telemetry.otlp`)\n".utf8))
+            throw ExitCode(78)
+        }
+    }
+
     private func refuseOutdatedDatabase() async throws {
         guard case .database(let location) = configuration.control else { return }
         try await DatabaseSchema.refuseOutdated(location, within: .seconds(1), command: "serve")
@@ -194,6 +218,7 @@ struct GatewayService: Service {
     /// Of this process; `nil`: answers are in Redis.
     let cache: EmbeddedResponseCache?
     let resumable: ResumableAnswers
+    let metrics: MetricsSources
     let logger: Logger
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
@@ -250,7 +275,8 @@ struct GatewayService: Service {
         }
         var back: [any Channel] = []
         if let address = configuration.listen.admin {
-            let channel = try await listeners.openAdmin(address, readiness: readiness)
+            let channel = try await listeners.openAdmin(
+                address, readiness: readiness, report: MetricsReport(metrics, loops, listeners.callers, configuration.replica))
             addresses.admin = channel.localAddress
             back.append(channel)
         }

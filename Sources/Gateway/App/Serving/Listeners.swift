@@ -87,12 +87,12 @@ struct Listeners: Sendable {
         try refuseHTTP1(channel, refusal, requestID: loop.gateway.makeRequestID())
     }
 
-    /// Health, for operators and platforms.
-    func openAdmin(_ address: ListenAddress, readiness: Readiness) async throws -> any Channel {
+    /// Health and metrics, for operators and platforms.
+    func openAdmin(_ address: ListenAddress, readiness: Readiness, report: MetricsReport) async throws -> any Channel {
         try await open(address, counting: operators) { channel, _ in
             try channel.pipeline.syncOperations.addHandler(IdleStateHandler(allTimeout: AdminHandler.idleTimeout))
             try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-            try channel.pipeline.syncOperations.addHandler(AdminHandler(readiness: readiness))
+            try channel.pipeline.syncOperations.addHandler(AdminHandler(readiness: readiness, report: report))
         }
     }
 

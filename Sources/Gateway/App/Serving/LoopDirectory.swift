@@ -44,7 +44,9 @@ struct LoopDirectory: Sendable {
     static func make(
         on group: any EventLoopGroup, snapshot: GatewaySnapshot, stores: GatewayStores, access: KeyAccess, cacheSecret: Secret,
         redis: RedisLimitSettings?, sharedCache: SharedCacheSettings?, sharedClaims: SharedClaimSettings?,
-        sharedResumptions: SharedResumptionSettings?, resumable: ResumableAnswers, redisJournal: RedisJournalSettings?, logger: Logger
+        sharedResumptions: SharedResumptionSettings?, resumable: ResumableAnswers, redisJournal: RedisJournalSettings?,
+        tracing: TracingSettings?,
+        logger: Logger
     ) async throws -> LoopDirectory {
         var contexts: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         let loops = Array(group.makeIterator())
@@ -53,7 +55,8 @@ struct LoopDirectory: Sendable {
                 let gateway = try GatewayLoop(
                     eventLoop: loop, snapshot: snapshot, stores: stores, access: access, cacheSecret: cacheSecret, share: loops.count,
                     redis: redis, sharedCache: sharedCache, sharedClaims: sharedClaims, sharedResumptions: sharedResumptions,
-                    redisJournal: redisJournal, logger: logger)
+                    redisJournal: redisJournal, tracing: tracing, logger: logger)
+                gateway.watchLag()
                 return NIOLoopBound(LoopContext(gateway: gateway, resumable: resumable), eventLoop: loop)
             }.get()
         }
@@ -76,6 +79,14 @@ struct LoopDirectory: Sendable {
         // None waits for another.
         let told = contexts.values.map { bound in bound.eventLoop.submit { body(bound.value) } }
         for end in told { try await end.get() }
+    }
+
+    /// Copies of what every loop has counted.
+    func observations() async throws -> [LoopObservation] {
+        let asked = contexts.values.map { bound in bound.eventLoop.submit { bound.value.gateway.observation } }
+        var observations: [LoopObservation] = []
+        for answer in asked { observations.append(try await answer.get()) }
+        return observations
     }
 
     /// All of them, for news from the store.

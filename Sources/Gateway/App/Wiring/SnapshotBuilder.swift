@@ -144,6 +144,7 @@ struct SnapshotBuilder {
         limits.maxConnections = provider.maxConnectionsPerLoop
         limits.maxWaiters = provider.maxWaitersPerLoop
         limits.maxConnectionAge = TimeAmount(provider.maxConnectionAge)
+        limits.warmConnections = min(provider.warmConnectionsPerLoop, provider.maxConnectionsPerLoop)
         // One for all endpoints, so that those at one address share connections.
         let tls = provider.endpoints.contains { $0.baseURL.usesTLS } ? try UpstreamTLS(trustRoots: provider.trustRoots) : nil
         return try provider.endpoints.map { endpoint in

@@ -16,6 +16,7 @@ extension ConfigurationLoader {
                 connectTimeout: section.duration("connect_timeout"), firstByteTimeout: section.duration("first_byte_timeout"),
                 idleTimeout: section.duration("idle_timeout"), queueTimeout: section.duration("queue_timeout"),
                 maxConnectionAge: section.duration("max_connection_age"),
+                warmConnectionsPerLoop: section.integer("warm_connections_per_loop"),
                 priceList: section.optionalText("price_list") ?? name)
         }
         return providers

@@ -116,7 +116,7 @@ package enum ConfigurationLoader {
             drainDeadline: root.duration("drain_deadline"), eventLoops: root.optionalInteger("event_loops"),
             replica: Configuration.Replica(id: replica.optionalText("id"), region: replica.optionalText("region")), replicas: replicas,
             control: control,
-            ledger: ledger)
+            ledger: ledger, telemetry: telemetry(root.section("telemetry")))
     }
 
     private static func limits(_ section: Section) -> Configuration.Limits {

@@ -4,7 +4,7 @@ extension ConfigurationKey {
     /// Every key there is, in the order of the documentation.
     package static let all: [ConfigurationKey] =
         listen + edge + auth + tokens + control + ledger + limits + tenants + providers + endpoints + models + resilience + prices + scrub
-        + redis + rest
+        + redis + telemetry + rest
 
     private static let balancers = """
         Where balancers connect from. Their connections must begin with the header of PROXY protocol version 2, all others are served without one.
@@ -55,7 +55,7 @@ extension ConfigurationKey {
         ConfigurationKey("listen.http.proxy_protocol", .section, .means("nobody sends it"), "As for `tls`."),
         ConfigurationKey("listen.http.proxy_protocol.from", .list(.network), .required, balancers),
         ConfigurationKey(
-            "listen.admin", .section, .means("the defaults below"), "`/healthz` and `/readyz`, without authentication."),
+            "listen.admin", .section, .means("the defaults below"), "`/healthz`, `/readyz` and `/metrics`, without authentication."),
         ConfigurationKey("listen.admin.enabled", .flag, .defaultText("true"), "Whether this listener is there."),
         ConfigurationKey("listen.admin.address", .address, .defaultText("127.0.0.1:9090"), "Where it binds."),
         ConfigurationKey(

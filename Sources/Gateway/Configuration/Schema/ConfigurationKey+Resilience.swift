@@ -55,5 +55,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "providers.*.max_connection_age", .duration(.seconds(1)...(.seconds(86_400))), .defaultText("5m"),
             "Connections older than this take no further request; new ones resolve the host's name anew."),
+        ConfigurationKey(
+            "providers.*.warm_connections_per_loop", .integer(0...64), .defaultText("0"),
+            "How many idle connections each event loop keeps open to each endpoint, their TLS handshakes done, so that a request after a pause need not wait for one."
+        ),
     ]
 }

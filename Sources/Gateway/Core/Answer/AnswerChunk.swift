@@ -137,6 +137,16 @@ package struct ProviderError: Sendable, Equatable {
     package var retryAfterMilliseconds: Int64?
     /// Whether the gateway's own credential is what is wrong, whatever the status says.
     package var blamesCredential = false
+    /// The message with a mark at its end.
+    package var sentence: String { message.last.map { ".!?".contains($0) } == true ? message : "\(message)." }
+    /// Whether the account behind it has nothing left, or may not be used. OpenAI says so with 429, and no `retry-after` ends it.
+    package var blamesAccount: Bool {
+        [code, type].contains { $0.map(Self.accountWords.contains) ?? false }
+    }
+
+    private static let accountWords: Set = [
+        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated", "exceeded_current_quota_error",
+    ]
 
     package init(message: String, type: String? = nil, code: String? = nil, parameter: String? = nil) {
         self.message = message

@@ -48,6 +48,10 @@ package enum ArbitrageReason: String, Sendable, Equatable {
     /// Every candidate's quality is below the floor: the one of the highest quality.
     case belowFloor = "below_floor"
     case onlyCandidate = "only_candidate"
+    /// The conversation's last arm: no other is better by more than the switch costs.
+    case sticky
+    /// The caller named the model, and it may not be replaced.
+    case pinned
     /// The policy looks at no request: fixed, cheapest, weighted.
     case rule
 }
@@ -63,10 +67,27 @@ package struct ArbitrageDecision: Sendable, Equatable {
     package var featureVersion = FeatureVector.version
     /// Whether another arm than the best could have been chosen.
     package var couldExplore = false
+
+    package init(
+        arm: Int, reason: ArbitrageReason, seed: UInt64, model: UInt64 = 0, featureVersion: Int = FeatureVector.version,
+        couldExplore: Bool = false
+    ) {
+        self.arm = arm
+        self.reason = reason
+        self.seed = seed
+        self.model = model
+        self.featureVersion = featureVersion
+        self.couldExplore = couldExplore
+    }
 }
 
 /// Chooses one of a request's candidates, all of which could serve it, and learns from what comes back. Pure.
 package protocol ArbitragePolicy: Sendable {
+    var rule: ArbitrageRule { get }
+
+    /// What a decision weighs of a candidate in the policy's present state.
+    func belief(_ candidate: ArmCandidate, _ features: FeatureVector) -> ArmBelief
+
     /// - Parameter candidates: at most one per arm.
     /// - Returns: `nil`: there is no candidate.
     mutating func decide(
@@ -81,4 +102,25 @@ package protocol ArbitragePolicy: Sendable {
 
     /// Takes what was observed into account; called on a timer.
     mutating func refresh(now: RouteStatistics.Hour)
+}
+
+extension ArbitragePolicy {
+    package func belief(_ candidate: ArmCandidate, _ features: FeatureVector) -> ArmBelief { ArmBelief(candidate) }
+
+    /// What a decision that was just made leaves behind.
+    ///
+    /// - Parameter names: by arm.
+    package func record(
+        of decision: ArbitrageDecision, _ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials, names: [String],
+        infeasible: [DecisionRecord.Infeasible] = [], incumbent: Int? = nil
+    ) -> DecisionRecord {
+        DecisionRecord(
+            rule: rule, features: features,
+            candidates: candidates.map { candidate in
+                DecisionRecord.Candidate(
+                    name: names.indices.contains(candidate.arm) ? names[candidate.arm] : "\(candidate.arm)",
+                    belief: belief(candidate, features))
+            },
+            infeasible: infeasible, dials: dials, incumbent: incumbent, decision: decision)
+    }
 }

@@ -1,6 +1,7 @@
 /// Always the same arm where it is a candidate; else the first candidate.
 package struct FixedPolicy: ArbitragePolicy {
     package let arm: Int
+    package var rule: ArbitrageRule { .fixed }
 
     package init(arm: Int) {
         self.arm = arm
@@ -23,17 +24,23 @@ package struct FixedPolicy: ArbitragePolicy {
 
 /// The candidate that costs least; of equals, the first.
 package struct CheapestPolicy: ArbitragePolicy {
+    package var rule: ArbitrageRule { .cheapest }
+
     package init() {}
 
     package mutating func decide(
         _ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials, random: inout some RandomNumberGenerator
     ) -> ArbitrageDecision? {
-        candidates.min { $0.costUSD < $1.costUSD }.map { ArbitrageDecision(arm: $0.arm, reason: .rule, seed: 0) }
+        Self.cheapest(candidates).map { ArbitrageDecision(arm: $0.arm, reason: .rule, seed: 0) }
     }
 
     package func propensities(_ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials) -> [Double] {
-        let chosen = candidates.min { $0.costUSD < $1.costUSD }?.arm
+        let chosen = Self.cheapest(candidates)?.arm
         return candidates.map { $0.arm == chosen ? 1 : 0 }
+    }
+
+    private static func cheapest(_ candidates: [ArmCandidate]) -> ArmCandidate? {
+        candidates.min { ArmBelief($0).costNanoUSD < ArmBelief($1).costNanoUSD }
     }
 
     package mutating func observe(arm: Int, _ features: FeatureVector, quality: Double, hour: RouteStatistics.Hour) {}
@@ -42,31 +49,49 @@ package struct CheapestPolicy: ArbitragePolicy {
 
 /// An arm by chance, each as often as its weight says. Equal weights: uniform.
 package struct WeightedPolicy: ArbitragePolicy {
+    /// By arm, together 1; they count to a millionth.
     package let weights: [Double]
+    package var rule: ArbitrageRule { .weighted }
 
     /// - Parameter weights: by arm; what is not above 0 is never chosen while another is a candidate.
     package init(weights: [Double]) {
-        self.weights = weights.map { $0.isFinite ? max(0, $0) : 0 }
+        let sound = weights.map { $0.isFinite ? max(0, $0) : 0 }
+        let largest = sound.max() ?? 0
+        let scaled = sound.map { largest > 0 ? $0 / largest : 0 }
+        let total = scaled.reduce(0, +)
+        self.weights = scaled.map { total > 0 ? $0 / total : 0 }
     }
 
     package mutating func decide(
         _ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials, random: inout some RandomNumberGenerator
     ) -> ArbitrageDecision? {
         let seed = random.next()
-        let shares = propensities(features, candidates, dials)
-        var chance = DecisionChance(seed: seed)
-        var left = Double.random(in: 0..<1, using: &chance)
-        for (candidate, share) in zip(candidates, shares) {
-            left -= share
-            if left < 0 { return ArbitrageDecision(arm: candidate.arm, reason: .rule, seed: seed) }
+        return Self.chosen(candidates.map { belief($0, features) }, seed: seed).map {
+            ArbitrageDecision(arm: $0, reason: .rule, seed: seed)
         }
-        return candidates.last.map { ArbitrageDecision(arm: $0.arm, reason: .rule, seed: seed) }
+    }
+
+    package func belief(_ candidate: ArmCandidate, _ features: FeatureVector) -> ArmBelief {
+        ArmBelief(candidate, mean: weights.indices.contains(candidate.arm) ? weights[candidate.arm] : 0)
     }
 
     package func propensities(_ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials) -> [Double] {
-        let own = candidates.map { weights.indices.contains($0.arm) ? weights[$0.arm] : 0 }
-        let total = own.reduce(0, +)
-        return own.map { total > 0 ? $0 / total : 1 / Double(own.count) }
+        Self.propensities(candidates.map { belief($0, features) })
+    }
+
+    static func propensities(_ beliefs: [ArmBelief]) -> [Double] {
+        let total = beliefs.reduce(0.0) { $0 + $1.expectedQuality }
+        return beliefs.map { total > 0 ? $0.expectedQuality / total : 1 / Double(beliefs.count) }
+    }
+
+    static func chosen(_ beliefs: [ArmBelief], seed: UInt64) -> Int? {
+        var chance = DecisionChance(seed: seed)
+        var left = Double.random(in: 0..<1, using: &chance)
+        for (belief, share) in zip(beliefs, propensities(beliefs)) {
+            left -= share
+            if left < 0 { return belief.arm }
+        }
+        return beliefs.last?.arm
     }
 
     package mutating func observe(arm: Int, _ features: FeatureVector, quality: Double, hour: RouteStatistics.Hour) {}
@@ -100,29 +125,40 @@ package struct EpsilonGreedyPolicy: ArbitragePolicy {
         return length * 3 + (complexity < 0.3 ? 0 : complexity < 0.9 ? 1 : 2)
     }
 
-    private func best(_ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials) -> ArmCandidate? {
-        let bucket = Self.bucket(features)
-        func value(_ candidate: ArmCandidate) -> Double {
-            dials.reward(quality: cells[candidate.arm * Self.buckets + bucket].mean, candidate)
-        }
-        return candidates.max { value($0) < value($1) }
+    package var rule: ArbitrageRule { .epsilonGreedy(epsilon) }
+
+    package func belief(_ candidate: ArmCandidate, _ features: FeatureVector) -> ArmBelief {
+        let index = candidate.arm * Self.buckets + Self.bucket(features)
+        return ArmBelief(candidate, mean: cells.indices.contains(index) ? cells[index].mean : 0.5)
     }
 
     package mutating func decide(
         _ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials, random: inout some RandomNumberGenerator
     ) -> ArbitrageDecision? {
         let seed = random.next()
-        var chance = DecisionChance(seed: seed)
-        guard let best = best(features, candidates, dials) else { return nil }
-        if Double.random(in: 0..<1, using: &chance) < epsilon, let other = candidates.randomElement(using: &chance) {
-            return ArbitrageDecision(arm: other.arm, reason: other.arm == best.arm ? .best : .exploration, seed: seed, couldExplore: true)
+        return Self.chosen(candidates.map { belief($0, features) }, dials, epsilon: epsilon, seed: seed).map {
+            ArbitrageDecision(arm: $0.arm, reason: $0.reason, seed: seed, couldExplore: true)
         }
-        return ArbitrageDecision(arm: best.arm, reason: .best, seed: seed, couldExplore: true)
+    }
+
+    static func chosen(
+        _ beliefs: [ArmBelief], _ dials: ArbitrageDials, epsilon: Double, seed: UInt64
+    ) -> (arm: Int, reason: ArbitrageReason)? {
+        var chance = DecisionChance(seed: seed)
+        guard let best = beliefs.best(dials) else { return nil }
+        if Double.random(in: 0..<1, using: &chance) < epsilon, let other = beliefs.randomElement(using: &chance) {
+            return (other.arm, other.arm == best.arm ? .best : .exploration)
+        }
+        return (best.arm, .best)
     }
 
     package func propensities(_ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials) -> [Double] {
-        let best = best(features, candidates, dials)?.arm
-        return candidates.map { epsilon / Double(candidates.count) + ($0.arm == best ? 1 - epsilon : 0) }
+        Self.propensities(candidates.map { belief($0, features) }, dials, epsilon: epsilon)
+    }
+
+    static func propensities(_ beliefs: [ArmBelief], _ dials: ArbitrageDials, epsilon: Double) -> [Double] {
+        let best = beliefs.best(dials)?.arm
+        return beliefs.map { epsilon / Double(beliefs.count) + ($0.arm == best ? 1 - epsilon : 0) }
     }
 
     package mutating func observe(arm: Int, _ features: FeatureVector, quality: Double, hour: RouteStatistics.Hour) {

@@ -14,6 +14,11 @@ struct DecisionChance: RandomNumberGenerator {
         state = seed
     }
 
+    /// An arm's own: what it draws does not depend on which other arms there are.
+    init(seed: UInt64, arm: Int) {
+        state = seed &+ Hash.mixed(UInt64(truncatingIfNeeded: arm) &+ 1)
+    }
+
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         return Hash.mixed(state)

@@ -45,6 +45,17 @@ package struct RouteStatistics: Sendable, Equatable {
         return learned
     }
 
+    /// Adds what was learned of an arm in an hour, as it was stored.
+    ///
+    /// - Returns: `false`: there is no such arm.
+    @discardableResult
+    package mutating func add(_ statistics: ArmStatistics, arm: Int, hour: Hour) -> Bool {
+        guard arms.indices.contains(arm) else { return false }
+        arms[arm][hour, default: ArmStatistics()] += statistics
+        bound(arm)
+        return true
+    }
+
     /// Adds what another replica learned.
     ///
     /// - Returns: `false`: it is of another number of arms; nothing was added.
@@ -64,15 +75,19 @@ package struct RouteStatistics: Sendable, Equatable {
 
     /// Each hour counts 2^(−age / half-life); an hour ahead of `now`, as by a clock that is wrong, counts in full.
     ///
-    /// - Parameter halfLifeHours: above 0; infinite for no decay.
-    package func decayed(now: Hour, halfLifeHours: Double) -> [DecayedStatistics] {
+    /// - Parameters:
+    ///   - halfLifeHours: above 0; infinite for no decay.
+    ///   - changes: what an arm was before it changed counts for less, too; `nil`: no change is looked for.
+    package func decayed(now: Hour, halfLifeHours: Double, changes: ChangeTest? = nil) -> [DecayedStatistics] {
         arms.map { hours in
             var sum = DecayedStatistics()
             // In order, so that rounding is the same everywhere.
-            for hour in hours.keys.sorted() {
-                guard let statistics = hours[hour] else { continue }
+            let ordered = hours.sorted { $0.key < $1.key }
+            let change = changes?.change(in: ordered.map(\.value))
+            for (index, (hour, statistics)) in ordered.enumerated() {
                 let age = Double(max(0, now.index - hour.index))
-                sum.add(statistics, times: exp2(-age / halfLifeHours))
+                let before = change.map { index < $0.start ? $0.factor : 1 } ?? 1
+                sum.add(statistics, times: exp2(-age / halfLifeHours) * before)
             }
             return sum
         }

@@ -81,8 +81,10 @@ package struct CacheKey: Sendable, Hashable {
     }
 
     /// The 32 bytes that it was made of.
-    package var bytes: [UInt8] {
-        [high, low, rest[0], rest[1]].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+    package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
+
+    package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        Swift.withUnsafeBytes(of: (high.bigEndian, low.bigEndian, rest[0].bigEndian, rest[1].bigEndian), body)
     }
 
     package func hash(into hasher: inout Hasher) {

@@ -5,23 +5,27 @@ extension StoredAnswer {
     private static let version: UInt8 = 2
 
     package func encoded() -> [UInt8] {
-        var writer = RecordWriter()
+        var writer = RecordWriter(capacity: bytes.readableBytes + 10 * ends.count + model.utf8.count + provider.utf8.count + 128)
         writer.append(byte: Self.version)
         writer.append(isStreamed)
         writer.append(byte: dialect.rawValue)
         writer.append(model)
         writer.append(provider)
-        for tokens in [usage.input, usage.cacheRead, usage.cacheWrite, usage.output, usage.reasoning] { writer.append(tokens) }
+        writer.append(usage)
         writer.append(UInt64(finishes.count))
         for finish in finishes {
             writer.append(UInt64(clamping: finish.choice))
             writer.append(byte: finish.reason.rawValue)
             writer.append(finish.providerReason)
         }
-        let chunks = chunks
-        writer.append(UInt64(chunks.count))
-        for chunk in chunks { writer.append(UInt64(chunk.readableBytes)) }
-        return writer.bytes + bytes.readableBytesView
+        writer.append(UInt64(ends.count))
+        var start = 0
+        for end in ends {
+            writer.append(UInt64(end - start))
+            start = end
+        }
+        bytes.withUnsafeReadableBytes { writer.append(contentsOf: $0) }
+        return writer.bytes
     }
 
     /// - Returns: `nil`: the bytes are no answer, or one that another version wrote.

@@ -56,7 +56,7 @@ package enum FaultKind: UInt32, CaseIterable, Sendable {
     case rateLimited = 400
     /// A budget is used up; the message names its level and when it resets.
     case budgetExceeded = 401
-    /// The gateway sheds load; nothing was done.
+    /// The gateway sheds load, or leaves a provider alone that has failed too often (its breaker is open); nothing was done.
     case overloaded = 402
     /// This replica is going away; nothing was done, or the drain deadline cut the answer.
     case draining = 403

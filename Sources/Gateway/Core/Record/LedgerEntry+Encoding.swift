@@ -52,12 +52,20 @@ extension LedgerRecord {
         writer.append(summary.requestID)
         writer.append(receivedUnixMilliseconds)
         writer.append(byte: outcome.code)
-        for text in [callerRequestID, department, user, endUser, usedModel, provider, fault] { writer.append(text) }
-        for text in [tenant, keyID, requestedModel, summary.routeReason] { writer.append(text) }
+        writer.append(callerRequestID)
+        writer.append(department)
+        writer.append(user)
+        writer.append(endUser)
+        writer.append(usedModel)
+        writer.append(provider)
+        writer.append(fault)
+        writer.append(tenant)
+        writer.append(keyID)
+        writer.append(requestedModel)
+        writer.append(summary.routeReason)
         writer.append(byte: summary.cache.rawValue)
         writer.append(UInt64(clamping: summary.attempts))
-        let usage = summary.usage
-        for tokens in [usage.input, usage.cacheRead, usage.cacheWrite, usage.output, usage.reasoning] { writer.append(tokens) }
+        writer.append(summary.usage)
         writer.append(summary.isEstimated)
         writer.append(summary.costNanoUSD)
         writer.append(summary.priceVersion)
@@ -79,11 +87,11 @@ extension LedgerRecord {
         var summary = AnswerSummary(requestID: try reader.id())
         let received = try reader.number()
         guard let outcome = Outcome(code: try reader.byte()) else { throw .malformed }
-        var optional: [String?] = []
-        for _ in 0..<7 { optional.append(try reader.optionalText()) }
-        var texts: [String] = []
-        for _ in 0..<4 { texts.append(try reader.text()) }
-        summary.routeReason = texts[3]
+        let (callerRequestID, department) = (try reader.optionalText(), try reader.optionalText())
+        let (user, endUser) = (try reader.optionalText(), try reader.optionalText())
+        let (usedModel, provider, fault) = (try reader.optionalText(), try reader.optionalText(), try reader.optionalText())
+        let (tenant, keyID, requestedModel) = (try reader.text(), try reader.text(), try reader.text())
+        summary.routeReason = try reader.text()
         guard let cache = CacheStatus(rawValue: try reader.byte()) else { throw .malformed }
         summary.cache = cache
         guard let attempts = Int(exactly: try reader.number()) else { throw .malformed }
@@ -110,9 +118,9 @@ extension LedgerRecord {
             summary.timings[phase] = Int64(microseconds) * 1_000
         }
         self.init(
-            summary: summary, tenant: texts[0], department: optional[1], user: optional[2], keyID: texts[1], endUser: optional[3],
-            callerRequestID: optional[0], requestedModel: texts[2], usedModel: optional[4], provider: optional[5], outcome: outcome,
-            fault: optional[6], receivedUnixMilliseconds: received)
+            summary: summary, tenant: tenant, department: department, user: user, keyID: keyID, endUser: endUser,
+            callerRequestID: callerRequestID, requestedModel: requestedModel, usedModel: usedModel, provider: provider, outcome: outcome,
+            fault: fault, receivedUnixMilliseconds: received)
     }
 }
 

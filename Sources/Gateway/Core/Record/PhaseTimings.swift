@@ -41,8 +41,10 @@ package struct PhaseTimings: Sendable, Equatable {
     }
 
     /// What the gateway added: every phase but the provider's.
-    package var overheadMicroseconds: UInt32 {
-        let total = Phase.allCases.reduce(Int64(0)) { $1 == .call ? $0 : $0 + self[$1] }
-        return UInt32(clamping: (total + 999) / 1_000)
+    package var overheadNanoseconds: Int64 {
+        Phase.allCases.reduce(Int64(0)) { $1 == .call ? $0 : $0 + self[$1] }
     }
+
+    /// The same in microseconds, rounded up.
+    package var overheadMicroseconds: UInt32 { UInt32(clamping: (overheadNanoseconds + 999) / 1_000) }
 }

@@ -2,8 +2,9 @@
 struct RecordWriter {
     private(set) var bytes: [UInt8] = []
 
-    init() {
-        bytes.reserveCapacity(256)
+    /// - Parameter capacity: bytes that the entry hardly has more of.
+    init(capacity: Int = 480) {
+        bytes.reserveCapacity(capacity)
     }
 
     mutating func append(byte: UInt8) { bytes.append(byte) }
@@ -29,6 +30,16 @@ struct RecordWriter {
         append(UInt64(bitPattern: number << 1 ^ number >> 63))
     }
 
+    mutating func append(contentsOf other: UnsafeRawBufferPointer) { bytes.append(contentsOf: other) }
+
+    mutating func append(_ usage: TokenUsage) {
+        append(usage.input)
+        append(usage.cacheRead)
+        append(usage.cacheWrite)
+        append(usage.output)
+        append(usage.reasoning)
+    }
+
     mutating func append(_ text: String) {
         append(UInt64(text.utf8.count))
         bytes.append(contentsOf: text.utf8)
@@ -40,7 +51,7 @@ struct RecordWriter {
     }
 
     mutating func append(_ id: RequestID) {
-        bytes.append(contentsOf: id.bytes)
+        id.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
 }
 

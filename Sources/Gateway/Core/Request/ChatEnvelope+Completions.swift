@@ -26,12 +26,18 @@ extension ChatEnvelope {
         guard bestOf ?? 1 <= Int64(clamping: envelope.choices) else {
             throw Fault.invalidField("best_of", "must not be above `n`: what is generated and never told cannot be kept to a budget")
         }
+        guard prompts <= Self.maxTexts / envelope.choices else {
+            throw Fault.invalidField(
+                "n", "asks for \(envelope.choices) texts to each of \(prompts) prompts: at most \(Self.maxTexts) can be told in one answer")
+        }
         envelope.choices *= prompts
         self = envelope
     }
 
     /// Texts that one request may have.
     private static let maxPrompts: UInt64 = 128
+    /// Texts that one answer may have: ``AnswerRewriter`` has a scrubber for each.
+    private static let maxTexts = UInt64(AnswerRewriter.maxItems)
 
     private static func count(prompts: JSONValue) throws(Fault) -> UInt64 {
         if prompts.isString { return 1 }

@@ -21,8 +21,10 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Its 16 bytes, in an order that sorts by time.
-    package var bytes: [UInt8] {
-        [high, low].flatMap { word in stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) } }
+    package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
+
+    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        Swift.withUnsafeBytes(of: (high.bigEndian, low.bigEndian), body)
     }
 
     /// Reads what ``bytes`` holds; `nil` for another count.

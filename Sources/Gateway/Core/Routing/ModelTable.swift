@@ -43,8 +43,12 @@ package final class UpstreamTarget: Sendable {
     /// The provider's name for the model.
     package let upstreamModel: String
     package let settings: ModelSettings
+    /// What the configuration calls the model or its family: `gpt-*`. Never a caller's word.
+    package let configuredName: String
 
-    package init(model: String, provider: String, upstreamModel: String, settings: ModelSettings) {
+    /// - Parameter family: whose member the model is; `nil`: the configuration names it.
+    package init(model: String, provider: String, upstreamModel: String, settings: ModelSettings, family: String? = nil) {
+        configuredName = family ?? model
         self.model = model
         self.provider = provider
         self.upstreamModel = upstreamModel
@@ -75,8 +79,10 @@ package struct ModelTable: Sendable {
         package var settings: ModelSettings
         /// Models that are called behind it, in order.
         package var fallback: [String]
+        fileprivate let family: String
 
         package init(prefix: String, provider: String, settings: ModelSettings, fallback: [String] = []) {
+            family = prefix + "*"
             self.prefix = prefix
             self.provider = provider
             self.settings = settings
@@ -144,6 +150,6 @@ package struct ModelTable: Sendable {
 
 extension ModelTable.Pattern {
     fileprivate func target(_ model: String) -> UpstreamTarget {
-        UpstreamTarget(model: model, provider: provider, upstreamModel: model, settings: settings)
+        UpstreamTarget(model: model, provider: provider, upstreamModel: model, settings: settings, family: family)
     }
 }

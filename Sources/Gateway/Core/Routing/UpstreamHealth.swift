@@ -162,6 +162,15 @@ package struct UpstreamHealth: Sendable {
         upstreams[name]?[endpoint].suspectedUntil = until
     }
 
+    /// How many breakers of each provider are in which state. A model's name stays inside: it may be a caller's word.
+    package var breakers: [String: BreakerCounts] {
+        var counts: [String: BreakerCounts] = [:]
+        for (name, endpoints) in upstreams {
+            for endpoint in endpoints { counts[name.provider, default: BreakerCounts()].add(endpoint.breaker.state) }
+        }
+        return counts
+    }
+
     private mutating func take(_ name: Name, count: Int) -> [Endpoint] {
         if let known = upstreams.removeValue(forKey: name), known.count == count { return known }
         if upstreams.count >= Self.maxUpstreams {
@@ -223,5 +232,28 @@ extension UpstreamHealth.Endpoint {
         case .overtaken: latency.observe(elapsed, now: now)
         case .refused(isCredential: false), .abandoned: break
         }
+    }
+}
+
+/// Breakers by their state.
+package struct BreakerCounts: Sendable, Equatable {
+    package var closed = 0
+    package var open = 0
+    package var halfOpen = 0
+
+    package init() {}
+
+    mutating func add(_ state: CircuitBreaker.State) {
+        switch state {
+        case .closed: closed += 1
+        case .open: open += 1
+        case .halfOpen: halfOpen += 1
+        }
+    }
+
+    package mutating func add(_ other: BreakerCounts) {
+        closed += other.closed
+        open += other.open
+        halfOpen += other.halfOpen
     }
 }

@@ -7,6 +7,7 @@ extension Fault {
     ///   - retryAfterMilliseconds: from the upstream's `retry-after`.
     package static func upstreamStatus(_ status: Int, error: ProviderError?, retryAfterMilliseconds: Int64?, provider: String) -> Fault {
         let retryAfterMilliseconds = retryAfterMilliseconds ?? error?.retryAfterMilliseconds
+        if (400..<500).contains(status), error?.blamesAccount == true { return upstreamAccount(provider) }
         let blamesCredential = error?.blamesCredential == true
         return switch blamesCredential ? 401 : status {
         // 402: the gateway's own account has nothing left; the caller's budget has nothing to do with it.
@@ -27,7 +28,7 @@ extension Fault {
         case 400..<500:
             Fault(
                 .upstreamRejected, origin: .upstream,
-                message: "The provider `\(provider)` refused the request: \(error?.message ?? "status \(status), without a reason").",
+                message: "The provider `\(provider)` refused the request: \(error?.sentence ?? "status \(status), without a reason.")",
                 retryAfterMilliseconds: retryAfterMilliseconds, parameter: error?.parameter, httpStatusOverride: status)
         case 503, 529:
             Fault(
@@ -42,5 +43,14 @@ extension Fault {
                 .upstreamBadAnswer, origin: .upstream,
                 message: "The provider `\(provider)` answered with status \(status), which is no answer to a request.")
         }
+    }
+
+    /// The gateway's own account has nothing left: no wait helps, another provider does.
+    package static func upstreamAccount(_ provider: String?) -> Fault {
+        Fault(
+            .upstreamCredential, origin: .upstream,
+            message:
+                "The gateway's account at the provider\(provider.map { " `\($0)`" } ?? "") has no quota or credit left, or is closed. The gateway's operator must see to that account; your own limits and budgets have nothing to do with it."
+        )
     }
 }

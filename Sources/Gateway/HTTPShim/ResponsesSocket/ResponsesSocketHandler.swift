@@ -225,6 +225,7 @@ final class ResponsesSocketHandler: ChannelInboundHandler {
 
     /// The connection's credential is good for nothing any more, or nobody can say whether it is.
     private func refuse(_ fault: Fault) {
+        backend.refused(fault.kind, at: .http)
         fail(fault)
         if fault.kind == .unauthenticated { close(.policyViolation) }
     }

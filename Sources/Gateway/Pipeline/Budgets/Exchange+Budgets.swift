@@ -98,7 +98,7 @@ extension Exchange {
                     isHeld ? .held : .direct, bucket: wallets.bucket, wallets: wallets.keys, nanoUSD: cost, time: spendingTime), nil
             )
         case .process(let limiter, _) where isHeld:
-            let (tenant, id) = (plan.tenant, request.id.description)
+            let (tenant, id) = (plan.tenant, holder)
             guard let bound = limiter.settleHold(tenant: tenant, of: id, cost: cost, now: .now()) else { return (nil, nil) }
             limiter.correct(tenant: tenant, of: id, plan.wallets.names, cost - bound, spendingTime)
             return (nil, bound)

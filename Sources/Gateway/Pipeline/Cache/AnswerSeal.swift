@@ -33,7 +33,7 @@ final class AnswerSeal {
 
     /// A piece's begins behind the key with a byte that no tenant's name begins with, for it is not UTF-8.
     private static func name(_ key: CacheKey, _ tenant: String, _ place: Place?) -> [UInt8] {
-        guard let place else { return key.bytes + Array(tenant.utf8) }
+        guard let place else { return key.bytes + tenant.utf8 }
         let holder = Array(place.holder.utf8.prefix(255))
         return key.bytes + [0xFF] + Array(ByteBuffer(integer: UInt64(clamping: place.index)).readableBytesView) + [UInt8(holder.count)]
             + holder + Array(tenant.utf8)

@@ -85,7 +85,7 @@ extension Exchange {
         isShared = false
         relay = nil
         abandonFlight()
-        var settlement = RedisSettlement(holder: request.id.description)
+        var settlement = RedisSettlement(holder: holder)
         releaseFlight(with: &settlement)
         if !settlement.isEmpty { loop.limits.redis?.settle(settlement) }
     }

@@ -14,6 +14,7 @@ extension Exchange {
         cachePlan = CachePlan(target.settings.cache, directive: request.cache, isDeterministic: envelope.isDeterministic)
         guard !cachePlan.isBypass else { return }
         cacheKey = loop.cacheKey(principal: request.principal, rules: rules, target: target, surface: surfaceKey, body: body)
+        guard loop.sharedCache != nil else { return }
         answerName = cacheKey.map { AnswerName(tenant: request.principal.tenant, model: target.model, key: $0) }
     }
 
@@ -75,16 +76,16 @@ extension Exchange {
 
     func holdFlight() {
         guard let answerName else { return }
-        let key = RedisKey.flight(tenant: answerName.tenant, answerName.key)
+        let key = answerName.flight
         heldFlight = key
-        loop.limits.redis?.hold(flight: key, holder: request.id.description)
+        loop.limits.redis?.hold(flight: key, holder: holder)
     }
 
     /// Gives the lease back with the settlement.
     func releaseFlight(with settlement: inout RedisSettlement) {
         guard let heldFlight else { return }
         self.heldFlight = nil
-        loop.limits.redis?.letGo(flight: heldFlight, holder: request.id.description)
+        loop.limits.redis?.letGo(flight: heldFlight, holder: holder)
         settlement.leases.append(heldFlight)
     }
 
@@ -101,7 +102,7 @@ extension Exchange {
                 guard case .watching = state else { return }
                 if let answer { return share(found: answer) }
                 guard !envelope.isStreamed else { return readTail(of: answerName, shared) }
-                shared.ask(answerName, holder: request.id.description) { [self] in watched($0, answerName) }
+                shared.ask(answerName, holder: holder) { [self] in watched($0, answerName) }
             }
         }
     }
@@ -144,6 +145,6 @@ extension Exchange {
 
     func giveFlightBack(_ name: AnswerName) {
         loop.limits.redis?.settle(
-            RedisSettlement(leases: [.flight(tenant: name.tenant, name.key)], holder: request.id.description))
+            RedisSettlement(leases: [name.flight], holder: holder))
     }
 }

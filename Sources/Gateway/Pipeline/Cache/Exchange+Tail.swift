@@ -34,8 +34,6 @@ extension Exchange {
     /// Silences after which a stream that has begun is given up.
     private static let maxSilences = 40
 
-    private var holder: String { request.id.description }
-
     // MARK: the one that fetches
 
     func startRelay() {

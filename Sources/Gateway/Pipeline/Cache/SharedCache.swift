@@ -38,10 +38,21 @@ package struct SharedCacheSettings: Sendable {
 }
 
 /// Whose answer to what.
-struct AnswerName {
-    var tenant: String
-    var model: String
-    var key: CacheKey
+final class AnswerName: Sendable {
+    let tenant: String
+    let model: String
+    let key: CacheKey
+    /// What it is kept by in Redis, and where who fetches it has a lease.
+    let answer: RedisKey
+    let flight: RedisKey
+
+    init(tenant: String, model: String, key: CacheKey) {
+        self.tenant = tenant
+        self.model = model
+        self.key = key
+        answer = .answer(tenant: tenant, model: model, key)
+        flight = .flight(tenant: tenant, key)
+    }
 }
 
 /// The cache in Redis as one event loop uses it: sealed answers, and the leases of those who fetch them. Confined to its loop.
@@ -77,10 +88,8 @@ final class SharedCache {
     var isApart: Bool { answers != nil }
 
     func look(_ name: AnswerName, leads: Bool) -> RedisLook {
-        RedisLook(answer: answerKey(name), flight: leads ? .flight(tenant: name.tenant, name.key) : nil)
+        RedisLook(answer: name.answer, flight: leads ? name.flight : nil)
     }
-
-    private func answerKey(_ name: AnswerName) -> RedisKey { .answer(tenant: name.tenant, model: name.model, name.key) }
 
     func open(_ value: ByteBuffer, _ name: AnswerName) -> StoredAnswer? {
         seal.open(value, as: name.key, of: name.tenant)
@@ -91,7 +100,7 @@ final class SharedCache {
     /// - Parameter completion: called once, on the loop, perhaps from inside.
     func fetch(_ name: AnswerName, _ completion: @escaping (StoredAnswer?) -> Void) {
         guard let answers else { return completion(nil) }
-        answers.send(RedisAnswers.get(answerKey(name)), timeout: settings.timeout).assumeIsolated().whenComplete { [self] result in
+        answers.send(RedisAnswers.get(name.answer), timeout: settings.timeout).assumeIsolated().whenComplete { [self] result in
             note(result, &telling)
             // Whoever tells answers keeps them too, but where it was that which it refused.
             if case .success = result, !refusesToKeep { note(result, &keeping) }
@@ -141,7 +150,7 @@ final class SharedCache {
     }
 
     private func tailKeys(_ name: AnswerName) -> RedisTail.Keys {
-        RedisTail.Keys(tenant: name.tenant, answer: answerKey(name), name.key)
+        RedisTail.Keys(tenant: name.tenant, answer: name.answer, name.key)
     }
 
     // MARK: whole answers
@@ -150,7 +159,7 @@ final class SharedCache {
     func store(_ answer: StoredAnswer, _ name: AnswerName, milliseconds: Int64) {
         guard answer.cost <= settings.maxEntryBytes, let value = seal.seal(answer, as: name.key, of: name.tenant) else { return }
         let command = RedisAnswers.store(
-            value, as: answerKey(name), bucket: RedisKey.bucket(of: name.tenant), milliseconds: max(1, milliseconds),
+            value, as: name.answer, bucket: RedisKey.bucket(of: name.tenant), milliseconds: max(1, milliseconds),
             maxBytes: settings.maxBytes)
         guard let answers else { return line.tell(command) }
         answers.send(command, timeout: Self.patience).assumeIsolated().whenComplete { [self] result in

@@ -16,12 +16,11 @@ extension Exchange {
     private static let maxSilences = 40
 
     private var tenant: String { request.principal.tenant }
-    private var holder: String { request.id.description }
-
     func planClaim() {
-        guard let key = request.idempotencyKey, claim == nil, !asksForDocument else { return }
+        guard let key = request.idempotencyKey, claim == nil, !isCounting else { return }
+        let operation = request.operation == .embeddings ? "embeddings" : "\(request.surface.rawValue)"
         claim = loop.claim(
-            key, principal: request.principal, surface: request.surface, variant: surfaceKey, body: request.body, rules: rules)
+            key, principal: request.principal, operation: operation, variant: surfaceKey, body: request.body, rules: rules)
         sharedClaim = claim.flatMap { loop.sharedClaims?.question($0, tenant: tenant) }
     }
 
@@ -54,7 +53,7 @@ extension Exchange {
 
     private func tell(again answer: StoredAnswer, as status: CacheStatus) {
         isRepetition = true
-        tell(answer, as: status)
+        if asksForDocument { tellDocument(answer, as: status) } else { tell(answer, as: status) }
     }
 
     // MARK: in this process

@@ -26,6 +26,9 @@ final class LoopJournal {
         throw .ledgerUnavailable
     }
 
+    /// Records that wait for Redis, or for its answer.
+    var recordsOnTheWay: Int { redis?.count ?? 0 }
+
     /// Takes a record, which is never dropped, and settles the request's limits in Redis.
     ///
     /// - Parameters:

@@ -63,6 +63,9 @@ final class RedisJournal {
         self.eventLoop = eventLoop
     }
 
+    /// Records that wait for Redis, or for its answer.
+    var count: Int { kept.count + underWay }
+
     /// Whether a new request's record will find its place.
     func hasRoom(tenant: String) -> Bool {
         guard settings.streams.length(of: RedisKey.bucket(of: tenant)) < settings.maxStreamLength else { return false }

@@ -15,6 +15,8 @@ package struct MessagesToChat {
     /// All that there were.
     private var droppedTools = false
     private var hasFormat = false
+    /// Of each message that was written.
+    private var places: [MessagePlace] = []
     /// What the provider speaks, for which the chat is translated once more.
     private let target: Dialect
 
@@ -22,6 +24,7 @@ package struct MessagesToChat {
     ///   - model: the provider's name for the model.
     ///   - target: what the provider speaks. For others than OpenAI's servers the chat says what these do not know: `top_k`, and, for Google's, the
     ///     signatures of earlier turns (``ThoughtSignature``).
+    ///   - gaps: afterwards it knows what the caller calls the chat's fields.
     package static func body(
         of messages: ByteBuffer, model: String, for target: Dialect = .openAI, gaps: inout TranslationGaps, index: inout JSONIndex
     ) throws(Fault) -> ByteBuffer {
@@ -34,6 +37,7 @@ package struct MessagesToChat {
         defer { gaps = translation.gaps }
         return try index.read(messages) { root throws(Fault) in
             try translation.write(root, model: model)
+            translation.gaps.names = .messages(translation.places)
             return translation.json.buffer
         }
     }
@@ -49,7 +53,11 @@ package struct MessagesToChat {
         json.key("messages")
         json.beginArray()
         if let system = try root.field("system") { try write(system: system) }
-        for message in try root.elements("messages") { try write(message: message) }
+        var number = 0
+        for message in try root.elements("messages") {
+            try write(message: message, number)
+            number += 1
+        }
         json.endArray()
         try writeTools(root)
         try writeToolChoice(root)
@@ -192,6 +200,8 @@ package struct MessagesToChat {
 extension MessagesToChat {
     private mutating func write(system: JSONValue) throws(Fault) {
         guard !system.isEmpty else { return }
+        let dropped = gaps.dropped.count
+        defer { places.append(MessagePlace(keepsBlocks: gaps.dropped.count == dropped)) }
         json.beginObject()
         json.member("role", "system")
         try write(texts: system)
@@ -240,13 +250,14 @@ extension MessagesToChat {
         }
     }
 
-    private mutating func write(message: JSONValue) throws(Fault) {
+    private mutating func write(message: JSONValue, _ number: Int) throws(Fault) {
         let role = try message.requiredString("role")
         guard let content = try message.field("content") else { throw .invalidField("\(message.path).content", "is required") }
         if role.equals("user") {
-            try write(user: content)
+            try write(user: content, number)
         } else if role.equals("assistant") {
             try write(assistant: content)
+            places.append(MessagePlace(message: number))
         } else {
             throw .invalidField(role.path, "must be user or assistant")
         }
@@ -255,15 +266,24 @@ extension MessagesToChat {
     // MARK: user
 
     /// Results of tools are messages of their own there, and come first; what is left is the user's message.
-    private mutating func write(user content: JSONValue) throws(Fault) {
+    private mutating func write(user content: JSONValue, _ number: Int) throws(Fault) {
         guard content.isString || content.isArray else {
             throw .invalidField(content.path, "must be a string or an array of content blocks")
         }
-        var hasMore = content.isString
+        var (hasMore, hasResults, position) = (content.isString, false, 0)
         for block in content.elements {
-            if try block.requiredString("type").equals("tool_result") { try write(result: block) } else { hasMore = true }
+            if try block.requiredString("type").equals("tool_result") {
+                try write(result: block)
+                places.append(MessagePlace(message: number, block: position))
+                hasResults = true
+            } else {
+                hasMore = true
+            }
+            position += 1
         }
         guard hasMore else { return }
+        let dropped = gaps.dropped.count
+        defer { places.append(MessagePlace(message: number, keepsBlocks: !hasResults && gaps.dropped.count == dropped)) }
         json.beginObject()
         json.member("role", "user")
         json.key("content")

@@ -29,9 +29,10 @@ package enum OpenAIError {
 
     /// What an error inside a stream, where no HTTP status tells it, means for the caller. Decided by code and type, never by the message.
     static func fault(for error: ProviderError) -> Fault {
+        if error.blamesAccount { return .upstreamAccount(nil) }
         let status = error.code.flatMap { Int($0) }
         switch (status, error.code, error.type) {
-        case (429, _, _), (_, "rate_limit_exceeded", _), (_, "insufficient_quota", _), (_, _, "rate_limit_error"):
+        case (429, _, _), (_, "rate_limit_exceeded", _), (_, _, "rate_limit_error"):
             return Fault(.upstreamRateLimited, origin: .upstream, message: "The provider limits the gateway's requests.")
         case (401, _, _), (402, _, _), (403, _, _), (_, "invalid_api_key", _), (_, _, "authentication_error"), (_, _, "permission_error"),
             (_, _, "billing_error"):
@@ -43,7 +44,7 @@ package enum OpenAIError {
         case (400?, _, _), (404?, _, _), (413?, _, _), (422?, _, _), (_, _, "invalid_request_error"), (_, _, "BadRequestError"),
             (_, _, "not_found_error"), (_, _, "request_too_large"):
             return Fault(
-                .upstreamRejected, origin: .upstream, message: "The provider refused the request: \(error.message).",
+                .upstreamRejected, origin: .upstream, message: "The provider refused the request: \(error.sentence)",
                 parameter: error.parameter)
         default:
             return Fault(.upstreamError, origin: .upstream, message: "The provider sent an error in place of an answer.")

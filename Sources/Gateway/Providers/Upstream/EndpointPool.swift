@@ -15,6 +15,10 @@ final class EndpointPool {
     /// Attempts whose TCP connection is not there yet; the handshaking ones are in `connections`.
     private var dialing = 0
     private var handshaking = 0
+    /// Whether idle connections are kept open for what may come.
+    var isKeptWarm = false
+    /// Until when no connection is made for that: an upstream that takes none, or closes them at once, is asked now and then.
+    private var coldUntil: NIODeadline = .uptimeNanoseconds(0)
 
     init(endpoint: UpstreamEndpoint, owner: UpstreamPool) {
         self.endpoint = endpoint
@@ -38,6 +42,7 @@ final class EndpointPool {
         if let connection = idle.popLast() {
             owner.counters.reuses += 1
             begin(call, on: connection)
+            dialForWarmth()
         } else if waiters.count < endpoint.limits.maxWaiters {
             waiters.append(call)
             owner.watch(call.queueDeadline)
@@ -72,6 +77,22 @@ final class EndpointPool {
         while dialing + handshaking < waiters.count, total < endpoint.limits.maxConnections {
             dial()
         }
+    }
+
+    /// Between two attempts to have as many idle connections as are wanted.
+    private static let warmthInterval = TimeAmount.seconds(1)
+
+    /// Makes as many connections as are wanted and not there, at most every ``warmthInterval``.
+    func dialForWarmth() {
+        let now = owner.eventLoop.now
+        guard isKeptWarm, !owner.isShutDown else { return }
+        let spare = idle.count + dialing + handshaking - waiters.count
+        let wanted = min(endpoint.limits.warmConnections - spare, endpoint.limits.maxConnections - total)
+        guard wanted > 0 else { return }
+        guard now >= coldUntil else { return owner.watch(coldUntil) }
+        coldUntil = now + Self.warmthInterval
+        owner.watch(coldUntil)
+        for _ in 0..<wanted { dial() }
     }
 
     private func dial() {
@@ -169,7 +190,9 @@ final class EndpointPool {
             connection.abandon()
         } else {
             idle.append(connection)
-            owner.watch(connection.stayIdle(for: endpoint.limits.idleConnectionLifetime))
+            // Of those that are kept warm, a connection's age decides.
+            let isWarm = isKeptWarm && idle.count <= endpoint.limits.warmConnections
+            owner.watch(connection.stayIdle(for: isWarm ? endpoint.limits.maxConnectionAge : endpoint.limits.idleConnectionLifetime))
         }
     }
 
@@ -190,6 +213,7 @@ final class EndpointPool {
         }
         remove(connection)
         dialForWaiters()
+        dialForWarmth()
         forgetIfEmpty()
     }
 
@@ -206,7 +230,7 @@ final class EndpointPool {
     }
 
     private func forgetIfEmpty() {
-        if connections.isEmpty, dialing == 0, waiters.isEmpty {
+        if connections.isEmpty, dialing == 0, waiters.isEmpty, !isKeptWarm || owner.isShutDown {
             owner.forget(self)
         }
     }
@@ -233,6 +257,8 @@ final class EndpointPool {
             return true
         }
         owner.counters.exhausted += expired.count
+        dialForWarmth()
+        if isKeptWarm, coldUntil > now { next = min(next, coldUntil) }
         forgetIfEmpty()
         for call in expired {
             call.failed(.poolExhausted)

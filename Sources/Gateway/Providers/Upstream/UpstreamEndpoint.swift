@@ -32,6 +32,8 @@ package struct UpstreamLimits: Sendable, Hashable {
     package var idleConnectionLifetime: TimeAmount
     /// A connection that is older takes no further request. New ones resolve the host's name anew, so that what moves to another address is followed.
     package var maxConnectionAge: TimeAmount
+    /// Idle connections that are kept open where ``UpstreamPool/keepWarm(_:)`` has named the endpoint; they do not fall to ``idleConnectionLifetime``.
+    package var warmConnections = 0
     /// Names and values of one answer's header fields together, in bytes. Beyond it the answer is malformed.
     package var maxHeaderBytes: Int
     /// Body bytes kept for a paused call whose connection ended meanwhile (the kernel then hands over all it has at once). Beyond it the

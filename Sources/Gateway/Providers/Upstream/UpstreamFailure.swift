@@ -31,6 +31,14 @@ package enum UpstreamFailure: Error, Sendable, Equatable {
         }
     }
 
+    /// Whether it was the gateway that had waited long enough for an answer to what the upstream has, and perhaps works on.
+    package var isGivenUp: Bool {
+        switch self {
+        case .firstByteTimedOut, .idleTimedOut: true
+        default: false
+        }
+    }
+
     /// The failure in the form in which it crosses module boundaries. For an answer of which nothing was delivered; what breaks after
     /// that is `FaultKind.streamBroken`.
     package var fault: Fault {

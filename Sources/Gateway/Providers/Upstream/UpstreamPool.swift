@@ -34,6 +34,21 @@ package final class UpstreamPool {
         return call
     }
 
+    /// From now on keeps the endpoints' ``UpstreamLimits/warmConnections`` open and idle, and nobody else's.
+    package func keepWarm(_ warm: Set<UpstreamEndpoint>) {
+        eventLoop.assertInEventLoop()
+        guard !isShutDown else { return }
+        for endpoint in Array(endpoints.values) where endpoint.isKeptWarm && !warm.contains(endpoint.endpoint) {
+            endpoint.isKeptWarm = false
+            endpoint.closeIdleConnections()
+        }
+        for name in warm where name.limits.warmConnections > 0 {
+            let endpoint = endpointPool(for: name)
+            endpoint.isKeptWarm = true
+            endpoint.dialForWarmth()
+        }
+    }
+
     /// Keeps no connection any more: idle ones close now, busy ones when their exchange is over. Calls under way go on, and new ones work,
     /// each on a connection of its own.
     package func shutDown() {

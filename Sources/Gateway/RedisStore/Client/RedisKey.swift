@@ -8,14 +8,71 @@ package struct RedisKey: Sendable, Equatable, Hashable {
     /// Where Redis Cluster keeps it.
     package let slot: UInt16
 
-    private init(bucket: UInt8, _ kind: StaticString, _ parts: [String]) {
-        var name = "{b\(bucket)}:\(kind)"
-        for part in parts {
-            name.append(":")
-            Self.append(part, to: &name)
+    /// - Parameter digest: stands behind the parts, in hexadecimal.
+    private init(bucket: UInt8, _ kind: StaticString, _ parts: [String], _ digest: CacheKey? = nil) {
+        // Any byte may take three. Written in one piece: keys are made for every request.
+        let longest = parts.reduce(8 + kind.utf8CodeUnitCount + (digest == nil ? 0 : 65)) { $0 + 1 + 3 * $1.utf8.count }
+        let name = String(unsafeUninitializedCapacity: longest) { memory in
+            var writer = Writer(memory: memory)
+            writer.append("{b")
+            writer.append(decimal: bucket)
+            writer.append("}:")
+            writer.append(kind)
+            for part in parts {
+                writer.append(":")
+                writer.append(part: part)
+            }
+            if let digest {
+                writer.append(":")
+                digest.withUnsafeBytes { for byte in $0 { writer.append(hexadecimal: byte) } }
+            }
+            return writer.count
         }
         self.name = name
         slot = RedisSlot.of(name)
+    }
+
+    /// Writes a name into memory that has room for it.
+    private struct Writer {
+        let memory: UnsafeMutableBufferPointer<UInt8>
+        private(set) var count = 0
+
+        mutating func append(_ byte: UInt8) {
+            memory[count] = byte
+            count += 1
+        }
+
+        mutating func append(_ text: StaticString) {
+            text.withUTF8Buffer { for byte in $0 { append(byte) } }
+        }
+
+        mutating func append(decimal number: UInt8) {
+            if number >= 100 { append(UInt8(ascii: "0") + number / 100) }
+            if number >= 10 { append(UInt8(ascii: "0") + number / 10 % 10) }
+            append(UInt8(ascii: "0") + number % 10)
+        }
+
+        mutating func append(hexadecimal byte: UInt8) {
+            append(digit: byte >> 4)
+            append(digit: byte & 15)
+        }
+
+        private mutating func append(digit value: UInt8) {
+            append(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
+        }
+
+        /// Letters, digits, `.`, `_` and `-` stand for themselves, all other bytes as `%` and two hexadecimal digits: ids that hold `:` or braces can
+        /// neither leave the slot nor meet another id's key.
+        mutating func append(part: String) {
+            for byte in part.utf8 {
+                if RedisKey.isPlain(byte) {
+                    append(byte)
+                } else {
+                    append(UInt8(ascii: "%"))
+                    append(hexadecimal: byte)
+                }
+            }
+        }
     }
 
     package typealias Subject = LimitSubject
@@ -37,10 +94,12 @@ package struct RedisKey: Sendable, Equatable, Hashable {
     }
 
     /// When the reservations of a bucket's tenants end.
-    package static func holds(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "holds", []) }
+    package static func holds(bucket: UInt8) -> RedisKey { allHolds[Int(bucket)] }
+    private static let allHolds = (0...UInt8.max).map { RedisKey(bucket: $0, "holds", []) }
 
     /// What they are, by request.
-    package static func held(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "held", []) }
+    package static func held(bucket: UInt8) -> RedisKey { allHeld[Int(bucket)] }
+    private static let allHeld = (0...UInt8.max).map { RedisKey(bucket: $0, "held", []) }
 
     /// What a request was charged whose reservation ended.
     package static func late(bucket: UInt8, _ id: String) -> RedisKey { RedisKey(bucket: bucket, "late", [id]) }
@@ -55,22 +114,22 @@ package struct RedisKey: Sendable, Equatable, Hashable {
 
     /// A sealed answer to a request for a model.
     package static func answer(tenant: String, model: String, _ key: CacheKey) -> RedisKey {
-        RedisKey(bucket: bucket(of: tenant), "answer", [tenant, model, hexadecimal(key)])
+        RedisKey(bucket: bucket(of: tenant), "answer", [tenant, model], key)
     }
 
     /// The lease of who fetches the answer.
     package static func flight(tenant: String, _ key: CacheKey) -> RedisKey {
-        RedisKey(bucket: bucket(of: tenant), "flight", [tenant, hexadecimal(key)])
+        RedisKey(bucket: bucket(of: tenant), "flight", [tenant], key)
     }
 
     /// What has come of a stream that is fetched, in pieces.
     static func tail(tenant: String, _ key: CacheKey) -> RedisKey {
-        RedisKey(bucket: bucket(of: tenant), "tail", [tenant, hexadecimal(key)])
+        RedisKey(bucket: bucket(of: tenant), "tail", [tenant], key)
     }
 
     /// Whether anybody watches for it.
     static func watched(tenant: String, _ key: CacheKey) -> RedisKey {
-        RedisKey(bucket: bucket(of: tenant), "watched", [tenant, hexadecimal(key)])
+        RedisKey(bucket: bucket(of: tenant), "watched", [tenant], key)
     }
 
     /// What came of a stream since its connection was lost, in pieces.
@@ -91,17 +150,17 @@ package struct RedisKey: Sendable, Equatable, Hashable {
 
     /// Which request an idempotency key stands for.
     static func claim(tenant: String, _ key: CacheKey) -> RedisKey {
-        RedisKey(bucket: bucket(of: tenant), "claim", [tenant, hexadecimal(key)])
+        RedisKey(bucket: bucket(of: tenant), "claim", [tenant], key)
     }
 
     /// The lease of who carries it out.
     static func claimLease(tenant: String, _ key: CacheKey) -> RedisKey {
-        RedisKey(bucket: bucket(of: tenant), "claimed", [tenant, hexadecimal(key)])
+        RedisKey(bucket: bucket(of: tenant), "claimed", [tenant], key)
     }
 
     /// Its sealed answer.
     static func repeatable(tenant: String, _ key: CacheKey) -> RedisKey {
-        RedisKey(bucket: bucket(of: tenant), "repeat", [tenant, hexadecimal(key)])
+        RedisKey(bucket: bucket(of: tenant), "repeat", [tenant], key)
     }
 
     /// How many bytes each of a bucket's answers to idempotency keys takes.
@@ -115,17 +174,15 @@ package struct RedisKey: Sendable, Equatable, Hashable {
 
     /// A glob pattern of the keys of answers; `nil` stands for any tenant or model. No part of a key has a character that means something in it.
     static func answerPattern(bucket: UInt8, tenant: String?, model: String?) -> String {
-        var pattern = "{b\(bucket)}:answer:"
-        for part in [tenant, model] {
-            if let part { append(part, to: &pattern) } else { pattern.append("*") }
-            pattern.append(":")
-        }
-        return pattern + "*"
+        RedisKey(bucket: bucket, "answer", []).name + ":\(tenant.map(escaped) ?? "*"):\(model.map(escaped) ?? "*"):*"
     }
 
-    private static func hexadecimal(_ key: CacheKey) -> String {
-        let digits = Array("0123456789abcdef")
-        return String(key.bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    private static func escaped(_ part: String) -> String {
+        String(unsafeUninitializedCapacity: 3 * part.utf8.count) { memory in
+            var writer = Writer(memory: memory)
+            writer.append(part: part)
+            return writer.count
+        }
     }
 
     /// One of 256, from the tenant's id: its FNV-1a digest of 64 bits folded to 8. It can never change: counters would be left behind.
@@ -134,18 +191,12 @@ package struct RedisKey: Sendable, Equatable, Hashable {
         return (0..<8).reduce(0) { $0 ^ UInt8(truncatingIfNeeded: digest >> (8 * $1)) }
     }
 
-    /// Letters, digits, `.`, `_` and `-` stand for themselves, all other bytes as `%` and two hexadecimal digits: ids that hold `:` or braces can
-    /// neither leave the slot nor meet another id's key.
-    private static func append(_ part: String, to name: inout String) {
-        for byte in part.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                name.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                name.append(byte < 16 ? "%0" : "%")
-                name.append(String(byte, radix: 16))
-            }
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
         }
     }
 }

@@ -80,8 +80,8 @@ package struct RedisAdmission: Sendable {
         for key in claimKeys { command.append(key) }
         for key in cacheKeys { command.append(key) }
         if let hold {
-            command.append(.holds(bucket: hold.bucket))
-            command.append(.held(bucket: hold.bucket))
+            command.append(RedisKey.holds(bucket: hold.bucket))
+            command.append(RedisKey.held(bucket: hold.bucket))
             for key in hold.keys { command.append(key) }
         }
         command.append(microseconds ?? 0)
@@ -90,7 +90,7 @@ package struct RedisAdmission: Sendable {
         command.append(leaseMilliseconds)
         command.append(Int64(caps.count))
         command.append(Int64(cacheKeys.count))
-        command.append(ByteBuffer(bytes: claim?.fingerprint ?? []))
+        command.append(claim?.fingerprint ?? [])
         command.append(claim?.milliseconds ?? 0)
         for rate in rates {
             command.append(rate.demand.limit.emissionIntervalNanoseconds)
@@ -103,7 +103,7 @@ package struct RedisAdmission: Sendable {
         command.append(demand.milliseconds)
         command.append(Int64(demand.time.day))
         command.append(Int64(demand.time.month))
-        command.append(ByteBuffer(bytes: demand.record))
+        command.append(demand.record)
         for limits in demand.limits {
             for period in BudgetPeriod.allCases { if let limit = limits[period] { command.append(limit) } else { command.append("") } }
         }
@@ -137,7 +137,10 @@ package struct RedisAdmission: Sendable {
     /// - Returns: what became of the idempotency key; `nil`: there is none, the limits refuse the request, or the reply is not the script's.
     package func claimed(in reply: RedisReply) -> RedisClaim.Found? {
         guard claim != nil, let values = reply.value.elements else { return nil }
-        return Array(values).dropLast(look == nil ? 0 : 1).last.flatMap { RedisClaim.found($0) }
+        let (count, behind) = (values.left, look == nil ? 0 : 1)
+        var found: RedisClaim.Found?
+        for (position, value) in values.enumerated() where position == count - 1 - behind { found = RedisClaim.found(value) }
+        return found
     }
 
     /// The leases that the question may have taken.
@@ -146,7 +149,10 @@ package struct RedisAdmission: Sendable {
     /// - Returns: what the cache answered; `nil`: it was not asked, or the reply is not the script's.
     package func found(in reply: RedisReply) -> RedisLook.Found? {
         guard look != nil, let values = reply.value.elements else { return nil }
-        return Array(values).last.flatMap { RedisLook.found($0) }
+        var found: RedisLook.Found?
+        let last = values.left - 1
+        for (position, value) in values.enumerated() where position == last { found = RedisLook.found(value) }
+        return found
     }
 
     /// Writes the renewal of leases of one cap.

@@ -125,9 +125,9 @@ package struct RedisSettlement: Sendable {
         for correction in corrections { command.append(correction.key) }
         for lease in leases { command.append(lease) }
         if let charge {
-            command.append(.holds(bucket: charge.bucket))
-            command.append(.held(bucket: charge.bucket))
-            command.append(.late(bucket: charge.bucket, holder))
+            command.append(RedisKey.holds(bucket: charge.bucket))
+            command.append(RedisKey.held(bucket: charge.bucket))
+            command.append(RedisKey.late(bucket: charge.bucket, holder))
             for wallet in charge.wallets { command.append(wallet) }
         }
         if let entry { command.append(entry.stream.key) }
@@ -147,7 +147,7 @@ package struct RedisSettlement: Sendable {
             // Nothing beyond two bursts has an effect, and within them the script counts exactly.
             command.append(min(bound, max(-bound, correction.permits)))
         }
-        if let entry { command.append(ByteBuffer(bytes: entry.bytes)) }
+        if let entry { command.append(entry.bytes) }
     }
 
     private var keyCount: Int { corrections.count + leases.count + (charge.map { 3 + $0.wallets.count } ?? 0) + (entry == nil ? 0 : 1) }

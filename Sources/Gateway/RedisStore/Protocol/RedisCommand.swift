@@ -16,6 +16,9 @@ package struct RedisScript: Sendable, Equatable {
 ///
 /// It is made with all of its arguments at once or one after another, in memory that `clear` keeps.
 package struct RedisCommand: Sendable, Equatable {
+    /// Room that most commands do with: memory that grows by doubling is allocated many times.
+    private static let usualBytes = 1_024
+
     /// Bytes of everything but the command's head, encoded.
     private(set) var arguments: ByteBuffer
     private(set) var argumentCount: Int
@@ -29,7 +32,7 @@ package struct RedisCommand: Sendable, Equatable {
     }
 
     package init(_ words: [String]) {
-        arguments = ByteBuffer()
+        arguments = ByteBufferAllocator().buffer(capacity: Self.usualBytes)
         argumentCount = 0
         words.forEach { append($0) }
     }
@@ -52,7 +55,7 @@ package struct RedisCommand: Sendable, Equatable {
 
     /// Makes this a call of a script, in the same memory.
     package mutating func restart(_ script: RedisScript, keyCount: Int) {
-        arguments.clear()
+        arguments.clear(minimumCapacity: Self.usualBytes)
         argumentCount = 0
         self.script = script
         slot = nil
@@ -75,6 +78,13 @@ package struct RedisCommand: Sendable, Equatable {
         argumentCount += 1
         arguments.writeRedisLength(UInt8(ascii: "$"), bytes.readableBytes)
         arguments.writeImmutableBuffer(bytes)
+        arguments.writeStaticString("\r\n")
+    }
+
+    package mutating func append(_ bytes: [UInt8]) {
+        argumentCount += 1
+        arguments.writeRedisLength(UInt8(ascii: "$"), bytes.count)
+        arguments.writeBytes(bytes)
         arguments.writeStaticString("\r\n")
     }
 

@@ -4,7 +4,8 @@ import NIOCore
 import Wire
 import WireTransport
 
-/// One stream of a connection that tells an answer which another replica has, by way of the shared store. Confined to the connection's event loop.
+/// One stream of a connection that tells an answer which another replica has, by way of the shared store. Confined to the connection's event loop. It holds
+/// a place of the in-flight budget, which it was made with, until it is over.
 final class RemoteReader: StreamWork {
     /// How often the store is asked at first, and once the stream is there; and at most, as long as it is not.
     private static let interval = TimeAmount.milliseconds(50)
@@ -20,7 +21,7 @@ final class RemoteReader: StreamWork {
     private let shared: SharedResumptions
     private let stream: StreamID
     private let handler: WireServerHandler
-    private let eventLoop: any EventLoop
+    private let loop: GatewayLoop
     private let ended: () -> Void
     /// The next delta that the client is to have.
     private var position: UInt64
@@ -37,16 +38,16 @@ final class RemoteReader: StreamWork {
 
     init(
         _ name: ResumptionName, behind last: UInt64, _ shared: SharedResumptions, on stream: StreamID, _ handler: WireServerHandler,
-        eventLoop: any EventLoop, ended: @escaping () -> Void
+        loop: GatewayLoop, ended: @escaping () -> Void
     ) {
         self.name = SharedResumptions.Name(name)
         self.shared = shared
         self.stream = stream
         self.handler = handler
-        self.eventLoop = eventLoop
+        self.loop = loop
         self.ended = ended
         position = last < .max ? last + 1 : .max
-        heardAt = eventLoop.now
+        heardAt = loop.eventLoop.now
     }
 
     func ask() {
@@ -63,7 +64,7 @@ final class RemoteReader: StreamWork {
     }
 
     private func goOn() {
-        let silent = eventLoop.now - heardAt
+        let silent = loop.eventLoop.now - heardAt
         guard silent < (hasBegun ? Self.silence : Self.patience) else { return fail(hasBegun ? .replicaIsGone : .notThere) }
         if hasBegun, silent >= Self.doubt, doubted == nil {
             doubted = (list, pieces)
@@ -72,7 +73,7 @@ final class RemoteReader: StreamWork {
         // Until it is, `resume` is waited for.
         guard !hasBegun || handler.perform({ $0.isWritable(stream) }) else { return }
         pause = hasBegun ? Self.interval : min(pause + .nanoseconds(pause.nanoseconds / 2), Self.longestInterval)
-        timer = eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in ask() }
+        timer = loop.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in ask() }
     }
 
     private func take(_ found: [SharedResumptions.Piece]) {
@@ -88,7 +89,7 @@ final class RemoteReader: StreamWork {
             if let doubted, doubted.list == piece.list, pieces < doubted.pieces {
                 // Once more.
             } else {
-                heardAt = eventLoop.now
+                heardAt = loop.eventLoop.now
                 doubted = nil
             }
             list = piece.list
@@ -132,7 +133,9 @@ final class RemoteReader: StreamWork {
     }
 
     private func leave() {
+        guard !isOver else { return }
         isOver = true
+        loop.closePlace()
         timer?.cancel()
         timer = nil
     }
@@ -142,7 +145,7 @@ final class RemoteReader: StreamWork {
     func resume() {
         guard !isAsking, timer == nil else { return }
         // What came while the client did not read was no silence.
-        heardAt = eventLoop.now
+        heardAt = loop.eventLoop.now
         ask()
     }
 

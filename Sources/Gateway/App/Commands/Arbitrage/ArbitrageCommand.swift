@@ -4,7 +4,8 @@ import GatewayCore
 
 struct ArbitrageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "arbitrage", abstract: "What the choice of models saves, and what it costs in quality.", subcommands: [Simulate.self])
+        commandName: "arbitrage", abstract: "What the choice of models saves, and what it costs in quality.",
+        subcommands: [Simulate.self, Evaluate.self, Explain.self])
 
     struct Simulate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

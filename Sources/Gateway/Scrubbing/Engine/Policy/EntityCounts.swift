@@ -2,7 +2,7 @@
 public struct EntityCounts: Sendable, Equatable, Sequence {
     private var entries: [Entry] = []
 
-    private struct Entry: Sendable, Equatable {
+    fileprivate struct Entry: Sendable, Equatable {
         var kind: EntityKind
         var count: Int
     }
@@ -42,8 +42,15 @@ public struct EntityCounts: Sendable, Equatable, Sequence {
     }
 
     /// By kind, in the kinds' order.
-    public func makeIterator() -> AnyIterator<(kind: EntityKind, count: Int)> {
-        var iterator = entries.makeIterator()
-        return AnyIterator { iterator.next().map { ($0.kind, $0.count) } }
+    public func makeIterator() -> Iterator { Iterator(entries: entries.makeIterator()) }
+
+    /// Goes through the kinds of which there are findings.
+    public struct Iterator: IteratorProtocol {
+        fileprivate var entries: IndexingIterator<[Entry]>
+
+        /// The next kind and how many findings of it there were; `nil` behind the last one.
+        public mutating func next() -> (kind: EntityKind, count: Int)? {
+            entries.next().map { ($0.kind, $0.count) }
+        }
     }
 }

@@ -24,6 +24,7 @@ public struct ScrubPolicy: Sendable {
         actions = [ScrubAction](repeating: .ignore, count: EntityKind.tableSize)
         for kind in EntityKind.builtIn { actions[Int(kind.rawValue)] = Self.defaultAction(for: kind) }
         actions[Int(EntityKind.literal.rawValue)] = .placeholder
+        kinds = kindsLookedFor()
     }
 
     /// A policy that does the same with every built-in kind; secrets are redacted where the action is not for them.
@@ -52,6 +53,7 @@ public struct ScrubPolicy: Sendable {
         if case .mask(let keepLast) = action, !(0...8).contains(keepLast) { throw .keepLastOutOfRange(keepLast) }
         if action == .hash, digest == nil { throw .noDigest }
         actions[Int(kind.rawValue)] = action
+        kinds = kindsLookedFor()
     }
 
     /// The kind of this name: a built-in one, or one of the policy's own.
@@ -67,7 +69,9 @@ public struct ScrubPolicy: Sendable {
     }
 
     /// The kinds that are looked for.
-    public var kinds: EntityKindSet {
+    public private(set) var kinds = EntityKindSet()
+
+    private func kindsLookedFor() -> EntityKindSet {
         EntityKindSet((EntityKind.builtIn + customKinds).filter { action(for: $0) != .ignore && !disabled.contains($0) })
     }
 
@@ -76,6 +80,7 @@ public struct ScrubPolicy: Sendable {
     /// Looks for the kinds of these countries only, and for those that belong to none. All countries at first.
     public mutating func setLocales(_ locales: Set<ScrubLocale>) {
         disabled = EntityKindSet(ScrubLocale.allCases.filter { !locales.contains($0) }.flatMap(\.kinds))
+        kinds = kindsLookedFor()
     }
 
     // MARK: - Which candidates count
@@ -145,6 +150,7 @@ public struct ScrubPolicy: Sendable {
         for (index, pattern) in patterns.enumerated() { try setAction(pattern.action, for: .custom(index)) }
         try refuseMatchesOfPlaceholders(set)
         patternSet = patterns.isEmpty ? nil : set
+        kinds = kindsLookedFor()
     }
 
     /// A pattern that matched our own placeholders would replace them in turn, and the values would be lost.

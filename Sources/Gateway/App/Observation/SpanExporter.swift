@@ -1,0 +1,161 @@
+import Foundation
+import GatewayConfiguration
+import GatewayCore
+import GatewayCrypto
+import GatewayPipeline
+import Logging
+import Metrics
+import NIOCore
+import NIOHTTP1
+import Providers
+
+/// Brings finished spans to a collector, over OTLP/HTTP in its JSON form. Beside the data path: what the collector does not take in time is dropped and
+/// counted, and no request waits for it.
+struct SpanExporter: Sendable {
+    /// Spans that may wait, and of one export.
+    static let capacity = 8_192
+    private static let batch = 512
+    private static let interval = Duration.milliseconds(500)
+    /// Attempts at one batch, where the collector is away or asks for patience.
+    private static let maxAttempts = 3
+
+    private let queue: SpanQueue
+    private let request: UpstreamRequest
+    private let timeout: TimeAmount
+    private let pool: NIOLoopBound<UpstreamPool>
+    private let resource: [Span.Attribute]
+    private let logger: Logger
+    private let exported = Counter(label: "agentshield.traces.exported")
+    private let failed = Counter(label: "agentshield.traces.failed")
+
+    /// - Throws: what is wrong with the endpoint, its CA file or its headers.
+    init(
+        _ settings: Configuration.Tracing, serviceName: String, replica: Configuration.Replica, queue: SpanQueue,
+        eventLoop: any EventLoop, logger: Logger
+    ) async throws {
+        self.queue = queue
+        self.logger = logger
+        timeout = TimeAmount(settings.timeout)
+        let url = settings.endpoint
+        var limits = UpstreamLimits()
+        limits.maxConnections = 1
+        let base = ProviderURL(usesTLS: url.usesTLS, host: url.host, port: url.port, path: "")
+        let endpoint = try UpstreamEndpoint(
+            baseURL: base.text, tls: url.usesTLS ? UpstreamTLS(trustRoots: settings.trustRoots) : nil,
+            timeouts: UpstreamTimeouts(connect: timeout, firstByte: timeout, idle: timeout, queue: timeout), limits: limits)
+        var headers = UpstreamHeaders()
+        try headers.add("content-type", "application/json")
+        try headers.add("user-agent", "agentshield/\(GatewayVersion.current)")
+        for header in settings.headers {
+            try headers.add(header.name, header.value.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+        }
+        let path = url.path.hasSuffix("/v1/traces") ? url.path : url.path + "/v1/traces"
+        request = UpstreamRequest(endpoint: endpoint, path: path, headers: headers)
+        resource =
+            [
+                Span.Attribute("service.name", .text(serviceName)),
+                Span.Attribute("service.version", .text(GatewayVersion.current)),
+                Span.Attribute("service.instance.id", .text(replica.id ?? ProcessInfo.processInfo.hostName)),
+            ] + (replica.region.map { [Span.Attribute("cloud.region", .text($0))] } ?? [])
+        pool = try await eventLoop.submit { NIOLoopBound(UpstreamPool(eventLoop: eventLoop), eventLoop: eventLoop) }.get()
+    }
+
+    /// Exports until it is cancelled; then what waits, once.
+    func run() async {
+        var outage = OutageLog()
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.interval)
+            await exportAll(attempts: Task.isCancelled ? 1 : Self.maxAttempts, &outage)
+        }
+        try? await pool.eventLoop.submit { [pool] in pool.value.shutDown() }.get()
+    }
+
+    private func exportAll(attempts: Int, _ outage: inout OutageLog) async {
+        while true {
+            let spans = queue.take(Self.batch)
+            guard !spans.isEmpty else { return }
+            let reason = await export(spans, attempts: attempts)
+            guard let reason else {
+                exported.increment(by: spans.count)
+                if outage.worked(now: .now()) { logger.notice("the collector takes traces again") }
+                continue
+            }
+            failed.increment(by: spans.count)
+            if outage.failed(now: .now()) {
+                logger.warning("traces are lost: the collector does not take them", metadata: ["reason": "\(reason)"])
+            }
+            // What came meanwhile is tried at the next interval, or dropped by the queue.
+            return
+        }
+    }
+
+    /// - Returns: why the collector did not take them; `nil`: it did.
+    private func export(_ spans: [Span], attempts: Int) async -> String? {
+        var request = request
+        request.body = SpanExport.body(spans, of: resource, scopeVersion: GatewayVersion.current)
+        var reason: String?
+        for attempt in 1...attempts {
+            if attempt > 1 {
+                try? await Task.sleep(for: Self.interval * attempt)
+                if Task.isCancelled { return reason }
+            }
+            let sent = request
+            let answer = await pool.eventLoop.flatSubmit { [pool, timeout] in
+                CollectorCall.start(sent, on: pool.value, timeout: timeout)
+            }.result()
+            switch answer {
+            case .success(let status) where (200..<300).contains(status): return nil
+            case .success(let status):
+                reason = "its answer's status is \(status)"
+                // OTLP's statuses that allow another try.
+                guard [429, 502, 503, 504].contains(status) else { return reason }
+            case .failure(let error): reason = "\(error)"
+            }
+        }
+        return reason
+    }
+}
+
+extension EventLoopFuture where Value: Sendable {
+    fileprivate func result() async -> Result<Value, any Error> {
+        do { return .success(try await get()) } catch { return .failure(error) }
+    }
+}
+
+/// One export: only the answer's status is of interest. Confined to the pool's event loop, which keeps it until the call is over.
+private final class CollectorCall: UpstreamReceiver {
+    private struct TooSlow: Error, CustomStringConvertible {
+        var description: String { "its answer did not come in time" }
+    }
+
+    private let promise: EventLoopPromise<Int>
+    private var status = 0
+    private var call: UpstreamCall?
+    private var timer: Scheduled<Void>?
+    private var isOver = false
+
+    private init(_ promise: EventLoopPromise<Int>) { self.promise = promise }
+
+    static func start(_ request: UpstreamRequest, on pool: UpstreamPool, timeout: TimeAmount) -> EventLoopFuture<Int> {
+        let promise = pool.eventLoop.makePromise(of: Int.self)
+        let export = CollectorCall(promise)
+        export.call = pool.send(request, receiver: export)
+        export.timer = pool.eventLoop.assumeIsolated().scheduleTask(in: timeout) { export.finish(.failure(TooSlow())) }
+        return promise.futureResult
+    }
+
+    func upstreamHeadReceived(status: Int, headers: HTTPHeaders) { self.status = status }
+    func upstreamBodyReceived(_ bytes: ByteBuffer) {}
+    func upstreamEnded() { finish(.success(status)) }
+    func upstreamFailed(_ failure: UpstreamFailure) { finish(.failure(failure)) }
+
+    private func finish(_ result: Result<Int, any Error>) {
+        guard !isOver else { return }
+        isOver = true
+        timer?.cancel()
+        timer = nil
+        if case .failure = result { call?.cancel() }
+        call = nil
+        promise.completeWith(result)
+    }
+}
