@@ -8,14 +8,14 @@ extension EndToEndTests {
     @Suite("arbitrated names", .timeLimit(.minutes(6)))
     struct ArbitrageTests {
         private static let models = """
-              - {name: cheap, provider: scripted, upstream_name: "knows:easy", price: {input: 0.1, output: 0.4}, supports: [tools], strength: 0.5}
+              - {name: cheap, provider: scripted, upstream_name: "knows:easy", price: {input: 0.1, output: 0.4}, supports: [tools], strength: 0.85}
               - {name: dear, provider: scripted, upstream_name: "knows:all", price: {input: 10, output: 40}, region: eu, strength: 0.9}
               - {name: broken, provider: scripted, upstream_name: fail-500, price: {input: 0.01, output: 0.01}}
 
             """
         private static let aliases = """
               - name: auto
-                arbitrage: {arms: [cheap, dear], lambda: 0.3, explore: {share: 0.05}, seed: 11, replaces: [dear], rewards: {retry: 0}}
+                arbitrage: {arms: [cheap, dear], lambda: 0.3, explore: {share: 0.15}, seed: 11, replaces: [dear], rewards: {retry: 0}}
               - name: eager
                 arbitrage: {arms: [broken, cheap], policy: fixed}
               - name: picky

@@ -10,7 +10,7 @@ extension ReplicaTests {
         private static let setup: Replicas.Setup = {
             var setup = Replicas.Setup(count: 2)
             setup.models = [
-                #"- {name: cheap, provider: scripted, upstream_name: "knows:easy", price: {input: 0.1, output: 0.4}, strength: 0.5}"#,
+                #"- {name: cheap, provider: scripted, upstream_name: "knows:easy", price: {input: 0.1, output: 0.4}, strength: 0.85}"#,
                 #"- {name: dear, provider: scripted, upstream_name: "knows:all", price: {input: 10, output: 40}, strength: 0.9}"#,
             ]
             setup.sections = """

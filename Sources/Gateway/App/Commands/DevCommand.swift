@@ -116,11 +116,11 @@ struct DevConfiguration {
               scripted: {dialect: openai, base_url: "\(providerURL)/v1"}
             models:
               - {name: echo, provider: scripted, price: {input: 0.15, output: 0.60}, cache: {mode: always}}
-              - {name: cheap, provider: scripted, upstream_name: "knows:easy", price: {input: 0.15, output: 0.60}, strength: 0.5}
+              - {name: cheap, provider: scripted, upstream_name: "knows:easy", price: {input: 0.15, output: 0.60}, strength: 0.85}
               - {name: dear, provider: scripted, upstream_name: "knows:all", price: {input: 10, output: 40}, strength: 0.9}
               - {pattern: "*", provider: scripted, price: {input: 0.15, output: 0.60}}
             aliases:
-              - {name: auto, arbitrage: {arms: [cheap, dear], lambda: 0.3, explore: {share: 0.05}, rewards: {retry: 0}}}
+              - {name: auto, arbitrage: {arms: [cheap, dear], lambda: 0.3, rewards: {retry: 0}}}
             arbitrage: {refresh: 100ms}
             scrub:
               policies:
