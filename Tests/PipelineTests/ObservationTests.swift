@@ -47,7 +47,7 @@ struct ObservationTests {
             let model = try #require(Self.model(tally, "memo", at: "one"))
             #expect(model.calls.succeeded.count == 1 && model.calls.failed.isEmpty && model.requests.succeeded.count == 2)
             #expect(model.usage == TokenUsage(input: 7, output: 3) && model.costNanoUSD == PipelineRig.price.cost(of: model.usage))
-            #expect(model.firstToken.count == (streamed ? 2 : 0))
+            #expect(model.firstToken.count == (streamed ? 1 : 0))
         }
     }
 

@@ -107,7 +107,7 @@ extension ReplicaTests {
             let tormentor = Task { try await torment.goOn(seed: 11) }
             let ends = await readMany(client) { $0 >= streams && torment.hasDoneAll }
             tormentor.cancel()
-            _ = await tormentor.result
+            if case .failure(let error) = await tormentor.result, !(error is CancellationError) { throw error }
             await client.shutdown(within: .zero)
             let counts = torment.counts
             let (whole, lost) = (ends.filter { $0 == .whole }.count, ends.filter { $0 == .lost }.count)
@@ -116,7 +116,7 @@ extension ReplicaTests {
             let wrong = ends.filter { $0 != .whole && $0 != .lost }
             #expect(wrong == [])
             // What a replica took with it is no more than it had.
-            #expect(lost <= counts.killed * parallel)
+            #expect(lost <= counts.killed * parallel && whole > 0)
             try await torment.end()
         }
 

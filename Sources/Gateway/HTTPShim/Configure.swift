@@ -53,6 +53,8 @@ package func configureHTTP2(_ channel: any Channel, backend: any ShimBackend, ne
         HTTP2Setting(parameter: .initialWindowSize, value: ShimLimits.streamWindowBytes),
     ]
     connection.targetWindowSize = ShimLimits.connectionWindowBytes
+    // What is still on its way on streams that were reset must not be taken for a broken rule, however many were refused at once.
+    connection.maximumRecentlyResetStreams = max(connection.maximumRecentlyResetStreams, 2 * settings.maxConcurrentStreams)
     var stream = NIOHTTP2Handler.StreamConfiguration()
     stream.targetWindowSize = ShimLimits.streamWindowBytes
     stream.outboundBufferSizeHighWatermark = 64 * 1024

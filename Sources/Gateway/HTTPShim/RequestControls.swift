@@ -47,8 +47,8 @@ extension RequestHeaders {
         controls.dropsUnsupported = try flag(dropUnsupported, "x-agentshield-drop-unsupported")
         controls.callerRequestID = callerRequestID.flatMap(Self.visibleASCII)
         // An unusable trace context is dropped, as the W3C's recommendation says, never an error.
-        if let traceparent, TraceContext(traceparent) != nil {
-            controls.traceparent = traceparent
+        if let traceparent, let context = TraceContext(traceparent) {
+            controls.traceparent = context.header
             if let tracestate, TraceContext.isState(tracestate) { controls.tracestate = tracestate }
         }
         return controls

@@ -128,7 +128,7 @@ extension Exchange: RedisReceiver {
     package func redisAnswered(_ result: Result<RedisReply, RedisFailure>, tag: UInt64) {
         guard let ask else { return }
         self.ask = nil
-        loop.tally.redisAnswered(nanoseconds: (NIODeadline.now() - ask.began).nanoseconds)
+        if case .success = result { loop.tally.redisAnswered(nanoseconds: (NIODeadline.now() - ask.began).nanoseconds) }
         let answer = result.flatMap { reply in ask.admission.outcome(of: reply).map { .success($0) } ?? .failure(.unexpectedReply) }
         let reply = try? result.get()
         let (found, claimed) = (reply.flatMap { ask.admission.found(in: $0) }, reply.flatMap { ask.admission.claimed(in: $0) })

@@ -55,7 +55,6 @@ extension WireDoor {
         guard let shared = loop.sharedResumptions, works.values.count(where: { $0 is RemoteReader }) < Self.maxRemoteReaders else {
             throw .notResumable
         }
-        guard loop.openPlace() else { throw .overloaded }
         let reader = RemoteReader(
             name, behind: request.lastSequence, shared, on: stream, handler, loop: loop
         ) { [weak self] in

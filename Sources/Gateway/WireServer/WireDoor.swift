@@ -269,8 +269,8 @@ package final class WireDoor: WireDelegate {
         call.endUser = request.endUser.isEmpty ? nil : request.endUser.string
         let traceparent = request.traceparent.isEmpty ? "" : request.traceparent.string
         // An unusable trace context is dropped, as the W3C's recommendation says, never an error.
-        if !traceparent.isEmpty, TraceContext(traceparent) != nil {
-            call.traceparent = traceparent
+        if !traceparent.isEmpty, let context = TraceContext(traceparent) {
+            call.traceparent = context.header
             let state = request.tracestate.string
             if TraceContext.isState(state) { call.tracestate = state }
         }

@@ -60,21 +60,34 @@ struct SpanExporter: Sendable {
         pool = try await eventLoop.submit { NIOLoopBound(UpstreamPool(eventLoop: eventLoop), eventLoop: eventLoop) }.get()
     }
 
-    /// Exports until it is cancelled; then what waits, once.
+    /// For what waits at the process' end.
+    private static let lastTimeout = TimeAmount.seconds(2)
+
+    /// Exports until it is cancelled; then what waits, once and within ``lastTimeout``. What is left is counted as lost.
     func run() async {
         var outage = OutageLog()
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.interval)
-            await exportAll(attempts: Task.isCancelled ? 1 : Self.maxAttempts, &outage)
+            if !Task.isCancelled { await exportAll(&outage) }
         }
+        await exportTheRest()
         try? await pool.eventLoop.submit { [pool] in pool.value.shutDown() }.get()
     }
 
-    private func exportAll(attempts: Int, _ outage: inout OutageLog) async {
-        while true {
+    private func exportTheRest() async {
+        let end = NIODeadline.now() + min(timeout, Self.lastTimeout)
+        while case let spans = queue.take(Self.batch), !spans.isEmpty {
+            let time = end - .now()
+            let isTaken = time > .zero ? await export(spans, attempts: 1, timeout: time) == nil : false
+            (isTaken ? exported : failed).increment(by: spans.count)
+        }
+    }
+
+    private func exportAll(_ outage: inout OutageLog) async {
+        while !Task.isCancelled {
             let spans = queue.take(Self.batch)
             guard !spans.isEmpty else { return }
-            let reason = await export(spans, attempts: attempts)
+            let reason = await export(spans, attempts: Self.maxAttempts, timeout: timeout)
             guard let reason else {
                 exported.increment(by: spans.count)
                 if outage.worked(now: .now()) { logger.notice("the collector takes traces again") }
@@ -90,7 +103,7 @@ struct SpanExporter: Sendable {
     }
 
     /// - Returns: why the collector did not take them; `nil`: it did.
-    private func export(_ spans: [Span], attempts: Int) async -> String? {
+    private func export(_ spans: [Span], attempts: Int, timeout: TimeAmount) async -> String? {
         var request = request
         request.body = SpanExport.body(spans, of: resource, scopeVersion: GatewayVersion.current)
         var reason: String?
@@ -100,7 +113,7 @@ struct SpanExporter: Sendable {
                 if Task.isCancelled { return reason }
             }
             let sent = request
-            let answer = await pool.eventLoop.flatSubmit { [pool, timeout] in
+            let answer = await pool.eventLoop.flatSubmit { [pool] in
                 CollectorCall.start(sent, on: pool.value, timeout: timeout)
             }.result()
             switch answer {

@@ -111,10 +111,10 @@ struct GatewayRunner {
         moving.forEach { $0.cancel() }
         for task in moving { await task.value }
         await arbitrage.close()
-        exporting?.cancel()
-        await exporting?.value
         await ledger.close()
         await store?.close()
+        exporting?.cancel()
+        await exporting?.value
         try await group.shutdownGracefully()
     }
 

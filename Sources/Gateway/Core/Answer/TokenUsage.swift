@@ -18,9 +18,10 @@ package struct TokenUsage: Sendable, Equatable {
 
     /// Saturates.
     package mutating func add(_ other: TokenUsage) {
-        for field in [\TokenUsage.input, \.cacheRead, \.cacheWrite, \.output, \.reasoning] {
-            let (sum, overflow) = self[keyPath: field].addingReportingOverflow(other[keyPath: field])
-            self[keyPath: field] = overflow ? .max : sum
-        }
+        input = input.addingSaturating(other.input)
+        cacheRead = cacheRead.addingSaturating(other.cacheRead)
+        cacheWrite = cacheWrite.addingSaturating(other.cacheWrite)
+        output = output.addingSaturating(other.output)
+        reasoning = reasoning.addingSaturating(other.reasoning)
     }
 }

@@ -24,6 +24,8 @@ package struct Histogram: Sendable, Equatable {
         /// For what includes a provider's time: OpenTelemetry's of `gen_ai.client.operation.duration` and `gen_ai.server.request.duration`.
         package static let operation = Bounds(
             [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 5_120, 10_240, 20_480, 40_960, 81_920].map { $0 * 1_000_000 }, .nanoseconds)
+        /// For whole requests, of which the cache answers some in a fraction of a millisecond.
+        package static let request = Bounds([250_000, 500_000, 1_000_000, 2_500_000, 5_000_000] + operation.values, .nanoseconds)
         /// OpenTelemetry's of `gen_ai.server.time_to_first_token`.
         package static let firstToken = Bounds(
             [1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000].map { $0 * 1_000_000 }, .nanoseconds)
@@ -50,7 +52,7 @@ package struct Histogram: Sendable, Equatable {
     package mutating func record(_ value: UInt64) {
         let bucket = bounds.values.firstIndex { value <= $0 } ?? bounds.values.count
         counts[bucket] &+= 1
-        sum &+= value
+        sum = sum.addingSaturating(value)
     }
 
     /// A duration in nanoseconds; a negative one, by a clock that is not quite even, counts as none.
@@ -59,7 +61,15 @@ package struct Histogram: Sendable, Equatable {
     /// Takes in another one with the same bounds.
     package mutating func add(_ other: Histogram) {
         for (index, count) in other.counts.enumerated() where counts.indices.contains(index) { counts[index] &+= count }
-        sum &+= other.sum
+        sum = sum.addingSaturating(other.sum)
+    }
+}
+
+extension UInt64 {
+    /// The sum, or the largest number: a counter never falls, whatever a provider says that it has used.
+    package func addingSaturating(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }
 

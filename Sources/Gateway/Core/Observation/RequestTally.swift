@@ -81,7 +81,7 @@ package struct RequestTally: Sendable {
     /// By raw value.
     package private(set) var phases = [Histogram](repeating: Histogram(.work), count: Phase.allCases.count)
     /// By door.
-    package private(set) var whole = [Histogram](repeating: Histogram(.operation), count: Door.allCases.count)
+    package private(set) var whole = [Histogram](repeating: Histogram(.request), count: Door.allCases.count)
     package private(set) var overhead = [Histogram](repeating: Histogram(.work), count: Door.allCases.count)
     /// By raw value of ``CacheStatus``.
     package private(set) var cache = [UInt64](repeating: 0, count: 4)
@@ -156,17 +156,17 @@ package struct ModelTally: Sendable {
         requests.record(nanoseconds: ended.nanoseconds, ended.kind.outcome == .answered ? nil : ended.kind.fault ?? .cancelled)
         let usage = summary.usage
         let output = usage.output.addingReportingOverflow(usage.reasoning).partialValue
+        guard summary.attempts > 0 else { return }
         if ended.kind.isStreamed, ended.kind.outcome == .answered, let first = ended.firstContentNanoseconds {
             firstToken.record(nanoseconds: first)
             if output > 1 { outputToken.record(nanoseconds: (ended.nanoseconds - first) / Int64(clamping: output - 1)) }
         }
-        guard summary.attempts > 0 else { return }
         if usage != TokenUsage() {
             inputTokens.record(usage.input &+ usage.cacheRead &+ usage.cacheWrite)
             outputTokens.record(output)
         }
         self.usage.add(usage)
-        costNanoUSD &+= summary.costNanoUSD ?? 0
+        costNanoUSD = costNanoUSD.addingSaturating(summary.costNanoUSD ?? 0)
     }
 
     fileprivate mutating func add(_ other: ModelTally) {
@@ -177,6 +177,6 @@ package struct ModelTally: Sendable {
         inputTokens.add(other.inputTokens)
         outputTokens.add(other.outputTokens)
         usage.add(other.usage)
-        costNanoUSD &+= other.costNanoUSD
+        costNanoUSD = costNanoUSD.addingSaturating(other.costNanoUSD)
     }
 }

@@ -7,7 +7,9 @@ extension Fault {
     ///   - retryAfterMilliseconds: from the upstream's `retry-after`.
     package static func upstreamStatus(_ status: Int, error: ProviderError?, retryAfterMilliseconds: Int64?, provider: String) -> Fault {
         let retryAfterMilliseconds = retryAfterMilliseconds ?? error?.retryAfterMilliseconds
-        if (400..<500).contains(status), error?.blamesAccount == true { return upstreamAccount(provider) }
+        // Others that speak OpenAI's dialect use the same words for a limit that passes, and say when.
+        let passes = status == 429 && retryAfterMilliseconds != nil
+        if (400..<500).contains(status), error?.blamesAccount == true, !passes { return upstreamAccount(provider) }
         let blamesCredential = error?.blamesCredential == true
         return switch blamesCredential ? 401 : status {
         // 402: the gateway's own account has nothing left; the caller's budget has nothing to do with it.

@@ -31,8 +31,14 @@ extension Exchange {
         if let trace { loop.export(spans(trace, outcome, fault, now: now)) }
     }
 
+    private static let rejections: Set = [400, 404, 409, 413, 422]
+
     private func status(_ outcome: Outcome, _ fault: Fault?) -> UInt16 {
-        if let fault { return UInt16(clamping: fault.httpStatus) }
+        if let fault {
+            // A provider's own statuses are not counted one by one: it could think of a hundred.
+            let isKnown = fault.kind != .upstreamRejected || Self.rejections.contains(fault.httpStatus)
+            return isKnown ? UInt16(clamping: fault.httpStatus) : 400
+        }
         // What nginx calls a client that has left.
         return outcome == .answered ? 200 : 499
     }

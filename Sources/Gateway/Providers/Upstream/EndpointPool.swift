@@ -19,6 +19,8 @@ final class EndpointPool {
     var isKeptWarm = false
     /// Until when no connection is made for that: an upstream that takes none, or closes them at once, is asked now and then.
     private var coldUntil: NIODeadline = .uptimeNanoseconds(0)
+    /// Attempts to connect that came to nothing since the last one that did not.
+    private var failuresInARow = 0
 
     init(endpoint: UpstreamEndpoint, owner: UpstreamPool) {
         self.endpoint = endpoint
@@ -79,10 +81,13 @@ final class EndpointPool {
         }
     }
 
-    /// Between two attempts to have as many idle connections as are wanted.
+    /// Between two attempts to have as many idle connections as are wanted; twice as long for each attempt in a row that came to nothing.
     private static let warmthInterval = TimeAmount.seconds(1)
+    private static let mostDoublings = 5
+    /// Longer than this none is kept idle: what stands between may forget connections without a word, balancers after a minute.
+    private static let warmLifetime = TimeAmount.seconds(50)
 
-    /// Makes as many connections as are wanted and not there, at most every ``warmthInterval``.
+    /// Makes as many connections as are wanted and not there, at most every ``warmthInterval``. Of an endpoint that is away one is tried.
     func dialForWarmth() {
         let now = owner.eventLoop.now
         guard isKeptWarm, !owner.isShutDown else { return }
@@ -90,9 +95,9 @@ final class EndpointPool {
         let wanted = min(endpoint.limits.warmConnections - spare, endpoint.limits.maxConnections - total)
         guard wanted > 0 else { return }
         guard now >= coldUntil else { return owner.watch(coldUntil) }
-        coldUntil = now + Self.warmthInterval
+        coldUntil = now + Self.warmthInterval * (1 << min(failuresInARow, Self.mostDoublings))
         owner.watch(coldUntil)
-        for _ in 0..<wanted { dial() }
+        for _ in 0..<(failuresInARow == 0 ? wanted : 1) { dial() }
     }
 
     private func dial() {
@@ -161,6 +166,7 @@ final class EndpointPool {
     /// turn, since the attempt may have failed inside `send`.
     private func attemptFailed(_ failure: UpstreamFailure) {
         owner.counters.failedDials += 1
+        failuresInARow += 1
         let call = dialing + handshaking < waiters.count ? waiters.popFirst() : nil
         owner.eventLoop.assumeIsolated().execute {
             self.dialForWaiters()
@@ -172,6 +178,7 @@ final class EndpointPool {
     /// A connection has come up.
     func connectionOpened(_ connection: UpstreamConnection) {
         handshaking -= 1
+        failuresInARow = 0
         assign(connection)
     }
 
@@ -190,9 +197,9 @@ final class EndpointPool {
             connection.abandon()
         } else {
             idle.append(connection)
-            // Of those that are kept warm, a connection's age decides.
             let isWarm = isKeptWarm && idle.count <= endpoint.limits.warmConnections
-            owner.watch(connection.stayIdle(for: isWarm ? endpoint.limits.maxConnectionAge : endpoint.limits.idleConnectionLifetime))
+            let lifetime = endpoint.limits.idleConnectionLifetime
+            owner.watch(connection.stayIdle(for: isWarm ? max(lifetime, Self.warmLifetime) : lifetime))
         }
     }
 

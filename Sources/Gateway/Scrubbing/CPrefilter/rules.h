@@ -68,8 +68,8 @@ INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t i) 
     lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
     lanes four = HERE(s->two) & AHEAD(s->two, 2);
     lanes year = four & AHEAD(s->other, 4);
-    // `12-May-86`, `3 mai 85`, `1/2/86`
-    lanes day = BEHIND(s->days, 6) | BEHIND(s->days, 10) | BEHIND(s->days, 14);
+    // `12-May-86`, `3 mai 85`, `1/2/86`, `12 de septiembre de 85`
+    lanes day = BEHIND(s->days, 6) | BEHIND(s->days, 10) | BEHIND(s->days, 14) | BEHIND(s->days, 18);
     year |= HERE(s->two) & AHEAD(s->other, 2) & BEHIND(c->letter, 2) & day;
     year |= AHEAD(c->separator, 1) & AHEAD(c->separator, 3) & AHEAD(s->two, 4);
     lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);

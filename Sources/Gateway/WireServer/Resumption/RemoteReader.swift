@@ -5,7 +5,7 @@ import Wire
 import WireTransport
 
 /// One stream of a connection that tells an answer which another replica has, by way of the shared store. Confined to the connection's event loop. It holds
-/// a place of the in-flight budget, which it was made with, until it is over.
+/// a place of the in-flight budget from when the answer was found until it is over.
 final class RemoteReader: StreamWork {
     /// How often the store is asked at first, and once the stream is there; and at most, as long as it is not.
     private static let interval = TimeAmount.milliseconds(50)
@@ -30,6 +30,7 @@ final class RemoteReader: StreamWork {
     /// What was read before the list was doubted: it is no news. `nil`: nothing is doubted.
     private var doubted: (list: UInt64?, pieces: Int)?
     private var hasBegun = false
+    private var holdsPlace = false
     private var isOver = false
     private var isAsking = false
     private var heardAt: NIODeadline
@@ -117,6 +118,8 @@ final class RemoteReader: StreamWork {
 
     private func begin(_ head: Begin) {
         guard !hasBegun else { return }
+        guard loop.openPlace() else { return fail(ErrorBody(.overloaded, requestID: nil)) }
+        holdsPlace = true
         hasBegun = true
         let first = position
         handler.perform { $0.sendBegin(head, on: stream, firstSequence: first) }
@@ -135,7 +138,7 @@ final class RemoteReader: StreamWork {
     private func leave() {
         guard !isOver else { return }
         isOver = true
-        loop.closePlace()
+        if holdsPlace { loop.closePlace() }
         timer?.cancel()
         timer = nil
     }
