@@ -44,13 +44,15 @@ struct OpenAIErrorTests {
     }
 
     @Test(
-        "an account with nothing left is no rate limit: no wait helps, another provider does",
+        "an account with nothing left is no rate limit, unless the provider says how long to wait: another provider helps",
         arguments: ["insufficient_quota", "billing_not_active"])
     func account(word: String) throws {
         for body in [#""type":"\#(word)","code":null"#, #""type":"x","code":"\#(word)""#] {
             let error = parse(#"{"error":{"message":"You exceeded your current quota.","param":null,\#(body)}}"#)
-            let fault = Fault.upstreamStatus(429, error: error, retryAfterMilliseconds: 7, provider: "p")
+            let fault = Fault.upstreamStatus(429, error: error, retryAfterMilliseconds: nil, provider: "p")
             #expect(fault.kind == .upstreamCredential && fault.retryAfterMilliseconds == nil)
+            let limit = Fault.upstreamStatus(429, error: error, retryAfterMilliseconds: 7, provider: "p")
+            #expect(limit.kind == .upstreamRateLimited && limit.retryAfterMilliseconds == 7)
             #expect(!fault.allowsRetry && fault.allowsFallback && fault.message.contains("`p` has no quota or credit left"))
         }
     }

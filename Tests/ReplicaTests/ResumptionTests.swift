@@ -200,37 +200,43 @@ extension ReplicaTests {
             }
         }
 
-        @Test("a replica whose places are all taken resumes nothing, and says so")
+        @Test("a replica whose places are all taken resumes nothing, and says so, until one is free; what is unknown takes none")
         func overloaded() async throws {
             try await RedisProcess.run { redis in
-                try await Replicas.run(Replicas.Setup(count: 1, sections: "limits: {max_in_flight_requests: 1}", redis: redis.url)) {
+                try await Replicas.run(Replicas.Setup(count: 2, sections: "limits: {max_in_flight_requests: 1}", redis: redis.url)) {
                     replicas in
-                    var configuration = AgentShieldClient.Configuration(
-                        addresses: [
-                            Address(
-                                host: "127.0.0.1", port: replicas.members[0].port,
-                                way: .webSocket(path: Address.webSocketPath, isSecure: false))
-                        ],
-                        credential: .apiKey(replicas.key))
-                    configuration.retry.maxAttempts = 1
-                    let client = try AgentShieldClient(configuration: configuration)
-                    let point = ResumePoint(responseID: "req_" + String(repeating: "0", count: 32), sequence: 0)
-                    let other = try await replicas.connect(0)
-                    let taking = Task { try await other.chat("say:100000+slow-20ms", streamed: true) }
-                    try await until("the place is taken") { try await replicas.providerFigure("active") == 1 }
-                    let refused = await #expect(throws: AgentShieldError.self) { try await client.resume(point).collect() }
-                    #expect(refused?.code == .overloaded && refused?.isRetryable == true)
-                    other.close()
-                    _ = try await taking.value
-                    try await until("the place is free") { try await replicas.providerFigure("active") == 0 }
-                    // Each has given its place back, or the third would have none.
-                    for _ in 0..<3 {
-                        let unknown = await #expect(throws: AgentShieldError.self) { try await client.resume(point).collect() }
-                        #expect(unknown?.code == .resumeUnavailable)
+                    try await CuttingRelay.run(to: replicas.members[0].port) { relay in
+                        let client = try Self.client(relay.port, key: replicas.key)
+                        let stream = client.stream(ChatRequest(model: "say:400+slow-20ms", prompt: "go on"), options: Self.options)
+                        let reading = Task { try await stream.collect() }
+                        try await until("its beginning was read") { stream.resumePoint.map { $0.sequence > 5 } ?? false }
+                        let other = try await replicas.connect(1)
+                        let taking = Task { try await other.chat("say:100000+slow-20ms", streamed: true) }
+                        try await until("both places are taken") { try await replicas.providerFigure("active") == 2 }
+                        relay.cut(thenTo: replicas.members[1].port)
+                        let asking = try Self.onceOnly(replicas.members[1].port, key: replicas.key)
+                        let point = try #require(stream.resumePoint)
+                        let refused = await #expect(throws: AgentShieldError.self) { try await asking.resume(point).collect() }
+                        #expect(refused?.code == .overloaded && refused?.isRetryable == true)
+                        let unknown = ResumePoint(responseID: "req_" + String(repeating: "0", count: 32), sequence: 0)
+                        let missed = await #expect(throws: AgentShieldError.self) { try await asking.resume(unknown).collect() }
+                        #expect(missed?.code == .resumeUnavailable)
+                        other.close()
+                        _ = try await taking.value
+                        #expect(try await reading.value.finishReason == .stop)
+                        for client in [client, asking] { await client.shutdown(within: .zero) }
                     }
-                    await client.shutdown(within: .zero)
                 }
             }
+        }
+
+        /// A client that asks nothing a second time.
+        private static func onceOnly(_ port: Int, key: String) throws -> AgentShieldClient {
+            let way = Address.Way.webSocket(path: Address.webSocketPath, isSecure: false)
+            var configuration = AgentShieldClient.Configuration(
+                addresses: [Address(host: "127.0.0.1", port: port, way: way)], credential: .apiKey(key))
+            configuration.retry.maxAttempts = 1
+            return try AgentShieldClient(configuration: configuration)
         }
 
         @Test("nobody finds a stream that is unknown everywhere, and hears so soon")

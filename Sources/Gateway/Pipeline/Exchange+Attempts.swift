@@ -35,7 +35,7 @@ extension Exchange {
     func attemptFailed(_ fault: Fault, isAdvisedAgainst: Bool = false, wasGivenUp: Bool = false) {
         guard !isOver, let target else { return }
         leaveCall(fault, wasGivenUp: wasGivenUp)
-        armFailed(target, fault)
+        armFailed(target, fault.kind)
         failure = fault
         // The second call is under way already.
         if let hedge, fault.allowsFallback, !hasBegun { return goOn(with: hedge) }
@@ -53,9 +53,9 @@ extension Exchange {
     }
 
     /// The target's dialect has no place for something in the request. Behind another target that is passed over: the caller, whose request was good for
-    /// the model that it named, hears of that one's failure.
+    /// the model that it named, hears of that one's failure. Who named a choice among several is refused only if none of them can be asked.
     func untranslatable(_ fault: Fault) {
-        guard let failure else { return fail(fault) }
+        guard let failure else { return arbitration == nil ? fail(fault) : passOver(fault) }
         passOver(failure)
     }
 

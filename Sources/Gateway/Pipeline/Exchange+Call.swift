@@ -27,6 +27,7 @@ extension Exchange: UpstreamReceiver {
         guard let binding = chooseEndpoint(of: target, provider) else { return }
         state = .calling
         calls += 1
+        arbitration?.called = target
         prepareForAnswer(of: target)
         callStartedAt = .now()
         call = loop.pool.send(upstreamRequest(to: target, binding, outgoing, for: upstream), receiver: self)

@@ -154,6 +154,8 @@ package final class Exchange {
     var heldAnswerBytes = 0
     /// Why the last target gave no answer.
     var failure: Fault?
+    /// Whose answer the caller was told; `nil`: none has begun.
+    var answeredBy: (model: String, provider: String)?
     /// Calls to providers so far.
     var calls = 0
     var callStartedAt = NIODeadline.uptimeNanoseconds(0)
@@ -279,6 +281,7 @@ package final class Exchange {
     func begin(cache: CacheStatus, model: String, provider: String) {
         guard !hasBegun else { return }
         hasBegun = true
+        answeredBy = (model, provider)
         firstContentAt = .now()
         summary.cache = cache
         receiver?.answerBegan(
@@ -353,10 +356,12 @@ package final class Exchange {
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
         body = ByteBuffer()
         summary.timings[.record] += (NIODeadline.now() - began).nanoseconds
-        learn(isWhole: isWhole, outcome, fault?.kind)
+        let unanswered = awaitsDecision ? nil : target
+        learn(isWhole: isWhole, fault?.kind, wasWithProvider: wasWithProvider)
         let record = LedgerRecord(
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
-            requestedModel: envelope.model, usedModel: target?.model, provider: target?.provider, outcome: outcome, fault: fault?.kind,
+            requestedModel: envelope.model, usedModel: answeredBy?.model ?? unanswered?.model,
+            provider: answeredBy?.provider ?? unanswered?.provider, outcome: outcome, fault: fault?.kind,
             receivedUnixMilliseconds: request.id.unixMilliseconds)
         loop.log(record, clientAddress: snapshot.pipeline.logsClientAddress ? request.clientAddress : nil)
         write(record, lateBound: lateBound, settling: settlement, telling: receiver, fault)

@@ -44,6 +44,89 @@ struct RouteTests {
         #expect(chat("a").conversation == chat("a", "b", "c").conversation)
         #expect(chat("a").conversation != chat("c", "b", "a").conversation)
         #expect(chat("a").question == chat("a").question && chat("a").question != chat("a", "b", "a").question)
+        func other(_ model: String, _ system: String, _ member: String = "") -> RequestTraits {
+            Self.traits(#"{"model":"\#(model)","messages":[{"role":"user","content":"a"}],"system":"\#(system)"\#(member)}"#).0
+        }
+        // Whatever is asked beside it, or before it, makes it another question; the model's name does not.
+        #expect(other("x", "s").question == other("y", "s").question)
+        #expect(other("x", "s").question != other("x", "t").question)
+        #expect(other("x", "s").question != other("x", "s", #","tools":[{"name":"f"}]"#).question)
+        #expect(other("x", "s").conversation == other("y", "s", #","tools":[{"name":"f"}]"#).conversation)
+        #expect(other("x", "s").conversation != other("x", "t").conversation)
+    }
+
+    @Test("what tools say is no word of the user, and makes another question")
+    func tools() {
+        func agent(_ results: String...) -> (RequestTraits, text: String) {
+            let turns = results.map {
+                #"{"role":"assistant","content":[{"type":"tool_use","id":"i","name":"f","input":{}}]},"#
+                    + #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":[{"type":"text","text":"\#($0)"}]}]}"#
+            }
+            return Self.traits(#"{"messages":[\#(([#"{"role":"user","content":"do it"}"#] + turns).joined(separator: ","))]}"#)
+        }
+        #expect(agent("x").text == "do it" && agent("x", "y").text == "do it")
+        #expect(agent("x").0.question == agent("x").0.question)
+        #expect(agent("x").0.question != agent("y").0.question)
+        #expect(agent("x").0.conversation == agent("y", "z").0.conversation)
+        // Where the user has said nothing that the request holds, it is all there is.
+        let alone = Self.traits(#"{"input":[{"type":"function_call_output","call_id":"i","output":"found"}]}"#)
+        #expect(alone.text == "found")
+        let result = Self.traits(#"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":"found"}]}]}"#)
+        #expect(result.0.turns == 1)
+        #expect(result.text == "found")
+    }
+
+    @Test("media counts as a figure, wherever it stands, and not by its bytes")
+    func media() {
+        let data = String(repeating: "A", count: 40_000)
+        let image = #"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"\#(data)"}}"#
+        func input(_ body: String) -> (RequestTraits, tokens: UInt64) {
+            let traits = Self.traits(body).0
+            return (traits, traits.inputTokens(bytes: body.utf8.count))
+        }
+        let bodies = [
+            #"{"messages":[{"role":"user","content":[\#(image),{"type":"text","text":"what is it?"}]}]}"#,
+            #"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":[\#(image)]}]}]}"#,
+            #"{"input":[{"type":"function_call_output","output":[{"type":"input_image","image_url":"data:image/png;base64,\#(data)"}]}]}"#,
+            #"{"messages":[{"role":"tool","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,\#(data)"}}]}]}"#,
+        ]
+        for body in bodies {
+            let (traits, tokens) = input(body)
+            #expect(traits.needs == .vision && traits.mediaParts == 1, "\(body.prefix(80))")
+            #expect((1_000...1_040).contains(tokens), "\(tokens)")
+        }
+        let source = #"{"type":"base64","media_type":"application/pdf","data":"\#(data)"}"#
+        let document = input(#"{"messages":[{"role":"user","content":[{"type":"document","source":\#(source)}]}]}"#)
+        #expect(document.0.mediaParts == 1 && document.0.needs.isEmpty && document.tokens < 1_040)
+        let words = input(#"{"messages":[{"role":"user","content":[{"type":"document","source":{"type":"text","data":"\#(data)"}}]}]}"#)
+        #expect(words.0.mediaParts == 0 && words.tokens >= 10_000)
+    }
+
+    @Test("JSON is asked for in the words of every dialect")
+    func formats() {
+        let format = #"{"type":"json_schema","schema":{"type":"object","required":["a"]}}"#
+        let members = [
+            #""output_format":\#(format)"#, #""output_config":{"format":\#(format),"effort":"low"}"#, #""text":{"format":\#(format)}"#,
+        ]
+        for member in members {
+            let (traits, _) = Self.traits(#"{\#(member),"messages":[]}"#)
+            #expect(traits.wantsJSON && traits.requiredMembers == ["a"], "\(member)")
+        }
+        #expect(!Self.traits(#"{"output_config":{"effort":"low"},"messages":[]}"#).0.wantsJSON)
+    }
+
+    @Test("answers that are asked for at once cost as many times as much, each under the cap")
+    func choices() throws {
+        let route = Self.route(ArbitrationSettings())
+        let knowledge = try #require(RouteKnowledge(route, id: 0, learned: [], now: RouteStatistics.Hour(index: 10)))
+        let loop = LoopRoute(knowledge)
+        let price = Price(input: 0, cacheRead: 0, cacheWrite: 0, output: 1_000_000)
+        func cost(_ cap: UInt64?, _ choices: UInt64) -> Double {
+            loop.candidate(0, price: price, inputTokens: 1, maxOutputTokens: cap, choices: choices).costUSD
+        }
+        #expect(cost(100, 1) > 0)
+        #expect(cost(100, 3) == 3 * cost(100, 1) && cost(nil, 2) == cost(512, 2))
+        #expect(cost(.max, .max) > cost(nil, 2))
     }
 
     private static func form(_ traits: RequestTraits, _ fragments: [AnswerFragment], _ reason: FinishReason = .stop) -> [String] {
@@ -163,6 +246,12 @@ struct RouteTests {
         let kept = try #require(decide(&taught, candidates, incumbent: 0))
         #expect(kept.arm == 0 && kept.reason == .sticky)
         #expect(decide(&taught, [candidates[1]], incumbent: 0)?.reason == .onlyCandidate)
+        // The floor has retired the first: no conversation keeps it.
+        settings.floor = 0.9
+        let strict = Self.route(settings)
+        var floored = LoopRoute(try #require(RouteKnowledge(strict, id: 5, learned: learned, now: hour)))
+        #expect(decide(&floored, candidates, incumbent: 0)?.arm == 1)
+        #expect(decide(&floored, candidates, incumbent: 1)?.reason == .sticky)
         #expect(decide(&taught, []) == nil)
         // Statistics that nobody can have learned make no knowledge.
         var words = [Int64](repeating: 0, count: ArmStatistics.size)
@@ -268,6 +357,10 @@ struct RouteTests {
         let decision = try #require(
             loop.decide(features, candidates, infeasible: [], dials: ArbitrageDials(), incumbent: nil, now: hour, random: &random))
         #expect(decision.arm == (name == "fixed" ? 0 : 1))
+        // A conversation stays where something is learned, and nowhere else.
+        let other = 1 - decision.arm
+        let later = loop.decide(features, candidates, infeasible: [], dials: ArbitrageDials(), incumbent: other, now: hour, random: &random)
+        #expect(later?.arm == (name == "epsilon" ? other : decision.arm))
         #expect(try DecisionRecord(json: decision.json) == decision)
     }
 
@@ -281,8 +374,11 @@ struct RouteTests {
             requestID: answer.id, tenant: "acme", department: nil, user: "u", keyID: "k", route: "auto", model: "m0", record: "{}",
             signals: [ObservedQuality(.truncation, quality: 0, weight: 0.25)])
         let reward = LedgerReward(answer, ObservedQuality(.feedback, quality: 0.75, weight: 1))
-        let entries: [LedgerEntry] = [.decision(decision), .reward(reward)]
-        #expect(Set(entries.map(\.id) + [answer.id]).count == 3)
+        var elsewhere = answer
+        elsewhere.arm = "m1"
+        let failures = [answer, elsewhere].map { LedgerReward($0, ObservedQuality(.error, quality: 0, weight: 0.5)) }
+        let entries: [LedgerEntry] = [.decision(decision), .reward(reward)] + failures.map { .reward($0) }
+        #expect(Set(entries.map(\.id) + [answer.id]).count == 5)
         for entry in entries {
             let bytes = entry.encoded()
             #expect(try LedgerEntry(decoding: bytes) == entry)

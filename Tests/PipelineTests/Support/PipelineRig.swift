@@ -30,6 +30,8 @@ struct PipelineRig: Sendable {
         var resilience = ResilienceSettings(retries: RetryPolicy(maxAttempts: 1))
         /// The ledger; `nil`: in memory.
         var file: LedgerFile?
+        /// What learns of arbitrated names; `nil`: nobody.
+        var learner: ArbitrageLearner?
     }
 
     let gateway: NIOLoopBound<GatewayLoop>
@@ -59,7 +61,7 @@ struct PipelineRig: Sendable {
         let stores = GatewayStores(
             limiter: EmbeddedLimiter(), cache: EmbeddedResponseCache(maxBytes: 1 << 20, maxEntryBytes: 1 << 20, maxWaitersPerFlight: 8),
             claims: EmbeddedClaims(maxBytes: 1 << 20, timeToLive: .minutes(1)),
-            recent: RecentRecords(capacity: 1000), file: setup.file)
+            recent: RecentRecords(capacity: 1000), file: setup.file, learner: setup.learner)
         let snapshot = try Self.snapshot(setup, one: one.port, two: two.port)
         var logger = Logger(label: "pipeline tests")
         logger.logLevel = .critical
@@ -76,8 +78,9 @@ struct PipelineRig: Sendable {
 
     /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections, `both` at a provider with the two as
     /// its endpoints, `half` at one of whose endpoints only the second takes connections;
-    /// the `hedged` ones have a second call after 20 ms; `memo` is always cached;
-    /// `either`, `memo-or-two` and `rescue` are aliases.
+    /// the `hedged` ones have a second call after 20 ms; `memo` and `memo-two` are always cached;
+    /// `either`, `memo-or-two` and `rescue` are aliases; `chosen`, `remembered`, `second`, `mute` and `learning` are arbitrated, and the
+    /// last alone learns.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
         func settings(
             _ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil, hedgeAfter: TimeAmount? = nil
@@ -92,6 +95,7 @@ struct PipelineRig: Sendable {
                 model: "one", provider: "one", upstreamModel: "model-1", settings: settings(.off, firstByte: setup.firstByteTimeout)),
             UpstreamTarget(model: "two", provider: "two", upstreamModel: "model-2", settings: settings(.off, scrub: setup.rulesOfTwo)),
             UpstreamTarget(model: "memo", provider: "one", upstreamModel: "model-1", settings: settings(.always)),
+            UpstreamTarget(model: "memo-two", provider: "two", upstreamModel: "model-2", settings: settings(.always)),
             UpstreamTarget(model: "never", provider: "never", upstreamModel: "model-0", settings: settings(.off)),
             UpstreamTarget(model: "both", provider: "both", upstreamModel: "model-3", settings: settings(.off)),
             UpstreamTarget(
@@ -117,7 +121,14 @@ struct PipelineRig: Sendable {
             keys: KeyTable(digest.map { [$0: Callers.plain] } ?? [:]),
             models: ModelTable(
                 models: models, patterns: [],
-                aliases: [("either", ["one", "two"]), ("memo-or-two", ["memo", "two"]), ("rescue", ["never", "two"])]),
+                aliases: [("either", ["one", "two"]), ("memo-or-two", ["memo", "two"]), ("rescue", ["never", "two"])],
+                arbitrated: [
+                    .init(name: "chosen", arms: ["one", "two"], settings: ArbitrationSettings(policy: .fixed)),
+                    .init(name: "remembered", arms: ["memo", "memo-two"], settings: ArbitrationSettings(policy: .fixed)),
+                    .init(name: "second", arms: ["two", "one"], settings: ArbitrationSettings(policy: .fixed)),
+                    .init(name: "mute", arms: ["two"], settings: ArbitrationSettings(policy: .fixed)),
+                    .init(name: "learning", arms: ["one", "two"], settings: ArbitrationSettings(explorationShare: 0)),
+                ]),
             providers: [
                 "one": try binding(one), "two": try binding(two, setup.dialectOfTwo), "never": try binding(1),
                 "both": try binding(one, beside: two),

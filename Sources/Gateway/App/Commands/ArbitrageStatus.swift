@@ -100,7 +100,8 @@ struct ArbitrageStatistics {
                 record.candidates.first { $0.name == decision.model }?.belief.costNanoUSD ?? dearest
             arms[decision.model, default: Arm()].calls += 1
             arms[decision.model, default: Arm()].nanoUSD += spent
-            if record.reason == .exploration { arms[decision.model, default: Arm()].explored += 1 }
+            let isChosen = record.candidates.contains { $0.belief.arm == record.arm && $0.name == decision.model }
+            if record.reason == .exploration, isChosen { arms[decision.model, default: Arm()].explored += 1 }
             calls.append(Call(id: decision.requestID, spent: spent, dearest: dearest))
         case .reward(let reward): add(reward.signal, reward.model, reward.requestID)
         }

@@ -48,7 +48,7 @@ extension ConfigurationKey {
                 "After how long what was learned counts half. What is older than a week is forgotten."),
             ConfigurationKey(
                 "aliases[].arbitrage.sticky", .flag, .defaultText("true"),
-                "Keeps a conversation at the arm that it began with, as long as that one can serve it."),
+                "Keeps a conversation at the arm that last answered it, as long as that one can serve it; under policies that learn."),
             ConfigurationKey(
                 "aliases[].arbitrage.seed", .integer(0...Int.max), .means("chance"),
                 "Makes each event loop's decisions a sequence that begins with this number, for tests."),

@@ -11,6 +11,7 @@ package struct LedgerDecision: Sendable, Equatable {
     package var model: String
     /// ``DecisionRecord``, in its JSON form.
     package var record: String
+    /// Of the answer of the model that was called last; others have rows of their own.
     package var signals: [ObservedQuality]
     /// When the request had arrived, in milliseconds since 1970.
     package var receivedUnixMilliseconds: UInt64
@@ -48,9 +49,10 @@ package struct LedgerReward: Sendable, Equatable {
     package var signal: ObservedQuality
     package var receivedUnixMilliseconds: UInt64
 
-    /// Each sign once for each answer: made again it is the same, id and all.
+    /// Each sign once for each answer, and the failure of each arm once: made again it is the same, id and all.
     package init(_ answer: ArbitratedAnswer, _ signal: ObservedQuality) {
-        id = RequestID(high: answer.id.high, low: answer.id.low ^ 0xA5A5_A5A5_0000_0100 ^ UInt64(signal.signal.rawValue))
+        let arm = signal.signal == .error ? Hash.mixed(answer.arm.utf8.reduce(Hash.start, Hash.extended)) : 0
+        id = RequestID(high: answer.id.high, low: answer.id.low ^ 0xA5A5_A5A5_0000_0100 ^ UInt64(signal.signal.rawValue) ^ arm)
         requestID = answer.id
         tenant = answer.tenant
         department = answer.department

@@ -13,16 +13,26 @@ package struct RequestTraits: Sendable, Equatable {
     package var wantsJSON = false
     /// What the schema's object requires; the first ``mostNames``.
     package var requiredMembers: [String] = []
-    /// Of the first message of the user and what precedes it: equal in all turns of a conversation.
+    /// Images, documents and sounds, and how much of the body they are.
+    package var mediaParts = 0
+    package var mediaBytes = 0
+    /// Of the instructions and the first message of the user: equal in all turns of a conversation, within this process.
     package var conversation: UInt64 = 0
-    /// Of the last message of the user, and how many there are.
+    /// Of everything but the model's name: equal where the same is asked again, within this process.
     package var question: UInt64 = 0
 
     static let mostNames = 256
     /// Longer texts are hashed and looked at in part.
     static let mostTextBytes = 64 * 1024
+    /// What an image, a document or a sound is taken for, whatever its size: providers count them by pixels, pages and seconds.
+    package static let tokensOfMedia = 1_000
 
     package init() {}
+
+    /// Tokens of a prompt that was read from so many bytes.
+    package func inputTokens(bytes: Int) -> UInt64 {
+        UInt64(TokenEstimate.tokens(bytes: bytes - mediaBytes) + mediaParts * Self.tokensOfMedia)
+    }
 
     package var needs: ModelCapabilities {
         var needs: ModelCapabilities = []
@@ -36,76 +46,137 @@ package struct RequestTraits: Sendable, Equatable {
 
     /// Reads a request in any of the callers' dialects.
     ///
-    /// - Parameter text: gets the last message of the user: what features are made of.
+    /// - Parameter text: gets the last words of the user, or, where there are none, of what tools have said: what features are made of.
     package init(reading root: JSONValue, text: inout [UInt8]) {
         text.removeAll(keepingCapacity: true)
+        var (asked, begun) = (Hasher(), Hasher())
         for member in root.members {
             let (key, value) = (member.key, member.value)
+            if key.equals("model") { continue }
+            asked.combine(bytes: key.rawBytes)
+            asked.combine(bytes: value.rawBytes)
             if key.equals("messages") || key.equals("input") || key.equals("prompt") {
-                readTurns(value, &text)
+                readTurns(value, &text, &begun)
+            } else if key.equals("system") || key.equals("instructions") {
+                Self.hashText(value, &begun)
             } else if key.equals("tools") || key.equals("functions") {
                 readTools(value)
             } else if key.equals("response_format") {
                 readFormat(value)
-            } else if key.equals("text"), value.isObject {
+            } else if key.equals("output_format") {
+                readFormat(value)
+            } else if key.equals("text") || key.equals("output_config"), value.isObject {
                 for part in value.members where part.key.equals("format") { readFormat(part.value) }
             }
         }
-        question = Self.hash(text[...], from: UInt64(turns))
+        question = Self.finished(asked)
+        conversation = Self.finished(begun)
     }
 
-    private mutating func readTurns(_ value: JSONValue, _ text: inout [UInt8]) {
+    private static func finished(_ hasher: Hasher) -> UInt64 { UInt64(bitPattern: Int64(hasher.finalize())) }
+
+    /// Takes the texts of a message's content, and leaves what stands beside them, such as marks for the provider's cache, which move from turn to turn.
+    private static func hashText(_ content: JSONValue, _ hasher: inout Hasher) {
+        if content.isString { hasher.combine(bytes: content.rawBytes) }
+        guard content.isArray else { return }
+        for part in content.elements {
+            if part.isString { hasher.combine(bytes: part.rawBytes) }
+            guard part.isObject else { continue }
+            for member in part.members where member.key.equals("text") { hasher.combine(bytes: member.value.rawBytes) }
+        }
+    }
+
+    /// - Parameter begun: takes what all turns of a conversation begin with.
+    private mutating func readTurns(_ value: JSONValue, _ text: inout [UInt8], _ begun: inout Hasher) {
         guard value.isArray else {
             Self.append(value, to: &text)
-            conversation = Self.hash(text[...], from: 0)
+            Self.hashText(value, &begun)
             return
         }
         turns = 0
         var isFirst = true
+        var told: JSONValue?
         for message in value.elements {
             turns += 1
             guard message.isObject else {
                 // A list of prompts.
                 Self.append(message, to: &text)
+                if isFirst { Self.hashText(message, &begun) }
                 continue
             }
-            var isUser = false
+            var (isUser, isTool) = (false, false)
             var content: JSONValue?
             for member in message.members {
-                if member.key.equals("role") { isUser = member.value.equals("user") }
-                if member.key.equals("content") { content = member.value }
+                let key = member.key
+                if key.equals("role") { (isUser, isTool) = (member.value.equals("user"), member.value.equals("tool")) }
+                if key.equals("content") { content = member.value }
+                if key.equals("output") { (content, isTool) = (member.value, true) }
             }
             guard let content else { continue }
-            if isUser { text.removeAll(keepingCapacity: true) }
-            if isUser { readContent(content, &text) } else { noteImages(content) }
-            if isUser, isFirst {
-                conversation = Self.hash(text[...], from: 0)
-                isFirst = false
+            noteMedia(content)
+            if isFirst { Self.hashText(content, &begun) }
+            if isUser { isFirst = false }
+            if isUser, Self.hasText(content) {
+                text.removeAll(keepingCapacity: true)
+                Self.readText(content, &text)
+            } else if isUser || isTool {
+                told = content
             }
         }
+        if text.isEmpty, let told { Self.readToolText(told, &text) }
         turns = max(1, turns)
     }
 
-    private mutating func readContent(_ content: JSONValue, _ text: inout [UInt8]) {
-        guard content.isArray else { return Self.append(content, to: &text) }
-        for part in content.elements {
-            guard part.isObject else {
-                Self.append(part, to: &text)
-                continue
-            }
-            for member in part.members where member.key.equals("text") { Self.append(member.value, to: &text) }
+    private static func hasText(_ content: JSONValue) -> Bool {
+        guard content.isArray else { return content.maxDecodedLength > 0 }
+        return content.elements.contains { part in
+            part.isString ? part.maxDecodedLength > 0 : self.member("text", of: part).map { $0.maxDecodedLength > 0 } ?? false
         }
-        noteImages(content)
     }
 
-    private mutating func noteImages(_ content: JSONValue) {
+    private static func readText(_ content: JSONValue, _ text: inout [UInt8]) {
+        guard content.isArray else { return append(content, to: &text) }
+        for part in content.elements {
+            if let words = part.isString ? part : member("text", of: part) { append(words, to: &text) }
+        }
+    }
+
+    /// Of what a tool has said: in parts of a message (`tool_result`), or as the content itself.
+    private static func readToolText(_ content: JSONValue, _ text: inout [UInt8]) {
+        readText(content, &text)
         guard content.isArray else { return }
-        for part in content.elements where part.isObject {
-            for member in part.members where member.key.equals("type") {
-                let type = member.value
-                if type.equals("image_url") || type.equals("input_image") || type.equals("image") { hasImages = true }
+        for part in content.elements {
+            if let inner = member("content", of: part) { readText(inner, &text) }
+        }
+    }
+
+    private static func member(_ name: StaticString, of value: JSONValue) -> JSONValue? {
+        guard value.isObject else { return nil }
+        for member in value.members where member.key.equals(name) { return member.value }
+        return nil
+    }
+
+    /// Counts images, documents and sounds, also in what a tool has said.
+    private mutating func noteMedia(_ content: JSONValue, isInner: Bool = false) {
+        guard content.isArray else { return }
+        for part in content.elements {
+            guard let type = Self.member("type", of: part) else { continue }
+            let isImage = type.equals("image_url") || type.equals("input_image") || type.equals("image")
+            if isImage { hasImages = true }
+            if isImage || Self.isOtherMedium(type, part) {
+                mediaParts += 1
+                mediaBytes += part.rawBytes.count
+            } else if !isInner, let inner = Self.member("content", of: part) {
+                noteMedia(inner, isInner: true)
             }
         }
+    }
+
+    /// A document that is given as text is text.
+    private static func isOtherMedium(_ type: JSONValue, _ part: JSONValue) -> Bool {
+        if type.equals("input_audio") || type.equals("input_file") || type.equals("file") { return true }
+        guard type.equals("document"), let source = member("source", of: part), let kind = member("type", of: source) else { return false }
+        return !kind.equals("text") && !kind.equals("content")
     }
 
     private mutating func readTools(_ value: JSONValue) {
@@ -153,10 +224,6 @@ package struct RequestTraits: Sendable, Equatable {
         guard value.isString, text.count < mostTextBytes else { return }
         if !text.isEmpty { text.append(0x0A) }
         value.decodeString(into: &text)
-    }
-
-    private static func hash(_ text: ArraySlice<UInt8>, from start: UInt64) -> UInt64 {
-        Hash.mixed(text.prefix(mostTextBytes).reduce(Hash.start ^ start) { Hash.extended($0, $1) })
     }
 }
 

@@ -150,6 +150,8 @@ package struct LoopRoute: Sendable {
     }
 
     /// An arm has answered.
+    ///
+    /// - Parameter tokens: of one choice.
     package mutating func answered(arm: Int, outputTokens tokens: UInt64, seconds time: Double) {
         guard outputTokens.indices.contains(arm) else { return }
         func mean(_ old: Double?, _ new: Double) -> Double { old.map { $0 + Self.newest * (new - $0) } ?? new }
@@ -158,13 +160,21 @@ package struct LoopRoute: Sendable {
     }
 
     /// What an arm's call is expected to cost and to take. An arm of which nothing was seen is taken to be as the others.
-    package func candidate(_ arm: Int, price: Price, inputTokens: UInt64, maxOutputTokens: UInt64?) -> ArmCandidate {
+    ///
+    /// - Parameters:
+    ///   - maxOutputTokens: of each choice; `nil`: no cap.
+    ///   - choices: answers that are asked for at once.
+    package func candidate(
+        _ arm: Int, price: Price, inputTokens: UInt64, maxOutputTokens: UInt64?, choices: UInt64 = 1
+    ) -> ArmCandidate {
         func known(_ values: [Double?]) -> Double? {
             let known = values.compactMap { $0 }
             return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
         }
         let expected = outputTokens[arm] ?? known(outputTokens) ?? Self.firstOutputTokens
-        let output = min(UInt64(max(1, min(1e9, expected))), maxOutputTokens ?? .max)
+        let each = min(UInt64(max(1, min(1e9, expected))), maxOutputTokens ?? .max)
+        let (product, overflow) = each.multipliedReportingOverflow(by: max(1, choices))
+        let output = overflow ? .max : product
         let cost = price.cost(of: TokenUsage(input: inputTokens, output: output))
         return ArmCandidate(arm: arm, costUSD: Double(cost) / 1e9, latencySeconds: seconds[arm] ?? known(seconds) ?? 0)
     }
@@ -173,7 +183,7 @@ package struct LoopRoute: Sendable {
     ///
     /// - Parameters:
     ///   - candidates: at most one per arm.
-    ///   - incumbent: the arm of the conversation; it is kept if it is a candidate.
+    ///   - incumbent: the arm of the conversation; it is kept if it is a candidate, the policy is one that learns, and the floor has not retired it.
     /// - Returns: what is left behind of the decision; `nil`: there is no candidate.
     package mutating func decide(
         _ features: FeatureVector, _ candidates: [ArmCandidate], infeasible: [DecisionRecord.Infeasible], dials: ArbitrageDials,
@@ -182,7 +192,7 @@ package struct LoopRoute: Sendable {
         let names = knowledge.route.arms.map(\.model)
         let seed = chance?.next() ?? random.next()
         guard var decision = decision(features, candidates, dials, seed: seed, now: now) else { return nil }
-        let kept = incumbent.flatMap { arm in candidates.contains { $0.arm == arm } ? arm : nil }
+        let kept = incumbent.flatMap { arm in keeps(arm) && candidates.contains { $0.arm == arm } ? arm : nil }
         if let kept, candidates.count > 1 {
             decision.arm = kept
             decision.reason = .sticky
@@ -199,6 +209,15 @@ package struct LoopRoute: Sendable {
         case .fixed(let policy): return record(policy)
         case .cheapest(let policy): return record(policy)
         case .weighted(let policy): return record(policy)
+        }
+    }
+
+    /// Rules that learn nothing say themselves whose a request is.
+    private func keeps(_ incumbent: Int) -> Bool {
+        switch knowledge.policy {
+        case .thompson(let policy): !policy.isRetired(incumbent)
+        case .epsilonGreedy: true
+        case .fixed, .cheapest, .weighted: false
         }
     }
 

@@ -15,7 +15,9 @@ struct Arbitration {
     var record: DecisionRecord?
     var features = FeatureVector(SIMD32(repeating: 0))
     var form: AnswerForm?
-    /// Arms that gave no answer.
+    /// The arm that was called last.
+    var called: UpstreamTarget?
+    /// Arms that gave no answer, by their own fault.
     var failed: [UpstreamTarget] = []
 }
 
@@ -82,7 +84,6 @@ extension Exchange {
         arbitration.record = decided
         if traits.wantsJSON || traits.tools > 0 { arbitration.form = AnswerForm(traits) }
         self.arbitration = arbitration
-        if let conversation = conversationKey(arbitration) { loop.arbitrage.learner?.remember(conversation, chosen.model) }
         let plan = RoutePlan(targets: [chosen] + behind, reason: "\(arbitration.reason):\(decided.word)")
         route = plan
         var sequence = AttemptSequence(plan: plan, policy: snapshot.resilience.retries)
@@ -100,7 +101,8 @@ extension Exchange {
         var candidates: [ArmCandidate] = []
         var unwell: [ArmCandidate] = []
         var infeasible: [DecisionRecord.Infeasible] = []
-        let (input, now) = (UInt64(TokenEstimate.tokens(bytes: body.readableBytes)), loop.eventLoop.now)
+        let (input, now) = (arbitration.traits.inputTokens(bytes: body.readableBytes), loop.eventLoop.now)
+        let output = envelope.maxOutputTokens ?? addedMaxTokens
         for (index, arm) in arbitration.route.arms.enumerated() {
             func refuse(_ reason: DecisionRecord.Infeasibility) { infeasible.append(.init(name: arm.model, reason: reason)) }
             guard arbitration.allowed.contains(where: { $0 === arm }) else {
@@ -112,13 +114,13 @@ extension Exchange {
                 continue
             }
             let reason = arm.infeasibility(
-                arbitration.traits, inputTokens: input, maxOutputTokens: envelope.maxOutputTokens, tenant: tenant)
+                arbitration.traits, inputTokens: input, maxOutputTokens: output, tenant: tenant)
             if let reason {
                 refuse(reason)
                 continue
             }
             let candidate = loop.arbitrage.with(arbitration.route) {
-                $0.candidate(index, price: quote.price, inputTokens: input, maxOutputTokens: envelope.maxOutputTokens)
+                $0.candidate(index, price: quote.price, inputTokens: input, maxOutputTokens: output, choices: envelope.choices)
             }
             guard let candidate else { continue }
             if loop.health.admits(arm.health, now: now) {
@@ -135,7 +137,7 @@ extension Exchange {
 
     // MARK: conversations
 
-    /// Of the caller's tenant and key alone: equal words of others are other conversations.
+    /// Of the caller's tenant, key and end user alone: equal words of others are other conversations.
     private func conversationKey(_ arbitration: Arbitration) -> UInt64? {
         arbitration.route.settings.isSticky ? ownKey(arbitration, arbitration.traits.conversation) : nil
     }
@@ -143,6 +145,7 @@ extension Exchange {
     private func ownKey(_ arbitration: Arbitration, _ text: UInt64) -> UInt64 {
         var hasher = Hasher()
         for part in [request.principal.tenant, request.principal.keyID, arbitration.route.name] { hasher.combine(part) }
+        hasher.combine(request.endUser)
         hasher.combine(text)
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
@@ -161,11 +164,9 @@ extension Exchange {
     /// A piece of the answer: kept where its form will be judged.
     func judge(_ chunk: AnswerChunk) { arbitration?.form?.take(chunk) }
 
-    /// An arm gave no answer.
-    func armFailed(_ target: UpstreamTarget, _ fault: Fault) {
-        guard fault.origin == .upstream || fault.kind == .overloaded, arbitration?.failed.contains(where: { $0 === target }) == false else {
-            return
-        }
+    /// An arm gave no answer. What is no fault of its own, such as a request that it refuses, its limits or a wrong credential, says nothing of it.
+    func armFailed(_ target: UpstreamTarget, _ fault: FaultKind) {
+        guard fault.speaksAgainstArm, arbitration?.failed.contains(where: { $0 === target }) == false else { return }
         arbitration?.failed.append(target)
     }
 
@@ -178,26 +179,36 @@ extension Exchange {
 
     /// Learns from how the request ended, and writes down what was decided.
     ///
-    /// - Parameter isWhole: a provider's answer was told to its end.
-    func learn(isWhole: Bool, _ outcome: Outcome, _ fault: FaultKind?) {
-        guard let arbitration, let record = arbitration.record, let target, calls > 0 else { return }
+    /// - Parameters:
+    ///   - isWhole: a provider's answer was told to its end.
+    ///   - wasWithProvider: one had the request when it ended.
+    func learn(isWhole: Bool, _ fault: FaultKind?, wasWithProvider: Bool) {
+        if let called = arbitration?.called, fault == .deadlineExceeded, wasWithProvider, !isWhole { armFailed(called, .upstreamTimeout) }
+        guard let arbitration, let record = arbitration.record, let target = arbitration.called else { return }
         let weights = arbitration.route.settings.weights
         let learner = loop.arbitrage.learner
         let hour = hour
         var signals: [ObservedQuality] = []
         for arm in arbitration.failed where !(isWhole && arm === target) {
             let signal = ObservedQuality(.error, quality: 0, weight: weights.error)
-            if arm === target { signals.append(signal) }
-            if weights.error > 0, arm !== target {
-                learner?.observe(answer(of: arm, arbitration), quality: 0, weight: signal.weight, hour: hour)
+            guard weights.error > 0 else { continue }
+            // The decision's row has the signs of one arm, the last.
+            guard arm !== target else {
+                signals.append(signal)
+                continue
             }
+            let other = answer(of: arm, arbitration)
+            learner?.observe(other, quality: 0, weight: signal.weight, hour: hour)
+            loop.journal.append(.reward(LedgerReward(other, signal)))
         }
         let own = answer(of: target, arbitration)
         if isWhole, let arm = arbitration.route.index(of: target) {
             let seconds = Double((NIODeadline.now() - callStartedAt).nanoseconds) / 1e9
             _ = loop.arbitrage.with(arbitration.route) { own -> Void? in
-                own.answered(arm: arm, outputTokens: summary.usage.output &+ summary.usage.reasoning, seconds: seconds)
+                let tokens = (summary.usage.output &+ summary.usage.reasoning) / max(1, envelope.choices)
+                own.answered(arm: arm, outputTokens: tokens, seconds: seconds)
             }
+            if let conversation = conversationKey(arbitration) { learner?.remember(conversation, target.model) }
             let form = arbitration.form ?? AnswerForm(RequestTraits())
             signals += form.signals(summary.finishes, weights, index: &loop.answerIndex)
             noteRetry(own, arbitration, weights.retry, hour)
@@ -219,6 +230,16 @@ extension Exchange {
         guard let before else { return }
         learner.observe(before, quality: 0, weight: weight, hour: hour)
         loop.journal.append(.reward(LedgerReward(before, ObservedQuality(.retry, quality: 0, weight: weight))))
+    }
+}
+
+extension FaultKind {
+    /// Whether a call that ended so says that its arm is no good one: it took too long, failed by itself, or gave what is no answer.
+    fileprivate var speaksAgainstArm: Bool {
+        switch self {
+        case .upstreamTimeout, .upstreamError, .upstreamOverloaded, .upstreamBadAnswer, .streamBroken: true
+        default: false
+        }
     }
 }
 
