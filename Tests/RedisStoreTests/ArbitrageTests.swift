@@ -104,21 +104,50 @@ struct ArbitrageTests {
         try await RedisRig.run { _, rig in
             let store = Self.store(rig)
             let answer = Self.answer(1)
-            #expect(try await store.claim(answer.id, tenant: "acme") == .unknown)
+            #expect(try await store.claim(answer.id, tenant: "acme", scoreMillionths: 500_000) == .unknown)
             #expect(await store.keep([answer, Self.answer(2)]).isEmpty)
-            #expect(try await store.claim(answer.id, tenant: "umbrella") == .unknown)
+            #expect(try await store.claim(answer.id, tenant: "umbrella", scoreMillionths: 500_000) == .unknown)
             let claims = try await withThrowingTaskGroup(of: FeedbackClaim.self) { group in
-                for _ in 0..<20 { group.addTask { try await store.claim(answer.id, tenant: "acme") } }
+                for _ in 0..<20 { group.addTask { try await store.claim(answer.id, tenant: "acme", scoreMillionths: 500_000) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
             #expect(claims.count { $0 == .answer(answer) } == 1)
-            #expect(claims.count { $0 == .given } == 19)
+            #expect(claims.count { $0 == .underWay } == 19)
+            #expect(try await store.claim(answer.id, tenant: "acme", scoreMillionths: 1_000_000) == .given)
+            try await store.settle(answer.id, tenant: "acme")
             #expect(await store.keep([answer]).isEmpty)
-            #expect(try await store.claim(answer.id, tenant: "acme") == .given)
+            #expect(try await store.claim(answer.id, tenant: "acme", scoreMillionths: 500_000) == .given)
             let left = try await rig.send(RedisCommand("PTTL", key: .arbitrated(tenant: "acme", answer.id)))
             #expect((1...60_000).contains(try #require(left.integer)))
-            #expect(try await store.claim(Self.answer(2).id, tenant: "acme") == .answer(Self.answer(2)))
+            #expect(try await store.claim(Self.answer(2).id, tenant: "acme", scoreMillionths: 500_000) == .answer(Self.answer(2)))
             #expect(try await rig.send("SCRIPT", "LOAD", RedisArbitrage.claim.text).string == RedisArbitrage.claim.sha1)
+        }
+    }
+
+    @Test("what was claimed and not settled is given out again when the lease is over, for the same score alone")
+    func leases() async throws {
+        try await RedisRig.run { _, rig in
+            let store = Self.store(rig)
+            let answer = Self.answer(1)
+            let key = RedisKey.arbitrated(tenant: "acme", answer.id)
+            var command = RedisCommand("SET", key: key)
+            let lease = FeedbackLease(scoreMillionths: 7, endUnixMilliseconds: 1_000)
+            command.append(ByteBuffer(bytes: lease.encoded(before: answer.encoded())))
+            command.append("PX")
+            command.append(60_000)
+            _ = try await rig.send(command)
+            #expect(try await store.claim(answer.id, tenant: "acme", scoreMillionths: 8) == .given)
+            #expect(try await store.claim(answer.id, tenant: "acme", scoreMillionths: 7) == .answer(answer))
+            #expect(try await store.claim(answer.id, tenant: "acme", scoreMillionths: 7) == .underWay)
+            let kept = try #require(try await rig.send(RedisCommand("GET", key: key)).bytes)
+            let (written, rest) = try #require(FeedbackLease.split(Array(kept.readableBytesView)))
+            #expect(written?.scoreMillionths == 7 && written?.endUnixMilliseconds ?? 0 > 1_700_000_000_000)
+            #expect(ArbitratedAnswer(decoding: rest) == answer)
+            let left = try await rig.send(RedisCommand("PTTL", key: key))
+            #expect((1...60_000).contains(try #require(left.integer)))
+            // What is not there any more is not made by settling it.
+            try await store.settle(Self.answer(2).id, tenant: "acme")
+            #expect(try await store.claim(Self.answer(2).id, tenant: "acme", scoreMillionths: 7) == .unknown)
         }
     }
 
@@ -135,7 +164,11 @@ struct ArbitrageTests {
             _ = try await rig.send("PING")
             server.process.kill(SIGSTOP)
             #expect(await store.add([increment]).isEmpty)
-            await #expect(throws: ArbitrageStoreError.self) { try await store.claim(Self.answer(1).id, tenant: "acme") }
+            // Kept twice is kept once: it is sent again.
+            #expect(await store.keep([Self.answer(1)]) == [Self.answer(1)])
+            await #expect(throws: ArbitrageStoreError.self) {
+                try await store.claim(Self.answer(1).id, tenant: "acme", scoreMillionths: 500_000)
+            }
             server.process.kill(SIGCONT)
             try await until("the server") { try await rig.failure(of: "PING") == nil }
             let learned = try await Self.store(rig).learned([increment.name], in: Self.hour...Self.hour)

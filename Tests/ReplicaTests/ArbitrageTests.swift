@@ -15,7 +15,7 @@ extension ReplicaTests {
             ]
             setup.sections = """
                 aliases:
-                  - {name: auto, arbitrage: {arms: [cheap, dear], lambda: 0.1, explore: {share: 0.05}, seed: 5, rewards: {retry: 0}}}
+                  - {name: auto, arbitrage: {arms: [cheap, dear], lambda: 0.3, explore: {share: 0.15}, seed: 5, rewards: {retry: 0}}}
                 arbitrage: {refresh: 200ms}
                 """
             return setup
@@ -62,7 +62,7 @@ extension ReplicaTests {
                 setup.redis = redis.url
                 setup.redisTimeout = "500ms"
                 try await Replicas.run(setup) { replicas in
-                    try await Self.teach(replicas, rounds: 0..<100)
+                    try await Self.teach(replicas, rounds: 0..<160)
                     for index in 0..<2 { try await Self.expectLearned(replicas, index, from: 1_000) }
                     let first = try Self.receipt(try await replicas.chat(0, "auto", "easy once"))
                     try await until("feedback") { try await Self.feedback(replicas, 1, first, 1) == 200 }

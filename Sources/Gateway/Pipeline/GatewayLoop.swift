@@ -115,7 +115,7 @@ package final class GatewayLoop {
         self.snapshot = snapshot
         health = UpstreamHealth(snapshot.resilience.breaker)
         self.stores = stores
-        arbitrage = LoopArbitrage(learner: stores.learner)
+        arbitrage = LoopArbitrage(learner: stores.learner, routes: snapshot.models.routes, share: max(1, share))
         self.logger = logger
         self.clock = clock
         self.tracing = tracing
@@ -184,13 +184,15 @@ package final class GatewayLoop {
 
     /// Takes a new configuration; requests under way go on with the one that they began with, but for those whose key is no longer in it. The in-flight
     /// budget keeps its size.
-    package func update(_ snapshot: GatewaySnapshot) {
+    ///
+    /// - Parameter knowledge: what is known of the arbitrated names in it.
+    package func update(_ snapshot: GatewaySnapshot, _ knowledge: [RouteKnowledge] = []) {
         self.snapshot = snapshot
         pool.keepWarm(snapshot.warmEndpoints)
         health.update(snapshot.resilience.breaker)
         retryBudgets.removeAll()
         scrubbers.removeAll()
-        arbitrage.forget(all: snapshot.models.routes)
+        arbitrage.follow(snapshot.models.routes, knowledge)
         keyRules.value = snapshot.keyRules
         authority.forgetAll()
         endRemoved()

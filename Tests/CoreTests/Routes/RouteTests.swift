@@ -264,6 +264,78 @@ struct RouteTests {
                 now: hour) == nil)
     }
 
+    @Test("a route of a new configuration goes on with what was seen and spent, where its arms are the same")
+    func reloads() throws {
+        let settings = ArbitrationSettings(explorationShare: 1, explorationNanoUSDPerHour: 5_000_000, seed: 7)
+        let hour = RouteStatistics.Hour(index: 10)
+        let features = FeatureVector(SIMD32(repeating: 0.1))
+        var random = SeededRandom(seed: 1)
+        let route = Self.route(settings)
+        var loop = LoopRoute(try #require(RouteKnowledge(before: route)))
+        #expect(loop.knowledge.id == 0)
+        loop.answered(arm: 0, outputTokens: 1_000, seconds: 2)
+        let candidates = [ArmCandidate(arm: 0, costUSD: 0.002), ArmCandidate(arm: 1, costUSD: 0.002)]
+        func explored(_ loop: inout LoopRoute) -> Int {
+            (0..<200).count { _ in
+                loop.decide(
+                    features, candidates, infeasible: [], dials: ArbitrageDials(), incumbent: nil, now: hour, random: &random)?.reason
+                    == .exploration
+            }
+        }
+        // A third would be more than an hour's money.
+        #expect(explored(&loop) == 2)
+        var half = LoopRoute(try #require(RouteKnowledge(before: route)), share: 2)
+        #expect(explored(&half) == 1)
+        let same = Self.route(settings)
+        #expect(loop.fits(same) && !loop.fits(Self.route(settings, [ModelTraits()])))
+        let learned = try #require(RouteKnowledge(same, id: 9, learned: [], now: hour, after: loop.knowledge))
+        var next = loop.following(learned)
+        #expect(next.knowledge === learned)
+        #expect(explored(&next) == 0)
+        let price = Price(input: 1, cacheRead: 1, cacheWrite: 1, output: 1)
+        let seen = next.candidate(0, price: price, inputTokens: 10, maxOutputTokens: nil)
+        #expect(seen == loop.candidate(0, price: price, inputTokens: 10, maxOutputTokens: nil) && seen.latencySeconds == 2)
+    }
+
+    @Test("a precision that was chosen is kept while observations hardly grow; what is known is the same as if it were made anew")
+    func grows() throws {
+        let route = Self.route(ArbitrationSettings())
+        let hour = RouteStatistics.Hour(index: 10)
+        var random = SeededRandom(seed: 3)
+        var statistics = ArmStatistics()
+        func learned(_ count: Int) -> [LearnedHour] {
+            for _ in 0..<count {
+                var lanes = SIMD32<Float>(repeating: 0)
+                for lane in 0..<32 { lanes[lane] = Float.random(in: -1...1, using: &random) }
+                statistics.observe(FeatureVector(lanes), quality: lanes[3] > 0 ? 1 : 0)
+            }
+            return [LearnedHour(name: LearnedName(route: "auto", arm: "m1"), hour: hour, statistics: statistics)]
+        }
+        func model(_ knowledge: RouteKnowledge?) throws -> BanditModel {
+            guard case .thompson(let policy)? = knowledge?.policy else { throw RouteTestsError() }
+            return policy.model
+        }
+        let first = RouteKnowledge(route, id: 1, learned: learned(400), now: hour)
+        let second = RouteKnowledge(route, id: 2, learned: learned(4), now: hour, after: first)
+        #expect(try model(second).precision == model(first).precision)
+        #expect(try model(second).statistics.map(\.weight) == [0, 404])
+        let third = RouteKnowledge(route, id: 3, learned: learned(400), now: hour, after: second)
+        #expect(try model(third).precision == model(RouteKnowledge(route, id: 3, learned: learned(0), now: hour)).precision)
+    }
+
+    @Test("a lease reads back as it was written, and what is none is an answer that nobody claimed")
+    func leases() throws {
+        for (score, end) in [(0, 0), (1_000_000, 1_767_225_600_123)] as [(UInt64, Int64)] {
+            let lease = FeedbackLease(scoreMillionths: score, endUnixMilliseconds: end)
+            let bytes = lease.encoded(before: [1, 2, 3])
+            let (read, answer) = try #require(FeedbackLease.split(bytes))
+            #expect(read == lease && answer == [1, 2, 3])
+            for length in 1..<21 { #expect(FeedbackLease.split(Array(bytes.prefix(length))) == nil) }
+        }
+        let (none, answer) = try #require(FeedbackLease.split([1, 2]))
+        #expect(none == nil && answer == [1, 2])
+    }
+
     @Test("each policy decides, and says by which rule", arguments: ["fixed", "cheapest", "weighted", "epsilon"])
     func policies(name: String) throws {
         let policy: ArbitrationSettings.Policy =
@@ -317,3 +389,5 @@ struct RouteTests {
         }
     }
 }
+
+private struct RouteTestsError: Error {}

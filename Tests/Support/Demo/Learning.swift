@@ -8,6 +8,8 @@ struct Learning {
 
     private static let questions = 500
     private static let parts = 10
+    /// Of what always asking the dear model costs: half of the questions are easy, and their share would be 0.5.
+    private static let mostSpent = 0.8
     /// Of the dear model, USD per million tokens, as `agentshield dev` configures it.
     private static let dear = (input: 10.0, output: 40.0)
 
@@ -39,9 +41,9 @@ struct Learning {
         }
         tell(outcomes)
         let last = outcomes.suffix(Self.questions / Self.parts)
-        guard last.count(where: \.isRight) * 10 >= last.count * 9, last.reduce(0, { $0 + $1.spent - $1.always }) < 0 else {
-            throw DemoFailure("the route did not learn")
-        }
+        func share(_ some: some Sequence<Outcome>) -> Double { some.reduce(0) { $0 + $1.spent } / some.reduce(0) { $0 + $1.always } }
+        guard last.count(where: \.isRight) * 10 >= last.count * 9 else { throw DemoFailure("the route did not learn whom to ask") }
+        guard share(last) <= Self.mostSpent, share(outcomes) <= Self.mostSpent else { throw DemoFailure("the route saved nothing") }
     }
 
     private func tell(_ outcomes: [Outcome]) {

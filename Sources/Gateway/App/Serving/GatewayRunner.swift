@@ -96,7 +96,8 @@ struct GatewayRunner {
             store: store, audience: loops.audience, configuredTenants: snapshot.tenants,
             staleMax: TimeAmount(configuration.auth.staleMax), logger: logger)
         try await isCurrent
-        let moving = ledger.start(wallets) + [arbitrage.start(loops)]
+        let learning = await arbitrage.start(loops, snapshot.models.routes)
+        let moving = ledger.start(wallets) + [learning]
         let exporting = traces.map { traces in Task { await traces.exporter.run() } }
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
@@ -340,8 +341,8 @@ struct GatewayService: Service {
         let loaded = source.load().flatMap { configuration in SnapshotBuilder(configuration).snapshot().map { (configuration, $0) } }
         switch loaded {
         case .success(let (configuration, snapshot)):
-            try? await loops.forEach { $0.gateway.update(snapshot) }
-            learner.follow(snapshot.models.routes)
+            let knowledge = learner.prepare(snapshot.models.routes)
+            try? await loops.forEach { $0.gateway.update(snapshot, knowledge) }
             issuerKeys.use(configuration.publishedKeys)
             certificates?.use(configuration.listen.tls)
             await follower.follow(configuredTenants: snapshot.tenants)

@@ -10,6 +10,8 @@ import RedisStore
 
 /// What arbitrated names learn, and where it is kept: in `arbitrage.file`, in Redis, or in memory.
 struct ArbitrageState: Sendable {
+    private static let startUp = Duration.seconds(1)
+
     let learner: ArbitrageLearner
     private let client: NIOLoopBound<RedisClient>?
 
@@ -51,12 +53,26 @@ struct ArbitrageState: Sendable {
             settings: ArbitrageFile.Settings(feedbackMilliseconds: feedback) { Int64(Date().timeIntervalSince1970 * 1_000) })
     }
 
-    /// Learns until the task is cancelled.
-    func start(_ loops: LoopDirectory) -> Task<Void, Never> {
+    /// Learns until the task is cancelled. Returns when event loops know what the store does, or after a second: then they begin with what is believed before
+    /// anything is learned.
+    func start(_ loops: LoopDirectory, _ routes: [ArbitratedRoute]) async -> Task<Void, Never> {
         let learner = learner
-        return Task {
-            await learner.run { knowledge in try? await loops.forEach { $0.gateway.take(knowledge) } }
+        let (isTold, told) = AsyncStream.makeStream(of: Never.self)
+        let task = Task {
+            await learner.run { knowledge in
+                try? await loops.forEach { $0.gateway.take(knowledge) }
+                told.finish()
+            }
         }
+        // Of no names nothing is told.
+        if routes.isEmpty { told.finish() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in isTold {} }
+            group.addTask { try? await Task.sleep(for: Self.startUp) }
+            await group.next()
+            group.cancelAll()
+        }
+        return task
     }
 
     /// Brings what is left to the store; after the task of ``start(_:)`` has ended.

@@ -105,6 +105,13 @@ package struct ThompsonPolicy: ArbitragePolicy {
     @discardableResult
     package mutating func merge(_ other: RouteStatistics) -> Bool { statistics.merge(other) }
 
+    /// Takes these statistics in the place of those that it has.
+    package mutating func refresh(now: RouteStatistics.Hour, with statistics: RouteStatistics) {
+        guard statistics.armCount == self.statistics.armCount else { return }
+        self.statistics = statistics
+        refresh(now: now)
+    }
+
     /// A model that cannot be made of the statistics, as by foreign ones that nobody observed, leaves the last one in place.
     package mutating func refresh(now: RouteStatistics.Hour) {
         let decayed = statistics.decayed(now: now, halfLifeHours: settings.halfLifeHours, changes: settings.changes)

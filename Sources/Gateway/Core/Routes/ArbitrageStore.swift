@@ -59,13 +59,57 @@ package struct ArbitratedAnswer: Sendable, Equatable {
     }
 }
 
-/// What a store says of a receipt that feedback is given on.
+/// What a store says of a receipt that feedback is given on. Feedback is claimed before it is carried out, and settled when that is durable: what was claimed
+/// and not settled, as by a process that was killed, may be given again.
 package enum FeedbackClaim: Sendable, Equatable {
-    /// It was not asked before, and is told no second time.
+    /// How long whoever claimed feedback has to carry it out, before another may.
+    package static let leaseMilliseconds: Int64 = 15_000
+
+    /// To be carried out, and then settled. Nobody else is told so until the lease is over.
     case answer(ArbitratedAnswer)
+    /// The same score is being carried out, or was given up a moment ago.
+    case underWay
+    /// It was carried out, or another score is.
     case given
     /// Not arbitrated, too old, or never there.
     case unknown
+}
+
+/// What stands before a kept answer once feedback on it was claimed: `!`, the score in millionths (7 digits), when the lease ends in milliseconds since 1970 (13).
+package struct FeedbackLease: Sendable, Equatable {
+    /// No version of ``ArbitratedAnswer`` begins so.
+    private static let mark = UInt8(ascii: "!")
+    private static let widths = (score: 7, end: 13)
+
+    package var scoreMillionths: UInt64
+    package var endUnixMilliseconds: Int64
+
+    package init(scoreMillionths: UInt64, endUnixMilliseconds: Int64) {
+        self.scoreMillionths = scoreMillionths
+        self.endUnixMilliseconds = endUnixMilliseconds
+    }
+
+    package static func text(scoreMillionths score: UInt64) -> String { padded(String(score), widths.score) }
+
+    private static func padded(_ digits: String, _ width: Int) -> String {
+        String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+
+    package func encoded(before answer: some Sequence<UInt8>) -> [UInt8] {
+        let end = Self.padded(String(max(0, endUnixMilliseconds)), Self.widths.end)
+        return [Self.mark] + Array(Self.text(scoreMillionths: scoreMillionths).utf8) + Array(end.utf8) + answer
+    }
+
+    /// - Returns: no lease: the answer was not claimed yet; `nil`: nobody's writing.
+    package static func split(_ kept: [UInt8]) -> (lease: FeedbackLease?, answer: ArraySlice<UInt8>)? {
+        guard kept.first == mark else { return (nil, kept[...]) }
+        let start = 1 + widths.score + widths.end
+        guard kept.count >= start,
+            let score = UInt64(String(decoding: kept[1..<1 + widths.score], as: UTF8.self)),
+            let end = Int64(String(decoding: kept[1 + widths.score..<start], as: UTF8.self))
+        else { return nil }
+        return (FeedbackLease(scoreMillionths: score, endUnixMilliseconds: end), kept[start...])
+    }
 }
 
 package struct ArbitrageStoreError: Error, Sendable, Equatable {
@@ -97,7 +141,11 @@ package protocol ArbitrageStore: Sendable {
     /// - Returns: what is surely not kept, and may be sent again.
     func keep(_ answers: [ArbitratedAnswer]) async -> [ArbitratedAnswer]
 
-    func claim(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) -> FeedbackClaim
+    /// - Parameter score: in millionths. It is kept: what was not settled can be given again with the same one alone.
+    func claim(_ id: RequestID, tenant: String, scoreMillionths score: UInt64) async throws(ArbitrageStoreError) -> FeedbackClaim
+
+    /// What was claimed counts.
+    func settle(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError)
 
     func close() async
 }

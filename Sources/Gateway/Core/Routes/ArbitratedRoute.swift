@@ -49,11 +49,15 @@ package final class ArbitratedRoute: Sendable {
     /// Never empty; none twice.
     package let arms: [UpstreamTarget]
     package let settings: ArbitrationSettings
+    /// What a decision is made by before anything was learned; `nil`: there is no arm.
+    let prior: RouteKnowledge.Policy?
 
+    /// Makes what is known before anything was learned: for whoever reads a configuration, not for event loops.
     package init(name: String, arms: [UpstreamTarget], settings: ArbitrationSettings) {
         self.name = name
         self.arms = arms
         self.settings = settings
+        prior = RouteKnowledge.prior(settings, arms)
     }
 
     package func index(of target: UpstreamTarget) -> Int? { arms.firstIndex { $0 === target } }

@@ -13,14 +13,29 @@ package final class RouteKnowledge: Sendable {
     package let id: UInt64
     package let policy: Policy
 
-    /// - Parameter learned: of any routes; what is not of this one's is left aside.
+    /// What is known before anything was learned. Cheap: it was made with the route.
+    ///
+    /// - Returns: `nil`: the route has no arm.
+    package init?(before route: ArbitratedRoute) {
+        guard let policy = route.prior else { return nil }
+        self.route = route
+        self.policy = policy
+        id = 0
+    }
+
+    /// - Parameters:
+    ///   - learned: of any routes; what is not of this one's is left aside. All that was learned, not what came since `before`.
+    ///   - before: what was known of the same route, whose precision is kept while observations hardly grow.
     /// - Returns: `nil`: the statistics are none that anybody observed.
-    package init?(_ route: ArbitratedRoute, id: UInt64, learned: [LearnedHour], now: RouteStatistics.Hour) {
+    package init?(
+        _ route: ArbitratedRoute, id: UInt64, learned: [LearnedHour], now: RouteStatistics.Hour, after before: RouteKnowledge? = nil
+    ) {
         self.route = route
         self.id = id
         switch route.settings.policy {
         case .thompson:
-            guard let policy = Self.thompson(route, learned, now) else { return nil }
+            let start = before.flatMap { $0.route === route ? $0.policy : nil } ?? route.prior
+            guard case .thompson(let start)? = start, let policy = Self.thompson(start, route, learned, now) else { return nil }
             self.policy = .thompson(policy)
         case .epsilonGreedy(let epsilon): policy = .epsilonGreedy(Self.table(route, epsilon, learned, now))
         case .fixed: policy = .fixed(FixedPolicy(arm: 0))
@@ -29,23 +44,38 @@ package final class RouteKnowledge: Sendable {
         }
     }
 
-    private static func thompson(_ route: ArbitratedRoute, _ learned: [LearnedHour], _ now: RouteStatistics.Hour) -> ThompsonPolicy? {
-        let known = route.arms.compactMap(\.settings.traits.strength)
+    /// What a route's policy is before anything was learned.
+    static func prior(_ settings: ArbitrationSettings, _ arms: [UpstreamTarget]) -> Policy? {
+        switch settings.policy {
+        case .thompson: thompson(settings, arms).map { .thompson($0) }
+        case .epsilonGreedy(let epsilon): .epsilonGreedy(EpsilonGreedyPolicy(arms: arms.count, epsilon: epsilon))
+        case .fixed: .fixed(FixedPolicy(arm: 0))
+        case .cheapest: .cheapest(CheapestPolicy())
+        case .weighted(let weights): .weighted(WeightedPolicy(weights: weights))
+        }
+    }
+
+    private static func thompson(_ own: ArbitrationSettings, _ arms: [UpstreamTarget]) -> ThompsonPolicy? {
+        let known = arms.compactMap(\.settings.traits.strength)
         let average = known.isEmpty ? 0.5 : known.reduce(0, +) / Double(known.count)
-        var settings = ThompsonPolicy.Settings(prior: BanditPrior(strengths: route.arms.map { $0.settings.traits.strength ?? average }))
-        settings.explorationShare = route.settings.explorationShare
-        settings.halfLifeHours = route.settings.halfLifeHours
-        settings.floor = route.settings.floor.map { QualityFloor(least: $0) }
+        var settings = ThompsonPolicy.Settings(prior: BanditPrior(strengths: arms.map { $0.settings.traits.strength ?? average }))
+        settings.explorationShare = own.explorationShare
+        settings.halfLifeHours = own.halfLifeHours
+        settings.floor = own.floor.map { QualityFloor(least: $0) }
+        return ThompsonPolicy(settings)
+    }
+
+    private static func thompson(
+        _ before: ThompsonPolicy, _ route: ArbitratedRoute, _ learned: [LearnedHour], _ now: RouteStatistics.Hour
+    ) -> ThompsonPolicy? {
         var statistics = RouteStatistics(arms: route.arms.count)
         for hour in learned where hour.name.route == route.name && hour.name.cell == nil {
             guard let arm = route.arms.firstIndex(where: { $0.model == hour.name.arm }) else { continue }
             statistics.add(hour.statistics, arm: arm, hour: hour.hour)
         }
-        guard var policy = ThompsonPolicy(settings) else { return nil }
-        let before = policy.model.id
-        policy.merge(statistics)
-        policy.refresh(now: now)
-        return policy.model.id == before ? nil : policy
+        var policy = before
+        policy.refresh(now: now, with: statistics)
+        return policy.model.id == before.model.id ? nil : policy
     }
 
     private static func table(
@@ -70,6 +100,8 @@ package struct LoopRoute: Sendable {
     private static let newest = 0.1
 
     package private(set) var knowledge: RouteKnowledge
+    /// How many event loops share what exploration may cost.
+    private let share: Int
     private var exploration: ExplorationBudget
     private var spentHour = RouteStatistics.Hour(index: 0)
     private var spentNanoUSD: Int64 = 0
@@ -78,13 +110,39 @@ package struct LoopRoute: Sendable {
     private var seconds: [Double?]
     private var chance: SeededChance?
 
-    package init(_ knowledge: RouteKnowledge) {
+    /// Of an hour's money for exploration, this loop's.
+    private var budgetNanoUSD: Int64? { knowledge.route.settings.explorationNanoUSDPerHour.map { $0 / Int64(share) } }
+
+    /// - Parameter share: how many event loops share what exploration may cost.
+    package init(_ knowledge: RouteKnowledge, share: Int = 1) {
         self.knowledge = knowledge
+        self.share = max(1, share)
         let settings = knowledge.route.settings
         exploration = ExplorationBudget(share: settings.explorationShare)
         outputTokens = Array(repeating: nil, count: knowledge.route.arms.count)
         seconds = outputTokens
         chance = settings.seed.map { SeededChance(state: $0) }
+    }
+
+    /// Whether another configuration's route of the name has the same arms, so that what was seen of them here is of its arms.
+    package func fits(_ route: ArbitratedRoute) -> Bool {
+        if route === knowledge.route { return true }
+        let own = knowledge.route.arms
+        return route.name == knowledge.route.name && own.count == route.arms.count
+            && zip(own, route.arms).allSatisfy {
+                $0.model == $1.model && $0.provider == $1.provider && $0.upstreamModel == $1.upstreamModel
+            }
+    }
+
+    /// The same for another configuration's route that fits, with what it saw and spent.
+    package func following(_ knowledge: RouteKnowledge) -> LoopRoute {
+        var next = LoopRoute(knowledge, share: share)
+        (next.outputTokens, next.seconds) = (outputTokens, seconds)
+        (next.spentHour, next.spentNanoUSD) = (spentHour, spentNanoUSD)
+        let (old, new) = (self.knowledge.route.settings, knowledge.route.settings)
+        if old.explorationShare == new.explorationShare { next.exploration = exploration }
+        if old.seed == new.seed { next.chance = chance }
+        return next
     }
 
     package mutating func take(_ knowledge: RouteKnowledge) {
@@ -171,7 +229,7 @@ package struct LoopRoute: Sendable {
         case .thompson(let policy):
             exploration.earn()
             if now != spentHour { (spentHour, spentNanoUSD) = (now, 0) }
-            let isPaid = knowledge.route.settings.explorationNanoUSDPerHour.map { spentNanoUSD < $0 } ?? true
+            let isPaid = budgetNanoUSD.map { spentNanoUSD + dearest(candidates) <= $0 } ?? true
             return policy.decision(features, candidates, dials, seed: seed, couldExplore: exploration.allows && isPaid)
         case .epsilonGreedy(var policy): return policy.decide(features, candidates, dials, random: &chance)
         case .fixed(var policy): return policy.decide(features, candidates, dials, random: &chance)
@@ -182,8 +240,18 @@ package struct LoopRoute: Sendable {
 
     private mutating func spend(_ arm: Int, _ candidates: [ArmCandidate]) {
         exploration.spend()
-        guard let cost = candidates.first(where: { $0.arm == arm })?.costUSD else { return }
-        spentNanoUSD = spentNanoUSD.addingReportingOverflow(Int64(min(9e18, max(0, cost) * 1e9))).partialValue
+        guard let candidate = candidates.first(where: { $0.arm == arm }) else { return }
+        spentNanoUSD = min(Self.mostNanoUSD, spentNanoUSD + Self.nanoUSD(candidate))
+    }
+
+    /// What exploring costs at most, whichever arm it draws: known before it draws, so that the chance of each arm stays what it is.
+    private func dearest(_ candidates: [ArmCandidate]) -> Int64 { candidates.reduce(0) { max($0, Self.nanoUSD($1)) } }
+
+    /// Two of these add up.
+    private static let mostNanoUSD: Int64 = 4_000_000_000_000_000_000
+
+    private static func nanoUSD(_ candidate: ArmCandidate) -> Int64 {
+        candidate.costUSD > 0 ? Int64(min(Double(mostNanoUSD), candidate.costUSD * 1e9)) : 0
     }
 }
 

@@ -120,7 +120,9 @@ package final class ArbitrageFile: ArbitrageStore {
         return kept == nil ? answers : []
     }
 
-    package func claim(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) -> FeedbackClaim {
+    package func claim(
+        _ id: RequestID, tenant: String, scoreMillionths score: UInt64
+    ) async throws(ArbitrageStoreError) -> FeedbackClaim {
         let now = settings.now()
         return try await perform { connection throws(SQLiteError) in
             try connection.transaction { () throws(SQLiteError) in
@@ -129,9 +131,24 @@ package final class ArbitrageFile: ArbitrageStore {
                     "SELECT answer FROM answers WHERE id = ?1 AND tenant_id = ?2 AND ends_at > ?3", place + [.integer(now)])
                 guard let bytes = try rows.first?.blob(0) else { return .unknown }
                 guard !bytes.isEmpty else { return .given }
-                try connection.run("UPDATE answers SET answer = x'' WHERE id = ?1 AND tenant_id = ?2", place)
-                return ArbitratedAnswer(decoding: bytes).map { .answer($0) } ?? .unknown
+                guard let (before, kept) = FeedbackLease.split(Array(bytes)), let answer = ArbitratedAnswer(decoding: kept) else {
+                    return .unknown
+                }
+                if let before {
+                    guard before.scoreMillionths == score else { return .given }
+                    guard before.endUnixMilliseconds <= now else { return .underWay }
+                }
+                let lease = FeedbackLease(scoreMillionths: score, endUnixMilliseconds: now + FeedbackClaim.leaseMilliseconds)
+                try connection.run(
+                    "UPDATE answers SET answer = ?3 WHERE id = ?1 AND tenant_id = ?2", place + [.blob(lease.encoded(before: kept))])
+                return .answer(answer)
             }
+        }
+    }
+
+    package func settle(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) {
+        _ = try await perform { connection throws(SQLiteError) in
+            try connection.run("UPDATE answers SET answer = x'' WHERE id = ?1 AND tenant_id = ?2", [.blob(id.bytes), .text(tenant)])
         }
     }
 
@@ -191,7 +208,7 @@ enum ArbitrageFileSchema {
             tenant_id TEXT NOT NULL,
             -- Milliseconds since 1970.
             ends_at INTEGER NOT NULL,
-            -- Empty: feedback was given.
+            -- Behind a lease while feedback is carried out; empty: it was given.
             answer BLOB NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX answers_by_end ON answers (ends_at);

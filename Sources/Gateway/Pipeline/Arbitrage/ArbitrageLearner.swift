@@ -46,12 +46,27 @@ package final class ArbitrageLearner: Sendable {
         var pending: [Place: ArmStatistics] = [:]
         /// As the store has it.
         var known: [Place: ArmStatistics] = [:]
-        var hasChanged = true
+        /// Names of which more is known than was told.
+        var changed: Set<String> = []
+        /// The store has more than what is known here.
+        var isBehind = false
+        /// There are names of which nothing was read yet.
+        var isNew = true
+        /// What was told last, by name.
+        var told: [String: RouteKnowledge] = [:]
         var waiting: [ArbitratedAnswer] = []
         /// Brings what waited before to the store.
         var keeping: Task<Void, Never>?
         var conversations = Remembered<String>(limit: maxRemembered)
         var questions = Remembered<Question>(limit: maxRemembered)
+
+        /// `nil`: the name no longer has the arm.
+        func place(of answer: ArbitratedAnswer, hour: RouteStatistics.Hour) -> Place? {
+            guard let route = routes.first(where: { $0.name == answer.route }),
+                let arm = route.arms.firstIndex(where: { $0.model == answer.arm })
+            else { return nil }
+            return Place(name: route.learnedName(arm, answer.features), hour: hour)
+        }
     }
 
     private let store: any ArbitrageStore
@@ -76,10 +91,7 @@ package final class ArbitrageLearner: Sendable {
     /// What an answer, or its absence, was worth.
     func observe(_ answer: ArbitratedAnswer, quality: Double, weight: Double, hour: RouteStatistics.Hour) {
         let taken = state.withLockedValue { state in
-            guard let route = state.routes.first(where: { $0.name == answer.route }),
-                let arm = route.arms.firstIndex(where: { $0.model == answer.arm })
-            else { return false }
-            let place = Place(name: route.learnedName(arm, answer.features), hour: hour)
+            guard let place = state.place(of: answer, hour: hour) else { return false }
             return state.pending[place, default: ArmStatistics()].observe(answer.features, quality: quality, weight: weight)
         }
         if taken { observations.increment() }
@@ -112,9 +124,25 @@ package final class ArbitrageLearner: Sendable {
 
     // MARK: feedback
 
-    package func claim(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) -> FeedbackClaim {
+    func claim(_ id: RequestID, tenant: String, scoreMillionths score: UInt64) async throws(ArbitrageStoreError) -> FeedbackClaim {
         await keepWaiting()
-        return try await store.claim(id, tenant: tenant)
+        return try await store.claim(id, tenant: tenant, scoreMillionths: score)
+    }
+
+    /// Brings what an answer was worth to the store, and settles its claim.
+    ///
+    /// - Throws: where the store did not take one of both; the claim may then be made again.
+    func learn(_ answer: ArbitratedAnswer, _ signal: ObservedQuality, hour: RouteStatistics.Hour) async throws(ArbitrageStoreError) {
+        var statistics = ArmStatistics()
+        if let place = state.withLockedValue({ $0.place(of: answer, hour: hour) }),
+            statistics.observe(answer.features, quality: signal.quality, weight: signal.weight)
+        {
+            let left = await store.add([LearnedHour(name: place.name, hour: place.hour, statistics: statistics)])
+            guard left.isEmpty else { throw ArbitrageStoreError("the store does not take it", mayHaveRun: false) }
+            state.withLockedValue { $0.isBehind = true }
+            observations.increment()
+        }
+        try await store.settle(answer.id, tenant: answer.tenant)
     }
 
     // MARK: the store
@@ -126,8 +154,18 @@ package final class ArbitrageLearner: Sendable {
             let names = Set(routes.flatMap(\.learned))
             state.pending = state.pending.filter { names.contains($0.key.name) }
             state.known = state.known.filter { names.contains($0.key.name) }
-            state.hasChanged = true
+            state.isNew = true
+            state.changed = Set(routes.map(\.name))
+            state.told = state.told.filter { state.changed.contains($0.key) }
         }
+    }
+
+    /// Follows names of a new configuration.
+    ///
+    /// - Returns: what is known of them, for event loops to begin with.
+    package func prepare(_ routes: [ArbitratedRoute]) -> [RouteKnowledge] {
+        follow(routes)
+        return knowledge()
     }
 
     /// Learns until the task is cancelled.
@@ -165,7 +203,12 @@ package final class ArbitrageLearner: Sendable {
     /// Sends what is pending, and reads what others have sent.
     func exchange(readsAll: Bool) async throws(ArbitrageStoreError) {
         let isWhole = await send()
-        guard readsAll || store.isShared else {
+        let (isBehind, isNew) = state.withLockedValue { state in
+            defer { (state.isBehind, state.isNew) = (false, false) }
+            return (state.isBehind, state.isNew)
+        }
+        let readsAll = readsAll || isNew
+        guard readsAll || store.isShared || isBehind else {
             guard isWhole else { throw ArbitrageStoreError("the store does not take it", mayHaveRun: false) }
             return
         }
@@ -173,12 +216,26 @@ package final class ArbitrageLearner: Sendable {
         let span = readsAll ? Int64(RouteStatistics.mostHours) : 1
         let hours = RouteStatistics.Hour(index: now.index - span)...RouteStatistics.Hour(index: now.index + 1)
         let names = state.withLockedValue { $0.routes.flatMap(\.learned) }
-        let learned = try await store.learned(names, in: hours)
+        let learned: [LearnedHour]
+        do throws(ArbitrageStoreError) {
+            learned = try await store.learned(names, in: hours)
+        } catch {
+            state.withLockedValue { state in
+                state.isBehind = state.isBehind || isBehind
+                state.isNew = state.isNew || isNew
+            }
+            throw error
+        }
+        // Off the lock, which event loops take: this task alone changes what is known, but for names that go.
+        let before = state.withLockedValue { $0.known }
+        let oldest = now.index - Int64(RouteStatistics.mostHours)
+        var known = before.filter { !hours.contains($0.key.hour) && $0.key.hour.index > oldest }
+        for hour in learned { known[Place(name: hour.name, hour: hour.hour)] = hour.statistics }
+        var changed = Set(before.keys.lazy.filter { known[$0] == nil }.map(\.name.route))
+        for (place, statistics) in known where before[place] != statistics { changed.insert(place.name.route) }
         state.withLockedValue { state in
-            let oldest = now.index - Int64(RouteStatistics.mostHours)
-            var known = state.known.filter { !hours.contains($0.key.hour) && $0.key.hour.index > oldest }
-            for hour in learned { known[Place(name: hour.name, hour: hour.hour)] = hour.statistics }
-            if known != state.known { (state.known, state.hasChanged) = (known, true) }
+            state.known = known
+            state.changed.formUnion(changed)
         }
         guard isWhole else { throw ArbitrageStoreError("the store does not take it", mayHaveRun: false) }
     }
@@ -202,7 +259,7 @@ package final class ArbitrageLearner: Sendable {
             for (place, statistics) in pending where !store.isShared && !leftPlaces.contains(place) {
                 state.known[place, default: ArmStatistics()] += statistics
             }
-            state.hasChanged = true
+            state.changed.formUnion(pending.keys.map(\.name.route))
         }
         return left.isEmpty
     }
@@ -246,27 +303,31 @@ package final class ArbitrageLearner: Sendable {
         if !knowledge.isEmpty { await audience(knowledge) }
     }
 
-    /// - Returns: one for each route; none where nothing has changed. A route whose statistics nobody can have observed keeps what was known.
+    /// - Returns: one for each route of which something has changed. A route whose statistics nobody can have observed keeps what was known.
     func knowledge() -> [RouteKnowledge] {
-        let (routes, learned) = state.withLockedValue { state -> ([ArbitratedRoute], [LearnedHour]) in
-            guard state.hasChanged else { return ([], []) }
-            state.hasChanged = false
-            let all = state.known.merging(state.pending) { known, pending in
-                var sum = known
-                sum += pending
-                return sum
-            }
-            return (state.routes, all.map { LearnedHour(name: $0.key.name, hour: $0.key.hour, statistics: $0.value) })
+        let (routes, told, known, pending) = state.withLockedValue { state in
+            defer { state.changed.removeAll() }
+            let routes = state.routes.filter { state.changed.contains($0.name) }
+            return (routes, state.told, routes.isEmpty ? [:] : state.known, routes.isEmpty ? [:] : state.pending)
         }
         let (now, id) = (now, clock.unixMilliseconds())
-        return routes.compactMap { route in
-            let knowledge = RouteKnowledge(route, id: id, learned: learned, now: now)
+        let made = routes.compactMap { route in
+            var sums = known.filter { $0.key.name.route == route.name }
+            for (place, statistics) in pending where place.name.route == route.name {
+                sums[place, default: ArmStatistics()] += statistics
+            }
+            let learned = sums.map { LearnedHour(name: $0.key.name, hour: $0.key.hour, statistics: $0.value) }
+            let knowledge = RouteKnowledge(route, id: id, learned: learned, now: now, after: told[route.name])
             if knowledge == nil {
                 logger.error(
                     "what the route has learned cannot be used; it goes on with what was known", metadata: ["route": "\(route.name)"])
             }
             return knowledge
         }
+        state.withLockedValue { state in
+            for one in made where state.routes.contains(where: { $0 === one.route }) { state.told[one.route.name] = one }
+        }
+        return made
     }
 }
 

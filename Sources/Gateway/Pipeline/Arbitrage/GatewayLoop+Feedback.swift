@@ -3,7 +3,8 @@ package import GatewayCore
 import NIOCore
 
 extension GatewayLoop {
-    /// Takes a caller's word for what an answer of its tenant's was worth, without holding up the loop.
+    /// Takes a caller's word for what an answer of its tenant's was worth, without holding up the loop. It is told to be taken when its row is durable and it
+    /// was learned; before, whoever repeats it with the same score has it carried out again, and the row is the same one.
     ///
     /// - Parameters:
     ///   - score: from 0, useless, to 1.
@@ -13,30 +14,103 @@ extension GatewayLoop {
     ) {
         guard (0...1).contains(score) else { return completion(.failure(.invalidField("score", "must be a number from 0 to 1"))) }
         guard let learner = arbitrage.learner else { return completion(.failure(.unknownReceipt)) }
-        let tenant = principal.tenant
-        let promise = eventLoop.makePromise(of: FeedbackClaim.self)
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        promise.futureResult.assumeIsolated().whenComplete { result in
-            switch result {
-            case .failure(let error as ArbitrageStoreError) where error.mayHaveRun: completion(.failure(.feedbackUncertain))
-            case .failure: completion(.failure(.feedbackNotTaken))
-            case .success(.given): completion(.failure(.feedbackGiven))
-            case .success(.answer(let answer)): completion(.success(bound.value.learn(answer, score, learner)))
-            case .success(.unknown):
-                // Either there is no such receipt, or nothing was chosen for it.
-                bound.value.receipt(id, for: principal) { found in
-                    completion(.failure((try? found.get()) == nil ? .unknownReceipt : .notArbitrated))
+        do throws(Fault) {
+            try checkAuthority(of: principal)
+            try journal.checkRoom(tenant: principal.tenant)
+        } catch {
+            return completion(.failure(error))
+        }
+        guard openPlace() else { return completion(.failure(.overloaded)) }
+        FeedbackCall(
+            id: id, signal: ObservedQuality(.feedback, quality: score, weight: 1), principal: principal, loop: self, learner: learner,
+            completion: completion
+        ).start()
+    }
+}
+
+/// One feedback on its way: claimed, written, learned, settled. Confined to its loop; holds a place of the in-flight budget to its end, which the stores'
+/// own limits of time bring, also when the caller was told before that nobody knows.
+private final class FeedbackCall {
+    /// After it the caller is told that it is not known whether the feedback counts.
+    private static let timeout = TimeAmount.seconds(5)
+
+    private let id: RequestID
+    private let signal: ObservedQuality
+    private let principal: Principal
+    private let loop: GatewayLoop
+    private let learner: ArbitrageLearner
+    /// `nil`: it was called.
+    private var completion: ((Result<Void, Fault>) -> Void)?
+    private var timer: Scheduled<Void>?
+    private var hasPlace = true
+
+    init(
+        id: RequestID, signal: ObservedQuality, principal: Principal, loop: GatewayLoop, learner: ArbitrageLearner,
+        completion: @escaping (Result<Void, Fault>) -> Void
+    ) {
+        (self.id, self.signal, self.principal, self.loop, self.learner) = (id, signal, principal, loop, learner)
+        self.completion = completion
+    }
+
+    func start() {
+        timer = loop.eventLoop.assumeIsolated().scheduleTask(in: Self.timeout) { [self] in tell(.failure(.feedbackUncertain)) }
+        let (id, tenant, score, learner) = (id, principal.tenant, signal.qualityMillionths, learner)
+        let promise = loop.eventLoop.makePromise(of: FeedbackClaim.self)
+        promise.futureResult.assumeIsolated().whenComplete { [self] result in claimed(result) }
+        promise.completeWithTask { try await learner.claim(id, tenant: tenant, scoreMillionths: score) }
+    }
+
+    private func claimed(_ result: Result<FeedbackClaim, any Error>) {
+        switch result {
+        case .failure(let error as ArbitrageStoreError) where error.mayHaveRun: end(.failure(.feedbackUncertain))
+        case .failure: end(.failure(.feedbackNotTaken))
+        case .success(.given): end(.failure(.feedbackGiven))
+        case .success(.underWay): end(.failure(.feedbackUnderWay))
+        case .success(.answer(let answer)): write(answer)
+        case .success(.unknown):
+            // Either there is no such receipt, or nothing was chosen for it.
+            loop.receipt(id, for: principal) { [self] found in
+                switch found {
+                case .failure(let fault): end(.failure(fault))
+                case .success(nil): end(.failure(.unknownReceipt))
+                case .success: end(.failure(.notArbitrated))
                 }
             }
         }
-        promise.completeWithTask { try await learner.claim(id, tenant: tenant) }
     }
 
-    private func learn(_ answer: ArbitratedAnswer, _ score: Double, _ learner: ArbitrageLearner) {
-        let signal = ObservedQuality(.feedback, quality: score, weight: 1)
-        let hour = RouteStatistics.Hour(unixSeconds: Int64(clamping: clock.unixMilliseconds() / 1_000))
-        learner.observe(answer, quality: signal.quality, weight: signal.weight, hour: hour)
-        journal.append(.reward(LedgerReward(answer, signal)))
+    private func write(_ answer: ArbitratedAnswer) {
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let waiter = DurabilityWaiter(eventLoop: loop.eventLoop) { isDurable in
+            if isDurable { bound.value.learn(answer) } else { bound.value.end(.failure(.feedbackUncertain)) }
+        }
+        if loop.journal.append(.reward(LedgerReward(answer, signal)), waiter: waiter) { learn(answer) }
+    }
+
+    private func learn(_ answer: ArbitratedAnswer) {
+        // Whoever was told that nobody knows may give it again, and then it is learned.
+        guard completion != nil else { return end(.failure(.feedbackUncertain)) }
+        let (signal, learner) = (signal, learner)
+        let hour = RouteStatistics.Hour(unixSeconds: Int64(clamping: loop.clock.unixMilliseconds() / 1_000))
+        let promise = loop.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [self] result in end(result.mapError { _ in .feedbackUncertain }) }
+        promise.completeWithTask { try await learner.learn(answer, signal, hour: hour) }
+    }
+
+    private func end(_ result: Result<Void, Fault>) {
+        if hasPlace {
+            hasPlace = false
+            loop.closePlace()
+        }
+        tell(result)
+    }
+
+    private func tell(_ result: Result<Void, Fault>) {
+        timer?.cancel()
+        timer = nil
+        guard let completion else { return }
+        self.completion = nil
+        completion(result)
     }
 }
 
@@ -53,7 +127,11 @@ extension Fault {
     fileprivate static let feedbackNotTaken = Fault(
         .overloaded, origin: .gateway, message: "Feedback cannot be taken at present. Nothing was done; try again shortly.",
         retryAfterMilliseconds: 1_000)
+    fileprivate static let feedbackUnderWay = Fault(
+        .overloaded, origin: .gateway,
+        message: "The same feedback was given a moment ago, and is not known to count yet. Give it again shortly.",
+        retryAfterMilliseconds: FeedbackClaim.leaseMilliseconds)
     fileprivate static let feedbackUncertain = Fault(
         .deadlineExceeded, origin: .gateway,
-        message: "The store did not say in time whether the feedback counts. Giving it again changes nothing if it does.")
+        message: "It did not become known in time whether the feedback counts. Give it again with the same score: it counts once.")
 }

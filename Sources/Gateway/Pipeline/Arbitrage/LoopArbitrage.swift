@@ -5,37 +5,48 @@ import NIOCore
 final class LoopArbitrage {
     /// What the process learns; `nil`: nothing is.
     let learner: ArbitrageLearner?
-    private var routes: [ObjectIdentifier: LoopRoute] = [:]
+    /// How many event loops there are.
+    private let share: Int
+    /// By name.
+    private var routes: [String: LoopRoute] = [:]
     private var extractor = FeatureExtractor()
     /// Memory of the last request's text, for the next.
     private var text: [UInt8] = []
 
-    init(learner: ArbitrageLearner?) {
+    init(learner: ArbitrageLearner?, routes: [ArbitratedRoute], share: Int) {
         self.learner = learner
+        self.share = share
+        follow(routes, [])
     }
 
+    /// Names that no longer are those of the configuration, or not yet, are left aside.
     func take(_ knowledge: [RouteKnowledge]) {
-        for one in knowledge {
-            let id = ObjectIdentifier(one.route)
-            if routes[id] == nil { routes[id] = LoopRoute(one) } else { routes[id]?.take(one) }
+        for one in knowledge { routes[one.route.name]?.take(one) }
+    }
+
+    /// Takes the names of a configuration, with what the process knows of them. What this loop saw of a name that has the same arms goes on.
+    func follow(_ new: [ArbitratedRoute], _ knowledge: [RouteKnowledge]) {
+        var next: [String: LoopRoute] = [:]
+        for route in new {
+            guard let known = knowledge.first(where: { $0.route === route }) ?? RouteKnowledge(before: route) else { continue }
+            if let own = routes[route.name], own.fits(route) {
+                next[route.name] = own.following(known)
+            } else {
+                next[route.name] = LoopRoute(known, share: share)
+            }
         }
+        routes = next
     }
 
-    /// Forgets names that a new configuration has replaced. Requests under way may bring some of them back; the next reload forgets those.
-    func forget(all but: [ArbitratedRoute]) {
-        let kept = Set(but.map { ObjectIdentifier($0) })
-        routes = routes.filter { kept.contains($0.key) }
-    }
-
-    /// Works on the loop's side of a route, which begins with what is known before anything was learned.
+    /// Works on the loop's side of a route. A request that came under a configuration of before, whose arms were others, knows nothing.
     func with<Result>(_ route: ArbitratedRoute, _ body: (inout LoopRoute) -> Result?) -> Result? {
-        let id = ObjectIdentifier(route)
-        guard
-            var own = routes.removeValue(forKey: id)
-                ?? RouteKnowledge(route, id: 0, learned: [], now: RouteStatistics.Hour(index: 0)).map({ LoopRoute($0) })
-        else { return nil }
-        defer { routes[id] = own }
-        return body(&own)
+        if var own = routes[route.name], own.fits(route) {
+            routes[route.name] = nil
+            defer { routes[route.name] = own }
+            return body(&own)
+        }
+        guard var passing = RouteKnowledge(before: route).map({ LoopRoute($0, share: share) }) else { return nil }
+        return body(&passing)
     }
 
     /// What a request asks, and its features.

@@ -53,10 +53,19 @@ final class LoopJournal {
         return false
     }
 
-    /// Takes what is written beside a request's own record: nobody waits for it.
-    func append(_ entry: LedgerEntry) {
-        if let redis { return redis.append(entry, settling: RedisSettlement(), waiter: nil) }
-        stores.file?.append(entry, waiter: nil)
+    /// Takes what is written beside a request's own record.
+    ///
+    /// - Parameter waiter: told when it is durable.
+    /// - Returns: whether it is as durable as it gets already; then the waiter is not told.
+    @discardableResult
+    func append(_ entry: LedgerEntry, waiter: DurabilityWaiter? = nil) -> Bool {
+        if let redis {
+            redis.append(entry, settling: RedisSettlement(), waiter: waiter)
+            return false
+        }
+        guard let file = stores.file else { return true }
+        file.append(entry, waiter: waiter)
+        return false
     }
 
     /// Settles limits of a request of which nothing is written.

@@ -118,19 +118,32 @@ package struct RedisArbitrage: ArbitrageStore {
                     command.append("NX")
                     return command
                 })
-            for (answer, result) in zip(some, results) where Self.maySendAgain(result) { left.append(answer) }
+            for (answer, result) in zip(some, results) where Self.mayKeepAgain(result) { left.append(answer) }
         }
         return left
     }
 
-    package func claim(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) -> FeedbackClaim {
+    /// Twice does no harm.
+    private static func mayKeepAgain(_ result: Result<RedisReply, RedisFailure>) -> Bool {
+        switch result {
+        case .success: false
+        case .failure(.server(let error)): error.retry != .never
+        case .failure: true
+        }
+    }
+
+    package func claim(
+        _ id: RequestID, tenant: String, scoreMillionths score: UInt64
+    ) async throws(ArbitrageStoreError) -> FeedbackClaim {
         var command = RedisCommand(Self.claim, keyCount: 1)
         command.append(.arbitrated(tenant: tenant, id))
+        command.append(FeedbackLease.text(scoreMillionths: score))
+        command.append(FeedbackClaim.leaseMilliseconds)
         switch await send([command])[0] {
         case .failure(let failure): throw ArbitrageStoreError("\(failure)", mayHaveRun: failure.mayHaveRun)
         case .success(let reply):
+            if let number = reply.value.integer { return number == 1 ? .underWay : .given }
             guard let bytes = reply.value.bytes else { return .unknown }
-            guard bytes.readableBytes > 0 else { return .given }
             guard let answer = ArbitratedAnswer(decoding: bytes.readableBytesView), answer.tenant == tenant, answer.id == id else {
                 return .unknown
             }
@@ -138,18 +151,38 @@ package struct RedisArbitrage: ArbitrageStore {
         }
     }
 
+    package func settle(_ id: RequestID, tenant: String) async throws(ArbitrageStoreError) {
+        var command = RedisCommand("SET", key: .arbitrated(tenant: tenant, id), "")
+        command.append("XX")
+        command.append("PX")
+        command.append(settings.feedbackMilliseconds)
+        if case .failure(let failure) = await send([command])[0] {
+            throw ArbitrageStoreError("\(failure)", mayHaveRun: failure.mayHaveRun)
+        }
+    }
+
     package func close() async {}
 
-    /// Gives out what is kept of a receipt, once; then what stands there is empty, until it would have ended.
+    /// Gives out what is kept of a receipt to one at a time, who has the lease, which stands before it with the score (``FeedbackLease``). 1: somebody has
+    /// the lease. 0: what stands there is empty, since it was settled, or is claimed with another score.
     package static let claim = RedisScript(
         """
         local kept = redis.call('GET', KEYS[1])
-        if kept and kept ~= '' then
-          local left = redis.call('PTTL', KEYS[1])
-          if left > 0 then redis.call('SET', KEYS[1], '', 'PX', left) else redis.call('DEL', KEYS[1]) end
+        if not kept then return false end
+        if kept == '' then return 0 end
+        local time = redis.call('TIME')
+        local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+        local answer = kept
+        if string.sub(kept, 1, 1) == '!' then
+          if string.sub(kept, 2, 8) ~= ARGV[1] then return 0 end
+          if (tonumber(string.sub(kept, 9, 21)) or 0) > now then return 1 end
+          answer = string.sub(kept, 22)
         end
-        return kept
-        """, sha1: "c438f52fb6cb5f81afdf14ecdbe9b4a165ef9712")
+        local left = math.max(1, redis.call('PTTL', KEYS[1]))
+        local lease = '!' .. ARGV[1] .. string.format('%013d', now + tonumber(ARGV[2]))
+        redis.call('SET', KEYS[1], lease .. answer, 'PX', left)
+        return answer
+        """, sha1: "b06e6f055f18874bbc94961af28038ed71cbc3db")
 
     // MARK: sending
 
