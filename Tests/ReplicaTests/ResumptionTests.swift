@@ -104,10 +104,11 @@ extension ReplicaTests {
 
         /// Reads streams while replicas come and go.
         private static func readThrough(_ torment: Torment, _ client: AgentShieldClient) async throws {
-            let tormentor = Task { try await torment.goOn(seed: 11) }
+            let tormentor = Task { await torment.goOn(seed: 11) }
             let ends = await readMany(client) { $0 >= streams && torment.hasDoneAll }
             tormentor.cancel()
-            if case .failure(let error) = await tormentor.result, !(error is CancellationError) { throw error }
+            await tormentor.value
+            if let failure = torment.failure { throw failure }
             await client.shutdown(within: .zero)
             let counts = torment.counts
             let (whole, lost) = (ends.filter { $0 == .whole }.count, ends.filter { $0 == .lost }.count)

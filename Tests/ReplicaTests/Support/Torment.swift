@@ -17,6 +17,7 @@ final class Torment: Sendable {
         /// Who stands behind each relay.
         var present: [Replicas.Replica]
         var leaving: [Replicas.Replica] = []
+        var failure: (any Error)?
     }
 
     private let replicas: Replicas
@@ -31,11 +32,22 @@ final class Torment: Sendable {
     }
 
     var counts: Counts { state.withLockedValue { $0.counts } }
-    /// Whether each of the three has happened.
-    var hasDoneAll: Bool { counts.cuts > 0 && counts.drained > 0 && counts.killed > 0 }
+    /// Whether each of the three has happened, or nothing more will.
+    var hasDoneAll: Bool { counts.cuts > 0 && counts.drained > 0 && counts.killed > 0 || failure != nil }
+    /// What kept it from going on.
+    var failure: (any Error)? { state.withLockedValue { $0.failure } }
 
     /// Goes on until its task is cancelled.
-    func goOn(seed: UInt64) async throws {
+    func goOn(seed: UInt64) async {
+        do {
+            try await torment(seed: seed)
+        } catch {
+            // A replica that is just being started when the task is cancelled is not waited for.
+            if !Task.isCancelled { state.withLockedValue { $0.failure = error } }
+        }
+    }
+
+    private func torment(seed: UInt64) async throws {
         var random = SeededRandom(seed: seed)
         while !Task.isCancelled {
             try await Task.sleep(for: .milliseconds(Int.random(in: 40...400, using: &random)))
