@@ -121,6 +121,8 @@ enum MetricHelp {
     static func text(_ name: String) -> String { texts[name] ?? "See docs/observability.md." }
 
     private static let texts: [String: String] = [
+        "agentshield_arbitrage_observations": "What arbitrated names learned from.",
+        "agentshield_arbitrage_feedback_dropped": "Answers that can be given no feedback on, since too many waited to be kept.",
         "agentshield_scrub_media_skipped": "Images, audio and files in requests that were not scanned.",
         "agentshield_tokens_refused": "Bearer tokens that were refused, by reason.",
         "agentshield_upstream_retries": "Calls that were made again at the same model, by the fault of the one before.",
