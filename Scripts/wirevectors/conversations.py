@@ -196,8 +196,8 @@ def requests():
             .expect(Frame("RESULT", 1, e.message(e.chat_result())), chat={"choices": [{"items": [{"kind": "TEXT_ITEM", "data": "SGVsbG8="}]}]})
             .expect(Frame("END", 1, e.end()), finishes=[{"reason": "STOP"}]),
         server("a request that fails").opened().say(request(1, "fail")).expect(Frame("ERROR", 1, e.error(205, "no such model")), code=205),
-        server("an operation that is not offered").opened().say(Frame("REQUEST", 1, e.message(e.block(19, e.block(1, "resp-9"))), ["endStream"]))
-            .expect(Frame("ERROR", 1, e.error(203, "not offered")), code=203),
+        server("feedback on what is no answer's id").opened().say(Frame("REQUEST", 1, e.message(e.block(19, e.block(1, "resp-9"))), ["endStream"]))
+            .expect(Frame("ERROR", 1, e.error(200, "must be the id of an answer")), code=200),
         server("no operation at all").opened().say(Frame("REQUEST", 1, e.message(b""), ["endStream"])).expect(Frame("ERROR", 1, e.error(203, "no operation")), code=203),
         server("a body that cannot be decoded", "P6").opened().say(broken).expect(Frame("ERROR", 1, e.error(201, "not valid")), code=201)
             .say(request(3)).streams_an_answer(3),

@@ -46,6 +46,9 @@ struct VectorServer: VectorPeer {
     }
 
     private mutating func answer(_ request: Request, on id: StreamID) {
+        if case .feedback = request.operation {
+            return machine.sendError(ErrorBody(code: .invalidRequest, message: "must be the id of an answer"), on: id)
+        }
         guard case .chat(let chat) = request.operation else {
             return machine.sendError(ErrorBody(code: .unsupported, message: "not offered"), on: id)
         }
