@@ -6,7 +6,6 @@ import GatewayPipeline
 import Logging
 import Metrics
 import NIOCore
-import NIOHTTP1
 import Providers
 
 /// Brings finished spans to a collector, over OTLP/HTTP in its JSON form. Beside the data path: what the collector does not take in time is dropped and
@@ -15,6 +14,8 @@ struct SpanExporter: Sendable {
     /// Spans that may wait, and of one export.
     static let capacity = 8_192
     private static let batch = 512
+    /// A collector's word on what it took is short.
+    private static let maxAnswerBytes = 64 << 10
     private static let interval = Duration.milliseconds(500)
     /// Attempts at one batch, where the collector is away or asks for patience.
     private static let maxAttempts = 3
@@ -114,14 +115,13 @@ struct SpanExporter: Sendable {
             }
             let sent = request
             let answer = await pool.eventLoop.flatSubmit { [pool] in
-                CollectorCall.start(sent, on: pool.value, timeout: timeout)
+                WholeAnswer.ask(sent, on: pool.value, statuses: 200..<300, maxBytes: Self.maxAnswerBytes, timeout: timeout)
             }.result()
             switch answer {
-            case .success(let status) where (200..<300).contains(status): return nil
-            case .success(let status):
-                reason = "its answer's status is \(status)"
-                // OTLP's statuses that allow another try.
-                guard [429, 502, 503, 504].contains(status) else { return reason }
+            case .success: return nil
+            // OTLP's statuses that allow another try.
+            case .failure(WholeAnswer.Failure.status(let status)) where ![429, 502, 503, 504].contains(status):
+                return "\(WholeAnswer.Failure.status(status))"
             case .failure(let error): reason = "\(error)"
             }
         }
@@ -132,43 +132,5 @@ struct SpanExporter: Sendable {
 extension EventLoopFuture where Value: Sendable {
     fileprivate func result() async -> Result<Value, any Error> {
         do { return .success(try await get()) } catch { return .failure(error) }
-    }
-}
-
-/// One export: only the answer's status is of interest. Confined to the pool's event loop, which keeps it until the call is over.
-private final class CollectorCall: UpstreamReceiver {
-    private struct TooSlow: Error, CustomStringConvertible {
-        var description: String { "its answer did not come in time" }
-    }
-
-    private let promise: EventLoopPromise<Int>
-    private var status = 0
-    private var call: UpstreamCall?
-    private var timer: Scheduled<Void>?
-    private var isOver = false
-
-    private init(_ promise: EventLoopPromise<Int>) { self.promise = promise }
-
-    static func start(_ request: UpstreamRequest, on pool: UpstreamPool, timeout: TimeAmount) -> EventLoopFuture<Int> {
-        let promise = pool.eventLoop.makePromise(of: Int.self)
-        let export = CollectorCall(promise)
-        export.call = pool.send(request, receiver: export)
-        export.timer = pool.eventLoop.assumeIsolated().scheduleTask(in: timeout) { export.finish(.failure(TooSlow())) }
-        return promise.futureResult
-    }
-
-    func upstreamHeadReceived(status: Int, headers: HTTPHeaders) { self.status = status }
-    func upstreamBodyReceived(_ bytes: ByteBuffer) {}
-    func upstreamEnded() { finish(.success(status)) }
-    func upstreamFailed(_ failure: UpstreamFailure) { finish(.failure(failure)) }
-
-    private func finish(_ result: Result<Int, any Error>) {
-        guard !isOver else { return }
-        isOver = true
-        timer?.cancel()
-        timer = nil
-        if case .failure = result { call?.cancel() }
-        call = nil
-        promise.completeWith(result)
     }
 }

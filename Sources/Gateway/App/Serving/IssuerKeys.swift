@@ -5,7 +5,6 @@ import GatewayPipeline
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOHTTP1
 import Providers
 
 /// Fetches the keys that issuers of tokens publish, beside the data path, and brings them to every event loop. When, ``KeyRefresh`` decides.
@@ -127,66 +126,8 @@ final class IssuerKeys: Sendable {
         try headers.add("user-agent", "agentshield/\(GatewayVersion.current)")
         let request = UpstreamRequest(endpoint: endpoint, method: .get, path: url.path.isEmpty ? "/" : url.path, headers: headers)
         let document = try await pool.eventLoop.flatSubmit { [pool] in
-            KeySetDownload.start(request, on: pool.value, timeout: timeout)
+            WholeAnswer.ask(request, on: pool.value, statuses: 200..<201, maxBytes: KeySetDocument.maxBytes, timeout: timeout)
         }.get()
         return try KeySetDocument.keys(in: Array(document.readableBytesView), for: source.algorithm)
-    }
-}
-
-/// One answer with a key set, bounded in size and time. Confined to the pool's event loop, which keeps it until the call is over.
-private final class KeySetDownload: UpstreamReceiver {
-    enum Failure: Error, CustomStringConvertible {
-        case status(Int)
-        case tooLarge
-        case tooSlow
-
-        var description: String {
-            switch self {
-            case .status(let status): "the answer's status is \(status), and redirections are not followed"
-            case .tooLarge: "the answer is larger than \(KeySetDocument.maxBytes / 1024) KiB"
-            case .tooSlow: "the answer did not come in time"
-            }
-        }
-    }
-
-    private let promise: EventLoopPromise<ByteBuffer>
-    private var body = ByteBuffer()
-    private var call: UpstreamCall?
-    private var timer: Scheduled<Void>?
-    private var isOver = false
-
-    private init(_ promise: EventLoopPromise<ByteBuffer>) {
-        self.promise = promise
-    }
-
-    static func start(_ request: UpstreamRequest, on pool: UpstreamPool, timeout: TimeAmount) -> EventLoopFuture<ByteBuffer> {
-        let promise = pool.eventLoop.makePromise(of: ByteBuffer.self)
-        let download = KeySetDownload(promise)
-        download.call = pool.send(request, receiver: download)
-        download.timer = pool.eventLoop.assumeIsolated().scheduleTask(in: timeout) { download.finish(.failure(Failure.tooSlow)) }
-        return promise.futureResult
-    }
-
-    func upstreamHeadReceived(status: Int, headers: HTTPHeaders) {
-        if status != 200 { finish(.failure(Failure.status(status))) }
-    }
-
-    func upstreamBodyReceived(_ bytes: ByteBuffer) {
-        guard body.readableBytes + bytes.readableBytes <= KeySetDocument.maxBytes else { return finish(.failure(Failure.tooLarge)) }
-        body.writeImmutableBuffer(bytes)
-    }
-
-    func upstreamEnded() { finish(.success(body)) }
-
-    func upstreamFailed(_ failure: UpstreamFailure) { finish(.failure(failure)) }
-
-    private func finish(_ result: Result<ByteBuffer, any Error>) {
-        guard !isOver else { return }
-        isOver = true
-        timer?.cancel()
-        timer = nil
-        if case .failure = result { call?.cancel() }
-        call = nil
-        promise.completeWith(result)
     }
 }
