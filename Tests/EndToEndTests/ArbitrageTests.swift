@@ -91,9 +91,10 @@ extension EndToEndTests {
             return (easy, hard)
         }
 
+        /// Six of ten: what is explored at random goes elsewhere, so a count of 40 strays by a few to either side.
         private static func expectLearned(_ went: (easy: [String], hard: [String])) {
-            #expect(went.easy.count { $0 == "cheap" } * 10 >= went.easy.count * 7, "\(went)")
-            #expect(went.hard.count { $0 == "dear" } * 10 >= went.hard.count * 7, "\(went)")
+            #expect(went.easy.count { $0 == "cheap" } * 10 >= went.easy.count * 6, "\(went)")
+            #expect(went.hard.count { $0 == "dear" } * 10 >= went.hard.count * 6, "\(went)")
         }
 
         @Test("a route learns which model is worth its price for which question, through both doors, and knows it after a restart")
@@ -101,10 +102,10 @@ extension EndToEndTests {
             try await withTemporaryDirectory { directory in
                 let file = directory.appendingPathComponent("learned.sqlite").path
                 try await Self.run(learned: file) { stack in
-                    Self.expectLearned(try await Self.teach(stack, rounds: 0..<160, last: 40))
+                    Self.expectLearned(try await Self.teach(stack, rounds: 0..<240, last: 80))
                 }
                 try await Self.run(learned: file) { stack in
-                    Self.expectLearned(try await Self.teach(stack, rounds: 1_000..<1_020, last: 20, givesFeedback: false))
+                    Self.expectLearned(try await Self.teach(stack, rounds: 1_000..<1_080, last: 80, givesFeedback: false))
                 }
             }
         }
