@@ -90,7 +90,8 @@ extension Exchange {
     /// - Parameter dialect: of the answer.
     func makeRewriter(for dialect: Dialect) -> AnswerRewriter {
         switch request.surface {
-        case .openAI, .completions, .ollama, .gemini: AnswerRewriter(placeholders: placeholders, rules: rules, scrubbers: loop.answerScrubbers)
+        case .openAI, .completions, .ollama, .gemini:
+            AnswerRewriter(placeholders: placeholders, rules: rules, scrubbers: loop.answerScrubbers)
         case .anthropic:
             AnswerRewriter(
                 placeholders: placeholders, rules: rules, scrubbers: loop.answerScrubbers, keepsReasoning: dialect == .anthropic,
