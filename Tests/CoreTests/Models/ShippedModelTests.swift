@@ -60,7 +60,9 @@ struct ShippedModelTests {
         #expect(extractor.features(of: "Write to <EMAIL_1> and <CREDIT_CARD_12>.")[.placeholders] == 0.25)
         #expect(extractor.features(of: "a <b> c <_1> <E_> <EMAIL_x1> 1> <EMAIL1>")[.placeholders] == 0)
         #expect(extractor.features(of: String(repeating: "<IP_1> ", count: 100))[.placeholders] == 1)
-        #expect(extractor.features(of: "日本")[.script] == 1 && extractor.features(of: "ab")[.script] == 0)
+        #expect(
+            extractor.features(of: "日本")[.script] == 1 && extractor.features(of: "ab")[.script] == 0
+                && extractor.features(of: "")[.script] == 0)
         #expect(abs(extractor.features(of: "abé")[.script] - 0.5) < 1e-6)
     }
 

@@ -116,7 +116,7 @@ struct TextSignals {
         set(.creative, kinds.contains(.creative) ? 1 : 0)
         set(.conversation, min(1, Self.log2(min(1e6, Float(shape.turns) + Float(shape.tools))) / 4))
         set(.language, foreignness)
-        set(.script, 1 - Float(mix.ascii) / Float(max(1, bytes)))
+        set(.script, bytes > 0 ? 1 - Float(mix.ascii) / Float(bytes) : 0)
         set(.placeholders, min(1, Float(placeholders) / 8))
     }
 
