@@ -31,7 +31,8 @@ extension Exchange {
         guard !plan.isEmpty || look != nil || claim != nil else { return try lookUp() }
         let began = NIODeadline.now()
         let tokens = snapshot.limits.estimatedTokens(
-            requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices)
+            requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices,
+            rates: target?.settings.traits.tokenRates ?? .plain)
         var question = LimitQuestion(
             plan: plan, tokens: tokens,
             holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil && claim == nil ? "" : holder,

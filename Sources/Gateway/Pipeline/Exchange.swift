@@ -397,7 +397,7 @@ package final class Exchange {
         } else if wasWithProvider || hasBegun {
             let cap = outputCap?.tokens ?? .max
             let output = wasCut ? cap : min(UInt64((outputBytes + 3) / 4), cap)
-            summary.usage = usageSoFar ?? TokenUsage(input: UInt64(request.body.readableBytes / 4))
+            summary.usage = usageSoFar ?? TokenUsage(input: estimatedInput)
             // Of an answer that went on the provider's count is behind, if it counts at all before the end.
             let (told, overflow) = summary.usage.output.addingReportingOverflow(summary.usage.reasoning)
             if !overflow { summary.usage.output = max(told, output) - summary.usage.reasoning }

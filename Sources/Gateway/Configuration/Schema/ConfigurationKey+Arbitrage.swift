@@ -11,7 +11,7 @@ extension ConfigurationKey {
             ConfigurationKey(
                 "models[].region", .identifier, .means("not known"), "Where it computes, for tenants with `arbitrage.regions`."),
             ConfigurationKey(
-                "models[].strength", .score, .means("the same for all arms"),
+                "models[].strength", .score, .means("what is published of it, or what models of its price have ([models.md](models.md))"),
                 "The quality that is expected of it before anything was learned, such as a published benchmark's share of right answers."),
             ConfigurationKey(
                 "aliases[].arbitrage", .section, .means("the entry has `fallback`"),

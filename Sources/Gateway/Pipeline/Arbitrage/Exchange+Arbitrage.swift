@@ -101,7 +101,7 @@ extension Exchange {
         var candidates: [ArmCandidate] = []
         var unwell: [ArmCandidate] = []
         var infeasible: [DecisionRecord.Infeasible] = []
-        let (input, now) = (arbitration.traits.inputTokens(bytes: body.readableBytes), loop.eventLoop.now)
+        let now = loop.eventLoop.now
         let output = envelope.maxOutputTokens ?? addedMaxTokens
         for (index, arm) in arbitration.route.arms.enumerated() {
             func refuse(_ reason: DecisionRecord.Infeasibility) { infeasible.append(.init(name: arm.model, reason: reason)) }
@@ -113,6 +113,7 @@ extension Exchange {
                 refuse(.unpriced)
                 continue
             }
+            let input = arbitration.traits.inputTokens(bytes: body.readableBytes, rates: arm.settings.traits.tokenRates)
             let reason = arm.infeasibility(
                 arbitration.traits, inputTokens: input, maxOutputTokens: output, tenant: tenant)
             if let reason {

@@ -9,12 +9,13 @@ final class LoopArbitrage {
     private let share: Int
     /// By name.
     private var routes: [String: LoopRoute] = [:]
-    private var extractor = FeatureExtractor()
+    private var extractor: FeatureExtractor
     /// Memory of the last request's text, for the next.
     private var text: [UInt8] = []
 
-    init(learner: ArbitrageLearner?, routes: [ArbitratedRoute], share: Int) {
+    init(learner: ArbitrageLearner?, routes: [ArbitratedRoute], share: Int, languages: LanguageModel) {
         self.learner = learner
+        extractor = FeatureExtractor(languages: languages)
         self.share = share
         follow(routes, [])
     }
@@ -51,9 +52,10 @@ final class LoopArbitrage {
 
     /// What a request asks, and its features.
     func read(_ body: ByteBuffer, with workspace: inout RequestWorkspace) -> (traits: RequestTraits, features: FeatureVector) {
-        let traits = workspace.traits(of: body, text: &text)
-        let features = text.withUnsafeBytes { extractor.features(of: $0, shape: traits.shape) }
-        return (traits, features)
+        var traits = workspace.traits(of: body, text: &text)
+        let reading = text.withUnsafeBytes { extractor.reading(of: $0, shape: traits.shape) }
+        traits.mix = reading.mix
+        return (traits, reading.features)
     }
 }
 
