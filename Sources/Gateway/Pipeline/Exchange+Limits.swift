@@ -92,7 +92,11 @@ extension Exchange {
         let refusal = loop.limits.learn(outcome, of: question, askedAt: began)
         if !question.plan.isEmpty { summary.rateLimit = question.report(outcome) }
         guard outcome.isAdmitted else {
-            if choosesWithout(limited: refusal) || (refusal == nil && choosesCheaper()) { return false }
+            if choosesWithout(limited: refusal) || (refusal == nil && choosesCheaper()) {
+                // Of limits that the request will not be held to.
+                summary.rateLimit = nil
+                return false
+            }
             loop.limits.refused(by: refusal)
             let budget = question.budgetRefusal(outcome)?.fault(now: loop.clock.unixMilliseconds())
             throw refusal.map { told($0) } ?? budget ?? .overloaded
