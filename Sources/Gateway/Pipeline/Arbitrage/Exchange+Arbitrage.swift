@@ -243,7 +243,8 @@ extension Exchange {
             let last = loop.arbitrage.learner?.conversation(key),
             let arm = arbitration.route.arms.firstIndex(where: { $0.model == last.arm }), let quote = price(of: arbitration.route.arms[arm])
         else { return nil }
-        let cached = min(last.cachedTokens(at: unixMilliseconds), traits.inputTokens(bytes: body.readableBytes))
+        let rates = arbitration.route.arms[arm].settings.traits.tokenRates
+        let cached = min(last.cachedTokens(at: unixMilliseconds), traits.inputTokens(bytes: body.readableBytes, rates: rates))
         return ConversationChoice(incumbent: arm, cachedTokens: cached, price: quote.price)
     }
 
