@@ -49,7 +49,8 @@ extension Exchange {
         (call, upstream, hasAnswered) = (hedge.call, hedge.upstream, false)
         // The time until now has been counted.
         callStartedAt = .now()
-        if isPaused { call?.pauseReading() }
+        stopwatch = UpstreamStopwatch(began: hedge.began)
+        if isPaused { pauseCall() }
         hedge.passOn()
     }
 

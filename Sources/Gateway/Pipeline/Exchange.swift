@@ -159,6 +159,8 @@ package final class Exchange {
     /// Calls to providers so far.
     var calls = 0
     var callStartedAt = NIODeadline.uptimeNanoseconds(0)
+    /// Of the present call.
+    var stopwatch: UpstreamStopwatch?
     var reader: AnswerReader?
     var errorStatus: (status: Int, retryAfterMilliseconds: Int64?, isAdvisedAgainst: Bool)?
     var errorBody = ByteBuffer()
@@ -214,7 +216,7 @@ package final class Exchange {
     package func pause() {
         guard !isOver, !isPaused else { return }
         isPaused = true
-        if !isFollowed { call?.pauseReading() }
+        if !isFollowed { pauseCall() }
     }
 
     package func resume() {
@@ -357,7 +359,7 @@ package final class Exchange {
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
         body = ByteBuffer()
         summary.timings[.record] += (NIODeadline.now() - began).nanoseconds
-        let unanswered = awaitsDecision ? nil : target
+        let unanswered = awaitsChoice ? nil : target
         learn(isWhole: isWhole, fault?.kind, wasWithProvider: wasWithProvider)
         let record = LedgerRecord(
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,

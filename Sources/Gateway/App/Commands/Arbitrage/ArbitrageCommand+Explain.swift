@@ -203,9 +203,9 @@ struct DecisionExplanation {
         case .notAllowed: "the tenant or the key may not use it"
         case .unhealthy: "it is failing or drained"
         case .budget: "the budget does not reach"
+        case .limited: "its own limit is used up"
         case .unpriced: "its price is not known"
         case .belowFloor: "the quality floor retired it"
-        case .unsupported: "it does not serve such requests"
         }
     }
 }
