@@ -64,7 +64,7 @@ struct PolicyTests {
         return try #require(ThompsonPolicy(settings))
     }
 
-    @Test("in a linear world regret grows no faster than √T·log T, and stays far below chance's and below a table's", arguments: [UInt64(1), 2])
+    @Test("in a linear world regret grows no faster than √T·log T, far below chance's and below a table's", arguments: [UInt64(1), 2])
     func sublinear(seed: UInt64) throws {
         let bandit = try thompson(arms: 4) { $0.explorationShare = 1 }
         let checkpoints = [400, 1600, 6400]
