@@ -292,7 +292,7 @@ INLINE int may_be_field(const view *v) {
 /// `echo` stands before a user's name, as in `echo ana:secret | chpasswd`.
 INLINE int may_be_piped(const view *v) {
     size_t name = 1;
-    while (name < 40 && name < v->left && v->bytes[-(ptrdiff_t)name] > ' ') name++;
+    while (name < 40 && name < v->left && v->bytes[-(ptrdiff_t)name] > ' ' && v->bytes[-(ptrdiff_t)name] != ':') name++;
     // `echo -e `
     if (v->left > name + 3 && v->bytes[-(ptrdiff_t)name] == ' ' && v->bytes[-(ptrdiff_t)name - 2] == '-') name += 3;
     return v->left >= name + 4 && v->bytes[-(ptrdiff_t)name] == ' ' && v->bytes[-(ptrdiff_t)name - 1] == 'o'

@@ -124,7 +124,8 @@ enum { NEAR_TAIL = 64 - 41, TAIL = 61 };
         if (count - from > NEAR_TAIL) classify(bytes + start - 64, &c, 0);                           \
         classify(bytes + start, &c, 1);                                                              \
         find_shapes_1(&c, &s, 2);                                                                    \
-        lack_unknown(&s, 1, count, start), lack_unknown(&s, 2, count, count);                            \
+        s.untimed[1] |= 1ull << 63;                                                                      \
+        s.other[2] = s.joint[2] = s.untimed[2] = ~0ull;                                                  \
         fire_1(&c, &s, &f, 1);                                                                       \
         keep_asked(f.any, 1, &t);                                                                    \
         return f.any[1] == 0 ? 0 : collect(&c, &s, &f, 1, &t, triggers);                             \

@@ -50,8 +50,8 @@ public struct PlaceholderMap: Sendable {
 
     /// Makes room for so many more values and bytes of them at once.
     mutating func reserve(values: Int, bytes: Int) {
-        // What grows by less than it has grows by itself as often as is good for it.
-        guard values > entries.count else { return }
+        // Few values, and what grows by less than it has, grow by themselves as often as is good for them.
+        guard values >= 16, values > entries.count else { return }
         entries.reserveCapacity(entries.count + values)
         storage.reserveCapacity(storage.count + bytes)
         var size = max(16, slots.count)
