@@ -44,6 +44,27 @@ struct AnswerTests {
         return try told(pieces, in: key, tool: tool, map: map, rules, counts: &counts)
     }
 
+    @Test("an answer is told alike by scrubbers that had other answers before, wherever those stopped, and counts its own findings")
+    func reused() throws {
+        let (rules, others, scrubbers) = (rules(), rules(), AnswerScrubbers())
+        for round in 0..<6 {
+            let rules = round % 3 == 2 ? others : rules
+            var rewriter = AnswerRewriter(placeholders: PlaceholderMap(), rules: rules, scrubbers: scrubbers)
+            var told = ""
+            func take(_ text: String, _ key: AnswerItemKey) throws {
+                let fragment = AnswerFragment(key: key, text: ByteBuffer(string: text), rawRange: 0..<2)
+                try rewriter.rewrite(AnswerChunk(raw: ByteBuffer(string: "\"\""), fragments: [fragment])) {
+                    for fragment in $0.fragments { told += String(buffer: fragment.text) }
+                }
+            }
+            try take("mail ana.gomez@example.com or bob@exam", Self.text)
+            try take("{\"to\":\"carl@exam", Self.call)
+            #expect(told == "mail <EMAIL> or {\"to\":\"", "round \(round)")
+            rewriter.close()
+            #expect(rewriter.counts[.email] == 1)
+        }
+    }
+
     /// In two pieces, cut everywhere, and in single bytes' characters.
     private func cuts(_ text: String) -> [[String]] {
         let characters = Array(text)

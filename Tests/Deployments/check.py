@@ -6,6 +6,7 @@ usage: Tests/Deployments/check.py AGENTSHIELD
 AGENTSHIELD is the gateway's binary, which judges the configurations. Prints "ok NAME" or "not ok NAME" for each check. The packages of
 requirements.txt have to be installed; Scripts/check-deployments sees to that.
 """
+import json
 import pathlib
 import re
 import secrets
@@ -303,6 +304,20 @@ def image_context_has_what_is_copied():
             if instruction == "COPY" and not argument.startswith("--from"):
                 for source in argument.split()[:-1]:
                     demand((root / source).exists() and f"!{source}" in ignored, f"{source} is not in the build context")
+
+
+@check
+def grafana_dashboard_asks_for_metrics_that_there_are():
+    dashboard = json.loads((deploy / "grafana-dashboard.json").read_text())
+    documented = (root / "docs/observability.md").read_text()
+    for panel in dashboard["panels"]:
+        demand(panel["targets"] and panel["title"], "a panel shows nothing")
+        for target in panel["targets"]:
+            # Metrics stand before a selector; labels before an operator, or in a list behind `by`.
+            for name in re.findall(r"\b((?:agentshield|gen_ai|process)_[a-z_]+)\{", target["expr"]):
+                name = re.sub(r"_(bucket|count)$", "", name)
+                known = name in documented or (name.endswith("_max") and name.removesuffix("_max") in documented)
+                demand(known, f"{panel['title']!r} asks for {name}, which docs/observability.md does not know")
 
 
 def main():

@@ -68,6 +68,8 @@ struct ArbitrationTests {
             let call = try await rig.one.call()
             #expect(try await request.end().fault?.kind == .deadlineExceeded)
             try await call.closed()
+            // A deadline that has passed waits for no row.
+            try await until("the row") { try await !Self.told(file).decisions.isEmpty }
             let (decisions, rewards) = try await Self.told(file)
             #expect(decisions.map(\.model) == ["one"] && rewards.isEmpty)
             #expect(decisions.first?.signals.map(\.signal) == [.error])

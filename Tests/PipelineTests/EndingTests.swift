@@ -84,7 +84,7 @@ struct EndingTests {
     @Test("a deadline ends a call, is told, and the prompt that the provider has is paid")
     func deadline() async throws {
         try await PipelineRig.run { rig in
-            let request = try await rig.begin(TestChat("one"), timeout: .milliseconds(500))
+            let request = try await rig.begin(TestChat("one"), timeout: .seconds(3))
             let call = try await rig.one.call()
             let told = try await request.end()
             #expect(told.fault?.kind == .deadlineExceeded && told.calls == 1)

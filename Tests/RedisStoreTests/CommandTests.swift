@@ -24,10 +24,9 @@ struct CommandTests {
 
     @Test("numbers are written as Swift prints them", arguments: [0, 7, -7, 10, 99, 100, -100, .max, .min, 1_767_225_600_000_000])
     func numbers(number: Int64) {
-        var buffer = ByteBuffer()
-        buffer.writeDecimal(number)
-        #expect(String(buffer: buffer) == String(number))
-        #expect(number.decimalWidth == String(number).count)
+        var command = RedisCommand("ECHO")
+        command.append(number)
+        #expect(encoded(command) == "*2\r\n$4\r\nECHO\r\n$\(String(number).count)\r\n\(number)\r\n")
     }
 
     @Test("a script goes by its digest, or with its text; memory is used again")

@@ -90,13 +90,16 @@ extension Exchange {
     /// - Parameter dialect: of the answer.
     func makeRewriter(for dialect: Dialect) -> AnswerRewriter {
         switch request.surface {
-        case .openAI, .completions, .ollama, .gemini: AnswerRewriter(placeholders: placeholders, rules: rules)
+        case .openAI, .completions, .ollama, .gemini:
+            AnswerRewriter(placeholders: placeholders, rules: rules, scrubbers: loop.answerScrubbers)
         case .anthropic:
             AnswerRewriter(
-                placeholders: placeholders, rules: rules, keepsReasoning: dialect == .anthropic,
+                placeholders: placeholders, rules: rules, scrubbers: loop.answerScrubbers, keepsReasoning: dialect == .anthropic,
                 turns: dialect == .anthropic ? .beside : .behind)
         case .responses:
-            AnswerRewriter(placeholders: placeholders, rules: rules, keepsReasoning: dialect == .anthropic, turns: .callsBeside)
+            AnswerRewriter(
+                placeholders: placeholders, rules: rules, scrubbers: loop.answerScrubbers, keepsReasoning: dialect == .anthropic,
+                turns: .callsBeside)
         }
     }
 

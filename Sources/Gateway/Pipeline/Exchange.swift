@@ -301,6 +301,7 @@ package final class Exchange {
     func end() {
         guard !isOver else { return }
         if let rewriter, !rewriter.counts.isEmpty { tellCounts(of: rewriter.counts) }
+        rewriter?.close()
         close(.answered, fault: nil)
     }
 

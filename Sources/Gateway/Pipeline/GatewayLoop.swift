@@ -68,6 +68,7 @@ package final class GatewayLoop {
     var answerIndex = JSONIndex()
     /// One scrubber for each set of rules in use, so that its memory serves request after request.
     private var scrubbers: [ObjectIdentifier: RequestScrubber] = [:]
+    let answerScrubbers = AnswerScrubbers()
     /// The requests under way. Bound: the in-flight budget.
     private(set) var exchanges: [ObjectIdentifier: Exchange] = [:]
     let credentialHash: KeyedHash
@@ -87,7 +88,7 @@ package final class GatewayLoop {
     var confirmations = 0
     static let maxConfirmations = 16
     private let cacheHash: KeyedHash
-    var random = SystemRandomNumberGenerator()
+    var random = BlockRandom()
     /// What is known of upstreams by this loop's calls.
     var health: UpstreamHealth
     /// What replicas tell each other of upstreams; `nil`: there are no others.

@@ -19,7 +19,7 @@ final class ValueSeal {
     private let compressor = LZ4Compressor()
     /// Bound: ``maxTenants``; then all are derived anew.
     private var keys: [String: AEADKey] = [:]
-    private var random = SystemRandomNumberGenerator()
+    private var random = BlockRandom()
 
     private static let version: UInt8 = 1
     private static let maxTenants = 1_024

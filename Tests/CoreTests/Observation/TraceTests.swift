@@ -80,4 +80,15 @@ struct TraceTests {
         #expect(attributes.compactMap { $0["key"] as? String } == ["n", "t", "d", "error.type"])
         #expect((attributes[0]["value"] as? [String: String])?["intValue"] == "9223372036854775807")
     }
+
+    @Test(
+        "a collector's word on spans that it refused is read, and nothing else is taken for one",
+        arguments: [
+            (#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}"#, 3), (#"{"partialSuccess":{"rejectedSpans":12}}"#, 12),
+            (#"{"partialSuccess":{}}"#, 0), ("{}", 0), ("", 0), ("<html>", 0), (#"{"partialSuccess":{"rejectedSpans":"-4"}}"#, 0),
+            (#"{"partialSuccess":{"rejectedSpans":"many"}}"#, 0),
+        ])
+    func partial(answer: String, rejected: Int) {
+        #expect(SpanExport.rejectedSpans(in: ByteBuffer(string: answer)) == rejected)
+    }
 }

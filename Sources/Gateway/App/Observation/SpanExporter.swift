@@ -79,8 +79,11 @@ struct SpanExporter: Sendable {
         let end = NIODeadline.now() + min(timeout, Self.lastTimeout)
         while case let spans = queue.take(Self.batch), !spans.isEmpty {
             let time = end - .now()
-            let isTaken = time > .zero ? await export(spans, attempts: 1, timeout: time) == nil : false
-            (isTaken ? exported : failed).increment(by: spans.count)
+            if time > .zero {
+                count(await export(spans, attempts: 1, timeout: time), of: spans.count)
+            } else {
+                failed.increment(by: spans.count)
+            }
         }
     }
 
@@ -88,13 +91,12 @@ struct SpanExporter: Sendable {
         while !Task.isCancelled {
             let spans = queue.take(Self.batch)
             guard !spans.isEmpty else { return }
-            let reason = await export(spans, attempts: Self.maxAttempts, timeout: timeout)
-            guard let reason else {
-                exported.increment(by: spans.count)
+            let result = await export(spans, attempts: Self.maxAttempts, timeout: timeout)
+            count(result, of: spans.count)
+            guard case .failure(let reason) = result else {
                 if outage.worked(now: .now()) { logger.notice("the collector takes traces again") }
                 continue
             }
-            failed.increment(by: spans.count)
             if outage.failed(now: .now()) {
                 logger.warning("traces are lost: the collector does not take them", metadata: ["reason": "\(reason)"])
             }
@@ -103,29 +105,42 @@ struct SpanExporter: Sendable {
         }
     }
 
-    /// - Returns: why the collector did not take them; `nil`: it did.
-    private func export(_ spans: [Span], attempts: Int, timeout: TimeAmount) async -> String? {
+    /// Why the collector did not take a batch.
+    private struct Refusal: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private func count(_ result: Result<Int, Refusal>, of spans: Int) {
+        let taken = (try? result.get()).map { max(0, spans - $0) } ?? 0
+        exported.increment(by: taken)
+        failed.increment(by: spans - taken)
+    }
+
+    /// - Returns: how many of them the collector refused.
+    private func export(_ spans: [Span], attempts: Int, timeout: TimeAmount) async -> Result<Int, Refusal> {
         var request = request
         request.body = SpanExport.body(spans, of: resource, scopeVersion: GatewayVersion.current)
-        var reason: String?
+        var refusal = Refusal(description: "")
         for attempt in 1...attempts {
             if attempt > 1 {
                 try? await Task.sleep(for: Self.interval * attempt)
-                if Task.isCancelled { return reason }
+                if Task.isCancelled { break }
             }
             let sent = request
             let answer = await pool.eventLoop.flatSubmit { [pool] in
                 WholeAnswer.ask(sent, on: pool.value, statuses: 200..<300, maxBytes: Self.maxAnswerBytes, timeout: timeout)
             }.result()
             switch answer {
-            case .success: return nil
-            // OTLP's statuses that allow another try.
-            case .failure(WholeAnswer.Failure.status(let status)) where ![429, 502, 503, 504].contains(status):
-                return "\(WholeAnswer.Failure.status(status))"
-            case .failure(let error): reason = "\(error)"
+            case .success(let body):
+                let rejected = SpanExport.rejectedSpans(in: body)
+                if rejected > 0 { logger.warning("the collector refused spans", metadata: ["count": "\(rejected)"]) }
+                return .success(rejected)
+            case .failure(let error): refusal = Refusal(description: "\(error)")
             }
+            // OTLP's statuses that allow another try, and what gave no status.
+            if case .failure(WholeAnswer.Failure.status(let status)) = answer, ![429, 502, 503, 504].contains(status) { break }
         }
-        return reason
+        return .failure(refusal)
     }
 }
 

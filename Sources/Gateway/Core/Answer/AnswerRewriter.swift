@@ -38,6 +38,8 @@ package struct AnswerRewriter {
 
     private let placeholders: PlaceholderMap
     private let rules: ScrubRules
+    /// Where scrubbers come from and go back to.
+    private let scrubbers: AnswerScrubbers
     /// Reasoning is signed and goes back to its provider: it is left as it came, placeholders too, unless the policy scrubs answers.
     private let keepsReasoning: Bool
     private let turns: Turns
@@ -69,8 +71,12 @@ package struct AnswerRewriter {
         case callsBeside
     }
 
-    package init(placeholders: PlaceholderMap, rules: ScrubRules, keepsReasoning: Bool = false, turns: Turns = .beside) {
+    package init(
+        placeholders: PlaceholderMap, rules: ScrubRules, scrubbers: AnswerScrubbers = AnswerScrubbers(), keepsReasoning: Bool = false,
+        turns: Turns = .beside
+    ) {
         self.turns = turns
+        self.scrubbers = scrubbers
         self.placeholders = placeholders
         self.rules = rules
         self.keepsReasoning = keepsReasoning
@@ -124,7 +130,22 @@ package struct AnswerRewriter {
 
     private mutating func remove(_ index: Int) {
         countsOfEnded.add(items[index].counts)
-        items.remove(at: index)
+        giveBack(items.remove(at: index).scrubber)
+    }
+
+    /// Gives its memory back when nothing more comes. Its counts stay.
+    package mutating func close() {
+        countsOfEnded = counts
+        for item in items { giveBack(item.scrubber) }
+        items.removeAll()
+    }
+
+    private func giveBack(_ scrubber: Scrubber) {
+        switch scrubber {
+        case .none: break
+        case .text(let text): scrubbers.giveBack(text, of: rules)
+        case .arguments(let arguments): scrubbers.giveBack(arguments.text, of: rules)
+        }
     }
 
     private func endsBefore(_ next: AnswerItemKey, _ key: AnswerItemKey) -> Bool {
@@ -251,7 +272,8 @@ package struct AnswerRewriter {
         let isJSON = isToolCall || fragment.key.kind == .block
         var scrubber = Scrubber.none
         if let policy = rules.answerPolicy {
-            scrubber = isJSON ? .arguments(ArgumentScrubber(policy: policy)) : .text(StreamScrubber(policy: policy))
+            let text = scrubbers.take(rules, policy)
+            scrubber = isJSON ? .arguments(ArgumentScrubber(text)) : .text(text)
         }
         var restorer: Restorer?
         let isKept = fragment.key.kind == .block || (keepsReasoning && fragment.key.kind == .reasoning)

@@ -14,7 +14,7 @@ struct ArgumentScrubber {
         case number
     }
 
-    private var text: StreamScrubber
+    private(set) var text: StreamScrubber
     private var state = State.structure
     private var escape: [UInt8] = []
     private var number: [UInt8] = []
@@ -29,8 +29,8 @@ struct ArgumentScrubber {
 
     var counts: EntityCounts { text.counts }
 
-    init(policy: ScrubPolicy) {
-        text = StreamScrubber(policy: policy)
+    init(_ text: StreamScrubber) {
+        self.text = text
     }
 
     mutating func feed(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) -> StreamOutcome {

@@ -71,13 +71,16 @@ package struct CacheKey: Sendable, Hashable {
     package var rest: SIMD2<UInt64>
 
     /// - Parameter bytes: exactly 32 bytes; `nil` otherwise.
-    package init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == 32 else { return nil }
-        var words = SIMD4<UInt64>.zero
-        for (position, byte) in bytes.enumerated() {
-            words[position / 8] = words[position / 8] << 8 | UInt64(byte)
-        }
-        (high, low, rest) = (words[0], words[1], SIMD2(words[2], words[3]))
+        func word(_ number: Int) -> UInt64 { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8 * number, as: UInt64.self)) }
+        (high, low, rest) = (word(0), word(1), SIMD2(word(2), word(3)))
+    }
+
+    /// - Parameter bytes: exactly 32 bytes; `nil` otherwise.
+    package init?(_ bytes: [UInt8]) {
+        guard let key = bytes.withUnsafeBytes({ CacheKey($0) }) else { return nil }
+        self = key
     }
 
     /// The 32 bytes that it was made of.

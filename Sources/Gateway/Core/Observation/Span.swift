@@ -82,6 +82,18 @@ package enum SpanExport {
         return json.buffer
     }
 
+    /// How many spans the collector says that it refused of those that it took (OTLP's `partialSuccess`); 0 where its answer says nothing of the kind.
+    package static func rejectedSpans(in answer: ByteBuffer) -> Int {
+        answer.withUnsafeReadableBytes { bytes in
+            var index = JSONIndex()
+            guard (try? index.scan(bytes)) != nil, let partial = try? index.root(of: bytes).member("partialSuccess"),
+                let count = try? partial.member("rejectedSpans")
+            else { return 0 }
+            // OTLP's JSON writes a 64-bit number as a string; collectors are to be read either way.
+            return max(0, Int(clamping: count.int ?? count.string.flatMap { Int64($0) } ?? 0))
+        }
+    }
+
     private static func write(_ span: Span, _ json: inout JSONWriter) {
         json.object { json in
             json.member("traceId", span.context.trace.text)

@@ -34,6 +34,11 @@ package struct RequestID: Sendable, Hashable, CustomStringConvertible {
         low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// Its random part tells ids apart.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(low)
+    }
+
     /// When the request came, in milliseconds since 1970.
     package var unixMilliseconds: UInt64 { high >> 16 }
 

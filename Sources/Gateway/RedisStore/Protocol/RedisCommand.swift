@@ -76,23 +76,18 @@ package struct RedisCommand: Sendable, Equatable {
 
     package mutating func append(_ bytes: ByteBuffer) {
         argumentCount += 1
-        arguments.writeRedisLength(UInt8(ascii: "$"), bytes.readableBytes)
-        arguments.writeImmutableBuffer(bytes)
-        arguments.writeStaticString("\r\n")
+        bytes.withUnsafeReadableBytes { arguments.writeRedisBulk($0) }
     }
 
     package mutating func append(_ bytes: [UInt8]) {
         argumentCount += 1
-        arguments.writeRedisLength(UInt8(ascii: "$"), bytes.count)
-        arguments.writeBytes(bytes)
-        arguments.writeStaticString("\r\n")
+        bytes.withUnsafeBytes { arguments.writeRedisBulk($0) }
     }
 
     package mutating func append(_ number: Int64) {
         argumentCount += 1
-        arguments.writeRedisLength(UInt8(ascii: "$"), number.decimalWidth)
-        arguments.writeDecimal(number)
-        arguments.writeStaticString("\r\n")
+        let width = number.decimalWidth
+        arguments.writeRedisBulk(count: width) { number.writeDecimal(into: $0, width: width) }
     }
 
     /// At least as many bytes as the command takes on the wire.
@@ -115,35 +110,44 @@ package struct RedisCommand: Sendable, Equatable {
 }
 
 extension ByteBuffer {
-    /// `*3` or `$3` with its line end.
+    /// `*3` with its line end.
     mutating func writeRedisLength(_ kind: UInt8, _ count: Int) {
-        writeInteger(kind)
-        writeDecimal(Int64(count))
-        writeStaticString("\r\n")
+        let width = Int64(count).decimalWidth
+        writeWithUnsafeMutableBytes(minimumWritableBytes: width + 3) {
+            Self.putLength(kind, count, width: width, into: $0)
+        }
     }
 
     mutating func writeRedisBulk(_ text: String) {
-        writeRedisLength(UInt8(ascii: "$"), text.utf8.count)
-        writeString(text)
-        writeStaticString("\r\n")
+        var text = text
+        text.withUTF8 { writeRedisBulk(UnsafeRawBufferPointer($0)) }
     }
 
-    /// The number in decimal, without a string in between.
-    mutating func writeDecimal(_ number: Int64) {
-        let width = number.decimalWidth
-        writeWithUnsafeMutableBytes(minimumWritableBytes: width) { memory in
-            var rest = number.magnitude
-            var position = width
-            repeat {
-                position -= 1
-                memory[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
-            if number < 0 {
-                memory[0] = UInt8(ascii: "-")
-            }
-            return width
+    mutating func writeRedisBulk(_ bytes: UnsafeRawBufferPointer) {
+        writeRedisBulk(count: bytes.count) { $0.copyMemory(from: bytes) }
+    }
+
+    /// `$3`, its line end, the `count` bytes that `write` puts there, and theirs: in one piece, for a request's commands have many arguments.
+    mutating func writeRedisBulk(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+        let width = Int64(count).decimalWidth
+        writeWithUnsafeMutableBytes(minimumWritableBytes: width + count + 5) { memory in
+            let start = Self.putLength(UInt8(ascii: "$"), count, width: width, into: memory)
+            write(UnsafeMutableRawBufferPointer(rebasing: memory[start..<(start + count)]))
+            Self.putLineEnd(memory, at: start + count)
+            return start + count + 2
         }
+    }
+
+    private static func putLength(_ kind: UInt8, _ count: Int, width: Int, into memory: UnsafeMutableRawBufferPointer) -> Int {
+        memory[0] = kind
+        Int64(count).writeDecimal(into: UnsafeMutableRawBufferPointer(rebasing: memory[1...]), width: width)
+        putLineEnd(memory, at: width + 1)
+        return width + 3
+    }
+
+    private static func putLineEnd(_ memory: UnsafeMutableRawBufferPointer, at position: Int) {
+        memory[position] = UInt8(ascii: "\r")
+        memory[position + 1] = UInt8(ascii: "\n")
     }
 }
 
@@ -157,5 +161,19 @@ extension Int64 {
             rest /= 10
         }
         return width
+    }
+
+    /// Writes the number in decimal, without a string in between.
+    ///
+    /// - Parameter width: ``decimalWidth``.
+    func writeDecimal(into memory: UnsafeMutableRawBufferPointer, width: Int) {
+        var rest = magnitude
+        var position = width
+        repeat {
+            position -= 1
+            memory[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        if self < 0 { memory[0] = UInt8(ascii: "-") }
     }
 }

@@ -41,6 +41,9 @@ public struct StreamScrubber: Sendable {
     /// The last candidate that was decided, in `buffer`: a pass over the whole text would have this one in mind here.
     private var covered: Finding?
 
+    /// Bytes of memory for text that ``reset()`` keeps.
+    private static let mostKept = 65_536
+
     /// A scrubber for answers under `policy`: nothing is numbered, and text that looks like a placeholder is left alone.
     public init(policy: ScrubPolicy) {
         self.policy = policy
@@ -90,13 +93,29 @@ public struct StreamScrubber: Sendable {
     public mutating func finish(into output: inout [UInt8]) -> StreamOutcome {
         guard blockedKinds.isEmpty else { return .blocked(blockedKinds) }
         let outcome = process(isFinal: true, into: &output)
+        forgetText()
+        return outcome
+    }
+
+    /// Makes this ready for another text of the same policy, in the same memory, wherever the last one stopped: nothing is counted, and no value
+    /// has a number.
+    public mutating func reset() {
+        forgetText()
+        if buffer.capacity > Self.mostKept { buffer = [] }
+        counts = EntityCounts()
+        if !blockedKinds.isEmpty { blockedKinds = [] }
+        if placeholders != nil { placeholders = PlaceholderMap() }
+        if !reported.isEmpty { reported = [] }
+        unnumberedValues = 0
+    }
+
+    private mutating func forgetText() {
         buffer.removeAll(keepingCapacity: true)
         decided = 0
         covered = nil
         token = 0
         scanned = 0
         forgotten = 0
-        return outcome
     }
 
     private mutating func process(isFinal: Bool, into output: inout [UInt8]) -> StreamOutcome {
