@@ -6,7 +6,7 @@ import RedisStore
 import Testing
 
 extension ReplicaTests {
-    @Suite("go on with each other's streams", .timeLimit(.minutes(10)))
+    @Suite("go on with each other's streams", .timeLimit(.minutes(40)))
     struct ResumptionTests {
         /// Streams that are read while replicas come and go; `make resume` asks for a thousand.
         private static let streams = ProcessInfo.processInfo.environment["AGENTSHIELD_RESUME_STREAMS"].flatMap { Int($0) } ?? 40
