@@ -21,14 +21,17 @@ RUN swift package resolve
 COPY Sources Sources
 COPY Tests Tests
 RUN swift build --configuration release --product agentshield --static-swift-stdlib \
-    && install -D --strip .build/release/agentshield /out/agentshield
+    && install -D --strip .build/release/agentshield /out/bin/agentshield \
+    && install -D --mode 644 --target-directory /out/share/agentshield/models .build/release/agentshield_AgentShieldGateway.resources/Models/*
 
 FROM ${RUNTIME_IMAGE}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libssl3 libhiredis0.14 libpq5 liblz4-1 libsqlite3-0 zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/agentshield --create-home --shell /usr/sbin/nologin agentshield
-COPY --from=build /out/agentshield /usr/local/bin/agentshield
+# The program, and the read-only models that it holds against its manifest when it starts.
+COPY --from=build /out/bin/agentshield /usr/local/bin/agentshield
+COPY --from=build /out/share/agentshield /usr/local/share/agentshield
 # A number, so that Kubernetes can tell that it is not root.
 USER 10001:10001
 WORKDIR /var/lib/agentshield

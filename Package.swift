@@ -121,9 +121,9 @@ let gatewayTargets: [Target] = [
             "WireServer",
             "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging,
             metrics,
-            lifecycle, unixSignals, argumentParser,
+            lifecycle, unixSignals, argumentParser, deque,
         ],
-        path: "Sources/Gateway/App", swiftSettings: settings),
+        path: "Sources/Gateway/App", resources: [.copy("Models")], swiftSettings: settings),
 ]
 
 /// Programs that tests, benchmarks and the demo start as processes of their own.

@@ -21,8 +21,12 @@ struct ArbitrageSimulationTests {
         }.joined(separator: "\n")
     }
 
-    private func matrix(_ count: Int) throws -> ReplayMatrix {
-        try ReplayMatrix(data: Data(Self.data(count).utf8), prices: Data(Self.prices.utf8))
+    private func matrix(_ data: String, _ prices: String = Self.prices) async throws -> ReplayMatrix {
+        try await withTemporaryDirectory { folder in
+            let path = folder.appendingPathComponent("data.jsonl")
+            try Data(data.utf8).write(to: path)
+            return try ReplayMatrix(path: path.path, prices: Array(prices.utf8), shipped: .none)
+        }
     }
 
     @Test("the hull is the least concave curve above the models, and heights are measured from it")
@@ -49,25 +53,43 @@ struct ArbitrageSimulationTests {
     }
 
     @Test("data that is wrong is refused by its line")
-    func refused() {
-        func fault(_ data: String, _ prices: String = Self.prices) -> String {
+    func refused() async throws {
+        func fault(_ data: String, _ prices: String = Self.prices) async -> String {
             do {
-                _ = try ReplayMatrix(data: Data(data.utf8), prices: Data(prices.utf8))
+                _ = try await matrix(data, prices)
                 return ""
             } catch {
                 return "\(error)"
             }
         }
-        #expect(fault(Self.data(2) + "\n{}").contains("line 3"))
-        #expect(fault(#"{"prompt": "a", "scores": {"bad": 0, "code": 1, "dear": 1}}"#).contains("no score for prose"))
-        #expect(fault(#"{"prompt": "a", "scores": {"bad": 2, "code": 1, "dear": 1, "prose": 1}}"#).contains("not in 0…1"))
-        #expect(
-            fault("").contains("no line") && fault(Self.data(1), "{}").contains("no arm") && fault(Self.data(1), "[").contains("prices"))
+        #expect(await fault(Self.data(2) + "\n\n{}").contains("line 4"))
+        #expect(await fault(#"{"prompt": "a", "scores": {"bad": 2, "code": 1, "dear": 1, "prose": 1}}"#).contains("not in 0…1"))
+        #expect(await fault(#"{"prompt": "a", "scores": {"else": 1}}"#).contains("no arm has both"))
+        #expect(await fault("").contains("no line"))
+        #expect(await fault(Self.data(1), "{}").contains("no arm"))
+        #expect(await fault(Self.data(1), "[").contains("prices"))
+        #expect(await fault(Self.data(1), #"{"bad": {"input_usd_per_mtok": -1, "output_usd_per_mtok": 1}}"#).contains("below 0"))
+    }
+
+    @Test("data of another making is read: other orders of fields, blank lines, line ends of two bytes, arms without a score or a price")
+    func foreign() async throws {
+        let line = #"{"lang": "ja", "scores": {"prose": 0.5, "dear": 1, "code": null, "extra": 1}, "prompt": "これは何ですか"}"#
+        let complete = #"{"scores":{"bad":1,"dear":0,"prose":1},"prompt":"who?","id":7}"#
+        let data = "\u{FEFF}" + [line, "", "  ", complete, complete, complete].joined(separator: "\r\n") + "\r\n"
+        let matrix = try await matrix(data)
+        #expect(matrix.arms == ["bad", "dear", "prose"] && matrix.prices.count == 3)
+        #expect(matrix.rows.count == 3 && matrix.rows.allSatisfy { $0.qualities == [1, 0, 1] })
+        let notes = matrix.notes.joined(separator: "\n")
+        #expect(notes.contains("extra has scores and no price") && notes.contains("code has no score"), "\(notes)")
+        #expect(notes.contains("1 of 4 prompts lack a score"), "\(notes)")
+        let alone = try await self.matrix(#"{"prompt": "a", "scores": {"dear": 1}}"#)
+        let outcome = Replay(matrix: alone, settings: Replay.Settings()).run(EpsilonGreedyPolicy(arms: 1), lambda: 1, seed: 0)
+        #expect(alone.arms == ["dear"] && outcome.shares == [1] && outcome.whole.quality == 1)
     }
 
     @Test("a replay is the same for the same seed, hears of its own choices alone, and sees a model fall")
-    func replay() throws {
-        let matrix = try matrix(600)
+    func replay() async throws {
+        let matrix = try await matrix(Self.data(600))
         var settings = Replay.Settings()
         settings.degradation = (arm: 2, share: 0.5)
         let replay = Replay(matrix: matrix, settings: settings)

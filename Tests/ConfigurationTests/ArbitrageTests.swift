@@ -65,6 +65,10 @@ struct ArbitrageConfigurationTests {
                 "arms: [small], policy: fixed, explore: {share: 0.1}",
                 "aliases[0].arbitrage.explore: is of `thompson` alone"
             ),
+            ("arms: [small], policy: fixed, floor: 0.5", "aliases[0].arbitrage.floor: is of `thompson` alone"),
+            ("arms: [small], policy: epsilon-greedy, half_life: 2h", "aliases[0].arbitrage.half_life: is of `thompson` alone"),
+            ("arms: [small], policy: cheapest, sticky: false", "aliases[0].arbitrage.sticky: is of policies that learn"),
+            ("arms: [small], policy: fixed, seed: 1", "aliases[0].arbitrage.seed: is of policies that leave something to chance"),
             ("arms: [small], weights: [small=1]", "aliases[0].arbitrage.weights: is of `weighted` alone"),
             (
                 "arms: [small], policy: weighted, weights: [large=1]",
@@ -97,6 +101,11 @@ struct ArbitrageConfigurationTests {
                 == [
                     "aliases[1].fallback[0]: is arbitrated: auto"
                 ])
+        let behind = Fixture.faults(
+            Self.models.replacing(
+                "{name: unpriced, provider: main}", with: "{name: unpriced, provider: main, price: free, fallback: [auto]}")
+                + "aliases:\n  - {name: auto, arbitrage: {arms: [small]}}\n")
+        #expect(behind.map { "\($0.key): \($0.problem)" } == ["models[2].fallback[0]: is arbitrated: auto"])
         let twice = faults(
             "  - {name: a, arbitrage: {arms: [small, large], replaces: [large]}}\n  - {name: b, arbitrage: {arms: [large], replaces: [large]}}\n"
         )

@@ -103,11 +103,31 @@ extension EndToEndTests {
                 let file = directory.appendingPathComponent("learned.sqlite").path
                 try await Self.run(learned: file) { stack in
                     Self.expectLearned(try await Self.teach(stack, rounds: 0..<240, last: 80))
+                    try await Self.expectCounted(stack, decisions: 240)
                 }
                 try await Self.run(learned: file) { stack in
                     Self.expectLearned(try await Self.teach(stack, rounds: 1_000..<1_080, last: 80, givesFeedback: false))
                 }
             }
+        }
+
+        private static func expectCounted(_ stack: Stack, decisions: Int) async throws {
+            let (auto, name) = (["route": "auto"], "agentshield_arbitrage_")
+            try await until("what was learned is told") {
+                try await Metrics.of(stack).sum(name + "arm_observations", auto) > Double(decisions) / 2
+            }
+            let metrics = try await Metrics.of(stack)
+            #expect(metrics.sum(name + "decisions_total", auto) == Double(decisions))
+            #expect(metrics.sum(name + "decisions_total", ["route": "auto", "reason": "exploration"]) <= Double(decisions) * 0.15 + 10)
+            for arm in ["cheap", "dear"] {
+                let labels = ["route": "auto", "model": arm]
+                let (quality, weight) = (metrics.sum(name + "quality_total", labels), metrics.sum(name + "weight_total", labels))
+                #expect(weight > 0 && quality <= weight)
+                #expect(metrics.sum(name + "arm_quality", labels) <= 1 && metrics.sum(name + "arm_retired", labels) == 0)
+            }
+            let top = try await ProductProcess.runToEnd(
+                "agentshield", arguments: ["top", "--address", "127.0.0.1:\(stack.adminPort)", "--once", "--interval", "0.2"])
+            for part in ["ROUTE", "EXPLORED", "auto", "cheap", "dear"] { #expect(top.output.contains(part), "\(part) in \(top.output)") }
         }
 
         @Test("feedback counts once, of its own tenant, on arbitrated answers alone")

@@ -95,7 +95,9 @@ final class ScriptedBackend: ShimBackend {
     /// What feedback is given on, with its scores; a receipt that was given a score before is refused.
     private(set) var feedback: [RequestID: Double] = [:]
 
-    func feedback(_ id: RequestID, score: Double, for principal: Principal, completion: @escaping (Result<Void, Fault>) -> Void) {
+    func feedback(
+        _ id: RequestID, score: Double, for principal: Principal, timeout: TimeAmount?, completion: @escaping (Result<Void, Fault>) -> Void
+    ) {
         guard feedback[id] == nil else {
             return completion(.failure(Fault(.feedbackGiven, origin: .downstream, message: "given before")))
         }

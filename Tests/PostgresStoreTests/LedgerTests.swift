@@ -94,6 +94,47 @@ extension ServerTests {
             }
         }
 
+        @Test("rows about arbitrated requests stand among the others, each once, and are seen by nobody but their owner")
+        func arbitrated() async throws {
+            try await PostgresCluster.withDatabase(isMigrated: true, settings: .connections(1)) { driver, _ in
+                let ledger = PostgresLedger(driver, chainSecret: Self.secret, timeout: patience)
+                let answer = ArbitratedAnswer(
+                    id: RequestID(high: 0x0123_4567_89AB_CDEF, low: 1), tenant: "acme", department: "d", user: nil, keyID: "k",
+                    route: "auto", arm: "cheap", features: FeatureVector(SIMD32(repeating: 0.5)))
+                var elsewhere = answer
+                elsewhere.arm = "broken"
+                let decision = LedgerDecision(
+                    requestID: answer.id, tenant: "acme", department: "d", user: nil, keyID: "k", route: "auto", model: "cheap",
+                    record: #"{"quoted":"\\t, \"and\" \\N"}"#, signals: [ObservedQuality(.truncation, quality: 0, weight: 0.25)])
+                let entries: [LedgerEntry] = [
+                    Self.entry(1), .decision(decision), .reward(LedgerReward(elsewhere, ObservedQuality(.error, quality: 0, weight: 0.5))),
+                    .reward(LedgerReward(answer, ObservedQuality(.feedback, quality: 0.75, weight: 1))),
+                ]
+                #expect(try await ledger.append(entries) == Self.move(appended: 4))
+                // Feedback that was carried out again has the same id, whatever was said.
+                let again = LedgerEntry.reward(LedgerReward(answer, ObservedQuality(.feedback, quality: 0.25, weight: 1)))
+                #expect(try await ledger.append([entries[1], again]) == Self.move(known: 2))
+                let rows = try await ledger.rows(LedgerQuery(tenant: "acme"), after: 0)
+                #expect(try rows.map { try LedgerEntry(decoding: $0.bytes) } == entries)
+                #expect(rows.map(\.columns) == entries.map { LedgerColumns(of: $0) })
+                #expect(try await ledger.row(entries[3].id, tenant: "umbrella") == nil)
+                #expect(try await Self.fault(of: "acme", in: ledger) == nil)
+                for change in [
+                    "UPDATE agentshield.ledger_entries SET cost = 1", "DELETE FROM agentshield.ledger_entries WHERE sequence > 1",
+                ] {
+                    #expect(try await driver.failure(change).sqlState?.description == "23001")
+                }
+                // Whoever is given the table by mistake sees no row of it.
+                _ = try await driver.rows("DO $$ BEGIN CREATE ROLE onlooker; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+                _ = try await driver.rows("GRANT USAGE ON SCHEMA agentshield TO onlooker")
+                _ = try await driver.rows("GRANT SELECT ON agentshield.ledger_entries TO onlooker")
+                _ = try await driver.rows("SET ROLE onlooker")
+                #expect(try await driver.rows("SELECT count(*) FROM agentshield.ledger_entries") == [["0"]])
+                _ = try await driver.rows("RESET ROLE")
+                #expect(try await driver.rows("SELECT count(*) FROM agentshield.ledger_entries") == [["4"]])
+            }
+        }
+
         @Test("rows that PostgreSQL refuses become dead letters, take no number, and hold up no other")
         func poison() async throws {
             try await Self.with { ledger, driver, _ in

@@ -87,6 +87,95 @@ extension ReplicaTests {
             }
         }
 
+        @Test("decisions and what answers were worth go through Redis into PostgreSQL, one row each, in a chain that is whole")
+        func rows() async throws {
+            try await withTemporaryDirectory { directory in
+                try await StoreKind.postgresql.with(in: directory, environment: ["AGENTSHIELD_PEPPER": Replicas.pepper]) { store in
+                    try await RedisProcess.run { redis in
+                        var setup = Self.setup
+                        (setup.redis, setup.store) = (redis.url, store)
+                        setup.models.append(
+                            "- {name: broken, provider: scripted, upstream_name: fail-500, price: {input: 0.01, output: 0.01}}")
+                        setup.sections = """
+                            aliases:
+                              - {name: eager, arbitrage: {arms: [broken, cheap], policy: fixed}}
+                            arbitrage: {refresh: 200ms}
+                            """
+                        try await Replicas.run(setup) { replicas in
+                            func rows() async throws -> [[String: Any]] {
+                                try await store.must("ledger", "export", "--format", "jsonl").split(separator: "\n").compactMap {
+                                    try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+                                }
+                            }
+                            let first = try await replicas.chat(0, "eager", "easy one")
+                            #expect(first.status == 200 && first.headers.first(name: "x-agentshield-route-reason") == "fallback:1")
+                            let receipt = try Self.receipt(first)
+                            // The other replica takes the feedback, once its answer is known there.
+                            try await until("feedback") { try await Self.feedback(replicas, 1, receipt, 1) == 200 }
+                            #expect(try await Self.feedback(replicas, 0, receipt, 1) == 409)
+                            let again = try await replicas.chat(1, "eager", "easy one")
+                            #expect(again.status == 200)
+                            try await until("all rows in PostgreSQL") { try await rows().count >= 7 }
+                            let all = try await rows()
+                            func count(_ kind: String, _ members: [String: String] = [:]) -> Int {
+                                all.count { row in
+                                    row["kind"] as? String == kind && members.allSatisfy { row[$0.key] as? String == $0.value }
+                                }
+                            }
+                            #expect(count("request") == 2 && all.count == 7)
+                            #expect(count("decision", ["requested_model": "eager", "model": "cheap"]) == 2)
+                            #expect(count("reward", ["model": "broken", "signals": "error=0.0*0.5"]) == 2)
+                            #expect(count("reward", ["model": "cheap", "request_id": receipt, "signals": "feedback=1.0"]) == 1)
+                            #expect(all.map { $0["sequence"] as? Int } == Array(1...7))
+                            let verified = try await store.must("ledger", "verify")
+                            #expect(verified.contains("tenant acme: 7 rows, good"), "\(verified)")
+                        }
+                    }
+                }
+            }
+        }
+
+        @Test("an arm whose own limit is used up in Redis, or that the budgets do not reach for, gives way to another")
+        func givesWay() async throws {
+            try await withTemporaryDirectory { directory in
+                try await StoreKind.postgresql.with(in: directory, environment: ["AGENTSHIELD_PEPPER": Replicas.pepper]) { store in
+                    try await RedisProcess.run { redis in
+                        var setup = Self.setup
+                        (setup.redis, setup.store) = (redis.url, store)
+                        setup.sections = """
+                            aliases:
+                              - {name: steady, arbitrage: {arms: [dear, cheap], policy: fixed}}
+                            tenants: {acme: {model_limits: [{model: dear, requests_per_minute: 1, burst: 2}]}}
+                            """
+                        try await Replicas.run(setup) { replicas in
+                            func model(_ index: Int) async throws -> String {
+                                let answer = try await replicas.chat(index, "steady", "easy", maxTokens: 5)
+                                return answer.headers.first(name: "x-agentshield-model") ?? "\(answer.status) \(answer.body)"
+                            }
+                            #expect(try await model(0) == "dear")
+                            #expect(try await model(1) == "dear")
+                            #expect(try await model(0) == "cheap")
+                            #expect(try await model(1) == "cheap")
+                            // Some 100 bytes at 10 USD per million are 1,000,000 nano-USD, and a hundredth of that at the other's price.
+                            try await store.must("budgets", "set", "acme", "--period", "month", "--limit", "0.001")
+                            try await until("the budget is known") {
+                                let answer = try await replicas.chat(0, "dear", "easy", maxTokens: 5)
+                                return answer.status == 402 || answer.status == 429
+                            }
+                        }
+                        setup.sections = "aliases:\n  - {name: steady, arbitrage: {arms: [dear, cheap], policy: fixed}}\n"
+                        try await Replicas.run(setup) { replicas in
+                            for index in 0..<2 {
+                                let answer = try await replicas.chat(index, "steady", "easy", maxTokens: 5)
+                                #expect(answer.headers.first(name: "x-agentshield-model") == "cheap", "\(answer)")
+                                #expect(try await replicas.chat(index, "dear", "easy", maxTokens: 5).status == 402)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
         private static func expectLearned(_ replicas: Replicas, _ index: Int, from start: Int) async throws {
             try await Task.sleep(for: .seconds(1))
             var right = 0

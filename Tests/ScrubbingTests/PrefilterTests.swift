@@ -153,7 +153,8 @@ struct PrefilterTests {
         "what stands in logs and is nobody's is narrowed away",
         arguments: [
             "2026-09-28T10:26:45.852Z", "[28/Nov/2026:12:41:34 +0000]", "f24477aa-2db8-4203-a1ac-2e1c69848325", "\"duration_ms\":1767.401",
-            "page(2026)", "HTTP/1.1\" 200 581 ",
+            "page(2026)", "HTTP/1.1\" 200 581 ", "12:41:34 +0000] \"GET /img\"", "items=23 took 12ms", "$149.99 for two", "sha256=4953d920",
+            "en 38,30 euros", "is 4274 apples", "desde 2019 hasta",
         ])
     func logsAreQuiet(line: String) {
         let rules = UInt16(AGENTSHIELD_RULE_CODE | AGENTSHIELD_RULE_COLON | AGENTSHIELD_RULE_NUMBER)

@@ -75,7 +75,7 @@ enum ImportRules {
                 "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS",
                 "Logging",
                 "Metrics",
-                "ServiceLifecycle", "UnixSignals", "NIOConcurrencyHelpers", "ArgumentParser", "Foundation", "Dispatch",
+                "ServiceLifecycle", "UnixSignals", "NIOConcurrencyHelpers", "ArgumentParser", "DequeModule", "Foundation", "Dispatch",
             ]),
     ]
 

@@ -88,11 +88,11 @@ struct TidyTests {
         try expectNone(Self.sources.get().flatMap(SourceRules.sendableViolations))
     }
 
-    @Test("what the error registry generates is up to date")
-    func errorCodes() throws {
+    @Test("what is generated is up to date", arguments: ["generate-error-codes.py", "generate-model-manifest.py"])
+    func generated(script: String) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", Repository.root.appendingPathComponent("Scripts/generate-error-codes.py").path, "--check"]
+        process.arguments = ["python3", Repository.root.appendingPathComponent("Scripts/\(script)").path, "--check"]
         process.currentDirectoryURL = Repository.root
         let output = Pipe()
         process.standardOutput = output

@@ -11,7 +11,7 @@ struct AgentShieldCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, CheckCommand.self, ScrubCommand.self, KeysCommand.self, TenantsCommand.self, DepartmentsCommand.self,
             UsersCommand.self, PricesCommand.self, BudgetsCommand.self, LedgerCommand.self, CacheCommand.self, PanicCommand.self,
-            ArbitrageCommand.self, MigrateCommand.self, DevCommand.self,
+            ArbitrageCommand.self, ModelsCommand.self, MigrateCommand.self, DevCommand.self,
             HealthcheckCommand.self, TopCommand.self,
             VersionCommand.self,
         ])

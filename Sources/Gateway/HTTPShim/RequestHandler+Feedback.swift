@@ -6,7 +6,9 @@ import NIOCore
 /// `POST /v1/feedback`: `{"receipt": "req_…", "score": 0.8}`, perhaps with a `comment`.
 extension RequestHandler {
     /// The store may take its time; the request waits like one for a provider.
-    func takeFeedback(_ principal: Principal) {
+    ///
+    /// - Parameter timeout: the caller's; `nil`: it names none.
+    func takeFeedback(_ principal: Principal, timeout: TimeAmount?) {
         guard let asking = request?.id, let body = request?.body else { return }
         releaseBody()
         let feedback: Feedback
@@ -15,7 +17,7 @@ extension RequestHandler {
         } catch {
             return answer(.failure(error))
         }
-        backend.feedback(feedback.receipt, score: feedback.score, for: principal) { [weak self] result in
+        backend.feedback(feedback.receipt, score: feedback.score, for: principal, timeout: timeout) { [weak self] result in
             guard let self, request?.id == asking else { return }
             answer(result.map { feedback.object })
             armTimer()

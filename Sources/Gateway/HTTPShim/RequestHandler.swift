@@ -344,7 +344,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         if let operation = plan.operation.request, let principal = plan.principal { return begin(operation, plan, principal, context) }
         switch (plan.operation, plan.principal) {
         case (.showReceipt(let id), let principal?): showReceipt(id, principal)
-        case (.feedback, let principal?): takeFeedback(principal)
+        case (.feedback, let principal?): takeFeedback(principal, timeout: plan.controls.timeout)
         case (.options(let allow), _): respond(allow: allow, closing: machine.answered(now: context.eventLoop.now))
         default: answer(listing(plan))
         }

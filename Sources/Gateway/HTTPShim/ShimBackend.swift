@@ -35,8 +35,10 @@ package protocol ShimBackend: AnyObject {
     /// Finds the record of a finished request of the principal's own tenant; `nil`: unknown, or another tenant's. The answer comes once, on the event
     /// loop, perhaps from inside.
     func receipt(_ id: RequestID, for principal: Principal, completion: @escaping (Result<LedgerRecord?, Fault>) -> Void)
-    /// Takes a caller's word, from 0 to 1, for what an answer of its tenant's was worth. The answer comes once, on the event loop, perhaps from inside.
-    func feedback(_ id: RequestID, score: Double, for principal: Principal, completion: @escaping (Result<Void, Fault>) -> Void)
+    /// Takes a caller's word, from 0 to 1, for what an answer of its tenant's was worth. The answer comes once, on the event loop, perhaps from inside, and
+    /// no later than the caller waits.
+    func feedback(
+        _ id: RequestID, score: Double, for principal: Principal, timeout: TimeAmount?, completion: @escaping (Result<Void, Fault>) -> Void)
     /// Takes bytes from the budget for requests that are still arriving; `false`: shed the request.
     func reserveBytes(_ count: Int) -> Bool
     func releaseBytes(_ count: Int)

@@ -81,7 +81,7 @@ extension Exchange {
             call(same)
         case .call(let next):
             loop.logFallback(request.id, from: target, to: next, fault: fault)
-            summary.routeReason = sequence?.reason ?? summary.routeReason
+            summary.routeReason = told(sequence?.reason ?? summary.routeReason, of: next)
             summary.timings[.route] += (NIODeadline.now() - began).nanoseconds
             attempt { () throws(Fault) in try call(behindFailure: next) }
         }

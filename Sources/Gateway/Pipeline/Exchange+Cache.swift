@@ -98,6 +98,7 @@ extension Exchange {
         summary.finishes = answer.finishes
         replay = answer.chunks.reversed()
         stored = answer
+        if let arbitration { summary.routeReason = arbitration.prefix(for: answer.model, asked: envelope.model) }
         reader = AnswerReader(answer.dialect, isStreamed: envelope.isStreamed, maxBytes: snapshot.pipeline.maxAnswerBytes)
         rewriter = makeRewriter(for: answer.dialect)
         begin(cache: status, model: answer.model, provider: answer.provider)
@@ -135,7 +136,7 @@ extension Exchange {
         guard !isOver else { return }
         guard rewriter?.isLong(chunk) != true else {
             rewriter?.begin(chunk, isWhole: !envelope.isStreamed)
-            call?.pauseReading()
+            pauseCall()
             return loop.sliceLane.add(self)
         }
         do {

@@ -12,7 +12,7 @@ extension Exchange: UpstreamReceiver {
     private static let maxHeldChunks = 16
 
     func call(_ target: UpstreamTarget) {
-        guard !awaitsDecision else { return decide() }
+        guard !awaitsChoice else { return callChosen() }
         guard let provider = snapshot.providers[target.provider] else {
             return fail(Fault(.internalError, origin: .gateway, message: "The route's provider is not configured."))
         }
@@ -30,8 +30,9 @@ extension Exchange: UpstreamReceiver {
         arbitration?.called = target
         prepareForAnswer(of: target)
         callStartedAt = .now()
+        stopwatch = UpstreamStopwatch(began: callStartedAt)
         call = loop.pool.send(upstreamRequest(to: target, binding, outgoing, for: upstream), receiver: self)
-        if isPaused { call?.pauseReading() }
+        if isPaused { pauseCall() }
         armHedge(provider, outgoing)
     }
 
@@ -151,6 +152,7 @@ extension Exchange: UpstreamReceiver {
     /// Every chunk of a provider's answer has been taken, the last one perhaps not yet delivered.
     private func answerWasRead() {
         guard !isOver else { return }
+        stopwatch?.end(.now())
         tellEnd()
         guard !isRewriting, behind.isEmpty else {
             wasRead = true
@@ -222,7 +224,18 @@ extension Exchange: UpstreamReceiver {
             return attemptFailed(hasBegun ? .broken(error, target) : error.naming(target))
         }
         guard !isRewriting else { return }
-        if wasRead { answerWasRead() } else if !isPaused || isFollowed { call?.resumeReading() }
+        if wasRead { answerWasRead() } else if !isPaused || isFollowed { resumeCall() }
+    }
+
+    /// Reads the call's answer no further for now. The pause is no time of the provider's.
+    func pauseCall() {
+        call?.pauseReading()
+        stopwatch?.pause(.now())
+    }
+
+    func resumeCall() {
+        stopwatch?.resume(.now())
+        call?.resumeReading()
     }
 
     private func answerIsWhole() {

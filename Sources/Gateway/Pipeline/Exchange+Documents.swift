@@ -10,11 +10,11 @@ extension Exchange {
 
     /// Answers in place of a provider that cannot be asked; false where it can.
     ///
-    /// Tokens are estimated by the rule that they are estimated by everywhere, a quarter of the bytes.
+    /// Tokens are estimated by the rule that they are estimated by everywhere, the bytes by the model's rate.
     func answersItself(_ target: UpstreamTarget, _ dialect: Dialect) throws(Fault) -> Bool {
         switch (request.operation, dialect) {
         case (.countTokens, .openAI), (.countTokens, .responses), (.countTokens, .completions), (.countTokens, .ollama):
-            let estimate = (body.readableBytes + 3) / 4
+            let estimate = target.settings.traits.tokenRates.tokens(bytes: body.readableBytes)
             tell(AnswerChunk(raw: ByteBuffer(string: #"{"input_tokens":\#(estimate)}"#), dialect: .anthropic), of: target)
             return true
         case (.embeddings, .anthropic):

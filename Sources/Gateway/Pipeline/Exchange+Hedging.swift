@@ -49,7 +49,8 @@ extension Exchange {
         (call, upstream, hasAnswered) = (hedge.call, hedge.upstream, false)
         // The time until now has been counted.
         callStartedAt = .now()
-        if isPaused { call?.pauseReading() }
+        stopwatch = UpstreamStopwatch(began: hedge.began)
+        if isPaused { pauseCall() }
         hedge.passOn()
     }
 
@@ -84,8 +85,11 @@ extension Exchange {
     /// Keeps account of the prompt of a call that was ended here before its provider told what it used.
     func payByEstimate() {
         paidByEstimate = true
-        pay(TokenUsage(input: UInt64(request.body.readableBytes / 4)))
+        pay(TokenUsage(input: estimatedInput))
     }
+
+    /// Tokens of the prompt where no provider has counted them.
+    var estimatedInput: UInt64 { UInt64(Double(request.body.readableBytes) / (target?.settings.traits.tokenRates ?? .plain).ascii) }
 
     /// Keeps account of what a call used that gave no answer.
     func pay(_ usage: TokenUsage) {

@@ -18,28 +18,29 @@ extension Exchange {
         guard !plan.isEmpty else { return }
         let began = NIODeadline.now()
         defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
-        if let refusal = loop.limits.knownRefusal(plan, now: began) { throw told(refusal) }
+        if let refusal = loop.limits.knownRefusal(plan, now: began) {
+            loop.limits.refused(by: refusal, isFromMemo: true)
+            throw told(refusal)
+        }
         uncounted = plan
     }
 
-    /// Asks for the request. It goes on when the answer is there: at once, or when Redis has answered.
+    /// Asks for the request. It goes on when the answer is there: at once, or when Redis has answered. What is asked for is the arm that was chosen; one
+    /// that is refused by a limit of its own, or that the budgets do not reach for, is left out, and another one asked for.
     func askLimits() throws(Fault) {
-        let model = arbitration?.route.name ?? target?.model ?? envelope.model
-        let plan = loop.limits.plan(for: request.principal, model: model, snapshot.limits)
+        if fetched == nil { try chooseArm() }
         uncounted = nil
+        let plan = try limitPlan()
         let (look, claim) = (look, claimQuestion)
         guard !plan.isEmpty || look != nil || claim != nil else { return try lookUp() }
         let began = NIODeadline.now()
         let tokens = snapshot.limits.estimatedTokens(
-            requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices)
+            requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices,
+            rates: target?.settings.traits.tokenRates ?? .plain)
         var question = LimitQuestion(
             plan: plan, tokens: tokens,
             holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil && claim == nil ? "" : holder,
             claim: claim, look: look)
-        if let refusal = loop.limits.knownRefusal(plan, now: began) {
-            summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds
-            throw told(refusal)
-        }
         if plan.wallets.isBudgeted, !isCounting { question.hold = try hold(of: plan.wallets) }
         guard let redis = loop.limits.redis else { return try goOn(asking: question, since: began) }
         guard redis.isUp else { return try goOnWithoutRedis(question, since: began) }
@@ -49,10 +50,25 @@ extension Exchange {
         redis.ask(ask.admission, now: began, receiver: self)
     }
 
+    /// What the request must pass. Who is known to be refused is refused without asking.
+    private func limitPlan() throws(Fault) -> LimitPlan {
+        let began = NIODeadline.now()
+        defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
+        while true {
+            let model = arbitration?.route.name ?? target?.model ?? envelope.model
+            let plan = loop.limits.plan(for: request.principal, model: model, arm: arbitration?.chosen?.model, snapshot.limits)
+            guard let refusal = loop.limits.knownRefusal(plan, now: began) else { return plan }
+            guard choosesWithout(limited: refusal) else {
+                loop.limits.refused(by: refusal, isFromMemo: true)
+                throw told(refusal)
+            }
+        }
+    }
+
     /// Asks this process' own limits.
     private func goOn(asking question: LimitQuestion, since began: NIODeadline) throws(Fault) {
         guard let outcome = loop.limits.askProcess(question, now: .now()) else { throw .overloaded }
-        try goOn(with: outcome, of: question, .process, since: began)
+        guard try goOn(with: outcome, of: question, .process, since: began) else { return try askLimits() }
         if let hold = question.hold, case .process(_, let file) = loop.limits.wallets { return keep(hold, in: file) }
         try lookUp()
     }
@@ -69,18 +85,26 @@ extension Exchange {
         try goOn(asking: question, since: began)
     }
 
+    /// - Returns: `false`: the request was refused, and another arm was chosen, which is to be asked for.
     private func goOn(
         with outcome: AdmissionModel.Outcome, of question: LimitQuestion, _ store: LimitGrant.Store, since began: NIODeadline
-    ) throws(Fault) {
+    ) throws(Fault) -> Bool {
         defer { summary.timings[.limit] += (NIODeadline.now() - began).nanoseconds }
         let refusal = loop.limits.learn(outcome, of: question, askedAt: began)
         if !question.plan.isEmpty { summary.rateLimit = question.report(outcome) }
         guard outcome.isAdmitted else {
+            if choosesWithout(limited: refusal) || (refusal == nil && choosesCheaper()) {
+                // Of limits that the request will not be held to.
+                summary.rateLimit = nil
+                return false
+            }
+            loop.limits.refused(by: refusal)
             let budget = question.budgetRefusal(outcome)?.fault(now: loop.clock.unixMilliseconds())
             throw refusal.map { told($0) } ?? budget ?? .overloaded
         }
         grant = LimitGrant(question: question, store: store)
         if store == .redis { loop.limits.redis?.hold(question) }
+        return true
     }
 
     private func told(_ refusal: LimitRefusal) -> Fault {
@@ -143,7 +167,7 @@ extension Exchange: RedisReceiver {
         attempt { () throws(Fault) in
             switch answer {
             case .success(let outcome):
-                try goOn(with: outcome, of: ask.question, .redis, since: ask.began)
+                guard try goOn(with: outcome, of: ask.question, .redis, since: ask.began) else { return try askLimits() }
                 try lookUp(found, claimed: claimed)
             case .failure: try goOnWithoutRedis(ask.question, since: ask.began)
             }

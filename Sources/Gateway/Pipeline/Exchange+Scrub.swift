@@ -43,7 +43,7 @@ extension Exchange {
         call(next)
     }
 
-    private func scrubRules(for target: UpstreamTarget) -> ScrubRules { target.settings.scrub ?? request.principal.scrub }
+    func scrubRules(for target: UpstreamTarget) -> ScrubRules { target.settings.scrub ?? request.principal.scrub }
 
     private func read(with workspace: inout RequestWorkspace) throws(Fault) -> UpstreamTarget {
         let began = NIODeadline.now()

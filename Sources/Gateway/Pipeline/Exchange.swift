@@ -159,6 +159,8 @@ package final class Exchange {
     /// Calls to providers so far.
     var calls = 0
     var callStartedAt = NIODeadline.uptimeNanoseconds(0)
+    /// Of the present call.
+    var stopwatch: UpstreamStopwatch?
     var reader: AnswerReader?
     var errorStatus: (status: Int, retryAfterMilliseconds: Int64?, isAdvisedAgainst: Bool)?
     var errorBody = ByteBuffer()
@@ -214,7 +216,7 @@ package final class Exchange {
     package func pause() {
         guard !isOver, !isPaused else { return }
         isPaused = true
-        if !isFollowed { call?.pauseReading() }
+        if !isFollowed { pauseCall() }
     }
 
     package func resume() {
@@ -357,7 +359,7 @@ package final class Exchange {
         if reservedBytes > 0 { loop.budget.release(reservedBytes) }
         body = ByteBuffer()
         summary.timings[.record] += (NIODeadline.now() - began).nanoseconds
-        let unanswered = awaitsDecision ? nil : target
+        let unanswered = awaitsChoice ? nil : target
         learn(isWhole: isWhole, fault?.kind, wasWithProvider: wasWithProvider)
         let record = LedgerRecord(
             summary: summary, principal: request.principal, endUser: request.endUser, callerRequestID: request.callerRequestID,
@@ -397,7 +399,7 @@ package final class Exchange {
         } else if wasWithProvider || hasBegun {
             let cap = outputCap?.tokens ?? .max
             let output = wasCut ? cap : min(UInt64((outputBytes + 3) / 4), cap)
-            summary.usage = usageSoFar ?? TokenUsage(input: UInt64(request.body.readableBytes / 4))
+            summary.usage = usageSoFar ?? TokenUsage(input: estimatedInput)
             // Of an answer that went on the provider's count is behind, if it counts at all before the end.
             let (told, overflow) = summary.usage.output.addingReportingOverflow(summary.usage.reasoning)
             if !overflow { summary.usage.output = max(told, output) - summary.usage.reasoning }

@@ -21,12 +21,16 @@ package struct GatewayStores: Sendable {
     package let archive: (any LedgerArchive)?
     /// What arbitrated names learn; `nil`: nothing.
     package let learner: ArbitrageLearner?
+    /// What the program brings along.
+    package let models: ShippedModels
 
     package init(
         limiter: EmbeddedLimiter, cache: EmbeddedResponseCache, claims: EmbeddedClaims, recent: RecentRecords, file: LedgerFile? = nil,
-        archive: (any LedgerArchive)? = nil, learner: ArbitrageLearner? = nil
+        archive: (any LedgerArchive)? = nil, learner: ArbitrageLearner? = nil,
+        models: ShippedModels = .none
     ) {
         self.learner = learner
+        self.models = models
         self.limiter = limiter
         self.cache = cache
         self.claims = claims
@@ -116,7 +120,8 @@ package final class GatewayLoop {
         self.snapshot = snapshot
         health = UpstreamHealth(snapshot.resilience.breaker)
         self.stores = stores
-        arbitrage = LoopArbitrage(learner: stores.learner, routes: snapshot.models.routes, share: max(1, share))
+        arbitrage = LoopArbitrage(
+            learner: stores.learner, routes: snapshot.models.routes, share: max(1, share), languages: stores.models.languages)
         self.logger = logger
         self.clock = clock
         self.tracing = tracing

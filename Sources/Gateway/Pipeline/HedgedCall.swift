@@ -22,6 +22,7 @@ final class HedgedCall: UpstreamReceiver {
     }
 
     let upstream: UpstreamHealth.Call
+    let began = NIODeadline.now()
     var call: UpstreamCall?
     /// What its provider says that it has used so far.
     private(set) var usage: TokenUsage?

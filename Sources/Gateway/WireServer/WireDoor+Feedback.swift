@@ -1,12 +1,14 @@
 import GatewayCore
 import GatewayPipeline
+import NIOCore
 import Wire
 import WireTransport
 
 extension WireDoor {
     /// Takes a caller's word for what an answer was worth; its comment, which may hold anything, is not kept.
     func take(
-        _ feedback: FeedbackRequest, of principal: Principal, _ id: RequestID, on stream: StreamID, _ handler: WireServerHandler
+        _ feedback: FeedbackRequest, of principal: Principal, _ id: RequestID, until deadline: NIODeadline?, on stream: StreamID,
+        _ handler: WireServerHandler
     ) throws(Fault) {
         guard let receipt = RequestID(feedback.receiptID.string) else {
             throw .invalidField("feedback.receipt_id", "must be the id of an answer: `req_` and 32 hexadecimal digits")
@@ -15,7 +17,8 @@ extension WireDoor {
             throw .invalidField("feedback.score", "must be a number from 0, useless, to 1")
         }
         givingFeedback.insert(stream)
-        loop.feedback(receipt, score: feedback.score, for: principal) { [weak self, weak handler] result in
+        let timeout = deadline.map { $0 - .now() }
+        loop.feedback(receipt, score: feedback.score, for: principal, timeout: timeout) { [weak self, weak handler] result in
             guard let self, let handler, givingFeedback.remove(stream) != nil else { return }
             switch result {
             case .failure(let fault): handler.perform { $0.sendError(ErrorBody(fault, requestID: id), on: stream) }

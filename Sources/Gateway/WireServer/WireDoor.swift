@@ -180,7 +180,7 @@ package final class WireDoor: WireDelegate {
         case .unknown(let credential):
             unrecognised.insert(stream)
             // What is left of the request's own time.
-            let timeout = request.deadlineMs > 0 ? receivedAt + .milliseconds(Int64(request.deadlineMs)) - NIODeadline.now() : nil
+            let timeout = deadline(of: request, receivedAt).map { $0 - NIODeadline.now() }
             loop.lookUp(credential, timeout: timeout.map { max($0, .zero) }) { [weak self, weak handler] answer in
                 guard let self, let handler, unrecognised.remove(stream) != nil else { return }
                 switch answer {
@@ -189,6 +189,11 @@ package final class WireDoor: WireDelegate {
                 }
             }
         }
+    }
+
+    /// `nil`: the request names none.
+    private func deadline(of request: Request, _ receivedAt: NIODeadline) -> NIODeadline? {
+        request.deadlineMs > 0 ? receivedAt + .milliseconds(Int64(request.deadlineMs)) : nil
     }
 
     /// Authority is looked up anew for each request, so that a key that has been revoked is refused at once.
@@ -239,7 +244,8 @@ package final class WireDoor: WireDelegate {
             case .models(let models):
                 tellModels(matching: models.id.string, to: principal, id, on: stream, handler)
             case .resume(let resume): try continueAnswer(resume, of: principal, on: stream, handler)
-            case .feedback(let feedback): try take(feedback, of: principal, id, on: stream, handler)
+            case .feedback(let feedback):
+                try take(feedback, of: principal, id, until: deadline(of: request, receivedAt), on: stream, handler)
             case nil:
                 throw Fault(.unsupported, origin: .downstream, message: "The request names no operation that this gateway knows.")
             }

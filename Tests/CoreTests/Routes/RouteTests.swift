@@ -164,8 +164,7 @@ struct RouteTests {
         #expect([ObservedQuality]().combined == nil)
     }
 
-    private static func route(_ settings: ArbitrationSettings, _ traits: [ModelTraits] = [ModelTraits(), ModelTraits()]) -> ArbitratedRoute
-    {
+    static func route(_ settings: ArbitrationSettings, _ traits: [ModelTraits] = [ModelTraits(), ModelTraits()]) -> ArbitratedRoute {
         let arms = traits.enumerated().map { index, traits in
             UpstreamTarget(
                 model: "m\(index)", provider: "p", upstreamModel: "m\(index)",
@@ -220,7 +219,9 @@ struct RouteTests {
             -> DecisionRecord?
         {
             loop.decide(
-                features, candidates, infeasible: [], dials: settings.dials, incumbent: incumbent, now: hour, random: &random)
+                features, candidates, infeasible: [], dials: settings.dials,
+                conversation: incumbent.map { ConversationChoice.forTests($0, 0) }, now: hour,
+                random: &random)
         }
         // Nothing is known: the cheap one, now and then the other, until an hour's money is spent.
         var fresh = try loop([])
@@ -243,15 +244,28 @@ struct RouteTests {
         ]
         var taught = try loop(learned)
         #expect(decide(&taught, candidates)?.arm == 1)
-        let kept = try #require(decide(&taught, candidates, incumbent: 0))
-        #expect(kept.arm == 0 && kept.reason == .sticky)
+        // Far better, by more than a conversation's prompt cache is worth; or not.
+        let left = try #require(decide(&taught, candidates, incumbent: 0))
+        #expect(left.arm == 1 && left.reason == .best && left.incumbent == 0)
+        let kept = try #require(decide(&taught, candidates, incumbent: 1))
+        #expect(kept.arm == 1 && kept.reason == .sticky && !kept.couldExplore)
+        for record in [left, kept] {
+            let read = try DecisionRecord(json: record.json)
+            #expect(read.decidedAgain()?.arm == record.arm && read.decidedAgain()?.reason == record.reason)
+            #expect(read.propensities() == record.candidates.map { $0.belief.arm == record.arm ? 1 : 0 })
+        }
         #expect(decide(&taught, [candidates[1]], incumbent: 0)?.reason == .onlyCandidate)
         // The floor has retired the first: no conversation keeps it.
         settings.floor = 0.9
         let strict = Self.route(settings)
         var floored = LoopRoute(try #require(RouteKnowledge(strict, id: 5, learned: learned, now: hour)))
-        #expect(decide(&floored, candidates, incumbent: 0)?.arm == 1)
-        #expect(decide(&floored, candidates, incumbent: 1)?.reason == .sticky)
+        let strictly = try #require(decide(&floored, candidates, incumbent: 0))
+        #expect(strictly.arm == 1 && strictly.reason == .onlyCandidate && strictly.incumbent == nil)
+        #expect(strictly.infeasible == [.init(name: "m0", reason: .belowFloor)])
+        #expect(try DecisionRecord(json: strictly.json).decidedAgain()?.arm == 1)
+        // Both are: the better one, and so it is read in the record.
+        let none = try #require(decide(&floored, [candidates[0]]))
+        #expect(none.arm == 0 && none.infeasible.isEmpty)
         #expect(decide(&taught, []) == nil)
         // Statistics that nobody can have learned make no knowledge.
         var words = [Int64](repeating: 0, count: ArmStatistics.size)
@@ -278,7 +292,7 @@ struct RouteTests {
         func explored(_ loop: inout LoopRoute) -> Int {
             (0..<200).count { _ in
                 loop.decide(
-                    features, candidates, infeasible: [], dials: ArbitrageDials(), incumbent: nil, now: hour, random: &random)?.reason
+                    features, candidates, infeasible: [], dials: ArbitrageDials(), conversation: nil, now: hour, random: &random)?.reason
                     == .exploration
             }
         }
@@ -295,6 +309,14 @@ struct RouteTests {
         let price = Price(input: 1, cacheRead: 1, cacheWrite: 1, output: 1)
         let seen = next.candidate(0, price: price, inputTokens: 10, maxOutputTokens: nil)
         #expect(seen == loop.candidate(0, price: price, inputTokens: 10, maxOutputTokens: nil) && seen.latencySeconds == 2)
+        // With another arm before it, and one gone: what was seen of it goes on at its new place.
+        let more = Self.route(settings, [ModelTraits(), ModelTraits(), ModelTraits()])
+        let moved = ArbitratedRoute(name: "auto", arms: [more.arms[2], more.arms[0]], settings: settings)
+        var changed = next.following(try #require(RouteKnowledge(before: moved)))
+        #expect(changed.candidate(1, price: price, inputTokens: 10, maxOutputTokens: nil).latencySeconds == 2)
+        #expect(explored(&changed) == 0)
+        changed.answered(arm: 0, outputTokens: 10, seconds: 1)
+        #expect(changed.candidate(0, price: price, inputTokens: 10, maxOutputTokens: nil).latencySeconds == 1)
     }
 
     @Test("a precision that was chosen is kept while observations hardly grow; what is known is the same as if it were made anew")
@@ -355,12 +377,15 @@ struct RouteTests {
         var random = SeededRandom(seed: 1)
         let candidates = [ArmCandidate(arm: 0, costUSD: 0.002), ArmCandidate(arm: 1, costUSD: 0.001)]
         let decision = try #require(
-            loop.decide(features, candidates, infeasible: [], dials: ArbitrageDials(), incumbent: nil, now: hour, random: &random))
+            loop.decide(features, candidates, infeasible: [], dials: ArbitrageDials(), conversation: nil, now: hour, random: &random))
         #expect(decision.arm == (name == "fixed" ? 0 : 1))
         // A conversation stays where something is learned, and nowhere else.
         let other = 1 - decision.arm
-        let later = loop.decide(features, candidates, infeasible: [], dials: ArbitrageDials(), incumbent: other, now: hour, random: &random)
+        let later = loop.decide(
+            features, candidates, infeasible: [], dials: ArbitrageDials(qualityPerMilliUSD: 1),
+            conversation: ConversationChoice.forTests(other, 1_000_000), now: hour, random: &random)
         #expect(later?.arm == (name == "epsilon" ? other : decision.arm))
+        #expect(later?.incumbent == (name == "epsilon" ? other : nil))
         #expect(try DecisionRecord(json: decision.json) == decision)
     }
 

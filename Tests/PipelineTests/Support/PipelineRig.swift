@@ -32,6 +32,8 @@ struct PipelineRig: Sendable {
         var file: LedgerFile?
         /// What learns of arbitrated names; `nil`: nobody.
         var learner: ArbitrageLearner?
+        /// Of `remembered`.
+        var dials = ArbitrageDials()
     }
 
     let gateway: NIOLoopBound<GatewayLoop>
@@ -41,7 +43,14 @@ struct PipelineRig: Sendable {
     var loop: any EventLoop { gateway.eventLoop }
 
     static let key = (try? APIKey.generate { count in (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37) } }) ?? ""
+    static let dearPrice = Price(input: 100_000_000, cacheRead: 0, cacheWrite: 0, output: 200_000_000)
     static let price = Price(input: 1_000_000, cacheRead: 0, cacheWrite: 0, output: 2_000_000)
+
+    /// Takes another configuration, as after a reload.
+    func reload(_ setup: Setup) async throws {
+        let snapshot = try Self.snapshot(setup, one: one.port, two: two.port)
+        try await onLoop { $0.update(snapshot) }
+    }
 
     static func run(_ setup: Setup = Setup(), _ body: (PipelineRig) async throws -> Void) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -79,11 +88,12 @@ struct PipelineRig: Sendable {
     /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections, `both` at a provider with the two as
     /// its endpoints, `half` at one of whose endpoints only the second takes connections;
     /// the `hedged` ones have a second call after 20 ms, and `hedged-briefly` gives calls up after 2 s; `memo` and `memo-two` are always cached;
-    /// `either`, `memo-or-two` and `rescue` are aliases; `chosen`, `remembered`, `second`, `mute` and `learning` are arbitrated, and the
-    /// last alone learns.
+    /// `either`, `memo-or-two` and `rescue` are aliases; `chosen`, `remembered`, `second`, `mute`, `priced`, `stand-in` and `learning` are
+    /// arbitrated, and the last alone learns; `dear` costs a hundred times as much as the others; `named` may be replaced.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
         func settings(
-            _ mode: CacheSettings.Mode, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil, hedgeAfter: TimeAmount? = nil
+            _ mode: CacheSettings.Mode, price: Price = price, firstByte: TimeAmount = .seconds(30), scrub: ScrubRules? = nil,
+            hedgeAfter: TimeAmount? = nil
         ) -> ModelSettings {
             ModelSettings(
                 price: price, cache: CacheSettings(mode: mode, timeToLiveNanoseconds: 60_000_000_000),
@@ -106,6 +116,8 @@ struct PipelineRig: Sendable {
             UpstreamTarget(
                 model: "hedged-over-both", provider: "both", upstreamModel: "model-6",
                 settings: settings(.off, hedgeAfter: .milliseconds(20))),
+            UpstreamTarget(model: "dear", provider: "two", upstreamModel: "model-7", settings: settings(.off, price: dearPrice)),
+            UpstreamTarget(model: "named", provider: "one", upstreamModel: "model-8", settings: settings(.off)),
             UpstreamTarget(model: "half", provider: "half", upstreamModel: "model-4", settings: settings(.off)),
         ]
         func endpoint(_ port: Int) throws -> UpstreamEndpoint {
@@ -127,11 +139,16 @@ struct PipelineRig: Sendable {
                 aliases: [("either", ["one", "two"]), ("memo-or-two", ["memo", "two"]), ("rescue", ["never", "two"])],
                 arbitrated: [
                     .init(name: "chosen", arms: ["one", "two"], settings: ArbitrationSettings(policy: .fixed)),
-                    .init(name: "remembered", arms: ["memo", "memo-two"], settings: ArbitrationSettings(policy: .fixed)),
+                    .init(
+                        name: "remembered", arms: ["memo", "memo-two"], settings: ArbitrationSettings(policy: .fixed, dials: setup.dials)),
                     .init(name: "second", arms: ["two", "one"], settings: ArbitrationSettings(policy: .fixed)),
                     .init(name: "mute", arms: ["two"], settings: ArbitrationSettings(policy: .fixed)),
                     .init(name: "learning", arms: ["one", "two"], settings: ArbitrationSettings(explorationShare: 0)),
-                ]),
+                    .init(name: "priced", arms: ["dear", "one"], settings: ArbitrationSettings(policy: .fixed)),
+                    .init(
+                        name: "stand-in", arms: ["two", "one", "named"], settings: ArbitrationSettings(policy: .fixed),
+                        replaces: ["named"]),
+                ], tenants: ["acme": TenantArbitration(allowsSubstitution: true)]),
             providers: [
                 "one": try binding(one), "two": try binding(two, setup.dialectOfTwo), "never": try binding(1),
                 "both": try binding(one, beside: two),

@@ -15,8 +15,11 @@ enum ArbitrageBench {
     private static let hour = RouteStatistics.Hour(index: 0)
 
     static func main() {
-        guard let policy = learned() else { return fail("no model can be made of what was observed") }
-        let (features, candidates) = (requests(count: 64), self.candidates)
+        guard let languages = shippedLanguages() else {
+            return fail("the model of languages cannot be read: begin in the repository's folder")
+        }
+        guard let policy = learned(languages) else { return fail("no model can be made of what was observed") }
+        let (features, candidates) = (requests(count: 64, languages), self.candidates)
         var decided = 0
         let decision = measure(per: features.count) {
             for (seed, one) in features.enumerated() {
@@ -33,7 +36,7 @@ enum ArbitrageBench {
         var results = [decision, whole]
         for bytes in [548, 16 << 10] {
             let text = Array(prose(bytes).utf8)
-            var extractor = FeatureExtractor()
+            var extractor = FeatureExtractor(languages: languages)
             let measured = measure(per: 1) {
                 text.withUnsafeBytes { decided &+= Int(extractor.features(of: $0, shape: RequestShape())[.length] * 1000) }
             }
@@ -104,19 +107,28 @@ enum ArbitrageBench {
         (0..<arms).map { ArmCandidate(arm: $0, costUSD: 1e-5 * Double($0 + 1), latencySeconds: 0.1 * Double($0)) }
     }
 
-    private static func learned() -> ThompsonPolicy? {
+    private static func learned(_ languages: LanguageModel) -> ThompsonPolicy? {
         guard var policy = ThompsonPolicy(.init(prior: BanditPrior(strengths: Array(repeating: 0.5, count: arms)))) else { return nil }
         var random = Random(state: 3)
-        for (index, features) in requests(count: 2000).enumerated() {
+        for (index, features) in requests(count: 2000, languages).enumerated() {
             policy.observe(arm: index % arms, features, quality: Double(random.next() >> 11) * 0x1p-53, hour: hour)
         }
         policy.refresh(now: hour)
         return policy
     }
 
-    private static func requests(count: Int) -> [FeatureVector] {
-        var extractor = FeatureExtractor()
+    private static func requests(count: Int, _ languages: LanguageModel) -> [FeatureVector] {
+        var extractor = FeatureExtractor(languages: languages)
         return (0..<count).map { extractor.features(of: prose(200 + 17 * $0 % 700, seed: UInt64($0))) }
+    }
+
+    private static func shippedLanguages() -> LanguageModel? {
+        guard let file = fopen("Sources/Gateway/App/Models/languages.tsv", "r") else { return nil }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = bytes.withUnsafeMutableBytes { fread($0.baseAddress, 1, $0.count, file) }
+        bytes.removeLast(bytes.count - count)
+        return try? LanguageModel(bytes)
     }
 
     private static func prose(_ bytes: Int, seed: UInt64 = 1) -> String {

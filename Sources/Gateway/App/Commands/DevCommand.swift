@@ -28,7 +28,10 @@ struct DevCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Print one line of JSON with addresses and key instead of the text for people.")
     var json = false
 
+    @OptionGroup var models: ModelOptions
+
     func run() async throws {
+        let models = try models.load()
         try await Self.migrate()
         let usesOpenAI = Vault.process.holds("OPENAI_API_KEY")
         let provider = usesOpenAI ? nil : try ScriptedProviderProcess.start()
@@ -46,7 +49,7 @@ struct DevCommand: AsyncParsableCommand {
         let source = ConfigurationSource.text(text, vault: vault)
         let configuration = try source.load().orExit()
         let guide = DevGuide(key: key.key, model: usesOpenAI ? "gpt-4o-mini" : "echo", provider: provider?.address, isJSON: json)
-        try await GatewayRunner(source: source, configuration: configuration) { addresses in guide.show(addresses) }.run()
+        try await GatewayRunner(source: source, configuration: configuration, models: models) { addresses in guide.show(addresses) }.run()
     }
 
     /// A gateway for trying out has no operator who would do it.

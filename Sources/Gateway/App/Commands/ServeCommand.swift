@@ -8,10 +8,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(name: .long, help: "The configuration file (YAML). See docs/configuration.md.")
     var config: String
 
+    @OptionGroup var models: ModelOptions
+
     func run() async throws {
         let source = ConfigurationSource.file(config)
         let configuration = try source.load().orExit()
-        try await GatewayRunner(source: source, configuration: configuration, announcement: nil).run()
+        try await GatewayRunner(source: source, configuration: configuration, models: models.load(), announcement: nil).run()
     }
 }
 
@@ -22,9 +24,11 @@ struct CheckCommand: ParsableCommand {
     @Option(name: .long, help: "The configuration file (YAML).")
     var config: String
 
+    @OptionGroup var models: ModelOptions
+
     func run() throws {
         let configuration = try ConfigurationSource.file(config).load().orExit()
-        _ = try SnapshotBuilder(configuration).snapshot().orExit()
+        _ = try SnapshotBuilder(configuration, models.load()).snapshot().orExit()
         _ = try RedisDeployment.state(of: configuration).orExit()
         _ = try RedisDeployment.cache(of: configuration).orExit()
         print(

@@ -17,6 +17,8 @@ final class MetricsRegistry: MetricsFactory {
     }
 
     private let counters = NIOLockedValueBox<[Key: RegisteredCounter]>([:])
+    /// Counters of what is no whole number.
+    private let sums = NIOLockedValueBox<[Key: RegisteredSum]>([:])
     private let gauges = NIOLockedValueBox<[Key: RegisteredGauge]>([:])
     private let timers = NIOLockedValueBox<[Key: RegisteredTimer]>([:])
 
@@ -24,6 +26,10 @@ final class MetricsRegistry: MetricsFactory {
 
     func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         find(counters, label, dimensions) { RegisteredCounter() }
+    }
+
+    func makeFloatingPointCounter(label: String, dimensions: [(String, String)]) -> any FloatingPointCounterHandler {
+        find(sums, label, dimensions) { RegisteredSum() }
     }
 
     func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
@@ -40,6 +46,7 @@ final class MetricsRegistry: MetricsFactory {
 
     // What was counted stays told after whoever counted it is gone.
     func destroyCounter(_ handler: any CounterHandler) {}
+    func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
     func destroyMeter(_ handler: any MeterHandler) {}
     func destroyRecorder(_ handler: any RecorderHandler) {}
     func destroyTimer(_ handler: any TimerHandler) {}
@@ -62,6 +69,10 @@ final class MetricsRegistry: MetricsFactory {
         for (name, series) in Self.families(counters.withLockedValue { $0 }) {
             text.family("\(name)_total", .counter, MetricHelp.text(name))
             for (labels, counter) in series { text.sample(UInt64(clamping: counter.value), labels) }
+        }
+        for (name, series) in Self.families(sums.withLockedValue { $0 }) {
+            text.family("\(name)_total", .counter, MetricHelp.text(name))
+            for (labels, sum) in series { text.sample(sum.value, labels) }
         }
         for (name, series) in Self.families(gauges.withLockedValue { $0 }) {
             text.family(name, .gauge, MetricHelp.text(name))
@@ -94,6 +105,19 @@ final class RegisteredCounter: CounterHandler, Sendable {
     func reset() { count.store(0, ordering: .relaxed) }
 }
 
+final class RegisteredSum: FloatingPointCounterHandler, Sendable {
+    private let sum = NIOLockedValueBox(0.0)
+
+    var value: Double { sum.withLockedValue { $0 } }
+
+    func increment(by amount: Double) {
+        // A counter never falls, and what is no number would spoil it for good.
+        if amount.isFinite, amount > 0 { sum.withLockedValue { $0 += amount } }
+    }
+
+    func reset() { sum.withLockedValue { $0 = 0 } }
+}
+
 /// The last value.
 final class RegisteredGauge: RecorderHandler, MeterHandler, Sendable {
     private let last = NIOLockedValueBox(0.0)
@@ -121,6 +145,12 @@ enum MetricHelp {
     static func text(_ name: String) -> String { texts[name] ?? "See docs/observability.md." }
 
     private static let texts: [String: String] = [
+        "agentshield_arbitrage_decisions": "Decisions of arbitrated names, by the arm that was chosen and why.",
+        "agentshield_arbitrage_quality": "Qualities that were observed of an arm, from 0 to 1, each times its weight, together.",
+        "agentshield_arbitrage_weight": "Weights of these qualities, together.",
+        "agentshield_arbitrage_arm_quality": "The mean quality of an arm as far as is known, older observations for less.",
+        "agentshield_arbitrage_arm_observations": "How many observations that is made of, older ones for less.",
+        "agentshield_arbitrage_arm_retired": "Whether the quality floor keeps an arm from being chosen.",
         "agentshield_arbitrage_observations": "What arbitrated names learned from.",
         "agentshield_arbitrage_feedback_dropped": "Answers that can be given no feedback on, since too many waited to be kept.",
         "agentshield_scrub_media_skipped": "Images, audio and files in requests that were not scanned.",

@@ -36,6 +36,7 @@ extension SocketAddress {
 struct GatewayRunner {
     let source: ConfigurationSource
     let configuration: Configuration
+    let models: ShippedModels
     /// Called when every socket is open.
     let announcement: (@Sendable (ListeningAddresses) -> Void)?
 
@@ -55,7 +56,7 @@ struct GatewayRunner {
                 label: label, level: Logger.Level(rawValue: settings.level.rawValue) ?? .info, format: format, writer: writer)
         }
         let logger = Logger(label: "agentshield")
-        let snapshot = try SnapshotBuilder(configuration).snapshot().orExit()
+        let snapshot = try SnapshotBuilder(configuration, models).snapshot().orExit()
         let state = try RedisDeployment.state(of: configuration).orExit()
         let answers = try RedisDeployment.cache(of: configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)
@@ -72,7 +73,7 @@ struct GatewayRunner {
             claims: EmbeddedClaims(
                 maxBytes: configuration.idempotency.maxBytes, timeToLive: TimeAmount(configuration.idempotency.timeToLive)),
             recent: RecentRecords(capacity: Self.recentCapacity), file: ledger.file, archive: ledger.archive,
-            learner: arbitrage.learner)
+            learner: arbitrage.learner, models: models)
         let wallets = try await restoredWallets(ledger, stores.limiter)
         let store = try openStore()
         try await checkBudgets(of: store, ledger)
@@ -101,7 +102,7 @@ struct GatewayRunner {
         let exporting = traces.map { traces in Task { await traces.exporter.run() } }
         let service = GatewayService(
             configuration: configuration, source: source, group: group, loops: loops, follower: follower, store: store, wallets: wallets,
-            cache: state == nil ? stores.cache : nil, learner: arbitrage.learner, resumable: resumable,
+            cache: state == nil ? stores.cache : nil, learner: arbitrage.learner, models: models, resumable: resumable,
             metrics: MetricsSources(registry: registry, file: ledger.file, spans: traces?.settings.queue), logger: logger,
             announcement: announcement)
         try await ServiceGroup(
@@ -223,6 +224,7 @@ struct GatewayService: Service {
     /// Of this process; `nil`: answers are in Redis.
     let cache: EmbeddedResponseCache?
     let learner: ArbitrageLearner
+    let models: ShippedModels
     let resumable: ResumableAnswers
     let metrics: MetricsSources
     let logger: Logger
@@ -338,7 +340,9 @@ struct GatewayService: Service {
     /// Takes the file's new content for keys, issuers, edge, models, providers, scrubbing, deadlines and the certificate, whole or not at all. Listeners,
     /// event loops, caches, the store and the peppers stay as they are until a restart.
     private func reload(_ issuerKeys: IssuerKeys, _ certificates: CertificateReload?) async {
-        let loaded = source.load().flatMap { configuration in SnapshotBuilder(configuration).snapshot().map { (configuration, $0) } }
+        let loaded = source.load().flatMap { configuration in
+            SnapshotBuilder(configuration, models).snapshot().map { (configuration, $0) }
+        }
         switch loaded {
         case .success(let (configuration, snapshot)):
             let knowledge = learner.prepare(snapshot.models.routes)

@@ -11,6 +11,8 @@ import RedisStore
 /// What arbitrated names learn, and where it is kept: in `arbitrage.file`, in Redis, or in memory.
 struct ArbitrageState: Sendable {
     private static let startUp = Duration.seconds(1)
+    /// Some 300 bytes each.
+    private static let maxAnswersInMemory = 25_000
 
     let learner: ArbitrageLearner
     private let client: NIOLoopBound<RedisClient>?
@@ -48,9 +50,9 @@ struct ArbitrageState: Sendable {
                 logger.warning("hours of what arbitrated names have learned cannot be read in Redis", metadata: ["hours": "\(count)"])
             }
         }
-        return try ArbitrageFile(
-            path: configuration.arbitrage.file,
-            settings: ArbitrageFile.Settings(feedbackMilliseconds: feedback) { Int64(Date().timeIntervalSince1970 * 1_000) })
+        var settings = ArbitrageFile.Settings(feedbackMilliseconds: feedback) { Int64(Date().timeIntervalSince1970 * 1_000) }
+        if configuration.arbitrage.file == nil { settings.maxAnswers = Self.maxAnswersInMemory }
+        return try ArbitrageFile(path: configuration.arbitrage.file, settings: settings)
     }
 
     /// Learns until the task is cancelled. Returns when event loops know what the store does, or after a second: then they begin with what is believed before

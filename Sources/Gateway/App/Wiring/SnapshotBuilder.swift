@@ -10,9 +10,11 @@ import Providers
 /// Makes what the pipeline works with of what the file says.
 struct SnapshotBuilder {
     private let configuration: Configuration
+    private let shipped: ShippedModels
 
-    init(_ configuration: Configuration) {
+    init(_ configuration: Configuration, _ shipped: ShippedModels) {
         self.configuration = configuration
+        self.shipped = shipped
     }
 
     /// - Returns: the snapshot; or a fault for what only shows when it is built, such as a CA file without a certificate.
@@ -105,11 +107,16 @@ struct SnapshotBuilder {
                 maxAttempts: model.maxAttempts, hedgeAfterNanoseconds: model.hedgeAfter?.nanoseconds, traits: model.traits)
             switch model.name {
             case .exact(let name):
+                var settings = settings
+                settings.traits = shipped.complete(model.traits, of: model.upstreamName ?? name, price: model.price)
                 if !model.fallback.isEmpty { fallbacks[name] = model.fallback }
                 exact.append(
                     UpstreamTarget(
                         model: name, provider: model.provider, upstreamModel: model.upstreamName ?? name, settings: settings))
             case .prefix(let prefix):
+                // Of its members each has its own strength.
+                var settings = settings
+                settings.traits.tokenRates = shipped.tokenRates.rates(of: prefix)
                 patterns.append(
                     ModelTable.Pattern(prefix: prefix, provider: model.provider, settings: settings, fallback: model.fallback))
             }
@@ -121,7 +128,7 @@ struct SnapshotBuilder {
                 alias.arbitrage.map {
                     ModelTable.ArbitratedName(name: alias.name, arms: $0.arms, settings: $0.settings, replaces: $0.replaces)
                 }
-            }, tenants: configuration.arbitrage.tenants)
+            }, tenants: configuration.arbitrage.tenants, shipped: shipped)
     }
 
     // MARK: providers

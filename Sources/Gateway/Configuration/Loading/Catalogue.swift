@@ -59,9 +59,7 @@ extension ConfigurationLoader {
                 return Configuration.Alias(name: alias.name, models: arbitrage.arms, arbitrage: arbitrage)
             }
             for (index, target) in alias.targets.enumerated() where byName[target.value]?.arbitrage != nil {
-                alias.section.refuse(
-                    "fallback[\(index)]", at: target.position,
-                    ValueProblem("is arbitrated: \(target.value)", remedy: "name the models that it chooses among"))
+                alias.section.refuse("fallback[\(index)]", at: target.position, arbitrated(target.value))
             }
             var expansion = Expansion(byName: byName)
             expansion.expand(alias)
@@ -76,6 +74,10 @@ extension ConfigurationLoader {
         }
     }
 
+    private static func arbitrated(_ name: String) -> ValueProblem {
+        ValueProblem("is arbitrated: \(name)", remedy: "name the models that it chooses among")
+    }
+
     /// What is called behind each model: models, and those that aliases stand for.
     static func readFallbacks(_ root: Section, _ catalogue: inout Catalogue) {
         let aliases = Dictionary(catalogue.aliases.map { ($0.name, $0.models) }) { first, _ in first }
@@ -88,6 +90,9 @@ extension ConfigurationLoader {
             for (place, target) in written.enumerated() {
                 if !catalogue.offers(target.value) || target.value.hasSuffix("*") {
                     section.refuse("fallback[\(place)]", at: target.position, catalogue.unknownModel(target.value))
+                }
+                if catalogue.aliases.contains(where: { $0.name == target.value && $0.arbitrage != nil }) {
+                    section.refuse("fallback[\(place)]", at: target.position, arbitrated(target.value))
                 }
                 for model in aliases[target.value] ?? [target.value] where !models.contains(model) { models.append(model) }
             }

@@ -53,9 +53,7 @@ extension ConfigurationLoader {
         if name != .epsilonGreedy, section.has("epsilon") {
             section.refuse("epsilon", "is of `epsilon-greedy` alone", remedy: "remove it, or write `policy: epsilon-greedy`")
         }
-        if name != .thompson, section.has("explore") {
-            section.refuse("explore", "is of `thompson` alone", remedy: "remove it, or write `policy: thompson`")
-        }
+        refuseForeignKeys(section, name)
         let floor = section.score("floor")
         let rewards = section.section("rewards")
         func weight(_ key: String) -> Double { Double(rewards.score(key)) }
@@ -68,6 +66,19 @@ extension ConfigurationLoader {
             weights: SignalWeights(
                 structuredOutput: weight("structured_output"), toolCall: weight("tool_call"), truncation: weight("truncation"),
                 refusal: weight("refusal"), error: weight("error"), retry: weight("retry")))
+    }
+
+    /// What the policy would take no notice of.
+    private static func refuseForeignKeys(_ section: Section, _ policy: Configuration.ArbitragePolicyName) {
+        for key in ["explore", "floor", "half_life"] where policy != .thompson && section.has(key) {
+            section.refuse(key, "is of `thompson` alone", remedy: "remove it, or write `policy: thompson`")
+        }
+        if ![.thompson, .epsilonGreedy].contains(policy), section.has("sticky") {
+            section.refuse("sticky", "is of policies that learn", remedy: "remove it, or write `policy: thompson`")
+        }
+        if [.fixed, .cheapest].contains(policy), section.has("seed") {
+            section.refuse("seed", "is of policies that leave something to chance", remedy: "remove it")
+        }
     }
 
     private static func weights(_ section: Section, _ arms: [String], _ policy: Configuration.ArbitragePolicyName) -> [Double] {

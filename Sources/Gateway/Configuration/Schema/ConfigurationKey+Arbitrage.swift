@@ -11,7 +11,7 @@ extension ConfigurationKey {
             ConfigurationKey(
                 "models[].region", .identifier, .means("not known"), "Where it computes, for tenants with `arbitrage.regions`."),
             ConfigurationKey(
-                "models[].strength", .score, .means("the same for all arms"),
+                "models[].strength", .score, .means("what is published of it, or what models of its price have ([models.md](models.md))"),
                 "The quality that is expected of it before anything was learned, such as a published benchmark's share of right answers."),
             ConfigurationKey(
                 "aliases[].arbitrage", .section, .means("the entry has `fallback`"),
@@ -35,7 +35,8 @@ extension ConfigurationKey {
             ConfigurationKey(
                 "aliases[].arbitrage.mu", .decimal(0...1_000_000), .defaultText("0"), "μ: the quality that a second of waiting is worth."),
             ConfigurationKey(
-                "aliases[].arbitrage.floor", .score, .means("none"), "An arm whose mean quality is surely below it is not taken."),
+                "aliases[].arbitrage.floor", .score, .means("none"),
+                "Of `thompson`: an arm whose mean quality is surely below it is not taken."),
             ConfigurationKey("aliases[].arbitrage.explore", .section, .means("the defaults below"), "What may be spent on learning."),
             ConfigurationKey(
                 "aliases[].arbitrage.explore.share", .score, .defaultText("0.2"),
@@ -45,13 +46,14 @@ extension ConfigurationKey {
                 "Of `thompson`: what such requests may cost in an hour, as expected when they are sent; of each replica."),
             ConfigurationKey(
                 "aliases[].arbitrage.half_life", .duration(.seconds(3600)...(.seconds(3650 * 86_400))), .defaultText("7d"),
-                "After how long what was learned counts half. What is older than a week is forgotten."),
+                "Of `thompson`: after how long what was learned counts half. What is older than a week is forgotten."),
             ConfigurationKey(
                 "aliases[].arbitrage.sticky", .flag, .defaultText("true"),
-                "Keeps a conversation at the arm that last answered it, as long as that one can serve it; under policies that learn."),
+                "Keeps a conversation at the arm that last answered it, unless another one is better by more than the lost prompt cache costs; under policies that learn."
+            ),
             ConfigurationKey(
                 "aliases[].arbitrage.seed", .integer(0...Int.max), .means("chance"),
-                "Makes each event loop's decisions a sequence that begins with this number, for tests."),
+                "Makes each event loop's decisions a sequence that begins with this number, for tests; not with `fixed` and `cheapest`."),
             ConfigurationKey(
                 "aliases[].arbitrage.replaces", .list(.label), .means("none"),
                 "Arms that, where a caller names them, are arbitrated too, for tenants with `arbitrage.substitution: allowed`."),

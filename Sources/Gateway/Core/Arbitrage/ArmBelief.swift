@@ -2,7 +2,7 @@
 package struct ArmBelief: Sendable, Equatable {
     /// The arm's index in its route.
     package var arm: Int
-    /// What the call is expected to cost, in billionths of a US dollar; for a switch within a conversation, with the prompt cache that it loses.
+    /// What the call is expected to cost, in billionths of a US dollar; of a conversation's own arm, without what it has in its prompt cache.
     package var costNanoUSD: Int64
     package var latencyMilliseconds: Int64
     /// The expected quality, in millionths; of a weighted policy, the arm's weight.

@@ -1,4 +1,5 @@
-/// All that a linear model needs to know of what was learned of one arm: A = Σ w·x·xᵀ and b = Σ w·q·x over the observed calls, in fixed point.
+/// All that a linear model needs to know of what was learned of one arm: A = Σ w·x·xᵀ and b = Σ w·q·x over the observed calls, in fixed point; of a
+/// cell of a table Σw and Σw·q alone.
 ///
 /// Whole numbers commute: increments of any number of replicas, added in any order, are equal to one's, bit for bit. A number counts in units of
 /// 2⁻²⁰; with lanes of at most ``FeatureVector/bound`` 2³⁹ observations fit.
@@ -8,18 +9,29 @@ package struct ArmStatistics: Sendable, Equatable {
     package static let size = triangle + FeatureVector.dimension + 2
     static let scale = Double(1 << 20)
 
+    /// What the numbers are of.
+    package enum Form: Sendable {
+        case model
+        /// Σw and Σw·q alone.
+        case cell
+
+        package var size: Int { self == .model ? ArmStatistics.size : 2 }
+    }
+
     /// In the order of ``size``: what is stored and added.
     package private(set) var words: [Int64]
 
-    package init() {
-        words = Array(repeating: 0, count: Self.size)
+    package init(_ form: Form = .model) {
+        words = Array(repeating: 0, count: form.size)
     }
 
-    /// - Returns: `nil`: these are not as many numbers as statistics have.
+    /// - Returns: `nil`: these are not as many numbers as statistics of either form have.
     package init?(words: [Int64]) {
-        guard words.count == Self.size else { return nil }
+        guard words.count == Form.model.size || words.count == Form.cell.size else { return nil }
         self.words = words
     }
+
+    package var form: Form { words.count == Form.cell.size ? .cell : .model }
 
     /// Learns from one call.
     ///
@@ -31,6 +43,13 @@ package struct ArmStatistics: Sendable, Equatable {
     package mutating func observe(_ features: FeatureVector, quality: Double, weight: Double = 1) -> Bool {
         guard quality.isFinite, weight > 0, weight <= 1 else { return false }
         let quality = min(1, max(0, quality))
+        if form == .model { observe(features, quality, weight) }
+        words[words.count - 2] &+= Int64((weight * Self.scale).rounded())
+        words[words.count - 1] &+= Int64((weight * quality * Self.scale).rounded())
+        return true
+    }
+
+    private mutating func observe(_ features: FeatureVector, _ quality: Double, _ weight: Double) {
         features.withLanes { lanes in
             var index = 0
             for row in 0..<FeatureVector.dimension {
@@ -44,14 +63,13 @@ package struct ArmStatistics: Sendable, Equatable {
                 words[index] &+= Int64((Double(lanes[row]) * weight * quality * Self.scale).rounded())
                 index += 1
             }
-            words[index] &+= Int64((weight * Self.scale).rounded())
-            words[index + 1] &+= Int64((weight * quality * Self.scale).rounded())
         }
-        return true
     }
 
+    /// Where the forms differ, what both have: Σw and Σw·q.
     package static func += (sum: inout ArmStatistics, increment: ArmStatistics) {
-        for index in 0..<size { sum.words[index] &+= increment.words[index] }
+        let (count, own) = (increment.words.count, sum.words.count)
+        for index in 1...min(count, own) where count == own || index <= 2 { sum.words[own - index] &+= increment.words[count - index] }
     }
 }
 
@@ -75,10 +93,12 @@ package struct DecayedStatistics: Sendable, Equatable {
         let triangle = ArmStatistics.triangle
         let dimension = FeatureVector.dimension
         statistics.words.withUnsafeBufferPointer { words in
-            for index in 0..<triangle { a[index] += factor * Double(words[index]) }
-            for index in 0..<dimension { b[index] += factor * Double(words[triangle + index]) }
-            weight += factor * Double(words[triangle + dimension])
-            quality += factor * Double(words[triangle + dimension + 1])
+            if statistics.form == .model {
+                for index in 0..<triangle { a[index] += factor * Double(words[index]) }
+                for index in 0..<dimension { b[index] += factor * Double(words[triangle + index]) }
+            }
+            weight += factor * Double(words[words.count - 2])
+            quality += factor * Double(words[words.count - 1])
         }
     }
 

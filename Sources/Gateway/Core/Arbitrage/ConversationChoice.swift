@@ -1,5 +1,5 @@
 /// The choice within a conversation that a model has answered before: that model has the conversation in its prompt cache, and another would read all of it
-/// anew. Nothing is tried out here: an arm is taken only if its expected reward is higher by more than the switch costs.
+/// anew. Nothing is tried out here: another arm is taken only if its expected reward is higher by more than the switch costs.
 package struct ConversationChoice: Sendable, Equatable {
     /// The arm of the last answer.
     package var incumbent: Int
@@ -32,7 +32,8 @@ package struct ConversationChoice: Sendable, Equatable {
         _ policy: some ArbitragePolicy, _ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials,
         snapshot: UInt64 = 0
     ) -> ArbitrageDecision? {
-        guard candidates.contains(where: { $0.arm == incumbent }), let best = candidates.map({ policy.belief($0, features) }).best(dials)
+        guard candidates.contains(where: { $0.arm == incumbent }),
+            let best = candidates.map({ policy.belief($0, features) }).best(dials, keeping: incumbent)
         else { return nil }
         let reason: ArbitrageReason = candidates.count == 1 ? .onlyCandidate : best.arm == incumbent ? .sticky : .best
         return ArbitrageDecision(arm: best.arm, reason: reason, seed: 0, model: snapshot)

@@ -12,7 +12,7 @@ extension DecisionRecord {
         case .sticky, .best, .exploration, .explorationCapped, .belowFloor, .rule: break
         }
         if let incumbent, beliefs.contains(where: { $0.arm == incumbent }) {
-            return beliefs.best(dials).map { ($0.arm, $0.arm == incumbent ? .sticky : .best) }
+            return beliefs.best(dials, keeping: incumbent).map { ($0.arm, $0.arm == incumbent ? .sticky : .best) }
         }
         switch rule {
         case .thompson:
@@ -45,12 +45,13 @@ extension DecisionRecord {
 }
 
 extension [ArmBelief] {
-    /// The one of the highest expected reward; of equals, the first.
-    func best(_ dials: ArbitrageDials) -> ArmBelief? {
+    /// The one of the highest expected reward; of equals, the incumbent, or else the first.
+    func best(_ dials: ArbitrageDials, keeping incumbent: Int? = nil) -> ArmBelief? {
         var best: (belief: ArmBelief, reward: Double)?
         for belief in self {
             let reward = belief.reward(dials)
-            if reward > best?.reward ?? -.infinity { best = (belief, reward) }
+            let most = best?.reward ?? -.infinity
+            if reward > most || (reward == most && belief.arm == incumbent) { best = (belief, reward) }
         }
         return best?.belief
     }

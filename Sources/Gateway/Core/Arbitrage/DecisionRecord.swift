@@ -33,13 +33,14 @@ package struct DecisionRecord: Sendable, Equatable {
         case notAllowed = "not_allowed"
         /// Its breaker is open, or it is drained.
         case unhealthy
+        /// What is left of the caller's budgets is less than it may cost.
         case budget
+        /// Its own limit of its tenant's is used up.
+        case limited
         /// Its price is not known.
         case unpriced
         /// The quality floor retired it.
         case belowFloor = "below_floor"
-        /// It does not serve requests of this kind.
-        case unsupported
     }
 
     package struct Infeasible: Sendable, Equatable {
@@ -117,7 +118,7 @@ package struct DecisionRecord: Sendable, Equatable {
     package var chosen: Candidate? { candidates.first { $0.belief.arm == arm } }
 
     /// The record with no more arms than may be, the ones left out that matter least: first infeasible ones, then candidates in the order of how little
-    /// they could have been chosen. The chosen one and the best one known stay.
+    /// they could have been chosen. The chosen one, the conversation's own and the best one known stay.
     func bounded(candidates most: Int) -> DecisionRecord {
         var record = self
         let room = max(0, most - record.candidates.count)
@@ -138,7 +139,8 @@ package struct DecisionRecord: Sendable, Equatable {
             let belief = candidates[index].belief
             return belief.reward(dials) + 8 * belief.qualityDeviation
         }
-        return candidates.indices.filter { candidates[$0].belief.arm != arm && candidates[$0].belief.reward(dials) < best }
+        let kept = [arm, incumbent]
+        return candidates.indices.filter { !kept.contains(candidates[$0].belief.arm) && candidates[$0].belief.reward(dials) < best }
             .min { hope($0) < hope($1) } ?? candidates.indices.last { candidates[$0].belief.arm != arm }
     }
 }

@@ -18,8 +18,14 @@ package struct FeatureExtractor: ~Copyable {
     private let counts: UnsafeMutablePointer<Int32>
     /// For each four bits, four signs: −1 where a bit is set.
     private let signs: UnsafeMutablePointer<SIMD4<Float>>
+    private let languages: LanguageModel
+    /// What speaks for each language.
+    private let scores: UnsafeMutablePointer<Int32>
 
-    package init() {
+    package init(languages: LanguageModel) {
+        self.languages = languages
+        scores = .allocate(capacity: LanguageModel.most)
+        scores.initialize(repeating: 0, count: LanguageModel.most)
         counts = .allocate(capacity: Self.buckets)
         counts.initialize(repeating: 0, count: Self.buckets)
         signs = .allocate(capacity: 16)
@@ -32,6 +38,7 @@ package struct FeatureExtractor: ~Copyable {
     deinit {
         counts.deallocate()
         signs.deallocate()
+        scores.deallocate()
     }
 
     package mutating func features(of text: some StringProtocol, shape: RequestShape = RequestShape()) -> FeatureVector {
@@ -39,9 +46,14 @@ package struct FeatureExtractor: ~Copyable {
         return found ?? Array(text.utf8).withUnsafeBytes { features(of: $0, shape: shape) }
     }
 
-    /// - Parameter text: any bytes; UTF-8 is expected and not checked. It has been scrubbed.
     package mutating func features(of text: UnsafeRawBufferPointer, shape: RequestShape) -> FeatureVector {
+        reading(of: text, shape: shape).features
+    }
+
+    /// - Parameter text: any bytes; UTF-8 is expected and not checked. It has been scrubbed.
+    package mutating func reading(of text: UnsafeRawBufferPointer, shape: RequestShape) -> TextReading {
         var signals = TextSignals()
+        scores.update(repeating: 0, count: LanguageModel.most)
         if text.count <= Self.mostBytes {
             read(text, &signals)
         } else {
@@ -50,8 +62,8 @@ package struct FeatureExtractor: ~Copyable {
             read(UnsafeRawBufferPointer(rebasing: text[(text.count - half)...]), &signals)
         }
         var lanes = project()
-        signals.write(to: &lanes, bytes: text.count, shape: shape)
-        return FeatureVector(lanes)
+        signals.write(to: &lanes, bytes: text.count, shape: shape, foreignness: languages.foreignness(scores))
+        return TextReading(features: FeatureVector(lanes), mix: signals.mix, language: languages.guess(scores))
     }
 
     // MARK: - Reading
@@ -65,6 +77,13 @@ package struct FeatureExtractor: ~Copyable {
             let byte = raw &- 0x41 < 26 ? raw | 0x20 : raw
             signals.count(raw)
             gram = gram << 8 | UInt32(byte)
+            let before = UInt8(truncatingIfNeeded: gram >> 8)
+            if before >= 0xC0 {
+                signals.noteLetter(lead: before)
+                languages.vote(lead: before, next: raw, scores)
+            } else if raw == UInt8(ascii: ">"), Self.endsPlaceholder(text, at: index) {
+                signals.notePlaceholder()
+            }
             if index >= 3 { add(Hash.mixed(UInt64(gram) ^ Hash.gramSalt), Weight.gram) }
             if TextSignals.isWordByte(byte) {
                 word = Hash.extended(word, byte)
@@ -77,8 +96,19 @@ package struct FeatureExtractor: ~Copyable {
         if isInWord { end(word, &previous, &signals) }
     }
 
+    /// Whether `<EMAIL_1>` or the like ends there.
+    private static func endsPlaceholder(_ text: UnsafeRawBufferPointer, at end: Int) -> Bool {
+        var index = end - 1
+        while index >= 0, text[index] &- 0x30 < 10 { index -= 1 }
+        guard index < end - 1, index > 0, text[index] == UInt8(ascii: "_") else { return false }
+        let underscore = index
+        while index >= 0, text[index] &- 0x41 < 26 || text[index] == UInt8(ascii: "_"), end - index < 64 { index -= 1 }
+        return index >= 0 && index < underscore - 1 && text[index] == UInt8(ascii: "<")
+    }
+
     private mutating func end(_ word: UInt64, _ previous: inout UInt64, _ signals: inout TextSignals) {
         signals.noteWord(word)
+        languages.vote(word: word, scores)
         add(Hash.mixed(word), Weight.word)
         if previous != Hash.start { add(Hash.mixed(previous &* Hash.pairFactor ^ word), Weight.word) }
         previous = word
@@ -109,15 +139,23 @@ package struct FeatureExtractor: ~Copyable {
         }
         let scale = squares > 0 ? 1 / squares.squareRoot() : 0
         var lanes = SIMD32<Float>(repeating: 0)
-        for lane in 0..<4 {
-            lanes[FeatureVector.firstProjected + lane] = sums.0[lane] * scale
-            lanes[FeatureVector.firstProjected + 4 + lane] = sums.1[lane] * scale
-            lanes[FeatureVector.firstProjected + 8 + lane] = sums.2[lane] * scale
-            lanes[FeatureVector.firstProjected + 12 + lane] = sums.3[lane] * scale
-            lanes[FeatureVector.firstProjected + 16 + lane] = sums.4[lane] * scale
+        // Of twenty sums as many as there are lanes for.
+        withUnsafeBytes(of: sums) { bytes in
+            let values = bytes.bindMemory(to: Float.self)
+            for lane in FeatureVector.firstProjected..<FeatureVector.dimension {
+                lanes[lane] = values[lane - FeatureVector.firstProjected] * scale
+            }
         }
         return lanes
     }
+}
+
+/// What is read from a request's text.
+package struct TextReading: Sendable {
+    package var features: FeatureVector
+    package var mix: ByteMix
+    /// An index of the model's languages; `nil`: not known.
+    package var language: Int?
 }
 
 /// FNV-1a for words (G. Fowler, L. Noll, P. Vo), finished as in SplitMix64 (S. Vigna). Fixed: features that were learned from stay what they are.

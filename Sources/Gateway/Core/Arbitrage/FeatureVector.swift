@@ -3,7 +3,7 @@
 /// The layout has a version, ``version``: what was learned with one is never mixed with another. `docs/arbitrage.md` describes every lane.
 package struct FeatureVector: Sendable, Equatable {
     package static let dimension = 32
-    package static let version = 1
+    package static let version = 2
     /// No lane is larger than this, up or down, whatever the text: what is learned from one request is bounded.
     package static let bound: Float = 4
 
@@ -29,6 +29,12 @@ package struct FeatureVector: Sendable, Equatable {
         case creative
         /// log2(turns + tools) / 4, at most 1; 0 for a single question without tools.
         case conversation
+        /// How surely the text is not English, by the shipped model of languages.
+        case language
+        /// The share of bytes that are of letters of several, at most 1.
+        case script
+        /// Placeholders of what was scrubbed / 8, at most 1.
+        case placeholders
     }
 
     package static let firstProjected = Lane.allCases.count

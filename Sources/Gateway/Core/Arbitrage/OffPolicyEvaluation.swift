@@ -36,21 +36,44 @@ package struct OffPolicyEvaluation: Sendable {
         }
     }
 
-    private struct Sample: Sendable {
-        /// How much the decision counts.
-        var weight: Double
+    /// What a decision says of the target, before its quality is known.
+    package struct Prepared: Sendable {
         /// By how much oftener the target takes the chosen arm.
-        var ratio: Double
-        var reward: Double
+        fileprivate var ratio: Double
+        /// What the chosen arm's cost and latency are worth.
+        fileprivate var price: Double
         /// What was expected of the target, and of the chosen arm.
-        var expected: Double
-        var expectedOfChosen: Double
+        fileprivate var expected: Double
+        fileprivate var expectedOfChosen: Double
+        fileprivate var uncovered: Double
+    }
+
+    /// Sums of what decisions say, each as often as it counts: as much as any number of them needs.
+    private struct Moments: Sendable {
+        private(set) var sum = 0.0
+        private(set) var square = 0.0
+        private(set) var cross = 0.0
+
+        /// - Parameters:
+        ///   - weight: how much the decision counts.
+        ///   - value: what it says.
+        mutating func add(_ value: Double, weight: Double) {
+            sum += weight * value
+            square += weight * weight * value * value
+            cross += weight * weight * value
+        }
     }
 
     package let target: Target
     /// `nil`: each record's own.
     package let dials: ArbitrageDials?
-    private var samples: [Sample] = []
+    package private(set) var count = 0
+    private var (weights, squaredWeights) = (0.0, 0.0)
+    private var ratios = Moments()
+    private var rewards = Moments()
+    private var corrected = Moments()
+    /// The sum of what ratios and rewards say together, of the squared weight.
+    private var ratioAndReward = 0.0
     /// Decisions in which the target could not have decided.
     package private(set) var leftOut = 0
     private var uncovered = 0.0
@@ -60,42 +83,49 @@ package struct OffPolicyEvaluation: Sendable {
         self.dials = dials
     }
 
-    package var count: Int { samples.count }
-
     /// How many decisions of the target itself would be as informative (L. Kish, 1965).
-    package var effectiveCount: Double {
-        let ratios = samples.map { $0.weight * $0.ratio }
-        let squares = ratios.reduce(0) { $0 + $1 * $1 }
-        let sum = ratios.reduce(0, +)
-        return squares > 0 ? sum * sum / squares : 0
-    }
+    package var effectiveCount: Double { ratios.square > 0 ? ratios.sum * ratios.sum / ratios.square : 0 }
 
     /// The mean probability with which the target takes an arm that the recorded policy could not have taken: of these nothing is known, and above 0 no
     /// estimate but DR's expectations covers them.
-    package var uncoveredShare: Double { samples.isEmpty ? 0 : uncovered / Double(samples.count) }
+    package var uncoveredShare: Double { count > 0 ? uncovered / Double(count) : 0 }
 
     package mutating func add(_ decision: RewardedDecision) {
-        let record = decision.record
+        add(prepare(decision.record), quality: decision.quality, weight: decision.weight)
+    }
+
+    /// - Returns: `nil`: the target could not have decided, or the record does not say how probable its decision was.
+    package func prepare(_ record: DecisionRecord) -> Prepared? {
         let dials = dials ?? record.dials
         guard let wanted = target.probabilities(record, dials),
             let index = record.candidates.firstIndex(where: { $0.belief.arm == record.arm })
-        else {
-            leftOut += 1
-            return
-        }
+        else { return nil }
         let propensities = record.propensities()
-        let propensity = propensities[index]
-        guard propensity > 0 else {
+        guard propensities[index] > 0 else { return nil }
+        let expected = record.candidates.map { Self.expected($0.belief, record.rule, dials) }
+        return Prepared(
+            ratio: wanted[index] / propensities[index], price: dials.price(record.candidates[index].belief.candidate),
+            expected: zip(wanted, expected).reduce(0) { $0 + $1.0 * $1.1 }, expectedOfChosen: expected[index],
+            uncovered: zip(wanted, propensities).reduce(0) { $0 + ($1.1 > 0 ? 0 : $1.0) })
+    }
+
+    /// - Parameters:
+    ///   - decision: `nil`: one that is left out.
+    ///   - weight: how much it counts, above 0.
+    package mutating func add(_ decision: Prepared?, quality: Double, weight: Double) {
+        guard let decision, weight > 0 else {
             leftOut += 1
             return
         }
-        let expected = record.candidates.map { Self.expected($0.belief, record.rule, dials) }
-        uncovered += zip(wanted, propensities).reduce(0) { $0 + ($1.1 > 0 ? 0 : $1.0) }
-        samples.append(
-            Sample(
-                weight: decision.weight, ratio: wanted[index] / propensity,
-                reward: dials.reward(quality: decision.quality, record.candidates[index].belief.candidate),
-                expected: zip(wanted, expected).reduce(0) { $0 + $1.0 * $1.1 }, expectedOfChosen: expected[index]))
+        let reward = quality - decision.price
+        count += 1
+        weights += weight
+        squaredWeights += weight * weight
+        uncovered += decision.uncovered
+        ratios.add(decision.ratio, weight: weight)
+        rewards.add(decision.ratio * reward, weight: weight)
+        ratioAndReward += weight * weight * decision.ratio * decision.ratio * reward
+        corrected.add(decision.expected + decision.ratio * (reward - decision.expectedOfChosen), weight: weight)
     }
 
     /// Rules that expect no quality are taken to expect a half.
@@ -108,27 +138,26 @@ package struct OffPolicyEvaluation: Sendable {
 
     // MARK: - Estimates; `nil` without decisions
 
-    package var ips: OffPolicyEstimate? { mean { $0.ratio * $0.reward } }
+    package var ips: OffPolicyEstimate? { estimate(rewards) }
 
     package var snips: OffPolicyEstimate? {
-        guard let ratio = mean({ $0.ratio })?.mean, ratio > 0, let value = ips?.mean else { return nil }
-        let normalised = value / ratio
-        return mean { $0.ratio * ($0.reward - normalised) / ratio }.map {
-            OffPolicyEstimate(mean: normalised, standardError: $0.standardError)
-        }
+        guard ratios.sum > 0, count > 1 else { return nil }
+        let (ratio, mean) = (ratios.sum / weights, rewards.sum / ratios.sum)
+        // Of ratio·(reward − mean) / ratio's mean, whose own mean is 0.
+        let squares = rewards.square - 2 * mean * ratioAndReward + mean * mean * ratios.square
+        return OffPolicyEstimate(mean: mean, standardError: error(squares) / ratio)
     }
 
-    package var doublyRobust: OffPolicyEstimate? { mean { $0.expected + $0.ratio * ($0.reward - $0.expectedOfChosen) } }
+    package var doublyRobust: OffPolicyEstimate? { estimate(corrected) }
 
-    private func mean(_ value: (Sample) -> Double) -> OffPolicyEstimate? {
-        let total = samples.reduce(0) { $0 + $1.weight }
-        guard samples.count > 1, total > 0 else { return nil }
-        let mean = samples.reduce(0) { $0 + $1.weight * value($1) } / total
-        let squares = samples.reduce(0) { sum, sample in
-            let error = sample.weight * (value(sample) - mean)
-            return sum + error * error
-        }
-        let count = Double(samples.count)
-        return OffPolicyEstimate(mean: mean, standardError: (squares * count / (count - 1)).squareRoot() / total)
+    private func estimate(_ moments: Moments) -> OffPolicyEstimate? {
+        guard count > 1, weights > 0 else { return nil }
+        let mean = moments.sum / weights
+        return OffPolicyEstimate(mean: mean, standardError: error(moments.square - 2 * mean * moments.cross + mean * mean * squaredWeights))
+    }
+
+    /// - Parameter squares: the sum of squared deviations, each by its squared weight.
+    private func error(_ squares: Double) -> Double {
+        (max(0, squares) * Double(count) / Double(max(1, count - 1))).squareRoot() / weights
     }
 }

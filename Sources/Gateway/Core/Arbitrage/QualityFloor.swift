@@ -60,4 +60,7 @@ package struct ExplorationBudget: Sendable, Equatable {
 
     /// It explored.
     package mutating func spend() { saved -= 1 }
+
+    /// It was not carried out.
+    package mutating func undo(explored: Bool) { saved = min(Self.most, max(0, saved - share + (explored ? 1 : 0))) }
 }

@@ -8,6 +8,9 @@ struct TextSignals {
     private var backticks = 0
     private var codeWords = 0
     private var kinds: Kind = []
+    private var placeholders = 0
+    /// Letters of several bytes, by how their bytes count (``ByteMix``).
+    private var letters = SIMD4<Int32>(repeating: 0)
 
     private struct Kind: OptionSet {
         let rawValue: UInt8
@@ -35,6 +38,19 @@ struct TextSignals {
             structural += 1
         default: break
         }
+    }
+
+    /// - Parameter lead: a letter's first byte, C0 or more.
+    mutating func noteLetter(lead: UInt8) {
+        letters[lead < 0xE0 ? 0 : lead < 0xE3 ? 1 : lead < 0xF0 ? 2 : 3] &+= 1
+    }
+
+    mutating func notePlaceholder() { placeholders += 1 }
+
+    /// Of what was read.
+    var mix: ByteMix {
+        let (two, three, cjk, four) = (2 * Int(letters[0]), 3 * Int(letters[1]), 3 * Int(letters[2]), 4 * Int(letters[3]))
+        return ByteMix(ascii: max(0, bytes - two - three - cjk - four), two: two, three: three, cjk: cjk, four: four)
     }
 
     private static let table = WordTable([
@@ -81,8 +97,10 @@ struct TextSignals {
         if kind == .code { codeWords += 1 }
     }
 
-    /// - Parameter bytes: of the whole text, of which only a part may have been counted.
-    func write(to lanes: inout SIMD32<Float>, bytes whole: Int, shape: RequestShape) {
+    /// - Parameters:
+    ///   - whole: bytes of the whole text, of which only a part may have been counted.
+    ///   - foreignness: how surely it is not English.
+    func write(to lanes: inout SIMD32<Float>, bytes whole: Int, shape: RequestShape, foreignness: Float) {
         func share(_ count: Int, times factor: Float) -> Float { min(1, Float(count) / Float(max(1, bytes)) * factor) }
         func set(_ lane: FeatureVector.Lane, _ value: Float) { lanes[lane.rawValue] = value }
         set(.bias, 1)
@@ -97,6 +115,9 @@ struct TextSignals {
         set(.translation, kinds.contains(.translation) ? 1 : 0)
         set(.creative, kinds.contains(.creative) ? 1 : 0)
         set(.conversation, min(1, Self.log2(min(1e6, Float(shape.turns) + Float(shape.tools))) / 4))
+        set(.language, foreignness)
+        set(.script, bytes > 0 ? 1 - Float(mix.ascii) / Float(bytes) : 0)
+        set(.placeholders, min(1, Float(placeholders) / 8))
     }
 
     /// Between two powers of two by a straight line, which is at most 0.09 below; the same on every machine.

@@ -93,12 +93,15 @@ package struct LimitSettings: Sendable, Equatable {
         self.assumedOutputTokens = assumedOutputTokens
     }
 
-    /// Tokens that a request is counted with until it is over: a quarter of its bytes, and what it lets the model write.
+    /// Tokens that a request is counted with until it is over: its bytes by the model's rate, a quarter of them where that is not known, and
+    /// what it lets the model write.
     ///
     /// - Parameter choices: answers that are asked for.
-    package func estimatedTokens(requestBytes: Int, maxOutputTokens: UInt64?, choices: UInt64) -> UInt64 {
+    package func estimatedTokens(
+        requestBytes: Int, maxOutputTokens: UInt64?, choices: UInt64, rates: TokenRates = .plain
+    ) -> UInt64 {
         let (output, overflow) = (maxOutputTokens ?? assumedOutputTokens).multipliedReportingOverflow(by: max(1, choices))
-        let input = UInt64(max(0, requestBytes) / 4)
+        let input = UInt64(Double(max(0, requestBytes)) / rates.ascii)
         return overflow ? .max : max(1, output.addingReportingOverflow(input).overflow ? .max : output + input)
     }
 }

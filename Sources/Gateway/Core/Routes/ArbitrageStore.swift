@@ -158,26 +158,29 @@ extension ArmStatistics {
         }
     }
 
-    /// - Returns: `nil`: more bytes than statistics have, half a word, or numbers that no observations add up to.
-    package init?(bytes: some Collection<UInt8>) {
-        guard bytes.count <= Self.size * 8, bytes.count % 8 == 0 else { return nil }
+    /// - Returns: `nil`: more bytes than statistics of the form have, half a word, or numbers that no observations add up to.
+    package init?(bytes: some Collection<UInt8>, form: Form = .model) {
+        // Cells were once written with all the numbers of a model, the last two of which are theirs.
+        let isOld = form == .cell && bytes.count == Self.size * 8
+        let bytes = isOld ? bytes.dropFirst(bytes.count - form.size * 8) : bytes.dropFirst(0)
+        guard bytes.count <= form.size * 8, bytes.count % 8 == 0 else { return nil }
         var words: [Int64] = []
-        words.reserveCapacity(Self.size)
+        words.reserveCapacity(form.size)
         var word: UInt64 = 0
         for (index, byte) in bytes.enumerated() {
             word = word << 8 | UInt64(byte)
             if index % 8 == 7 { words.append(Int64(bitPattern: word)) }
         }
         // What ends in zeros may be stored without them.
-        words += Array(repeating: 0, count: Self.size - words.count)
+        words += Array(repeating: 0, count: form.size - words.count)
         self.init(words: words)
         guard isPlausible else { return nil }
     }
 
     /// Whether observations can have added up to it: the count and squares are not negative, and the qualities' sum is between 0 and the count.
     package var isPlausible: Bool {
-        let (count, quality) = (words[Self.size - 2], words[Self.size - 1])
+        let (count, quality) = (words[words.count - 2], words[words.count - 1])
         guard count >= 0, (0...count).contains(quality) else { return false }
-        return (0..<FeatureVector.dimension).allSatisfy { words[$0 * ($0 + 1) / 2 + $0] >= 0 }
+        return form == .cell || (0..<FeatureVector.dimension).allSatisfy { words[$0 * ($0 + 1) / 2 + $0] >= 0 }
     }
 }

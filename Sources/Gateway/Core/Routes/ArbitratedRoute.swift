@@ -105,6 +105,8 @@ package struct LearnedName: Sendable, Hashable {
         self.arm = arm
         self.cell = cell
     }
+
+    package var form: ArmStatistics.Form { cell == nil ? .model : .cell }
 }
 
 /// What was learned under a name in an hour, or is to be added to it.

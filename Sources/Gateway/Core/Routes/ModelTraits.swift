@@ -23,6 +23,8 @@ package struct ModelTraits: Sendable, Equatable {
     package var region: String?
     /// The quality that is expected of it before anything was learned, in [0, 1]; `nil`: as of the others.
     package var strength: Double?
+    /// How many bytes its tokens have.
+    package var tokenRates = TokenRates.plain
 
     package init() {}
 }

@@ -16,6 +16,8 @@ package struct RequestTraits: Sendable, Equatable {
     /// Images, documents and sounds, and how much of the body they are.
     package var mediaParts = 0
     package var mediaBytes = 0
+    /// What the user's last words are of.
+    package var mix = ByteMix()
     /// Of the instructions and the first message of the user: equal in all turns of a conversation, within this process.
     package var conversation: UInt64 = 0
     /// Of everything but the model's name: equal where the same is asked again, within this process.
@@ -29,9 +31,9 @@ package struct RequestTraits: Sendable, Equatable {
 
     package init() {}
 
-    /// Tokens of a prompt that was read from so many bytes.
-    package func inputTokens(bytes: Int) -> UInt64 {
-        UInt64(TokenEstimate.tokens(bytes: bytes - mediaBytes) + mediaParts * Self.tokensOfMedia)
+    /// Tokens of a prompt that was read from so many bytes, for a model of these rates. All of the prompt is taken to be in the letters of the user's words.
+    package func inputTokens(bytes: Int, rates: TokenRates = .plain) -> UInt64 {
+        UInt64(rates.tokens(bytes: bytes - mediaBytes, mixedAs: mix) + mediaParts * Self.tokensOfMedia)
     }
 
     package var needs: ModelCapabilities {

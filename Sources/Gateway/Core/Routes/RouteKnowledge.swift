@@ -44,6 +44,14 @@ package final class RouteKnowledge: Sendable {
         }
     }
 
+    /// What is known of each arm beside what requests ask: of policies that tell arms apart by it.
+    package var states: [ArmState] {
+        guard case .thompson(let policy) = policy else { return [] }
+        return zip(policy.model.statistics, route.arms.indices).map { statistics, arm in
+            ArmState(quality: statistics.meanQuality, observations: statistics.weight, isRetired: policy.isRetired(arm))
+        }
+    }
+
     /// What a route's policy is before anything was learned.
     static func prior(_ settings: ArbitrationSettings, _ arms: [UpstreamTarget]) -> Policy? {
         switch settings.policy {
@@ -92,6 +100,16 @@ package final class RouteKnowledge: Sendable {
     }
 }
 
+/// One arm as a route knows it.
+package struct ArmState: Sendable, Equatable {
+    /// The mean of what was observed, older observations for less; `nil`: nothing was.
+    package var quality: Double?
+    /// How many these are, each for what it still counts.
+    package var observations: Double
+    /// The floor keeps it from being chosen.
+    package var isRetired: Bool
+}
+
 /// One event loop's side of a route: what is known of it, and what the loop itself has seen and spent. Pure.
 package struct LoopRoute: Sendable {
     /// What is expected before an arm's first answer was seen.
@@ -124,20 +142,20 @@ package struct LoopRoute: Sendable {
         chance = settings.seed.map { SeededChance(state: $0) }
     }
 
-    /// Whether another configuration's route of the name has the same arms, so that what was seen of them here is of its arms.
+    /// Whether another configuration's route of the name has the same arms, so that a place among them is the same arm's.
     package func fits(_ route: ArbitratedRoute) -> Bool {
         if route === knowledge.route { return true }
         let own = knowledge.route.arms
-        return route.name == knowledge.route.name && own.count == route.arms.count
-            && zip(own, route.arms).allSatisfy {
-                $0.model == $1.model && $0.provider == $1.provider && $0.upstreamModel == $1.upstreamModel
-            }
+        return route.name == knowledge.route.name && own.count == route.arms.count && zip(own, route.arms).allSatisfy { $0.isSame(as: $1) }
     }
 
-    /// The same for another configuration's route that fits, with what it saw and spent.
+    /// The same for another configuration's route of the name, with what was spent, and what was seen of the arms that it still has.
     package func following(_ knowledge: RouteKnowledge) -> LoopRoute {
         var next = LoopRoute(knowledge, share: share)
-        (next.outputTokens, next.seconds) = (outputTokens, seconds)
+        for (index, arm) in knowledge.route.arms.enumerated() {
+            guard let before = self.knowledge.route.arms.firstIndex(where: { $0.isSame(as: arm) }) else { continue }
+            (next.outputTokens[index], next.seconds[index]) = (outputTokens[before], seconds[before])
+        }
         (next.spentHour, next.spentNanoUSD) = (spentHour, spentNanoUSD)
         let (old, new) = (self.knowledge.route.settings, knowledge.route.settings)
         if old.explorationShare == new.explorationShare { next.exploration = exploration }
@@ -151,12 +169,14 @@ package struct LoopRoute: Sendable {
 
     /// An arm has answered.
     ///
-    /// - Parameter tokens: of one choice.
-    package mutating func answered(arm: Int, outputTokens tokens: UInt64, seconds time: Double) {
+    /// - Parameters:
+    ///   - tokens: of one choice.
+    ///   - time: to its last byte, as far as the provider is to blame; `nil`: not known.
+    package mutating func answered(arm: Int, outputTokens tokens: UInt64, seconds time: Double?) {
         guard outputTokens.indices.contains(arm) else { return }
         func mean(_ old: Double?, _ new: Double) -> Double { old.map { $0 + Self.newest * (new - $0) } ?? new }
         outputTokens[arm] = mean(outputTokens[arm], Double(tokens))
-        seconds[arm] = mean(seconds[arm], max(0, time))
+        if let time { seconds[arm] = mean(seconds[arm], max(0, time)) }
     }
 
     /// What an arm's call is expected to cost and to take. An arm of which nothing was seen is taken to be as the others.
@@ -183,25 +203,33 @@ package struct LoopRoute: Sendable {
     ///
     /// - Parameters:
     ///   - candidates: at most one per arm.
-    ///   - incumbent: the arm of the conversation; it is kept if it is a candidate, the policy is one that learns, and the floor has not retired it.
+    ///   - conversation: what staying at the conversation's arm is worth. It counts if that arm is a candidate, the policy is one that learns, and the
+    ///     floor has not retired it.
     /// - Returns: what is left behind of the decision; `nil`: there is no candidate.
     package mutating func decide(
         _ features: FeatureVector, _ candidates: [ArmCandidate], infeasible: [DecisionRecord.Infeasible], dials: ArbitrageDials,
-        incumbent: Int?, now: RouteStatistics.Hour, random: inout some RandomNumberGenerator
+        conversation: ConversationChoice?, now: RouteStatistics.Hour, random: inout some RandomNumberGenerator
     ) -> DecisionRecord? {
         let names = knowledge.route.arms.map(\.model)
         let seed = chance?.next() ?? random.next()
-        guard var decision = decision(features, candidates, dials, seed: seed, now: now) else { return nil }
-        let kept = incumbent.flatMap { arm in keeps(arm) && candidates.contains { $0.arm == arm } ? arm : nil }
-        if let kept, candidates.count > 1 {
-            decision.arm = kept
-            decision.reason = .sticky
-            decision.couldExplore = false
+        var infeasible = infeasible
+        var told = withoutRetired(candidates, &infeasible, names)
+        let kept = conversation.flatMap { choice in
+            keeps(choice.incumbent) && told.contains { $0.arm == choice.incumbent } ? choice : nil
         }
-        if decision.reason == .exploration { spend(decision.arm, candidates) }
+        let made: ArbitrageDecision?
+        if let kept {
+            told = kept.candidates(told)
+            made = decision(within: kept, features, told, dials)
+        } else {
+            made = decision(features, told, dials, seed: seed, now: now)
+        }
+        guard var decision = made else { return nil }
+        if decision.reason == .exploration { spend(decision.arm, told) }
         decision.model = knowledge.id
         func record(_ policy: some ArbitragePolicy) -> DecisionRecord {
-            policy.record(of: decision, features, candidates, dials, names: names, infeasible: infeasible)
+            policy.record(
+                of: decision, features, told, dials, names: names, infeasible: infeasible, incumbent: kept?.incumbent)
         }
         switch knowledge.policy {
         case .thompson(let policy): return record(policy)
@@ -212,12 +240,44 @@ package struct LoopRoute: Sendable {
         }
     }
 
+    /// A decision was made for a request that called nobody, or that had to be decided anew: what exploring would have taken is there again.
+    package mutating func undo(_ record: DecisionRecord) {
+        exploration.undo(explored: record.reason == .exploration)
+        guard record.reason == .exploration, let chosen = record.chosen else { return }
+        spentNanoUSD = max(0, spentNanoUSD - Self.nanoUSD(chosen.belief.candidate))
+    }
+
+    /// Arms that the floor has retired are no candidates while there is another one.
+    private func withoutRetired(
+        _ candidates: [ArmCandidate], _ infeasible: inout [DecisionRecord.Infeasible], _ names: [String]
+    ) -> [ArmCandidate] {
+        guard case .thompson(let policy) = knowledge.policy, candidates.contains(where: { !policy.isRetired($0.arm) }) else {
+            return candidates
+        }
+        for candidate in candidates where policy.isRetired(candidate.arm) {
+            infeasible.append(DecisionRecord.Infeasible(name: names[candidate.arm], reason: .belowFloor))
+        }
+        return candidates.filter { !policy.isRetired($0.arm) }
+    }
+
     /// Rules that learn nothing say themselves whose a request is.
     private func keeps(_ incumbent: Int) -> Bool {
         switch knowledge.policy {
         case .thompson(let policy): !policy.isRetired(incumbent)
         case .epsilonGreedy: true
         case .fixed, .cheapest, .weighted: false
+        }
+    }
+
+    /// Where nothing is tried out, the share of what may be is earned all the same.
+    private mutating func decision(
+        within choice: ConversationChoice, _ features: FeatureVector, _ candidates: [ArmCandidate], _ dials: ArbitrageDials
+    ) -> ArbitrageDecision? {
+        exploration.earn()
+        switch knowledge.policy {
+        case .thompson(let policy): return choice.decision(policy, features, candidates, dials)
+        case .epsilonGreedy(let policy): return choice.decision(policy, features, candidates, dials)
+        case .fixed, .cheapest, .weighted: return nil
         }
     }
 
@@ -277,8 +337,13 @@ extension DecisionRecord {
     package var word: String { reason.rawValue }
 }
 
-/// Why an arm cannot serve a request; `nil`: it can.
 extension UpstreamTarget {
+    /// Whether what is known of one is known of the other.
+    fileprivate func isSame(as other: UpstreamTarget) -> Bool {
+        model == other.model && provider == other.provider && upstreamModel == other.upstreamModel
+    }
+
+    /// Why an arm cannot serve a request; `nil`: it can.
     package func infeasibility(
         _ traits: RequestTraits, inputTokens: UInt64, maxOutputTokens: UInt64?, tenant: TenantArbitration
     ) -> DecisionRecord.Infeasibility? {

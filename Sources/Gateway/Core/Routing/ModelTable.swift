@@ -131,13 +131,14 @@ package struct ModelTable: Sendable {
     ///   - fallbacks: for models with exact names, the models that are called behind them, likewise. They do not chain.
     ///   - arbitrated: each name with its arms, how one is chosen, and the arms that it stands in for where they are named.
     ///   - tenants: what tenants say of arbitrated names.
+    ///   - shipped: what is known of models whose family alone the configuration names.
     package init(
         models: [UpstreamTarget], patterns: [Pattern], aliases: [(name: String, targets: [String])], fallbacks: [String: [String]] = [:],
-        arbitrated: [ArbitratedName] = [], tenants: [String: TenantArbitration] = [:]
+        arbitrated: [ArbitratedName] = [], tenants: [String: TenantArbitration] = [:], shipped: ShippedModels = .none
     ) {
         let sorted = patterns.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
         let named = Dictionary(models.map { ($0.model, $0) }) { first, _ in first }
-        func targets(_ names: [String]) -> [UpstreamTarget] { names.compactMap { named[$0] ?? Self.target($0, in: sorted) } }
+        func targets(_ names: [String]) -> [UpstreamTarget] { names.compactMap { named[$0] ?? Self.target($0, in: sorted, shipped) } }
         var plans: [String: RoutePlan] = [:]
         for model in models {
             plans[model.model] = RoutePlan(targets: [model] + targets(fallbacks[model.model] ?? []), reason: "exact")
@@ -197,8 +198,10 @@ package struct ModelTable: Sendable {
         return RoutePlan(targets: [pattern.target(model)] + behind.filter { $0.model != model }, reason: "pattern")
     }
 
-    private static func target(_ model: String, in patterns: [Pattern]) -> UpstreamTarget? {
-        patterns.first { model.hasPrefix($0.prefix) }?.target(model)
+    private static func target(_ model: String, in patterns: [Pattern], _ shipped: ShippedModels) -> UpstreamTarget? {
+        guard var pattern = patterns.first(where: { model.hasPrefix($0.prefix) }) else { return nil }
+        pattern.settings.traits = shipped.complete(pattern.settings.traits, of: model, price: pattern.settings.price?.price)
+        return pattern.target(model)
     }
 }
 

@@ -10,6 +10,8 @@ package final class ScrubRules: Sendable {
     package let toolsWithRestoredArguments: Set<String>
     /// The policy as it is kept with answers; nil when answers are not looked at.
     let answerPolicy: ScrubPolicy?
+    /// Of several rules, those with most hide most.
+    package let hiddenKindCount: Int
 
     package init(name: String, version: String, policy: ScrubPolicy, toolsWithRestoredArguments: Set<String>) {
         self.name = name
@@ -17,5 +19,6 @@ package final class ScrubRules: Sendable {
         self.policy = policy
         self.toolsWithRestoredArguments = toolsWithRestoredArguments
         answerPolicy = policy.forAnswers
+        hiddenKindCount = policy.hiddenKindCount
     }
 }

@@ -68,7 +68,7 @@ package final class ArbitrageFile: ArbitrageStore {
         let found = try connection.run(
             "SELECT words FROM learned WHERE route = ?1 AND arm = ?2 AND cell = ?3 AND version = ?4 AND hour = ?5", place)
         var statistics = increment.statistics
-        if let row = found.first, let before = ArmStatistics(bytes: try row.blob(0)) { statistics += before }
+        if let row = found.first, let before = ArmStatistics(bytes: try row.blob(0), form: increment.name.form) { statistics += before }
         try connection.run(
             """
             INSERT INTO learned (route, arm, cell, version, hour, words) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -92,7 +92,7 @@ package final class ArbitrageFile: ArbitrageStore {
                     ORDER BY hour
                     """, Self.place(name) + [.integer(hours.lowerBound.index), .integer(hours.upperBound.index)])
                 for row in rows {
-                    guard let statistics = ArmStatistics(bytes: try row.blob(1)) else { continue }
+                    guard let statistics = ArmStatistics(bytes: try row.blob(1), form: name.form) else { continue }
                     learned.append(LearnedHour(name: name, hour: RouteStatistics.Hour(index: try row.integer(0)), statistics: statistics))
                 }
             }

@@ -25,13 +25,30 @@ package final class ArbitrageLearner: Sendable {
 
     /// Answers that wait to be kept; more are dropped, and can be given no feedback on.
     static let maxWaiting = 10_000
-    /// Conversations and questions that are remembered: twice as many at most.
-    static let maxRemembered = 32_768
+    /// Conversations that are remembered: twice as many at most, of some 50 bytes each.
+    static let maxConversations = 32_768
+    /// Questions, likewise, of some 400.
+    static let maxQuestions = 8_192
     static let retryMilliseconds: Int64 = 120_000
 
     struct Place: Hashable, Sendable {
         var name: LearnedName
         var hour: RouteStatistics.Hour
+    }
+
+    /// What is remembered of a conversation's last whole answer.
+    struct Conversation: Sendable, Equatable {
+        /// How long providers keep prompts in their caches, at least.
+        private static let cacheMilliseconds: Int64 = 300_000
+
+        var arm: String
+        /// Tokens of the prompt that the provider says that it has cached.
+        var cachedTokens: UInt64
+        /// Milliseconds since 1970.
+        var at: Int64
+
+        /// Of a request that comes now: tokens that its arm need not read anew.
+        func cachedTokens(at now: Int64) -> UInt64 { now - at <= Self.cacheMilliseconds ? cachedTokens : 0 }
     }
 
     private struct Question: Sendable {
@@ -50,15 +67,15 @@ package final class ArbitrageLearner: Sendable {
         var changed: Set<String> = []
         /// The store has more than what is known here.
         var isBehind = false
-        /// There are names of which nothing was read yet.
+        /// There is what was not read yet of hours before the last two: of new names, or sent late.
         var isNew = true
         /// What was told last, by name.
         var told: [String: RouteKnowledge] = [:]
         var waiting: [ArbitratedAnswer] = []
         /// Brings what waited before to the store.
         var keeping: Task<Void, Never>?
-        var conversations = Remembered<String>(limit: maxRemembered)
-        var questions = Remembered<Question>(limit: maxRemembered)
+        var conversations = Remembered<Conversation>(limit: maxConversations)
+        var questions = Remembered<Question>(limit: maxQuestions)
 
         /// `nil`: the name no longer has the arm.
         func place(of answer: ArbitratedAnswer, hour: RouteStatistics.Hour) -> Place? {
@@ -74,7 +91,7 @@ package final class ArbitrageLearner: Sendable {
     private let clock: WallClock
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
-    private let observations = Counter(label: "agentshield.arbitrage.observations")
+    private let metrics = ArbitrageMetrics()
     private let dropped = Counter(label: "agentshield.arbitrage.feedback_dropped")
 
     package init(store: any ArbitrageStore, settings: Settings, clock: WallClock = .system, logger: Logger) {
@@ -92,9 +109,9 @@ package final class ArbitrageLearner: Sendable {
     func observe(_ answer: ArbitratedAnswer, quality: Double, weight: Double, hour: RouteStatistics.Hour) {
         let taken = state.withLockedValue { state in
             guard let place = state.place(of: answer, hour: hour) else { return false }
-            return state.pending[place, default: ArmStatistics()].observe(answer.features, quality: quality, weight: weight)
+            return state.pending[place, default: ArmStatistics(place.name.form)].observe(answer.features, quality: quality, weight: weight)
         }
-        if taken { observations.increment() }
+        if taken { metrics.observed(answer, quality: quality, weight: weight) }
     }
 
     /// Keeps an answer, so that feedback on it can be given.
@@ -107,9 +124,9 @@ package final class ArbitrageLearner: Sendable {
         if !isKept { dropped.increment() }
     }
 
-    func arm(of conversation: UInt64) -> String? { state.withLockedValue { $0.conversations.value(of: conversation) } }
+    func conversation(_ key: UInt64) -> Conversation? { state.withLockedValue { $0.conversations.value(of: key) } }
 
-    func remember(_ conversation: UInt64, _ arm: String) { state.withLockedValue { $0.conversations.set(conversation, arm) } }
+    func remember(_ key: UInt64, _ conversation: Conversation) { state.withLockedValue { $0.conversations.set(key, conversation) } }
 
     /// Remembers who was asked a question.
     ///
@@ -133,14 +150,14 @@ package final class ArbitrageLearner: Sendable {
     ///
     /// - Throws: where the store did not take one of both; the claim may then be made again.
     func learn(_ answer: ArbitratedAnswer, _ signal: ObservedQuality, hour: RouteStatistics.Hour) async throws(ArbitrageStoreError) {
-        var statistics = ArmStatistics()
-        if let place = state.withLockedValue({ $0.place(of: answer, hour: hour) }),
-            statistics.observe(answer.features, quality: signal.quality, weight: signal.weight)
-        {
-            let left = await store.add([LearnedHour(name: place.name, hour: place.hour, statistics: statistics)])
-            guard left.isEmpty else { throw ArbitrageStoreError("the store does not take it", mayHaveRun: false) }
-            state.withLockedValue { $0.isBehind = true }
-            observations.increment()
+        if let place = state.withLockedValue({ $0.place(of: answer, hour: hour) }) {
+            var statistics = ArmStatistics(place.name.form)
+            if statistics.observe(answer.features, quality: signal.quality, weight: signal.weight) {
+                let left = await store.add([LearnedHour(name: place.name, hour: place.hour, statistics: statistics)])
+                guard left.isEmpty else { throw ArbitrageStoreError("the store does not take it", mayHaveRun: false) }
+                state.withLockedValue { $0.isBehind = true }
+                metrics.observed(answer, quality: signal.quality, weight: signal.weight)
+            }
         }
         try await store.settle(answer.id, tenant: answer.tenant)
     }
@@ -242,7 +259,7 @@ package final class ArbitrageLearner: Sendable {
 
     /// - Returns: whether nothing is left to be sent again.
     private func send() async -> Bool {
-        let oldest = now.index - Int64(RouteStatistics.mostHours)
+        let (oldest, recent) = (now.index - Int64(RouteStatistics.mostHours), now.index - 1)
         let pending = state.withLockedValue { state in
             defer { state.pending.removeAll() }
             return state.pending.filter { $0.key.hour.index > oldest }
@@ -253,12 +270,15 @@ package final class ArbitrageLearner: Sendable {
         let leftPlaces = Set(left.map { Place(name: $0.name, hour: $0.hour) })
         state.withLockedValue { state in
             for increment in left {
-                state.pending[Place(name: increment.name, hour: increment.hour), default: ArmStatistics()] += increment.statistics
+                state.pending[Place(name: increment.name, hour: increment.hour), default: ArmStatistics(increment.name.form)] +=
+                    increment.statistics
             }
             // A shared store is read again, and says what it has.
             for (place, statistics) in pending where !store.isShared && !leftPlaces.contains(place) {
-                state.known[place, default: ArmStatistics()] += statistics
+                state.known[place, default: ArmStatistics(place.name.form)] += statistics
             }
+            // What waited for the store lands in its own hours, which are not among those that are read again each time.
+            if store.isShared, pending.keys.contains(where: { $0.hour.index < recent && !leftPlaces.contains($0) }) { state.isNew = true }
             state.changed.formUnion(pending.keys.map(\.name.route))
         }
         return left.isEmpty
@@ -314,7 +334,7 @@ package final class ArbitrageLearner: Sendable {
         let made = routes.compactMap { route in
             var sums = known.filter { $0.key.name.route == route.name }
             for (place, statistics) in pending where place.name.route == route.name {
-                sums[place, default: ArmStatistics()] += statistics
+                sums[place, default: ArmStatistics(place.name.form)] += statistics
             }
             let learned = sums.map { LearnedHour(name: $0.key.name, hour: $0.key.hour, statistics: $0.value) }
             let knowledge = RouteKnowledge(route, id: id, learned: learned, now: now, after: told[route.name])
@@ -324,6 +344,7 @@ package final class ArbitrageLearner: Sendable {
             }
             return knowledge
         }
+        for one in made { metrics.known(one) }
         state.withLockedValue { state in
             for one in made where state.routes.contains(where: { $0 === one.route }) { state.told[one.route.name] = one }
         }

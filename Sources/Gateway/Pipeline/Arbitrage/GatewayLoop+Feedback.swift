@@ -1,6 +1,6 @@
 import EmbeddedStore
 package import GatewayCore
-import NIOCore
+package import NIOCore
 
 extension GatewayLoop {
     /// Takes a caller's word for what an answer of its tenant's was worth, without holding up the loop. It is told to be taken when its row is durable and it
@@ -8,9 +8,10 @@ extension GatewayLoop {
     ///
     /// - Parameters:
     ///   - score: from 0, useless, to 1.
+    ///   - timeout: how long the caller waits; `nil`: it does not say. It is told no later, and after 10 s at the latest.
     ///   - completion: called once, on the loop, perhaps from inside.
     package func feedback(
-        _ id: RequestID, score: Double, for principal: Principal, completion: @escaping (Result<Void, Fault>) -> Void
+        _ id: RequestID, score: Double, for principal: Principal, timeout: TimeAmount?, completion: @escaping (Result<Void, Fault>) -> Void
     ) {
         guard (0...1).contains(score) else { return completion(.failure(.invalidField("score", "must be a number from 0 to 1"))) }
         guard let learner = arbitrage.learner else { return completion(.failure(.unknownReceipt)) }
@@ -24,15 +25,17 @@ extension GatewayLoop {
         FeedbackCall(
             id: id, signal: ObservedQuality(.feedback, quality: score, weight: 1), principal: principal, loop: self, learner: learner,
             completion: completion
-        ).start()
+        ).start(timeout)
     }
 }
 
 /// One feedback on its way: claimed, written, learned, settled. Confined to its loop; holds a place of the in-flight budget to its end, which the stores'
 /// own limits of time bring, also when the caller was told before that nobody knows.
 private final class FeedbackCall {
-    /// After it the caller is told that it is not known whether the feedback counts.
-    private static let timeout = TimeAmount.seconds(5)
+    /// After it a caller that names no time is told that it is not known whether the feedback counts.
+    private static let defaultTimeout = TimeAmount.seconds(5)
+    /// Two thirds of a lease: who is told later could have carried out what another one has claimed meanwhile.
+    private static let maxTimeout = TimeAmount.milliseconds(FeedbackClaim.leaseMilliseconds * 2 / 3)
 
     private let id: RequestID
     private let signal: ObservedQuality
@@ -52,8 +55,9 @@ private final class FeedbackCall {
         self.completion = completion
     }
 
-    func start() {
-        timer = loop.eventLoop.assumeIsolated().scheduleTask(in: Self.timeout) { [self] in tell(.failure(.feedbackUncertain)) }
+    func start(_ timeout: TimeAmount?) {
+        let wait = min(max(.zero, timeout ?? Self.defaultTimeout), Self.maxTimeout)
+        timer = loop.eventLoop.assumeIsolated().scheduleTask(in: wait) { [self] in tell(.failure(.feedbackUncertain)) }
         let (id, tenant, score, learner) = (id, principal.tenant, signal.qualityMillionths, learner)
         let promise = loop.eventLoop.makePromise(of: FeedbackClaim.self)
         promise.futureResult.assumeIsolated().whenComplete { [self] result in claimed(result) }

@@ -9,12 +9,14 @@ final class LoopArbitrage {
     private let share: Int
     /// By name.
     private var routes: [String: LoopRoute] = [:]
-    private var extractor = FeatureExtractor()
+    private var extractor: FeatureExtractor
+    private var counters = DecisionCounters()
     /// Memory of the last request's text, for the next.
     private var text: [UInt8] = []
 
-    init(learner: ArbitrageLearner?, routes: [ArbitratedRoute], share: Int) {
+    init(learner: ArbitrageLearner?, routes: [ArbitratedRoute], share: Int, languages: LanguageModel) {
         self.learner = learner
+        extractor = FeatureExtractor(languages: languages)
         self.share = share
         follow(routes, [])
     }
@@ -24,18 +26,15 @@ final class LoopArbitrage {
         for one in knowledge { routes[one.route.name]?.take(one) }
     }
 
-    /// Takes the names of a configuration, with what the process knows of them. What this loop saw of a name that has the same arms goes on.
+    /// Takes the names of a configuration, with what the process knows of them. What this loop saw of a name's arms goes on.
     func follow(_ new: [ArbitratedRoute], _ knowledge: [RouteKnowledge]) {
         var next: [String: LoopRoute] = [:]
         for route in new {
             guard let known = knowledge.first(where: { $0.route === route }) ?? RouteKnowledge(before: route) else { continue }
-            if let own = routes[route.name], own.fits(route) {
-                next[route.name] = own.following(known)
-            } else {
-                next[route.name] = LoopRoute(known, share: share)
-            }
+            next[route.name] = routes[route.name]?.following(known) ?? LoopRoute(known, share: share)
         }
         routes = next
+        counters.forget()
     }
 
     /// Works on the loop's side of a route. A request that came under a configuration of before, whose arms were others, knows nothing.
@@ -49,11 +48,18 @@ final class LoopArbitrage {
         return body(&passing)
     }
 
+    /// A decision was carried out.
+    func count(_ route: ArbitratedRoute, _ record: DecisionRecord) {
+        guard route.arms.indices.contains(record.arm) else { return }
+        counters.count(route.name, route.arms[record.arm].model, record.reason)
+    }
+
     /// What a request asks, and its features.
     func read(_ body: ByteBuffer, with workspace: inout RequestWorkspace) -> (traits: RequestTraits, features: FeatureVector) {
-        let traits = workspace.traits(of: body, text: &text)
-        let features = text.withUnsafeBytes { extractor.features(of: $0, shape: traits.shape) }
-        return (traits, features)
+        var traits = workspace.traits(of: body, text: &text)
+        let reading = text.withUnsafeBytes { extractor.reading(of: $0, shape: traits.shape) }
+        traits.mix = reading.mix
+        return (traits, reading.features)
     }
 }
 

@@ -31,18 +31,22 @@ extension Exchange {
     /// What is to be reserved.
     func hold(of wallets: WalletPlan) throws(Fault) -> WalletHold {
         if case .none = loop.limits.wallets { throw .budgetsWithoutLedger }
-        let calls = (route?.targets ?? []).compactMap { target in price(of: target).map { (target, $0) } }
-        // A second call may be paid beside the first one.
-        let isHedged = route?.targets.contains { $0.settings.hedgeAfterNanoseconds != nil } == true && request.operation == .answer
-        let (bytes, output) = (max(request.body.readableBytes, body.readableBytes), outputTokens)
-        let bound = SpendingBound(
-            calls, requestBytes: isHedged ? 2 * bytes : bytes, outputTokens: isHedged ? output.multipliedSaturating(by: 2) : output)
-        guard let bound else {
+        guard let bound = bound(of: arbitration?.plan?.targets ?? route?.targets ?? []) else {
             throw Fault(.internalError, origin: .gateway, message: "The route has no target.")
         }
         return WalletHold(
             wallets: wallets.names, limits: wallets.limits, bound: min(bound.nanoUSD, Budget.maxNanoUSD + 1), time: spendingTime,
             milliseconds: timeout.nanoseconds / 1_000_000 + Self.graceMilliseconds, record: expiredRecord(bound).encoded())
+    }
+
+    /// The most that a request can cost which may lead to a call of any of these; `nil`: there is none.
+    func bound(of targets: [UpstreamTarget]) -> SpendingBound? {
+        let calls = targets.compactMap { target in price(of: target).map { (target, $0) } }
+        // A second call may be paid beside the first one.
+        let isHedged = targets.contains { $0.settings.hedgeAfterNanoseconds != nil } && request.operation == .answer
+        let (bytes, output) = (max(request.body.readableBytes, body.readableBytes), outputTokens)
+        return SpendingBound(
+            calls, requestBytes: isHedged ? 2 * bytes : bytes, outputTokens: isHedged ? output.multipliedSaturating(by: 2) : output)
     }
 
     /// The row of this request if nobody ever says how it ended.

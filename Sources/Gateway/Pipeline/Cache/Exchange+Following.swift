@@ -58,12 +58,12 @@ extension Exchange {
     func followersChanged(_ count: Int) {
         guard !isOver else { return }
         guard count == 0 else {
-            if isPaused, !isRewriting { call?.resumeReading() }
+            if isPaused, !isRewriting { resumeCall() }
             return
         }
         guard !isFollowed else { return }
         if let departure { return close(departure.outcome, fault: departure.fault) }
-        if isPaused { call?.pauseReading() }
+        if isPaused { pauseCall() }
     }
 
     /// Ends a request for its caller alone, where others follow its answer. False: there are none.

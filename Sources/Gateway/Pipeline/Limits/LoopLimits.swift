@@ -24,7 +24,14 @@ final class LoopLimits {
         let principal: Principal
         let limits: TenantLimits?
         let base: LimitPlan
-        var models: [Int: LimitPlan] = [:]
+        var models: [Models: LimitPlan] = [:]
+    }
+
+    /// Which of a tenant's limited models a request counts under, by their places.
+    private struct Models: Hashable {
+        var named: Int?
+        /// The arm that an arbitrated name has chosen, where that is another one.
+        var arm: Int?
     }
 
     init(limiter: EmbeddedLimiter, redis: RedisLine?, wallets: WalletPlace, metrics: LimitMetrics) {
@@ -53,35 +60,45 @@ final class LoopLimits {
         callerPlans(principal, settings).base
     }
 
-    /// The same for a request to one model.
-    func plan(for principal: Principal, model: String, _ settings: LimitSettings) -> LimitPlan {
+    /// The same for a request to one model, or to an arbitrated name and the arm that it has chosen.
+    func plan(for principal: Principal, model: String, arm: String? = nil, _ settings: LimitSettings) -> LimitPlan {
         var caller = callerPlans(principal, settings)
-        guard let limits = caller.limits, let index = limits.modelIndex(of: model) else { return caller.base }
-        if let plan = caller.models[index] { return plan }
-        let plan = plan(principal, limits, model: limits.models[index], settings)
-        caller.models[index] = plan
+        guard let limits = caller.limits, !limits.models.isEmpty else { return caller.base }
+        var counted = Models(named: limits.modelIndex(of: model), arm: arm.flatMap { limits.modelIndex(of: $0) })
+        if counted.arm == counted.named { counted.arm = nil }
+        let indices = [counted.named, counted.arm].compactMap { $0 }
+        guard !indices.isEmpty else { return caller.base }
+        if let plan = caller.models[counted] { return plan }
+        let plan = plan(principal, limits, models: indices.map { limits.models[$0] }, settings)
+        caller.models[counted] = plan
         plans[ObjectIdentifier(principal)] = caller
         return plan
+    }
+
+    /// What the tenant's requests for a model are limited as; `nil`: they are not.
+    func subject(of model: String, for principal: Principal, _ settings: LimitSettings) -> LimitSubject? {
+        guard let limits = settings.tenants[principal.tenant], let index = limits.modelIndex(of: model) else { return nil }
+        return .model(limits.models[index].name)
     }
 
     private func callerPlans(_ principal: Principal, _ settings: LimitSettings) -> CallerPlans {
         if let known = plans[ObjectIdentifier(principal)] { return known }
         if plans.count >= Self.maxPlans { plans.removeAll() }
         let limits = settings.tenants[principal.tenant]
-        let made = CallerPlans(principal: principal, limits: limits, base: plan(principal, limits, model: nil, settings))
+        let made = CallerPlans(principal: principal, limits: limits, base: plan(principal, limits, models: [], settings))
         plans[ObjectIdentifier(principal)] = made
         return made
     }
 
     private func plan(
-        _ principal: Principal, _ tenant: TenantLimits?, model: TenantLimits.Model?, _ settings: LimitSettings
+        _ principal: Principal, _ tenant: TenantLimits?, models: [TenantLimits.Model], _ settings: LimitSettings
     ) -> LimitPlan {
         var limits: [(subject: LimitSubject, limits: SubjectLimits)] = [(.key(principal.keyID), principal.limits)]
         if let tenant {
             if let user = principal.user { limits.append((.user(user), tenant.user)) }
             limits.append((.tenant, tenant.tenant))
         }
-        if let model { limits.append((.model(model.name), model.limits)) }
+        for model in models { limits.append((.model(model.name), model.limits)) }
         let wallets = WalletPlan(
             tenant: principal.tenant,
             budgets.budgets(
@@ -98,7 +115,6 @@ final class LoopLimits {
         let now = Int64(clamping: now.uptimeNanoseconds)
         for (rate, (subject, measure)) in zip(plan.rates, plan.rateSubjects) {
             guard let outcome = memo.refusal(rate.name, now: now) else { continue }
-            metrics.refused(measure, isFromMemo: true)
             return LimitRefusal(subject: subject, cause: .rate(measure, outcome))
         }
         return nil
@@ -106,20 +122,24 @@ final class LoopLimits {
 
     /// Takes a store's answer in.
     ///
-    /// - Returns: what refuses the request, if something does.
+    /// - Returns: what refuses the request, if something does; ``refused(by:isFromMemo:)`` is told if it is refused.
     func learn(_ outcome: AdmissionModel.Outcome, of question: LimitQuestion, askedAt: NIODeadline) -> LimitRefusal? {
         let now = Int64(clamping: askedAt.uptimeNanoseconds)
         for (index, told) in outcome.rates.enumerated() where told.waitForOneNanoseconds > 0 {
             memo.learn(question.rates[index].name, question.subjects[index].measure, told, askedAt: now)
         }
-        guard !outcome.isAdmitted else { return nil }
-        let refusal = question.refusal(outcome)
+        return outcome.isAdmitted ? nil : question.refusal(outcome)
+    }
+
+    /// Counts a request that is refused.
+    ///
+    /// - Parameter refusal: `nil`: a budget refuses it.
+    func refused(by refusal: LimitRefusal?, isFromMemo: Bool = false) {
         switch refusal?.cause {
-        case .rate(let measure, _): metrics.refused(measure, isFromMemo: false)
+        case .rate(let measure, _): metrics.refused(measure, isFromMemo: isFromMemo)
         case .concurrency: metrics.refusedConcurrency()
         case nil: metrics.refusedByBudget()
         }
-        return refusal
     }
 
     // MARK: this process
@@ -139,12 +159,17 @@ final class LoopLimits {
         let question = LimitQuestion(plan: plan, tokens: 0, holder: "")
         guard !question.rates.isEmpty else { return nil }
         if let redis, redis.isUp {
-            redis.count(question) { [self] outcome in _ = learn(outcome, of: question, askedAt: now) }
+            redis.count(question) { [self] outcome in learnCounted(outcome, of: question, askedAt: now) }
             return nil
         }
         guard let outcome = askProcess(question, now: now) else { return nil }
-        _ = learn(outcome, of: question, askedAt: now)
+        learnCounted(outcome, of: question, askedAt: now)
         return question.report(outcome)
+    }
+
+    private func learnCounted(_ outcome: AdmissionModel.Outcome, of question: LimitQuestion, askedAt: NIODeadline) {
+        let refusal = learn(outcome, of: question, askedAt: askedAt)
+        if !outcome.isAdmitted { refused(by: refusal) }
     }
 
     /// The request is over: estimates are corrected, and its place is free.

@@ -90,7 +90,7 @@ package struct RedisArbitrage: ArbitrageStore {
                 case .failure(let failure): throw ArbitrageStoreError("\(failure)", mayHaveRun: false)
                 case .success(let reply):
                     guard let bytes = reply.value.bytes else { continue }
-                    guard let statistics = ArmStatistics(bytes: bytes.readableBytesView) else {
+                    guard let statistics = ArmStatistics(bytes: bytes.readableBytesView, form: name.form) else {
                         garbage += 1
                         continue
                     }

@@ -174,7 +174,7 @@ package struct RedisKey: Sendable, Equatable, Hashable {
 
     /// What was learned under a name in an hour; of no tenant, so the name's route says the bucket.
     package static func learned(_ name: LearnedName, _ hour: RouteStatistics.Hour) -> RedisKey {
-        let cell = name.cell.map { String($0) } ?? "a"
+        let cell = name.cell.map { "t\($0)" } ?? "a"
         return RedisKey(
             bucket: bucket(of: name.route), "learned", [name.route, name.arm, String(name.version), cell, String(hour.index)])
     }

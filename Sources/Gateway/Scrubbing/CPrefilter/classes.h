@@ -33,6 +33,8 @@ typedef struct {
 typedef struct {
     mask alnum;
     mask other;   ///< no letter and no digit
+    mask joint;   ///< a separator other than `-`
+    mask untimed; ///< no `:` with a digit behind it
     mask start;   ///< of a run of letters and digits
     mask token;   ///< letters, digits, `_` and `-`
     mask day, days;  ///< a digit at most one or at most three bytes back

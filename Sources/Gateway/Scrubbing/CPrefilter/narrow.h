@@ -76,27 +76,39 @@ static const char *const month_ends[26] = {
 
 INLINE int is_month_joint(uint8_t b) { return b == ' ' || b == ',' || (uint8_t)(b - '-') < 3; }
 
+/// One or two digits, and a word a sign or two before them, end at `end`: a day behind a month, and no date in figures. `left` bytes are there.
+INLINE int is_day_behind_word(const uint8_t *end, size_t left) {
+    size_t digits = 1 + (left > 1 && is_digit(end[-2])), count = digits;
+    while (count < digits + 2 && count < left && is_month_joint(end[-1 - (ptrdiff_t)count])) count++;
+    if (count == digits || count >= left) return 0;
+    uint8_t last = end[-1 - (ptrdiff_t)count];
+    return is_letter(last) || last >= 0x80;
+}
+
 /// A day, the name of a month or what may stand between them ends before a year and a sign or two: `left` bytes are there.
 INLINE int follows_month(const uint8_t *year, size_t left) {
     if (left < 4 || !is_month_joint(year[-1])) return 0;
     const uint8_t *end = is_month_joint(year[-2]) ? year - 2 : year - 1;
-    if (is_digit(end[-1]) || end[-1] >= 0x80 || end[-2] >= 0x80) return 1;
+    if (is_digit(end[-1])) return is_day_behind_word(end, left - (size_t)(year - end));
+    if (end[-1] >= 0x80 || end[-2] >= 0x80) return 1;
     if (!is_letter(end[-1]) || !is_letter(end[-2])) return 0;
     const char *last = month_ends[(end[-2] | 0x20) - 'a'];
     while (last != 0 && *last != 0 && *last != (end[-1] | 0x20)) last++;
     return last != 0 && *last != 0;
 }
 
-/// The first two letters of the names of months: by the first one, the second ones.
+/// The first two letters of the names of months, of `de`, `del` and `of`: by the first one, the second ones.
 static const char *const month_beginnings[26] = {
     ['a' - 'a'] = "pubgvo", ['d' - 'a'] = "ei", ['e' - 'a'] = "n", ['f' - 'a'] = "e", ['g' - 'a'] = "ei", ['j' - 'a'] = "au",
-    ['l' - 'a'] = "u", ['m' - 'a'] = "ar", ['n' - 'a'] = "o", ['o' - 'a'] = "ctku", ['s' - 'a'] = "e",
+    ['l' - 'a'] = "u", ['m' - 'a'] = "ar", ['n' - 'a'] = "o", ['o' - 'a'] = "cftku", ['s' - 'a'] = "e",
 };
 
-/// The word before a year of two digits and the sign before it begins as the name of a month does, or is `de`. Most words before such figures do not.
-INLINE int follows_month_name(const uint8_t *year, size_t left) {
-    const uint8_t *end = year - 1, *first = end;
+/// The word before a year and so many signs before it begins as the name of a month does, or is `de`, `of` or an ordinal's end. Most words
+/// before such figures do not.
+INLINE int follows_month_name(const uint8_t *year, size_t left, size_t joints) {
+    const uint8_t *end = year - joints, *first = end;
     while (end - first < 10 && (size_t)(year - first) < left && (is_letter(first[-1]) || first[-1] >= 0x80)) first--;
+    if ((size_t)(year - first) < left && is_digit(first[-1])) return 1;
     if (end - first < 2 || !is_letter(*first)) return 0;
     const char *seconds = month_beginnings[(*first | 0x20) - 'a'];
     while (seconds != 0 && *seconds != 0 && *seconds != (first[1] | 0x20)) seconds++;
@@ -111,8 +123,12 @@ INLINE int may_end_date(const view *v) {
     int is_century = ((first == '1') & (second == '9')) | ((first == '2') & (second == '0'));
     int is_year = (((digits & 15) == 15) & is_century & ((alnum >> 4 & 1) == 0)) | (((digits & 3) == 3) & ((alnum & 7) == 3));
     // `25/Sep/2026:10:15:00` is a time in a log.
-    return is_year && !(byte_at(v, 4) == ':' && is_digit(byte_at(v, 5))) && follows_month(v->bytes, v->left)
-        && ((digits & 15) == 15 || !is_letter(v->bytes[-2]) || follows_month_name(v->bytes, v->left));
+    if (!is_year || (byte_at(v, 4) == ':' && is_digit(byte_at(v, 5)))) return 0;
+    if (!follows_month(v->bytes, v->left)) return 0;
+    size_t joints = is_month_joint(v->bytes[-2]) ? 2 : 1;
+    // Behind figures, two digits are no year of a date in words.
+    if (!is_letter(v->bytes[-1 - (ptrdiff_t)joints])) return (digits & 15) == 15;
+    return follows_month_name(v->bytes, v->left, joints);
 }
 
 /// Eight digits, or seven, and their letter; `12.345.678Z`.
@@ -201,6 +217,28 @@ INLINE int has_iban(uint8_t first, uint8_t second) {
     return *seconds != 0;
 }
 
+/// Three pairs of digits and a letter up to D, each perhaps behind a separator, from a place on: the rest of `AB 12 34 56 C`.
+INLINE int has_pairs(const view *v, uint64_t digits, size_t place) {
+    for (int pair = 0; pair < 3; pair++) {
+        place += byte_at(v, place) == ' ' || byte_at(v, place) == '-';
+        if ((digits >> place & 3) != 3) return 0;
+        place += 2;
+    }
+    place += byte_at(v, place) == ' ' || byte_at(v, place) == '-';
+    return is_letter(byte_at(v, place)) && (byte_at(v, place) | 0x20) <= 'd';
+}
+
+/// A code whose first word of two to four letters and digits has a separator behind it.
+INLINE int may_be_separated(const view *v, uint64_t digits, size_t length) {
+    uint8_t separator = byte_at(v, length);
+    if (separator != ' ' && separator != '-') return 0;
+    // `GOD-561231-GR8`, `GODE 561231 GR8`
+    if (length > 2 && (digits & lowest((int)length)) == 0) return (digits >> (length + 1) & 63) == 63 && byte_at(v, length + 7) == separator;
+    // `PT 501 964 843`
+    if (length == 2 && (v->bytes[0] | 0x20) == 'p' && (byte_at(v, 1) | 0x20) == 't' && (digits >> 3 & 7) == 7) return 1;
+    return length != 3 && has_pairs(v, digits, 2);
+}
+
 /// A code that starts with a letter or a digit.
 INLINE int may_be_code(const view *v) {
     uint64_t alnum = seen(v->s->alnum, v->bit), digits = seen(v->c->digit, v->bit), letters = alnum & ~digits;
@@ -212,14 +250,9 @@ INLINE int may_be_code(const view *v) {
         if ((letters & 3) == 3 && (digits >> 2 & 3) == 3 && has_iban(v->bytes[0], byte_at(v, 1))) return 1;
         uint8_t first = v->bytes[0] | 0x20;
         if (first >= 'x' && first <= 'z' && (digits >> (length == 1 ? 2 : 1) & 127) == 127) return 1;
-        // `A-5881850-1`; `AB 12 34 56 C`, `AB12 34 56 C`, with or without the other spaces.
+        // `A-5881850-1`
         if (length == 1) return (digits >> 2 & 127) == 127;
-        if (length >= 2 && length <= 4) {
-            uint8_t separator = byte_at(v, (size_t)length);
-            if (separator != ' ' && separator != '-') return 0;
-            digits >>= length + 1;
-            return (digits & 3) == 3 && ((digits >> 2 & 3) == 3 || (digits >> 3 & 3) == 3);
-        }
+        if (length <= 4) return may_be_separated(v, digits, (size_t)length);
     }
     if (length > 18 || byte_at(v, (size_t)length) == '_') return 0;
     for (const form *f = forms[length]; f < forms[length] + FORMS; f++)

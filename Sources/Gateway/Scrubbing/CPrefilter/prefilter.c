@@ -59,6 +59,14 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
     for (size_t k = 0; k < sizeof *c / sizeof(mask); k++) ((mask *)c)[k][block] |= unknown;
 }
 
+/// The same for the shapes that say what is not there. A colon before what is unknown may have anything behind it.
+INLINE void lack_unknown(shapes *s, size_t block, size_t count, size_t start) {
+    uint64_t unknown = unknown_bytes(count, start);
+    s->other[block] |= unknown;
+    s->joint[block] |= unknown;
+    s->untimed[block] |= unknown_bytes(count - 1, start);
+}
+
 /// Apart from the tiles, which are faster without it, and once for each instruction set, some of which count bits in one instruction.
 #define COLLECT(name, names, attributes)                                                                                   \
     static attributes __attribute__((noinline)) size_t name(                                                        \
@@ -75,18 +83,19 @@ INLINE void classify_unknown(classes *c, size_t block, uint64_t unknown) {
         fired f;                                                                                                                 \
         uint8_t room[66];                                                                                                        \
         const tile t = {bytes, count, from, from, to, goes_on};                                                                  \
-        size_t blocks = (to - from + 63) / 64;                                                                                   \
-        for (size_t block = 0; block <= blocks + 2; block++) {                                                                   \
-            ptrdiff_t start = (ptrdiff_t)(from + 64 * block) - 64;                                                               \
-            int inside = start >= 2 && (size_t)start + 64 <= count;                                                              \
-            classify(inside ? bytes + start : padded(bytes, count, start, room), &c, block);                                     \
-            if (goes_on && block > 0) classify_unknown(&c, block, unknown_bytes(count, (size_t)start));                          \
-        }                                                                                                                        \
+        size_t blocks = (to - from + 63) / 64, block = 0;                                                                        \
+        /* Between these, blocks and the two bytes before them are in the text. */                                               \
+        size_t low = from >= 66 ? 0 : from >= 2 ? 1 : 2, end = (count - from) / 64 + 1, high = end < blocks + 3 ? end : blocks + 3; \
+        for (; block < low; block++) classify(padded(bytes, count, (ptrdiff_t)(from + 64 * block) - 64, room), &c, block);       \
+        for (; block < high; block++) classify(bytes + from + 64 * block - 64, &c, block);                                       \
+        for (; block <= blocks + 2; block++) classify(padded(bytes, count, (ptrdiff_t)(from + 64 * block) - 64, room), &c, block);\
+        if (goes_on)                                                                                                             \
+            for (block = 1; block <= blocks + 2; block++) classify_unknown(&c, block, unknown_bytes(count, from + 64 * block - 64));\
         for (size_t k = 0; k < sizeof c / sizeof(mask); k++)                                                                     \
             memset(&((mask *)&c)[k][blocks + 3], 0, LANES * sizeof(uint64_t));                                                   \
         find_shapes_##width(&c, &s, blocks + 1);                                                                                 \
         if (goes_on)                                                                                                             \
-            for (size_t block = 1; block <= blocks + 1; block++) s.other[block] |= unknown_bytes(count, from + 64 * block - 64); \
+            for (block = 1; block <= blocks + 1; block++) lack_unknown(&s, block, count, from + 64 * block - 64);         \
         fire_##width(&c, &s, &f, blocks);                                                                                        \
         return collect(&c, &s, &f, blocks, &t, triggers);                                                                        \
     }
@@ -115,34 +124,34 @@ enum { NEAR_TAIL = 64 - 41, TAIL = 61 };
         if (count - from > NEAR_TAIL) classify(bytes + start - 64, &c, 0);                           \
         classify(bytes + start, &c, 1);                                                              \
         find_shapes_1(&c, &s, 2);                                                                    \
-        s.other[2] = ~0ull;                                                                          \
+        lack_unknown(&s, 1, count, start), lack_unknown(&s, 2, count, count);                            \
         fire_1(&c, &s, &f, 1);                                                                       \
         keep_asked(f.any, 1, &t);                                                                    \
         return f.any[1] == 0 ? 0 : collect(&c, &s, &f, 1, &t, triggers);                             \
     }
 
 /// A block of words, with `before` in front of it.
-#define WORDS(name, words, attributes)                                                                            \
+#define WORDS(name, words, grouped, attributes)                                                                            \
     static attributes uint64_t name(const uint8_t *p, size_t known, uint8_t before, const uint32_t *beginnings) { \
         word_classes w = words(p);                                                                                \
-        return listed(starts_of_words(&w, before), p, known, beginnings) | w.sign;                                \
+        return listed(starts_of_words(&w, before), p, known, beginnings, grouped) | w.sign;                       \
     }
 
 /// Rules take as many masks at a time as a register of the set holds.
-#define TILES(set, width, names, attributes)                 \
+#define TILES(set, width, names, grouped, attributes)                 \
     COLLECT(collect_##set, names, attributes)                                 \
     TILE(tile_##set, classify_##set, collect_##set, width, attributes) \
     TAIL_TILE(tail_##set, classify_##set, collect_##set, attributes)   \
-    WORDS(listed_##set, words_##set, attributes)
+    WORDS(listed_##set, words_##set, grouped, attributes)
 
-TILES(portable, 2, 0, )
+TILES(portable, 2, 0, 0, )
 #ifdef __x86_64__
-TILES(sse2, 2, 0, __attribute__((target("sse2"))))
-TILES(avx2, 4, 0, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
-TILES(avx512, 8, names_avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt"))))
+TILES(sse2, 2, 0, 0, __attribute__((target("sse2"))))
+TILES(avx2, 4, 0, grouped_avx2, __attribute__((target("avx2,bmi,bmi2,popcnt"))))
+TILES(avx512, 8, names_avx512, grouped_avx512, __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt"))))
 #endif
 #ifdef __aarch64__
-TILES(neon, 2, 0, )
+TILES(neon, 2, 0, 0, )
 #endif
 
 int agentshield_has_instruction_set(agentshield_instruction_set set) {
@@ -188,10 +197,31 @@ size_t agentshield_find_triggers(
 #undef FIND
 }
 
+void agentshield_group_beginnings(uint32_t *beginnings) {
+    uint8_t *groups = (uint8_t *)(beginnings + BEGINNINGS);
+    memset(groups, 0, 3 * 32);
+    size_t count = 0, number = 0;
+    for (size_t i = 0; i < BEGINNINGS; i++) count += beginnings[i] != 0;
+    for (size_t i = 0; i < BEGINNINGS; i++) {
+        if (beginnings[i] == 0) continue;
+        // Neighbours go together: they have the first letter in common.
+        uint8_t group = (uint8_t)(1 << (number++ * GROUPS / count));
+        groups[i >> 5] |= group;
+        groups[32 + (i & 31)] |= group;
+        for (size_t third = 0; third < 32; third++) groups[64 + third] |= beginnings[i] >> third & 1 ? group : 0;
+    }
+}
+
 uint64_t agentshield_find_words(
     agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings) {
+    // The block, and the two bytes behind it.
     uint8_t room[66];
-    const uint8_t *p = from + 64 <= count ? bytes + from : padded(bytes, count, (ptrdiff_t)from, room);
+    const uint8_t *p = bytes + from;
+    if (count - from < sizeof room) {
+        memset(room, 0, sizeof room);
+        memcpy(room, p, count - from);
+        p = room;
+    }
     uint8_t before = from > 0 ? bytes[from - 1] : 0;
     uint64_t asked = to - from < 64 ? (1ull << (to - from)) - 1 : ~0ull;
 #define LISTED(set) (listed_##set(p, count - from, before, beginnings) & asked)

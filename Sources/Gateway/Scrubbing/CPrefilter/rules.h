@@ -39,6 +39,8 @@ INLINE void find_shapes(const classes *c, shapes *s, size_t count) {
         SET(s->number) = HERE(c->digit) | (HERE(c->separator) & BEFORE(c->digit) & AHEAD(c->digit, 1));
         SET(s->capitals) = HERE(c->upper) & AHEAD(c->upper, 1);
         SET(s->dashes) = HERE(c->dash) & AHEAD(c->dash, 1);
+        SET(s->joint) = HERE(c->separator) & ~HERE(c->dash);
+        SET(s->untimed) = ~(HERE(c->colon) & AHEAD(c->digit, 1));
         SET(s->literal) = HERE(c->underscore) & AHEAD(c->digit, 1);
         SET(s->named) = (HERE(c->underscore) & AHEAD(c->upper, 1)) | (HERE(c->colon) & AHEAD(c->digit, 1) & AHEAD(c->colon, 5))
             | (HERE(c->colon) & AHEAD(c->colon, 2));
@@ -64,13 +66,18 @@ INLINE void find_numbers(const classes *c, const shapes *s, fired *f, size_t i) 
     // `+12`, `(12`, `+(1`, `(+1`, `+1 2`, `+1 (`, …
     lanes signs = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2))
         | (AHEAD(c->digit, 1) & (AHEAD(c->digit, 2) | AHEAD(c->separator, 2) | AHEAD(c->sign, 2)));
+    // … and the seventh digit or one right behind it: not `(12) `, `$149.99`.
+    signs &= AHEAD(s->days, 10);
     // … `1 (`, `1(`
     lanes opening = (AHEAD(c->sign, 1) & AHEAD(c->digit, 2)) | (AHEAD(c->separator, 1) & AHEAD(c->sign, 2) & AHEAD(c->digit, 3));
     lanes four = HERE(s->two) & AHEAD(s->two, 2);
-    lanes year = four & AHEAD(s->other, 4);
+    lanes year = four & AHEAD(s->other, 4) & AHEAD(s->untimed, 4);
     // `12-May-86`, `3 mai 85`, `1/2/86`, `12 de septiembre de 85`
     lanes day = BEHIND(s->days, 6) | BEHIND(s->days, 10) | BEHIND(s->days, 14) | BEHIND(s->days, 18);
-    year |= HERE(s->two) & AHEAD(s->other, 2) & BEHIND(c->letter, 2) & day;
+    lanes word = BEHIND(c->letter, 2) | (BEHIND(c->letter, 3) & BEHIND(c->separator, 2));
+    year |= HERE(s->two) & AHEAD(s->other, 2) & word & day;
+    // Not a value, not a zone: `=2026`, `+0100`.
+    year &= ~BEFORE(c->assign) & ~BEFORE(c->sign);
     year |= AHEAD(c->separator, 1) & AHEAD(c->separator, 3) & AHEAD(s->two, 4);
     lanes corsican = four & AHEAD(s->two, 4) & AHEAD(c->letter, 6);
     SET(f->number) = (start & (seven | opening | year | corsican)) | (sign & signs);
@@ -83,30 +90,31 @@ INLINE void find_codes(const classes *c, const shapes *s, fired *f, size_t i) {
     code |= letters & AHEAD(c->separator, 1) & AHEAD(s->two, 2) & AHEAD(s->two, 4) & AHEAD(s->two, 6);
     // Two letters, a separator, two digits; two to six letters, two digits.
     letters &= AHEAD(c->letter, 1);
-    code |= letters & (AHEAD(s->two, 2) | (AHEAD(c->separator, 2) & AHEAD(s->two, 3)));
+    code |= letters & (AHEAD(s->two, 2) | (AHEAD(c->separator, 2) & AHEAD(s->two, 3) & AHEAD(s->numbers, 3)));
+    // Words of three letters and more have eight letters and digits, or separators.
+    lanes eight = AHEAD(s->alnums, 4), whole = eight & HERE(s->alnums);
     letters &= AHEAD(c->letter, 2);
-    code |= letters & AHEAD(s->two, 3);
+    code |= letters & AHEAD(s->two, 3) & whole;
     // `GOD-561231-GR8`, `GODE-561231-GR8`
     code |= letters & AHEAD(c->separator, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 8);
     letters &= AHEAD(c->letter, 3);
-    code |= letters & AHEAD(s->two, 4);
+    code |= letters & AHEAD(s->two, 4) & whole;
     code |= letters & AHEAD(c->separator, 4) & AHEAD(s->two, 5) & AHEAD(s->two, 9);
     letters &= AHEAD(c->letter, 4);
-    code |= letters & AHEAD(s->two, 5);
+    code |= letters & AHEAD(s->two, 5) & whole;
     letters &= AHEAD(c->letter, 5);
     code |= letters & AHEAD(s->two, 6);
     // Six capitals and two letters or digits.
-    lanes eight = AHEAD(s->alnums, 4);
     code |= start & HERE(s->capitals) & AHEAD(s->capitals, 2) & AHEAD(s->capitals, 4) & eight;
     // `AB.12C.D34/0001-56`: a Brazilian company; or fourteen letters and digits that end in two digits, the same without separators.
     code |= start & AHEAD(c->separator, 2) & AHEAD(c->separator, 6) & AHEAD(c->separator, 10) & AHEAD(c->digit, 17);
-    eight &= start & HERE(s->alnums);
+    eight = start & whole;
     // German passports, nine letters and digits or ten; French ones, `19AB12345`.
     code |= eight & HERE(c->letter) & (AHEAD(c->digit, 1) | AHEAD(c->digit, 2)) & (AHEAD(s->other, 9) | AHEAD(s->other, 10));
     code |= eight & HERE(s->two) & AHEAD(c->letter, 2) & AHEAD(c->letter, 3) & AHEAD(s->two, 4) & AHEAD(s->two, 6);
     code |= eight & AHEAD(s->alnums, 8) & AHEAD(s->two, 12) & AHEAD(s->other, 14);
     // `00aa.bb11.2c3d`: a hardware address.
-    SET(f->code) = code | (start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(c->separator, 9));
+    SET(f->code) = code | (start & HERE(s->hexes) & AHEAD(c->separator, 4) & AHEAD(s->hexes, 5) & AHEAD(s->joint, 9));
     // `identified` and `masterauth`: ten letters, the second and the seventh of them up to f.
     SET(f->mark) = eight & HERE(c->letter) & AHEAD(c->hex, 1) & AHEAD(c->hex, 6) & AHEAD(s->other, 10);
 }

@@ -103,8 +103,45 @@ INLINE uint64_t starts_of_words(const word_classes *w, uint8_t before) {
     return ((w->letter | w->lead) & ~behind_letter) | (w->upper & behind_small);
 }
 
+/// The beginnings stand in so many entries, and behind them the groups of their letters.
+enum { BEGINNINGS = 1024, GROUPS = 8 };
+
+/// Which bytes of a block and the two behind each are in one group, by three tables of 32 bytes: the letters of all beginnings in eight groups, a bit
+/// for each. Most starts of words are in none, and need no look by themselves.
+typedef uint64_t group_finder(const uint8_t *p, const uint8_t *groups);
+
+#ifdef __x86_64__
+AVX2 __m256i avx2_groups(const uint8_t *p, const uint8_t *groups) {
+    __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)groups));
+    __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(groups + 16)));
+    __m256i v = _mm256_loadu_si256((const __m256i *)p), half = _mm256_and_si256(v, _mm256_set1_epi8(0x0F));
+    return _mm256_blendv_epi8(_mm256_shuffle_epi8(low, half), _mm256_shuffle_epi8(high, half), _mm256_slli_epi16(v, 3));
+}
+
+AVX2 uint64_t grouped_avx2(const uint8_t *p, const uint8_t *groups) {
+    __m256i none[2];
+    for (int i = 0; i < 2; i++) {
+        const uint8_t *q = p + 32 * i;
+        __m256i common = _mm256_and_si256(avx2_groups(q, groups), avx2_groups(q + 1, groups + 32));
+        none[i] = _mm256_cmpeq_epi8(_mm256_and_si256(common, avx2_groups(q + 2, groups + 64)), _mm256_setzero_si256());
+    }
+    return ~avx2_bits(none[0], none[1]);
+}
+
+AVX512 __m512i avx512_grouped(const uint8_t *p, const uint8_t *groups) {
+    const __m512i table = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)groups));
+    return _mm512_permutexvar_epi8(_mm512_loadu_si512((const void *)p), table);
+}
+
+AVX512 uint64_t grouped_avx512(const uint8_t *p, const uint8_t *groups) {
+    __m512i common = _mm512_and_si512(avx512_grouped(p, groups), avx512_grouped(p + 1, groups + 32));
+    return _mm512_test_epi8_mask(common, avx512_grouped(p + 2, groups + 64));
+}
+#endif
+
 /// Of the starts in a block, of which `known` bytes are there, those whose first three bytes are a listed word's, as far as they go.
-INLINE uint64_t listed(uint64_t starts, const uint8_t *p, size_t known, const uint32_t *beginnings) {
+INLINE uint64_t listed(uint64_t starts, const uint8_t *p, size_t known, const uint32_t *beginnings, group_finder *grouped) {
+    if (grouped != 0) starts &= grouped(p, (const uint8_t *)(beginnings + BEGINNINGS)) | (known < 66 ? ~0ull << (known < 2 ? 0 : known - 2) : 0);
     uint64_t kept = starts;
     for (; starts != 0; starts &= starts - 1) {
         size_t i = (size_t)__builtin_ctzll(starts);

@@ -4,18 +4,28 @@ import GatewayCore
 import NIOCore
 
 extension ArbitrageCommand {
-    struct Evaluate: ParsableCommand {
+    struct Evaluate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "evaluate",
             abstract: "What other policies would have been worth, from recorded decisions and their rewards.",
             discussion: """
-                Reads a line of JSON per decision, {"decision": the record, "quality": 0…1, "weight": above 0 to 1, 1 if missing}. Prints for each policy \
+                With --ledger decisions and what was said of their answers are read from the ledger. Without, a line of JSON is read per decision, \
+                {"decision": the record, "quality": 0…1, "weight": above 0 to 1, 1 if missing}. Prints for each policy \
                 the expected reward, quality − λ·cost − μ·latency, by IPS, SNIPS and doubly robust, with 95 % confidence intervals. Ends with status \
                 64 for wrong arguments, 65 for wrong data, 66 for a file that cannot be read.
                 """)
 
         @Option(name: .long, help: "The file of decisions; standard input without this.")
         var records: String?
+
+        @Flag(name: .customLong("ledger"), help: "Reads the ledger: --file, or the database of DATABASE_URL.")
+        var readsLedger = false
+
+        @OptionGroup var selection: ArbitratedSelection
+        @OptionGroup var ledger: LedgerOptions
+
+        @Flag(name: .long, help: "One JSON object a policy and line.")
+        var json = false
 
         @Option(name: .long, help: "recorded, best, cheapest, uniform or fixed:MODEL; several may be given. The first four without this.")
         var policy: [String] = []
@@ -29,11 +39,45 @@ extension ArbitrageCommand {
         func validate() throws {
             guard [lambda ?? 0, mu].allSatisfy({ $0 >= 0 && $0.isFinite }) else { throw ValidationError("--lambda and --mu are 0 or more") }
             guard lambda != nil || mu == 0 else { throw ValidationError("--mu needs --lambda") }
+            guard !readsLedger || records == nil else { throw ValidationError("--records and --ledger exclude each other") }
+            let (chosen, span) = (selection.selection, [selection.selection.since, selection.selection.until])
+            guard readsLedger || ledger.file == nil && selection.route == nil && chosen.tenant == nil && span.allSatisfy({ $0 == nil })
+            else {
+                throw ValidationError("--file, --route, --tenant, --since and --until need --ledger")
+            }
         }
 
-        func run() throws {
+        func run() async throws {
+            let report = try await readsLedger ? fromLedger() : fromRecords()
+            if json { try report.showJSON() } else { print(report.text, terminator: "") }
+        }
+
+        private func fromLedger() async throws -> EvaluationReport {
+            var join = RewardJoin(try evaluations())
+            try await ledger.with { archive in try await selection.forEach(in: archive) { join.add($0) } }
+            join.finish()
+            guard let count = join.evaluations.map({ $0.count + $0.leftOut }).max(), count > 0 else {
+                throw Refused(
+                    "the ledger has no decision of which a quality is known (\(join.decisions) decisions, \(join.silent) without any sign)",
+                    status: 65
+                ).told
+            }
+            var notes: [String] = []
+            if join.silent > 0 { notes.append("\(join.silent) more have no sign of their quality, and are left out") }
+            if join.unreadable > 0 { notes.append("\(join.unreadable) more were written by another version, and are left out") }
+            if join.late > 0 {
+                notes.append("\(join.late) signs came after \(RewardJoin.most) later decisions, or of none that was read, and are left out")
+            }
+            return EvaluationReport(decisions: count, evaluations: join.evaluations, notes: notes)
+        }
+
+        private func evaluations() throws -> [OffPolicyEvaluation] {
             let dials = lambda.map { ArbitrageDials(qualityPerMilliUSD: $0, qualityPerSecond: mu) }
-            var evaluations = try targets().map { OffPolicyEvaluation(target: $0, dials: dials) }
+            return try targets().map { OffPolicyEvaluation(target: $0, dials: dials) }
+        }
+
+        private func fromRecords() throws -> EvaluationReport {
+            var evaluations = try evaluations()
             var count = 0
             try RecordLines.forEach(of: records, most: RewardedDecision.mostBytes) { line, number in
                 do throws(DecisionRecordFault) {
@@ -45,7 +89,7 @@ extension ArbitrageCommand {
                 }
             }
             guard count > 0 else { throw Refused("there is no decision", status: 65).told }
-            print(EvaluationReport(decisions: count, evaluations: evaluations).text, terminator: "")
+            return EvaluationReport(decisions: count, evaluations: evaluations)
         }
 
         private func targets() throws -> [OffPolicyEvaluation.Target] {
@@ -71,6 +115,22 @@ extension ArbitrageCommand {
 struct EvaluationReport {
     let decisions: Int
     let evaluations: [OffPolicyEvaluation]
+    /// What was left out, in words.
+    var notes: [String] = []
+
+    func showJSON() throws {
+        func figures(_ estimate: OffPolicyEstimate?) -> [String: Double]? {
+            estimate.map { ["mean": $0.mean, "half_width_95": 1.96 * $0.standardError] }
+        }
+        try Listing.show(
+            evaluations.map { evaluation in
+                JSONObject([
+                    "policy": name(evaluation.target), "decisions": evaluation.count, "left_out": evaluation.leftOut,
+                    "effective": evaluation.effectiveCount, "unknown": evaluation.uncoveredShare, "ips": figures(evaluation.ips),
+                    "snips": figures(evaluation.snips), "doubly_robust": figures(evaluation.doublyRobust),
+                ])
+            })
+    }
 
     var text: String {
         let rows = evaluations.map { evaluation in
@@ -82,6 +142,7 @@ struct EvaluationReport {
         }
         var text = "\(decisions) decisions; ± is half of a 95 % confidence interval\n\n"
         text += TextTable(["policy", "decisions", "effective", "unknown", "IPS", "SNIPS", "doubly robust"], rows).text
+        if !notes.isEmpty { text += "\n" + notes.map { "\($0)\n" }.joined() }
         if evaluations.contains(where: { $0.uncoveredShare > 0 }) {
             text += """
 
@@ -105,58 +166,5 @@ struct EvaluationReport {
 
     private func figure(_ estimate: OffPolicyEstimate?) -> String {
         estimate.map { String(format: "%+.4f ±%.4f", $0.mean, 1.96 * $0.standardError) } ?? "-"
-    }
-}
-
-/// Columns as wide as their widest cell: the first to the left, the others to the right.
-struct TextTable {
-    let text: String
-
-    init(_ header: [String], _ rows: [[String]]) {
-        let all = [header] + rows
-        let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-        text = all.map { cells in
-            let padded = zip(cells, widths).enumerated().map { index, cell in
-                let missing = String(repeating: " ", count: cell.1 - cell.0.count)
-                return index == 0 ? cell.0 + missing : missing + cell.0
-            }
-            return padded.joined(separator: "  ") + "\n"
-        }.joined()
-    }
-}
-
-/// Lines of a file or of standard input, read one at a time and never longer than they may be.
-enum RecordLines {
-    /// - Parameter path: `nil`: standard input.
-    static func forEach(of path: String?, most: Int, _ body: (ByteBuffer, _ number: Int) throws -> Void) throws {
-        let file: FileHandle
-        if let path {
-            guard let opened = FileHandle(forReadingAtPath: path) else { throw Refused("the file \(path) cannot be read", status: 66).told }
-            file = opened
-        } else {
-            file = .standardInput
-        }
-        var (kept, number) = (Data(), 0)
-        func take(_ line: Data) throws {
-            number += 1
-            guard line.count <= most else { throw Refused("line \(number) is longer than \(most) bytes", status: 65).told }
-            if !line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) { try body(ByteBuffer(bytes: line), number) }
-        }
-        while true {
-            let read: Data?
-            do {
-                read = try file.read(upToCount: 64 << 10)
-            } catch {
-                throw Refused("the \(path.map { "file \($0)" } ?? "standard input") cannot be read", status: 66).told
-            }
-            guard let read, !read.isEmpty else { break }
-            kept.append(read)
-            while let end = kept.firstIndex(of: UInt8(ascii: "\n")) {
-                try take(Data(kept[kept.startIndex..<end]))
-                kept = Data(kept[kept.index(after: end)...])
-            }
-            if kept.count > most { try take(kept) }
-        }
-        if !kept.isEmpty { try take(kept) }
     }
 }

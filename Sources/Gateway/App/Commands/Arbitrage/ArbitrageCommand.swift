@@ -13,8 +13,9 @@ struct ArbitrageCommand: AsyncParsableCommand {
             abstract: "Replays prompts, for which every model's quality is known, through policies that see only what they choose.",
             discussion: """
                 The data has a line of JSON per prompt, {"prompt": …, "scores": {model: quality in 0…1}}; the file of prices is \
-                {model: {"input_usd_per_mtok": …, "output_usd_per_mtok": …, "strength": quality that is published, optional}}. Each seed has its own \
-                order and its own chance. Ends with status 64 for wrong arguments, 65 for wrong data, 66 for files that cannot be read.
+                {model: {"input_usd_per_mtok": …, "output_usd_per_mtok": …, "strength": quality that is published, optional}}; a strength that is not there is \
+                taken from the shipped model of strengths. Models without a price, or with scores of fewer than half of the prompts, are left out, and then \
+                prompts that lack a score; standard error says so. Each seed has its own order and its own chance. Ends with status 64 for wrong arguments, 65 for wrong data, 66 for files that cannot be read.
                 """)
 
         @Option(name: .long, help: "The file of prompts and qualities.")
@@ -22,6 +23,11 @@ struct ArbitrageCommand: AsyncParsableCommand {
 
         @Option(name: .long, help: "The file of prices.")
         var prices: String
+
+        @OptionGroup var models: ModelOptions
+
+        @Flag(name: .long, help: "Expects the same of all models before anything was learned, but for strengths in the file of prices.")
+        var noPriors = false
 
         @Option(name: .long, help: "How many orders of the prompts are replayed, 1 to 1000.")
         var seeds = 20
@@ -107,19 +113,15 @@ struct ArbitrageCommand: AsyncParsableCommand {
         }
 
         private func load() throws -> ReplayMatrix {
-            func bytes(_ path: String) throws -> Data {
-                guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) else {
-                    throw Refused("the file \(path) cannot be read", status: 66).told
-                }
-                return bytes
-            }
-            let (lines, table) = (try bytes(data), try bytes(prices))
+            guard let table = try? SmallFile.read(prices) else { throw Refused("the file \(prices) cannot be read", status: 66).told }
+            let shipped = try models.load()
             let matrix: ReplayMatrix
             do {
-                matrix = try ReplayMatrix(data: lines, prices: table)
-            } catch {
-                throw Refused("\(error)", status: 65).told
+                matrix = try ReplayMatrix(path: data, prices: table, shipped: shipped, usesPriors: !noPriors)
+            } catch let fault as ReplayMatrix.Fault {
+                throw Refused("\(fault)", status: 65).told
             }
+            for note in matrix.notes { Self.tell(note) }
             let chosen = rows == "all" ? matrix : matrix.half(odd: rows == "odd")
             guard !chosen.rows.isEmpty else { throw Refused("the data has no \(rows) line", status: 65).told }
             return chosen
@@ -166,7 +168,7 @@ struct ArbitrageCommand: AsyncParsableCommand {
             return try names.map { name in
                 switch name {
                 case "thompson":
-                    var settings = ThompsonPolicy.Settings(prior: BanditPrior(strengths: matrix.prices.map { $0.strength ?? 0.5 }))
+                    var settings = ThompsonPolicy.Settings(prior: BanditPrior(strengths: strengths(matrix)))
                     settings.explorationShare = explorationShare
                     settings.halfLifeHours = halfLife
                     guard let policy = ThompsonPolicy(settings) else { throw Refused("there is no model", status: 65).told }
@@ -181,6 +183,13 @@ struct ArbitrageCommand: AsyncParsableCommand {
                     return (name, FixedPolicy(arm: try index(of: String(name.dropFirst("fixed:".count)), matrix)))
                 }
             }
+        }
+
+        /// A model of which nothing is known is taken to be as the others, as in the gateway.
+        private func strengths(_ matrix: ReplayMatrix) -> [Double] {
+            let known = matrix.prices.compactMap(\.strength)
+            let average = known.isEmpty ? 0.5 : known.reduce(0, +) / Double(known.count)
+            return matrix.prices.map { $0.strength ?? average }
         }
 
         private static func tell(_ line: String) {

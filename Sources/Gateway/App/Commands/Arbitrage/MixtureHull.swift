@@ -41,8 +41,13 @@ struct MixtureHull: Sendable, Equatable {
         let gains = curve.sorted { $0.cost < $1.cost }.map { (cost: $0.cost, gain: $0.quality - quality(atCost: $0.cost)) }
         guard let first = gains.first, let last = gains.last else { return 0 }
         guard last.cost > first.cost else { return gains.map(\.gain).reduce(0, +) / Double(gains.count) }
-        let area = zip(gains, gains.dropFirst()).reduce(0.0) { $0 + ($1.1.cost - $1.0.cost) * ($1.0.gain + $1.1.gain) / 2 }
-        return area / (last.cost - first.cost)
+        return area(under: curve) / (last.cost - first.cost)
+    }
+
+    /// The area between a curve and the hull, by the trapezoidal rule; below 0 where the curve lies below. Of one point, 0.
+    func area(under curve: [Point]) -> Double {
+        let gains = curve.sorted { $0.cost < $1.cost }.map { (cost: $0.cost, gain: $0.quality - quality(atCost: $0.cost)) }
+        return zip(gains, gains.dropFirst()).reduce(0.0) { $0 + ($1.1.cost - $1.0.cost) * ($1.0.gain + $1.1.gain) / 2 }
     }
 }
 

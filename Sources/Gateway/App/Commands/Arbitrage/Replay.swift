@@ -121,7 +121,7 @@ struct Replay: Sendable {
 
     private func candidates(_ row: Int, at share: Double) -> [ArmCandidate] {
         matrix.prices.enumerated().map { arm, price in
-            var cost = price.costUSD(inputTokens: matrix.rows[row].inputTokens, outputTokens: settings.outputTokens)
+            var cost = price.costUSD(of: matrix.rows[row], outputTokens: settings.outputTokens)
             if let change = settings.priceChange, change.arm == arm, share >= change.share { cost *= change.factor }
             return ArmCandidate(arm: arm, costUSD: cost)
         }

@@ -19,6 +19,15 @@ struct SimulationReport {
                     return parts.first?.hull.meanGain(of: parts.map(\.point)) ?? 0
                 })
         }
+
+        /// What lies between every seed's own curve and its own hull, quality times mUSD for a call.
+        func surface(_ part: (Replay.Outcome) -> Replay.Part) -> MeanInterval {
+            MeanInterval(
+                (0..<(outcomes.first?.count ?? 0)).map { seed in
+                    let parts = outcomes.map { part($0[seed]) }
+                    return parts.first?.hull.area(under: parts.map(\.point)) ?? 0
+                })
+        }
     }
 
     let arms: [String]
@@ -57,6 +66,8 @@ struct SimulationReport {
                 ], first: 8)
         }
         text += "mean height above the hull: \(figure(result.area(\.whole))), in the second half \(figure(result.area(\.late)))\n"
+        text +=
+            "area between the curve and the hull: \(figure(result.surface(\.whole), 6)), in the second half \(figure(result.surface(\.late), 6))\n"
         text += row(["share of calls, lambda"] + result.lambdas.map { figure($0, 2) }, first: 34, others: 7)
         for (arm, name) in arms.enumerated() {
             let shares = result.lambdas.indices.map { figure(result.interval($0) { $0.shares[arm] }.mean * 100, 1) + "%" }
@@ -75,8 +86,9 @@ struct SimulationReport {
 
     private func figure(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
-    private func figure(_ interval: MeanInterval) -> String {
-        String(format: "%+.4f", interval.mean) + (interval.halfWidth.isFinite ? String(format: " ±%.4f", interval.halfWidth) : "")
+    private func figure(_ interval: MeanInterval, _ digits: Int = 4) -> String {
+        let width = interval.halfWidth.isFinite ? String(format: " ±%.\(digits)f", interval.halfWidth) : ""
+        return String(format: "%+.\(digits)f", interval.mean) + width
     }
 
     // MARK: - The plot

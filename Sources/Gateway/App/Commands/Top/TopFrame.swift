@@ -9,7 +9,7 @@ struct TopFrame {
     init(_ change: MetricsChange) { self.change = change }
 
     var lines: [String] {
-        summary + doors + phases + models + money + trouble
+        summary + doors + phases + models + routes + money + trouble
     }
 
     private var now: MetricsReading { change.now }
@@ -84,6 +84,31 @@ struct TopFrame {
             rows.sorted { $0.rate > $1.rate }.prefix(Self.maxRows).map(\.cells))
     }
 
+    /// Arbitrated names: which of their arms requests went to, how often to learn, and what was observed of the answers.
+    private var routes: [String] {
+        let name = "agentshield_arbitrage_decisions_total"
+        var rows: [[String]] = []
+        for route in now.values(of: "route", in: name) {
+            let all = change.growth(name, ["route": route])
+            let arms = Set(now[name].filter { $0.has(["route": route]) }.compactMap { $0.labels["model"] })
+            for arm in arms.sorted() {
+                let labels = ["route": route, "model": arm]
+                let own = change.growth(name, labels)
+                let explored = change.growth(name, labels.merging(["reason": "exploration"]) { $1 })
+                let weight = now.sum("agentshield_arbitrage_weight_total", labels)
+                let quality = now.sum("agentshield_arbitrage_quality_total", labels)
+                let isRetired = now.sum("agentshield_arbitrage_arm_retired", labels) > 0
+                rows.append([
+                    route, arm, Self.rate(own / max(change.seconds, 1e-9)), all > 0 ? "\(Self.fixed(own / all * 100, 1)) %" : "-",
+                    all > 0 ? "\(Self.fixed(explored / all * 100, 1)) %" : "-",
+                    weight > 0 ? Self.fixed(quality / weight, 3) : "-", Self.fixed(weight, 1), isRetired ? "yes" : "no",
+                ])
+            }
+        }
+        return table(
+            ["ROUTE", "ARM", "REQ/S", "SHARE", "EXPLORED", "QUALITY", "OBSERVED", "RETIRED"], Array(rows.prefix(Self.maxRows)))
+    }
+
     private var money: [String] {
         let cache = ["hit", "coalesced", "miss", "bypass"].map { ($0, change.growth("agentshield_cache_requests_total", ["status": $0])) }
         let asked = cache.prefix(3).reduce(0) { $0 + $1.1 }
@@ -136,7 +161,7 @@ struct TopFrame {
             + all.map { row in
                 zip(row, widths).enumerated().map { index, cell in
                     let padding = String(repeating: " ", count: cell.1 - cell.0.count)
-                    return index == 0 || titles[index] == "PROVIDER" ? cell.0 + padding : padding + cell.0
+                    return index == 0 || ["PROVIDER", "ARM"].contains(titles[index]) ? cell.0 + padding : padding + cell.0
                 }.joined(separator: "  ")
             }
     }

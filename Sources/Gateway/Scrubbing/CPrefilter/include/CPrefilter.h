@@ -61,8 +61,14 @@ size_t agentshield_find_triggers(
 /// Where context words may start in `bytes[from..<to]`, 64 bytes at most: bit k is the byte at `from + k`. Looks at bytes outside of that
 /// range too, never outside of `bytes[0..<count]`. `>` and `*`, which end what stands for a finding, count too.
 ///
-/// `beginnings`: by the lower five bits of a listed word's first two bytes (1024 entries), a bit for those of its third one.
+/// `beginnings`: by the lower five bits of a listed word's first two bytes (1024 entries), a bit for those of its third one; and behind those what
+/// agentshield_group_beginnings writes.
 uint64_t agentshield_find_words(
     agentshield_instruction_set set, const uint8_t *bytes, size_t count, size_t from, size_t to, const uint32_t *beginnings);
+
+enum { AGENTSHIELD_BEGINNINGS = 1024 + 24 };
+
+/// Completes a table of AGENTSHIELD_BEGINNINGS entries, the first 1024 of which are there.
+void agentshield_group_beginnings(uint32_t *beginnings);
 
 #endif

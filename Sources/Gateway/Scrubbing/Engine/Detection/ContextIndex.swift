@@ -1,3 +1,5 @@
+internal import CPrefilter
+
 /// The words of all lists by their first two bytes.
 ///
 /// `@unchecked`: the memory is written here, before anybody else has it, and never freed.
@@ -34,6 +36,8 @@ struct ContextIndex: @unchecked Sendable {
     private let starts: UnsafePointer<UInt16>
     /// By the lower five bits of a word's first two bytes, a bit for those of its third one: they are the same in capitals and small letters.
     let beginnings: UnsafePointer<UInt32>
+    /// Of the words that stand before telephone numbers alone: most numbers are asked for those, and most have none.
+    let phoneBeginnings: UnsafePointer<UInt32>
     private static let buckets = 512
 
     private init() {
@@ -48,22 +52,30 @@ struct ContextIndex: @unchecked Sendable {
         let entries = UnsafeMutablePointer<Entry>.allocate(capacity: words.count)
         let starts = UnsafeMutablePointer<UInt16>.allocate(capacity: Self.buckets + 1)
         starts.initialize(repeating: 0, count: Self.buckets + 1)
-        let beginnings = UnsafeMutablePointer<UInt32>.allocate(capacity: 1024)
-        beginnings.initialize(repeating: 0, count: 1024)
         var offset = 0
         for (index, word) in words.enumerated() {
             (bytes + offset).initialize(from: word, count: word.count)
             (entries + index).initialize(to: Entry(word, offset: offset, lists: lists[word] ?? 0))
             offset += word.count
             starts[Self.bucket(word[0], word[1]) + 1] += 1
-            // A space in the list stands for other signs too.
-            beginnings[Self.beginning(word[0], word[1])] |= word.count > 2 && word[2] > 0x20 ? 1 << UInt32(word[2] & 31) : .max
         }
         for bucket in 0..<Self.buckets { starts[bucket + 1] += starts[bucket] }
         self.bytes = UnsafePointer(bytes)
         self.entries = UnsafePointer(entries)
         self.starts = UnsafePointer(starts)
-        self.beginnings = UnsafePointer(beginnings)
+        beginnings = Self.beginnings(of: words)
+        phoneBeginnings = Self.beginnings(of: words.filter { (lists[$0] ?? 0) >> UInt64(ContextWords.phone.rawValue) & 1 != 0 })
+    }
+
+    private static func beginnings(of words: [[UInt8]]) -> UnsafePointer<UInt32> {
+        let beginnings = UnsafeMutablePointer<UInt32>.allocate(capacity: Int(AGENTSHIELD_BEGINNINGS))
+        beginnings.initialize(repeating: 0, count: Int(AGENTSHIELD_BEGINNINGS))
+        for word in words {
+            // A space in the list stands for other signs too.
+            beginnings[beginning(word[0], word[1])] |= word.count > 2 && word[2] > 0x20 ? 1 << UInt32(word[2] & 31) : .max
+        }
+        agentshield_group_beginnings(beginnings)
+        return UnsafePointer(beginnings)
     }
 
     private static func bucket(_ first: UInt8, _ second: UInt8) -> Int {

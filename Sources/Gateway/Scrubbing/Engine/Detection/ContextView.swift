@@ -36,6 +36,12 @@ struct ContextView {
         if start != lookedTo { advance(to: start, in: text) }
     }
 
+    /// One of the words that stand before telephone numbers may be in the window before `start`, or what ends a window.
+    @inline(__always)
+    func mayHavePhoneWord(before start: Int, in text: Text) -> Bool {
+        instructionSet.findWords(text, max(0, start - Limits.contextWindow)..<start, beginnings: index.phoneBeginnings) != 0
+    }
+
     private mutating func advance(to start: Int, in text: Text) {
         let first = max(0, start - Limits.contextWindow)
         if start < lookedTo || first >= lookedTo {

@@ -49,6 +49,7 @@ enum ContextWords: UInt8, CaseIterable {
     /// what stands in its place, so that a second look at the scrubbed text sees the same.
     func precede(_ start: Int, in text: Text) -> Bool {
         guard let context = text.context else { return false }
+        if self == .phone, !context.pointee.mayHavePhoneWord(before: start, in: text) { return false }
         context.pointee.look(before: start, in: text)
         return context.pointee.words(in: self, before: start, notBefore: text.coveredEnd) { _ in true }
     }

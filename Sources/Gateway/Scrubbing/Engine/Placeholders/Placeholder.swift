@@ -27,8 +27,8 @@ enum Placeholder {
     static let longest = Limits.kindName + Limits.placeholderDigits + 13
 
     static func write(name: String, number: Int, into output: inout [UInt8]) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { memory in
-            // From the end: `>`, the digits, lowest first.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Limits.kindName + 24) { memory in
+            // From the end: `>`, the digits, lowest first, the name.
             var start = memory.count - 1
             memory[start] = UInt8(ascii: ">")
             var rest = number
@@ -39,9 +39,15 @@ enum Placeholder {
             } while rest > 0
             start -= 1
             memory[start] = UInt8(ascii: "_")
-            output.append(UInt8(ascii: "<"))
             var name = name
-            name.withUTF8 { output.append(contentsOf: $0) }
+            name.withUTF8 { name in
+                for byte in name.suffix(start - 1).reversed() {
+                    start -= 1
+                    memory[start] = byte
+                }
+            }
+            start -= 1
+            memory[start] = UInt8(ascii: "<")
             output.append(contentsOf: UnsafeBufferPointer(rebasing: memory[start...]))
         }
     }

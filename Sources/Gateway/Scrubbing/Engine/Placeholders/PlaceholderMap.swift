@@ -34,7 +34,7 @@ public struct PlaceholderMap: Sendable {
 
     /// The number of `value`, which it gets now if it has none.
     mutating func number(for value: UnsafeRawBufferPointer, kind: EntityKind, name: String) -> Int {
-        if entries.count * 2 >= slots.count { grow() }
+        if entries.count * 2 >= slots.count { grow(to: max(16, slots.count * 2)) }
         let hash = Self.hash(value, kind)
         let slot = slot(of: value, kind, hash)
         if slots[slot] != 0 { return entries[Int(slots[slot]) - 1].number }
@@ -46,6 +46,17 @@ public struct PlaceholderMap: Sendable {
         entries.append(Entry(kind: kind, number: number, value: start..<storage.count, hash: hash))
         slots[slot] = Int32(truncatingIfNeeded: entries.count)
         return number
+    }
+
+    /// Makes room for so many more values and bytes of them at once.
+    mutating func reserve(values: Int, bytes: Int) {
+        // What grows by less than it has grows by itself as often as is good for it.
+        guard values > entries.count else { return }
+        entries.reserveCapacity(entries.count + values)
+        storage.reserveCapacity(storage.count + bytes)
+        var size = max(16, slots.count)
+        while size <= 2 * (entries.count + values) { size *= 2 }
+        if size > slots.count { grow(to: size) }
     }
 
     /// As ``number(for:kind:name:)``; nil for a new value when there are `mostValues`, or 16 MiB of them.
@@ -93,8 +104,9 @@ public struct PlaceholderMap: Sendable {
         range.count == value.count && storage[range].elementsEqual(value)
     }
 
-    private mutating func grow() {
-        slots = [Int32](repeating: 0, count: max(16, slots.count * 2))
+    /// `size` is a power of two.
+    private mutating func grow(to size: Int) {
+        slots = [Int32](repeating: 0, count: size)
         for (index, entry) in entries.enumerated() {
             var slot = entry.hash & (slots.count - 1)
             while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }

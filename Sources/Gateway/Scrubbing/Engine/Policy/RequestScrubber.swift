@@ -70,6 +70,7 @@ public struct RequestScrubber: Sendable {
         guard !findings.isEmpty else { return .unchanged }
         if let outcome = judge() { return outcome }
         output.reserveCapacity(output.count + text.count + 16 * findings.count)
+        placeholders.reserve(values: findings.count, bytes: findings.reduce(0) { $0 + $1.range.count })
         var progress = ScanProgress()
         _ = replaceOn(in: text, &progress, most: findings.count, into: &output)
         return .changed

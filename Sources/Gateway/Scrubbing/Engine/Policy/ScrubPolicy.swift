@@ -75,6 +75,11 @@ public struct ScrubPolicy: Sendable {
         EntityKindSet((EntityKind.builtIn + customKinds).filter { action(for: $0) != .ignore && !disabled.contains($0) })
     }
 
+    /// How many kinds are not left as they are. Of several policies, the one with most hides most.
+    public var hiddenKindCount: Int {
+        (EntityKind.builtIn + customKinds).count { kinds.contains($0) && action(for: $0) != .logOnly }
+    }
+
     private var customKinds: [EntityKind] { customPatterns.indices.map { EntityKind.custom($0) } }
 
     /// Looks for the kinds of these countries only, and for those that belong to none. All countries at first.

@@ -85,8 +85,10 @@ enum BirthDate {
     @inline(__always)
     private static func mayBeYear(_ text: Text, _ position: Int) -> Bool {
         if position + 2 < text.count, text.base[position + 1].isDigit, !text.base[position + 2].isAlphanumeric {
-            // `12-May-86`, `3 mai 85`: the prefilter sees no others.
-            return position > 3 && text.before(position).isNumberSeparator && text.base[position - 2].isLetter
+            // `12-May-86`, `3 mai 85`, `3 ene. 85`: the prefilter sees no others.
+            guard position > 3, text.before(position).isNumberSeparator else { return false }
+            let before = text.base[position - 2]
+            return before.isLetter || before == UInt8(ascii: ".") && text.base[position - 3].isLetter
         }
         let first = text.base[position]
         guard position + 4 < text.count else { return true }

@@ -21,7 +21,9 @@ enum Credential {
         case UInt8(ascii: "|"):
             if let finding = matchFacebook(&text, at: start) { return finding }
         case UInt8(ascii: ":"):
-            if let finding = matchTelegram(&text, at: start) ?? matchFirebase(&text, at: start) { return finding }
+            if let finding = matchTelegram(&text, at: start) ?? matchFirebase(&text, at: start) ?? matchLed(&text, at: start) {
+                return finding
+            }
         case UInt8(ascii: "$"):
             if let finding = matchBraintree(&text, at: start) { return finding }
         default: break

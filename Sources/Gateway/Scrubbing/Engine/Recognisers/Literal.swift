@@ -28,13 +28,15 @@ enum Literal {
 /// The names whose placeholders a user may have typed.
 struct LiteralNames: Sendable {
     private let names: [[UInt8]]
-    /// A bit for each last byte of a name, by its lower six bits: most underscores stand behind something else.
+    /// A bit for each last byte of a name, by its lower six bits, and for each one before: most underscores stand behind something else.
     private let lastBytes: UInt64
+    private let bytesBefore: UInt64
 
     /// In upper case.
     init(_ names: [[UInt8]]) {
         self.names = names
         lastBytes = names.reduce(0) { $0 | 1 << UInt64(($1.last ?? 0) & 63) }
+        bytesBefore = names.reduce(0) { $0 | ($1.count > 1 ? 1 << UInt64($1[$1.count - 2] & 63) : .max) }
     }
 
     var isEmpty: Bool { names.isEmpty }
@@ -44,6 +46,7 @@ struct LiteralNames: Sendable {
         guard end > 0 else { return nil }
         let last = text.base[end - 1].uppercased
         guard lastBytes >> UInt64(last & 63) & 1 != 0 else { return nil }
+        guard end == 1 || bytesBefore >> UInt64(text.base[end - 2].uppercased & 63) & 1 != 0 else { return nil }
         var longest: Int?
         for name in names where name[name.count - 1] == last && name.count <= end && name.count > longest ?? 0 {
             let start = end - name.count
