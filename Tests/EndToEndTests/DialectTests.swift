@@ -368,6 +368,14 @@ extension EndToEndTests {
                 #expect(list.string("first_id") == list.string("data.0.id"))
                 let one = try JSON(try await caller.send("GET", "/v1/models/claude-echo", headers: headers).body)
                 #expect(one.string("type") == "model" && one.string("display_name") == "claude-echo")
+                // What a pattern alone matches is in no list, and is found by its name all the same.
+                for (headers, type) in [(headers, "type"), (Array(headers.prefix(1)), "object")] {
+                    let matched = try JSON(try await caller.send("GET", "/v1/models/say%3A7", headers: headers).body)
+                    #expect(matched.string("id") == "say:7" && matched.string(type) == "model")
+                }
+                #expect(!list.list("data").contains { $0.string("id") == "say:7" })
+                let page = try JSON(try await caller.send("GET", "/v1/models?limit=1", headers: headers).body)
+                #expect(page.list("data").count == 1 && page.string("last_id") == list.string("data.0.id"))
                 let missing = try await caller.send("GET", "/v1/models/none", headers: headers)
                 #expect(try JSON(missing.body).string("error.type") == "not_found_error")
             }

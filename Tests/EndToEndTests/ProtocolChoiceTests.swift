@@ -51,6 +51,23 @@ extension EndToEndTests {
             #expect(refused.contains(#""code":"malformed_body""#))
         }
 
+        @Test(
+            "HTTP/2 without TLS, for a client that begins with it; one that offers to change is answered by HTTP/1.1",
+            arguments: [false, true])
+        func plainHTTP2(streamed: Bool) async throws {
+            let stack = try Stack.shared
+            let chat = String(decoding: try Chat("echo", "Mail dora@example.com", streamed: streamed).json(), as: UTF8.self)
+            for (option, version) in [("--http2-prior-knowledge", "2"), ("--http2", "1.1")] {
+                let arguments = [
+                    "-sS", "-N", option, "-H", "authorization: Bearer \(stack.keys.main)", "-H", "content-type: application/json",
+                    "-w", "\nHTTP/%{http_version} %{http_code}", "-d", chat, "http://127.0.0.1:\(stack.httpPort)/v1/chat/completions",
+                ]
+                let output = try await Self.run("/usr/bin/curl", arguments).output
+                #expect(output.hasSuffix("HTTP/\(version) 200") && output.contains("dora@example.com"))
+                #expect(output.contains("data: [DONE]") == streamed)
+            }
+        }
+
         @Test("who trusts another authority does not get through")
         func certificate() async throws {
             let stack = try Stack.shared

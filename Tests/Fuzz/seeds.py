@@ -98,7 +98,7 @@ SSE_SEEDS = [
 
 
 def answer_seeds():
-    """Answers of each dialect in the order of `Dialect`: twice its number, and 1 for a stream; then the seed of the cuts."""
+    """Answers of each dialect in the order of `Dialect`: twice its place, and 1 for a stream; then the seed of the cuts."""
     def events(*datas, names=None):
         return "".join((f"event: {name}\n" if name else "") + f"data: {data}\n\n" for name, data in zip(names or [None] * len(datas), datas))
 
@@ -128,6 +128,14 @@ def answer_seeds():
     parts = '{"text":"h","thought":true},{"text":"x","thoughtSignature":"s"},{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"s"}'
     google = '{"candidates":[{"content":{"parts":[' + parts + '],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":3}}'
     yield 6, google
+    yield 10, '{"id":"c","choices":[{"text":"x","index":0,"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+    yield 11, events('{"id":"c","choices":[{"text":"x","index":0}]}', '{"id":"c","choices":[{"text":"","index":0,"finish_reason":"length"}]}', "[DONE]")
+    # Embeddings and counts of tokens.
+    yield 0xC0, '{"object":"list","data":[{"index":0,"embedding":[0.5,1]},{"index":1,"embedding":"AACAPwAAgD8="}],"usage":{"prompt_tokens":2}}'
+    yield 0xC4, '{"model":"m","embeddings":[[0.5,1e-3],[2,3]],"prompt_eval_count":2}'
+    yield 0xC6, '{"embeddings":[{"values":[0.5,1]},{"values":[2,3]}]}'
+    yield 0xE6, '{"input_tokens":7}'
+    yield 0xEA, '{"totalTokens":7}'
     yield 7, events(google.replace(',"finishReason":"STOP"', ""), google, '{"promptFeedback":{"blockReason":"SAFETY"}}', '{"error":{"code":503,"message":"m"}}')
 
 

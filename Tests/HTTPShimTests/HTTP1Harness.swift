@@ -14,11 +14,13 @@ final class HTTP1Connection {
     let afterUpgrade = BytesAfterUpgrade()
     private(set) var isClosed = false
 
-    init(_ backend: ScriptedBackend = ScriptedBackend(), needsEdgeProof: Bool = false) throws {
+    /// - Parameter isPlain: whether the connection has still to say which HTTP it speaks.
+    init(_ backend: ScriptedBackend = ScriptedBackend(), needsEdgeProof: Bool = false, isPlain: Bool = false) throws {
         self.backend = backend
         channel = EmbeddedChannel()
         let bytes = afterUpgrade
-        try configureHTTP1(channel, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: "192.0.2.1") { channel, address in
+        let configure = isPlain ? configurePlainHTTP : configureHTTP1
+        try configure(channel, backend, needsEdgeProof, "192.0.2.1") { channel, address in
             bytes.clientAddress = address
             try channel.pipeline.syncOperations.addHandler(bytes)
         }

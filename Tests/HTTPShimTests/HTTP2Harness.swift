@@ -13,9 +13,18 @@ final class HTTP2Connection {
     private let multiplexer: NIOHTTP2Handler.StreamMultiplexer
     let events = ClientEvents()
 
-    init(_ backend: ScriptedBackend = ScriptedBackend(), clientWindow: Int = 65_535, needsEdgeProof: Bool = false) throws {
+    /// - Parameter isPlain: whether the connection has still to say which HTTP it speaks.
+    init(
+        _ backend: ScriptedBackend = ScriptedBackend(), clientWindow: Int = 65_535, needsEdgeProof: Bool = false, isPlain: Bool = false
+    ) throws {
         self.backend = backend
-        try configureHTTP2(server, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: nil)
+        if isPlain {
+            try configurePlainHTTP(server, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: nil) { channel, _ in
+                channel.close(promise: nil)
+            }
+        } else {
+            try configureHTTP2(server, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: nil)
+        }
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings.append(HTTP2Setting(parameter: .initialWindowSize, value: clientWindow))
         // So that the client can lie about a body's length.

@@ -12,6 +12,7 @@ import Testing
         "GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n", "GET /v1/models HTTP/1.0\r\nx-api-key: \(ScriptedBackend.key)\r\n\r\n",
         post + "content-length: 2\r\n\r\n{}", post + "transfer-encoding: chunked\r\n\r\n1;a=b\r\n{\r\n1\r\n}\r\n0\r\nx: y\r\n\r\n",
         post + "expect: 100-continue\r\ncontent-length: 2\r\n\r\n{}", "OPTIONS * HTTP/1.1\r\nhost: g\r\n\r\n",
+        "GET /v1/models?limit=1&after_id=fast HTTP/1.1\r\nhost: g\r\nanthropic-version: 2023-06-01\r\nx-api-key: \(ScriptedBackend.key)\r\n\r\n",
     ]
     private static let words = [
         "\r\n", "\r", "\n", "\0", ":", " ", "\t", ";", ",", "0", "-1", "ffffffffffffffff", "chunked", "transfer-encoding: chunked\r\n",
@@ -42,7 +43,7 @@ import Testing
         for seed in 0..<UInt64(Self.count) {
             var random = SeededRandom(seed: seed)
             let bytes = Self.mutated(&random)
-            let connection = try HTTP1Connection()
+            let connection = try HTTP1Connection(isPlain: seed.isMultiple(of: 2))
             connection.backend.onBegin = { $0.answer() }
             var rest = bytes[...]
             while !rest.isEmpty {

@@ -64,6 +64,7 @@ import Testing
         "chat requests reach the pipeline with and without /v1, whatever the query",
         arguments: [
             "/v1/chat/completions", "/chat/completions", "/v1/chat/completions?api-version=1", "http://gateway/v1/chat/completions",
+            "//v1/chat/completions", "/v1/chat/completions/", "///chat/completions/?a=/",
         ])
     func chat(path: String) throws {
         let connection = try HTTP1Connection()
@@ -81,6 +82,57 @@ import Testing
                 + #"{"id":"org/model name","object":"model","created":0,"owned_by":"local"}]}"#)
         #expect(response["content-type"] == "application/json")
         #expect(try status("/models").body == response.body)
+    }
+
+    private static let messages = ["anthropic-version: 2023-06-01"]
+
+    private func anthropic(_ path: String, method: String = "GET") throws -> HTTPResponse {
+        let connection = try HTTP1Connection()
+        try connection.get(path, method: method, Self.messages)
+        return try connection.response()
+    }
+
+    @Test(
+        "a caller of Anthropic's dialect takes the models in pages, forwards and backwards, or all at once",
+        arguments: [
+            ("", ["fast", "gpt-4o", "org/model name"], false), ("?limit=2", ["fast", "gpt-4o"], true),
+            ("?limit=1&after_id=fast", ["gpt-4o"], true), ("?after_id=gpt-4o&limit=1", ["org/model name"], false),
+            ("?after_id=org%2Fmodel%20name", [], false), ("?limit=1&before_id=org/model%20name", ["gpt-4o"], true),
+            ("?limit=1000&before_id=gpt-4o", ["fast"], false), ("?workspace_id=w&limit=3", ["fast", "gpt-4o", "org/model name"], false),
+        ] as [(String, [String], Bool)])
+    func pagesOfModels(query: String, names: [String], hasMore: Bool) throws {
+        let response = try anthropic("/v1/models" + query)
+        #expect(response.status == 200)
+        let data = names.map { #"{"type":"model","id":"\#($0)","display_name":"\#($0)","created_at":"1970-01-01T00:00:00Z"}"# }
+        let (first, last) = (names.first.map { "\"\($0)\"" } ?? "null", names.last.map { "\"\($0)\"" } ?? "null")
+        #expect(
+            response.body
+                == #"{"data":[\#(data.joined(separator: ","))],"has_more":\#(hasMore),"first_id":\#(first),"last_id":\#(last)}"#)
+    }
+
+    @Test(
+        "a page that cannot be is a 400 in Anthropic's shape",
+        arguments: ["limit=0", "limit=1001", "limit=x", "limit=", "after_id=none", "before_id=%zz", "after_id=fast&before_id=fast"])
+    func noSuchPage(query: String) throws {
+        let response = try anthropic("/v1/models?" + query)
+        #expect(response.status == 400)
+        #expect(response.body.hasPrefix(#"{"type":"error","error":{"type":"invalid_request_error","message":"`"#))
+        #expect(try status("/v1/models?" + query).status == 200)
+    }
+
+    @Test("another method on a path of Anthropic's is a 405 in its shape, whatever the headers say")
+    func methodNotAllowedInMessages() throws {
+        for path in ["/v1/messages", "/messages/count_tokens", "/v1/messages?beta=true"] {
+            let response = try status(path, method: "DELETE")
+            #expect(response.status == 405 && response["allow"] == "POST")
+            let id = try #require(response["request-id"])
+            #expect(
+                response.body
+                    == #"{"type":"error","error":{"type":"invalid_request_error","message":"This path takes POST only."},"request_id":"\#(id)"}"#
+            )
+        }
+        let models = try anthropic("/v1/models", method: "DELETE")
+        #expect(models.status == 405 && models["allow"] == "GET, HEAD" && models.body.hasPrefix(#"{"type":"error","error":"#))
     }
 
     @Test(

@@ -7,6 +7,8 @@ import Testing
 
 @Suite("pipeline: hedging", .timeLimit(.minutes(4)))
 struct HedgingTests {
+    private static let usage = #"{"prompt_tokens":7,"completion_tokens":3}"#
+
     private static func answer(_ call: ProviderCall, _ text: String, streamed: Bool) async throws {
         guard streamed else { return try await call.answer(text) }
         try await call.beginStream()
@@ -102,6 +104,48 @@ struct HedgingTests {
             let told = try await request.end()
             // Either may be the last.
             #expect(told.fault?.kind == .upstreamBadAnswer || told.fault?.kind == .upstreamOverloaded)
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("a second call that is given up for its silence is paid by estimate, and the first one answers", arguments: [false, true])
+    func secondTimesOut(streamed: Bool) async throws {
+        try await PipelineRig.run { rig in
+            let chat = TestChat("hedged-briefly", streamed: streamed)
+            let request = try await rig.begin(chat)
+            let (first, second) = (try await rig.one.call(), try await rig.one.call())
+            // The first one's head is there, so that it is not given up too.
+            let answer = #"{"choices":[{"index":0,"message":{"content":"first"},"finish_reason":"stop"}],"usage":\#(Self.usage)}"#
+            let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: \(answer.utf8.count)\r\n\r\n"
+            if streamed { try await first.beginStream() } else { try await first.write(head) }
+            try await second.closed()
+            if streamed {
+                try await first.piece("first")
+                try await first.finish()
+                try await first.event(#"{"choices":[],"usage":\#(Self.usage)}"#)
+                try await first.done()
+            } else {
+                try await first.write(answer)
+            }
+            let told = try await request.end()
+            #expect(told.texts[0] == "first" && told.summary?.attempts == 2)
+            #expect(told.summary?.usage.input == 7 + UInt64(chat.json.utf8.count / 4) && told.summary?.isEstimated == true)
+            #expect(rig.records == 1)
+            #expect(try await rig.isEmpty)
+        }
+    }
+
+    @Test("where both calls are given up the caller is told of the timeout, and both are paid by estimate")
+    func bothTimeOut() async throws {
+        try await PipelineRig.run { rig in
+            let chat = TestChat("hedged-briefly")
+            let request = try await rig.begin(chat)
+            let (first, second) = (try await rig.one.call(), try await rig.one.call())
+            let told = try await request.end()
+            try await first.closed()
+            try await second.closed()
+            #expect(told.fault?.kind == .upstreamTimeout && told.summary?.attempts == 2)
+            #expect(told.summary?.usage == TokenUsage(input: 2 * UInt64(chat.json.utf8.count / 4)) && told.summary?.isEstimated == true)
             #expect(try await rig.isEmpty)
         }
     }

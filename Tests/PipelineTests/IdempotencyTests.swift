@@ -108,6 +108,23 @@ struct IdempotencyTests {
         }
     }
 
+    @Test("an answer that is too long to be kept is told to those who wait, and frees the key")
+    func tooLong() async throws {
+        try await PipelineRig.run { rig in
+            let first = try await rig.begin(Self.chat, idempotencyKey: "k")
+            let waits = try await rig.begin(Self.chat, idempotencyKey: "k")
+            let long = String(repeating: "x", count: IdempotencyClaim.maxAnswerBytes)
+            try await rig.one.call().answer(long)
+            #expect(try await first.end().texts[0] == long)
+            #expect(try await waits.end().head?.isRepetition == true)
+            let again = try await rig.begin(Self.chat, idempotencyKey: "k")
+            try await rig.one.call().answer("short")
+            #expect(try await again.end().texts[0] == "short")
+            #expect(try await rig.begin(Self.chat, idempotencyKey: "k").end().head?.isRepetition == true)
+            #expect(try await rig.one.calls == 2)
+        }
+    }
+
     @Test("what the cache answers is the answer of the key too")
     func cached() async throws {
         try await PipelineRig.run { rig in

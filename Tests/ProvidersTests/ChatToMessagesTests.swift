@@ -75,6 +75,11 @@ struct ChatToMessagesTests {
                     helloBlock,
                     after: #","temperature":0.5,"top_p":0.9,"stop_sequences":["a","b"],"stream":true,"metadata":{"user_id":"u1"}"#)
             ), (#","stop":"x""#, expected(helloBlock, after: #","stop_sequences":["x"]"#)),
+            // What OpenAI keeps beside answers and prompts changes none.
+            (
+                #","metadata":{"team":"x"},"prompt_cache_key":"k","prompt_cache_retention":"24h","prompt_cache_options":{"ttl":"30m"},"verbosity":"medium","service_tier":"default""#,
+                expected(helloBlock)
+            ), (#","metadata":{"team":"x","user_id":"u2"}"#, expected(helloBlock, after: #","metadata":{"user_id":"u2"}"#)),
             // What says nothing is nothing.
             (
                 #","seed":null,"logprobs":false,"logit_bias":{},"presence_penalty":0,"frequency_penalty":0.0,"stop":null,"modalities":["text"]"#,
@@ -122,7 +127,7 @@ struct ChatToMessagesTests {
         (chat(hello, #","temperature":1.5"#), "temperature"), (chat(hello, #","n":2"#), "n"),
         (chat(hello, #","presence_penalty":0.5"#), "presence_penalty"), (chat(hello, #","logit_bias":{"5":1}"#), "logit_bias"),
         (chat(hello, #","response_format":{"type":"json_object"}"#), "response_format.type"),
-        (chat(hello, #","unheard_of":{"a":1}"#), "unheard_of"), (chat(hello, #","metadata":{"team":"x"}"#), "metadata"),
+        (chat(hello, #","unheard_of":{"a":1}"#), "unheard_of"), (chat(hello, #","verbosity":"low""#), "verbosity"),
         (chat(hello, #","modalities":["text","audio"]"#), "modalities"),
         (chat(hello, #","reasoning_effort":"low","max_tokens":100"#), "reasoning_effort"),
         (chat(hello, #","tools":[{"type":"web_search"}]"#), "tools[0].type"),

@@ -44,6 +44,12 @@ struct MessagesToChatTests {
                         + #",{"role":"assistant","content":"I look.","tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"a\": \"\\\"x\\\"\"}"}},{"id":"t2","type":"function","function":{"name":"g","arguments":"{}"}}]},{"role":"tool","tool_call_id":"t1","content":"one"},{"role":"tool","tool_call_id":"t2","content":[{"type":"text","text":"Error:"},{"type":"text","text":"gone"}]},{"role":"user","content":"And?"}"#
                 )
             ),
+            (
+                #"{"role":"user","content":"Hi"},{"role":"system","content":"Be brief"},{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{},"caller":{"type":"direct"},"toolset_name":null}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"one"}]},{"role":"system","content":[{"type":"text","text":"Be kind"},{"type":"text","text":"Be quick"}]}"#,
+                expected(
+                    #"{"role":"user","content":"Hi"},{"role":"system","content":"Be brief"},{"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"t1","content":"one"},{"role":"system","content":[{"type":"text","text":"Be kind"},{"type":"text","text":"Be quick"}]}"#
+                )
+            ),
         ])
     func conversations(messages: String, expected: String) throws {
         #expect(try Self.translate(Self.request(messages)).body == expected)
@@ -111,6 +117,11 @@ struct MessagesToChatTests {
                     hello,
                     #","tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}},{"type":"function","function":{"name":"g","parameters":{"type":"object"}}}],"tool_choice":"required","parallel_tool_calls":false,"max_tokens":64"#
                 )
+            ),
+            // How Anthropic's API tells arguments, keeps prompts and forgets thinking changes nothing here.
+            (
+                #","tools":[{"name":"f","input_schema":{"type":"object"},"eager_input_streaming":true,"allowed_callers":["direct"],"defer_loading":false}],"cache_control":{"type":"ephemeral"},"speed":"standard","thinking":{"type":"adaptive"},"context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"}]}"#,
+                expected(hello, #","tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"max_tokens":64"#)
             ),
             (
                 #","tool_choice":{"type":"tool","name":"f"}"#,
@@ -187,7 +198,12 @@ struct MessagesToChatTests {
 
     private static let refused: [(request: String, field: String)] = [
         (request(hello, #","top_k":5"#), "top_k"), (request(hello, #","container":"c""#), "container"),
-        (request(hello, #","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
+        (request(hello, #","mcp_servers":[{"name":"s"}]"#), "mcp_servers"), (request(hello, #","speed":"fast""#), "speed"),
+        (request(hello, #","tools":[{"name":"f","allowed_callers":["direct","code_execution_20260120"]}]"#), "tools[0].allowed_callers[1]"),
+        (
+            request(hello, #","context_management":{"edits":[{"type":"clear_thinking_20251015"},{"type":"clear_tool_uses_20250919"}]}"#),
+            "context_management.edits[1].type"
+        ),
         (request(hello, #","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools[0].type"),
         (
             request(#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"search_result","source":"s"}]}"#),

@@ -121,6 +121,37 @@ struct ResponsesAnswerTests {
         #expect(whole.string("response.output.3.name") == "g" && whole.string("response.output.3.status") == "completed")
     }
 
+    @Test("a custom tool is called with its text, told when it is whole, in whatever pieces the arguments come")
+    func customTool() throws {
+        let request = #"{"tools":[{"type":"custom","name":"patch"},{"type":"function","name":"f"}]}"#
+        var writer = try Self.writer(request)
+        var output = ByteBuffer()
+        for chunk in [
+            try Self.delta(#""tool_calls":[{"index":0,"id":"c1","function":{"name":"patch","arguments":""}}]"#),
+            try Self.delta(#""tool_calls":[{"index":0,"function":{"arguments":"{\"input\":\"a\\"}}]"#),
+            try Self.delta(#""tool_calls":[{"index":0,"function":{"arguments":"nb\"}"}}]"#),
+            try Self.delta(#""tool_calls":[{"index":1,"id":"c2","function":{"name":"f","arguments":"{\"input\":\"a\"}"}}]"#),
+            try Self.delta(#""tool_calls":[{"index":2,"id":"c3","function":{"name":"patch","arguments":"just this"}}]"#),
+            try Self.delta("", finish: #""tool_calls""#),
+        ] {
+            try writer.write(chunk, into: &output)
+        }
+        writer.end(Self.usage, into: &output)
+        let events = try Self.events(output)
+        let custom = ["output_item.added", "custom_tool_call_input.delta", "custom_tool_call_input.done", "output_item.done"]
+        let function = ["output_item.added", "function_call_arguments.delta", "function_call_arguments.done", "output_item.done"]
+        #expect(events.map(\.type) == (["created", "in_progress"] + custom + function + custom + ["completed"]).map { "response.\($0)" })
+        #expect(events[2].data.string("item.type") == "custom_tool_call" && events[2].data.string("item.input") == "")
+        #expect(events[3].data.string("delta") == "a\nb" && events[4].data.string("input") == "a\nb")
+        let whole = try #require(events.last).data
+        #expect((0..<3).map { whole.string("response.output.\($0).type") } == ["custom_tool_call", "function_call", "custom_tool_call"])
+        #expect(
+            whole.string("response.output.0.id") == "ctc_\(Self.suffix)0000" && events[3].data.string("item_id") == "ctc_\(Self.suffix)0000"
+        )
+        #expect(whole.string("response.output.0.input") == "a\nb" && whole.string("response.output.0.call_id") == "c1")
+        #expect(whole.string("response.output.1.arguments") == #"{"input":"a"}"# && whole.string("response.output.2.input") == "just this")
+    }
+
     @Test("log probabilities, where they were asked for, stand beside their text, and all of them at its end")
     func logprobs() throws {
         let first = #"{"token":"Hi","logprob":-0.5,"bytes":[72,105],"top_logprobs":[]}"#

@@ -21,6 +21,10 @@ struct ResponsesToChatTests {
         #"{"model":"gpt-4o","messages":[\#(messages)]\#(rest)}"#
     }
 
+    /// The schema of a custom tool's arguments.
+    private static let input =
+        #"{"type":"object","properties":{"input":{"type":"string","description":"The whole input of the tool."}},"required":["input"],"additionalProperties":false}"#
+
     private static let hello = #"{"role":"user","content":"Hi"}"#
 
     @Test(
@@ -46,6 +50,13 @@ struct ResponsesToChatTests {
                 #"[{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":[]},{"role":"assistant","content":[{"type":"refusal","refusal":"No"}]}]"#,
                 expected(
                     #"{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":""},{"role":"assistant","content":[{"type":"refusal","refusal":"No"}]}"#
+                )
+            ),
+            (
+                #"[{"role":"user","content":"Hi"},{"type":"custom_tool_call","id":"ctc_1","status":"completed","call_id":"c1","name":"apply_patch","input":"*** Begin\n+\"a\"","caller":{"type":"direct"}},{"type":"custom_tool_call_output","call_id":"c1","output":"Done"}]"#,
+                expected(
+                    hello
+                        + #",{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"apply_patch","arguments":"{\"input\":\"*** Begin\\n+\\\"a\\\"\"}"}}]},{"role":"tool","tool_call_id":"c1","content":"Done"}"#
                 )
             ),
         ])
@@ -83,6 +94,11 @@ struct ResponsesToChatTests {
                 hello,
                 #","tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"f"}}]}}"#
             ),
+            (
+                #","tools":[{"type":"custom","name":"apply_patch","description":"Patches.","format":{"type":"grammar","syntax":"lark","definition":"start: \"x\""}},{"type":"custom","name":"say","format":{"type":"text"}}],"tool_choice":{"type":"custom","name":"say"},"client_metadata":{"a":"b"}"#,
+                hello,
+                #","tools":[{"type":"function","function":{"name":"apply_patch","description":"Patches.\n\nThe input must be a text of this grammar (lark):\nstart: \"x\"","parameters":\#(input)}},{"type":"function","function":{"name":"say","parameters":\#(input)}}],"tool_choice":{"type":"function","function":{"name":"say"}}"#
+            ),
             (#","tools":[],"tool_choice":"auto","parallel_tool_calls":true"#, hello, ""),
             (#","include":["message.output_text.logprobs"]"#, hello, #","logprobs":true"#),
             (#","top_logprobs":3"#, hello, #","top_logprobs":3,"logprobs":true"#),
@@ -105,6 +121,7 @@ struct ResponsesToChatTests {
             (#","tools":[{"type":"function","name":"f","defer_loading":true}]"#, "tools[0].defer_loading"), (#","seed":7"#, "seed"),
             (#","tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"web_search"}"#, "tool_choice.type"),
             (#","text":{"format":{"type":"grammar"}}"#, "text.format.type"),
+            (#","tools":[{"type":"custom","name":"f","defer_loading":true}]"#, "tools[0].defer_loading"),
             (#","context_management":[{"type":"compaction"}]"#, "context_management"),
         ])
     func gaps(rest: String, name: String) throws {
@@ -117,7 +134,11 @@ struct ResponsesToChatTests {
     @Test(
         "items without a place",
         arguments: [
-            (#"{"type":"web_search_call","id":"w"}"#, "input[1].type"), (#"{"role":"user","content":"x","weight":2}"#, "input[1].weight"),
+            (
+                #"{"type":"function_call","call_id":"c","name":"f","arguments":"{}","caller":{"type":"program","caller_id":"p"}}"#,
+                "input[1].caller.type"
+            ), (#"{"type":"web_search_call","id":"w"}"#, "input[1].type"),
+            (#"{"role":"user","content":"x","weight":2}"#, "input[1].weight"),
             (#"{"role":"user","content":[{"type":"input_image","file_id":"f"}]}"#, "input[1].content[0].file_id"),
             (#"{"role":"user","content":[{"type":"input_file","file_url":"https://example.com"}]}"#, "input[1].content[0].file_url"),
             (

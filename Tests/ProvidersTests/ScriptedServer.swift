@@ -10,6 +10,8 @@ enum ServerStep: Sendable {
     case close
     /// Closes with a reset instead of an end of stream.
     case reset
+    /// From now on not a packet reaches the connection, and none leaves it: its machine has vanished. Linux alone.
+    case vanish
 }
 
 /// A TCP or TLS server on a free port of the loopback address that answers each HTTP request with the next steps of a script.
@@ -159,6 +161,7 @@ private final class ServerConnection: ChannelInboundHandler {
             return
         case .close:
             context.close(promise: nil)
+        case .vanish: vanish(context)
         case .reset:
             _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
             // Below TLS, so that it says no goodbye either.
@@ -166,6 +169,18 @@ private final class ServerConnection: ChannelInboundHandler {
             lowest.close(promise: nil)
         }
         perform(steps.dropFirst(), context: context)
+    }
+
+    /// The socket's own filter takes packets before TCP does.
+    private func vanish(_ context: ChannelHandlerContext) {
+        // BPF: return 0, which is to drop the packet (Linux' <linux/filter.h>).
+        let program = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        program.initialize(to: 6)
+        defer { program.deallocate() }
+        // A `struct sock_fprog`. The kernel copies the program before the call returns, which is made at once on the channel's own loop.
+        let filter = (UInt16(1), UInt(bitPattern: program))
+        let attachFilter = NIOBSDSocket.Option(rawValue: 26)
+        _ = (context.channel as? any SocketOptionProvider)?.unsafeSetSocketOption(level: .socket, name: attachFilter, value: filter)
     }
 
     private func writeFiller(context: ChannelHandlerContext) {

@@ -69,6 +69,27 @@ struct UpstreamFailureTests {
         }
     }
 
+    #if os(Linux)
+    @Test(
+        "a kept connection whose other side has vanished is known for dead, long before the first-byte timeout, and as no fault of an answer's"
+    )
+    func vanishedPeer() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([[answer("1"), .vanish], [answer("2")]])
+            var limits = UpstreamLimits()
+            limits.unacknowledgedTimeout = .milliseconds(500)
+            limits.staleWindow = .zero
+            let endpoint = try server.endpoint(timeouts: UpstreamTimeouts(firstByte: .hours(1)), limits: limits)
+            #expect(try await rig.call(request(endpoint)).body == "1")
+            let failure = try await rig.call(request(endpoint)).failure
+            #expect(failure == .closedBeforeAnswer(reusedConnection: true))
+            #expect(failure?.isGivenUp == false)
+            #expect(try await rig.call(request(endpoint)).body == "2")
+            #expect(try await server.requests.count == 2)
+        }
+    }
+    #endif
+
     @Test("a server that never answers is given up after the first-byte timeout")
     func hangBeforeHead() async throws {
         try await PoolRig.run { rig in

@@ -3,6 +3,22 @@ package import NIOCore
 import NIOHTTP1
 import NIOHTTP2
 
+/// Makes a connection without TLS speak the HTTP that its first bytes say: 1.1, or 2 for a client that knows beforehand that the gateway speaks it. As
+/// ``configureHTTP1(_:backend:needsEdgeProof:clientAddress:webSocket:)`` otherwise.
+package func configurePlainHTTP(
+    _ channel: any Channel, backend: any ShimBackend, needsEdgeProof: Bool, clientAddress: String?, webSocket: @escaping WebSocketDoor
+) throws {
+    let choice = VersionChoice(timeout: backend.settings.slowRequestTimeout) { version in
+        switch version {
+        case .http1:
+            try configureHTTP1(
+                channel, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress, webSocket: webSocket)
+        case .http2: try configureHTTP2(channel, backend: backend, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
+        }
+    }
+    try channel.pipeline.syncOperations.addHandler(choice)
+}
+
 /// Makes a connection speak HTTP/1.1. To be called on its event loop, when TLS, if any, has been settled in front.
 ///
 /// - Parameters:

@@ -39,22 +39,73 @@ extension ModelListing {
     }
 }
 
-extension [ModelListing] {
-    /// Anthropic's list, all of it on one page.
-    var messagesListObject: ByteBuffer {
-        var json = JSONWriter()
-        json.object { json in
-            json.key("data")
-            json.array { json in
-                for listing in self { listing.writeMessages(into: &json) }
+/// Which part of a list a caller of Anthropic's dialect asks for: `limit` of its members, behind one of them or before it. Without `limit` all that
+/// are there.
+struct ListPage: Equatable {
+    /// A page, and whether there is more in the direction in which the caller goes.
+    struct Models {
+        var listings: ArraySlice<ModelListing>
+        var hasMore: Bool
+
+        /// Anthropic's list.
+        var messagesObject: ByteBuffer {
+            var json = JSONWriter()
+            json.object { json in
+                json.key("data")
+                json.array { json in
+                    for listing in listings { listing.writeMessages(into: &json) }
+                }
+                json.member("has_more", hasMore)
+                json.member("first_id", orNull: listings.first?.name)
+                json.member("last_id", orNull: listings.last?.name)
             }
-            json.member("has_more", false)
-            json.member("first_id", orNull: first?.name)
-            json.member("last_id", orNull: last?.name)
+            return json.buffer
         }
-        return json.buffer
     }
 
+    private var limit = Int.max
+    private var afterID: String?
+    private var beforeID: String?
+
+    /// What Anthropic's API takes.
+    private static let limits = 1...1_000
+
+    /// - Parameter query: of the target. What it says of other things is not looked at.
+    init(_ query: String) throws(Fault) {
+        for field in query.split(separator: "&") {
+            let name = String(field.prefix { $0 != "=" })
+            guard name == "limit" || name == "after_id" || name == "before_id" else { continue }
+            guard let value = RouteTable.percentDecoded(field.dropFirst(name.utf8.count + 1)) else {
+                throw .invalidField(name, "must be percent-encoded UTF-8")
+            }
+            switch name {
+            case "after_id": afterID = value
+            case "before_id": beforeID = value
+            default:
+                guard let number = Int(value), Self.limits.contains(number) else {
+                    throw .invalidField("limit", "must be a whole number from 1 to 1000")
+                }
+                limit = number
+            }
+        }
+        guard afterID == nil || beforeID == nil else { throw .invalidField("before_id", "must not stand beside `after_id`") }
+    }
+
+    func take(of all: [ModelListing]) throws(Fault) -> Models {
+        func place(_ id: String, _ field: String) throws(Fault) -> Int {
+            guard let place = all.firstIndex(where: { $0.name == id }) else { throw .invalidField(field, "names no model of this list") }
+            return place
+        }
+        if let beforeID {
+            let earlier = all[..<(try place(beforeID, "before_id"))]
+            return Models(listings: earlier.suffix(limit), hasMore: earlier.count > limit)
+        }
+        let later = try afterID.map { id throws(Fault) in all[(try place(id, "after_id") + 1)...] } ?? all[...]
+        return Models(listings: later.prefix(limit), hasMore: later.count > limit)
+    }
+}
+
+extension [ModelListing] {
     var listObject: ByteBuffer {
         var json = JSONWriter()
         json.object { json in

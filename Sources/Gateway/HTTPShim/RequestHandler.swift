@@ -415,9 +415,10 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     /// What is answered from here, without a provider.
     private func listing(_ plan: Plan) -> Result<ByteBuffer, Fault> {
         switch (plan.operation, plan.principal) {
-        case (.listModels, let principal?):
+        case (.listModels(let query), let principal?):
             let models = backend.models(for: principal)
-            return .success(request?.answer.surface == .anthropic ? models.messagesListObject : models.listObject)
+            guard request?.answer.surface == .anthropic else { return .success(models.listObject) }
+            return Result { () throws(Fault) in try ListPage(query).take(of: models) }.map(\.messagesObject)
         case (.showModel(let name), let principal?):
             guard let model = backend.model(name, for: principal) else { return .failure(.unknownModel) }
             return .success(request?.answer.surface == .anthropic ? model.messagesObject : model.object)

@@ -206,8 +206,8 @@ struct RequestMachine {
     mutating func answerFailed(_ fault: Fault, rateLimit: LimitReport?, now: NIODeadline) -> Action {
         switch state {
         case .running, .holding: return refuse(fault, rateLimit: rateLimit, now: now)
-        // The error event is the answer's end for SDKs; the closing connection is, for whoever only watches that.
-        case .streaming: return .breakStream(fault, closing: finish(closing: true, now: now))
+        // The error event is the answer's end. A connection that closed behind it without having said so would lose its client's next request.
+        case .streaming: return .breakStream(fault, closing: finish(now: now))
         case .waiting, .receiving, .draining, .flushing, .closed: return .none
         }
     }

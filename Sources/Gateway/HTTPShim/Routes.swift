@@ -11,7 +11,8 @@ enum Operation: Equatable {
     case messages
     case countTokens
     case embeddings
-    case listModels
+    /// - Parameter query: which of them; as it stands in the target.
+    case listModels(query: String)
     case showModel(String)
     case showReceipt(String)
     /// A caller's word for what an answer was worth.
@@ -71,26 +72,26 @@ struct RouteTable {
         var isVersioned = true
         /// Whether more path follows, which the operation is made from, percent-decoded.
         var takesRest = false
-        var operation: (_ rest: String) -> Operation
+        var operation: (_ rest: String, _ query: Substring) -> Operation
     }
 
     let routes: [Route]
 
     init() {
         routes = [
-            Route(method: .POST, path: "/chat/completions") { _ in .chatCompletion },
-            Route(method: .POST, path: "/responses") { _ in .response },
-            Route(method: .GET, path: "/responses") { _ in .responseSocket },
-            Route(method: .POST, path: "/completions") { _ in .completion },
-            Route(method: .POST, path: "/messages") { _ in .messages },
-            Route(method: .POST, path: "/messages/count_tokens") { _ in .countTokens },
-            Route(method: .POST, path: "/embeddings") { _ in .embeddings },
-            Route(method: .GET, path: "/models") { _ in .listModels },
-            Route(method: .GET, path: "/models/", takesRest: true) { .showModel($0) },
-            Route(method: .GET, path: "/receipts/", takesRest: true) { .showReceipt($0) },
-            Route(method: .POST, path: "/feedback") { _ in .feedback },
-            Route(method: .GET, path: "/healthz", isVersioned: false) { _ in .health },
-            Route(method: .GET, path: WebSocketUpgrade.path, isVersioned: false) { _ in .webSocket },
+            Route(method: .POST, path: "/chat/completions") { _, _ in .chatCompletion },
+            Route(method: .POST, path: "/responses") { _, _ in .response },
+            Route(method: .GET, path: "/responses") { _, _ in .responseSocket },
+            Route(method: .POST, path: "/completions") { _, _ in .completion },
+            Route(method: .POST, path: "/messages") { _, _ in .messages },
+            Route(method: .POST, path: "/messages/count_tokens") { _, _ in .countTokens },
+            Route(method: .POST, path: "/embeddings") { _, _ in .embeddings },
+            Route(method: .GET, path: "/models") { _, query in .listModels(query: String(query)) },
+            Route(method: .GET, path: "/models/", takesRest: true) { rest, _ in .showModel(rest) },
+            Route(method: .GET, path: "/receipts/", takesRest: true) { rest, _ in .showReceipt(rest) },
+            Route(method: .POST, path: "/feedback") { _, _ in .feedback },
+            Route(method: .GET, path: "/healthz", isVersioned: false) { _, _ in .health },
+            Route(method: .GET, path: WebSocketUpgrade.path, isVersioned: false) { _, _ in .webSocket },
         ]
     }
 
@@ -105,7 +106,7 @@ struct RouteTable {
             guard let rest = route.match(unversioned, isVersioned: isVersioned) else { continue }
             if route.method == method || (route.method == .GET && method == .HEAD) {
                 guard let rest = Self.percentDecoded(rest) else { return .failure(.badEncoding) }
-                return .success(route.operation(rest))
+                return .success(route.operation(rest, Self.query(of: uri)))
             }
             allowed.append(route.method.rawValue)
             if route.method == .GET { allowed.append("HEAD") }
@@ -135,7 +136,8 @@ struct RouteTable {
         routes.map { "\($0.method.rawValue) \($0.isVersioned ? "/v1" : "")\($0.path)\($0.takesRest ? "{id}" : "")" }
     }
 
-    /// The path of an origin-form or absolute-form target, without its query.
+    /// The path of an origin-form or absolute-form target, without its query. Slashes that a base URL brings along, at the front or at the end, are
+    /// one or none.
     static func path(of uri: String) -> Substring {
         var path = uri[...]
         for scheme in ["http://", "https://"] where path.hasPrefix(scheme) {
@@ -143,7 +145,14 @@ struct RouteTable {
             path = afterScheme.firstIndex(of: "/").map { afterScheme[$0...] } ?? "/"
         }
         if let end = path.firstIndex(where: { $0 == "?" || $0 == "#" }) { path = path[..<end] }
-        return path
+        while path.hasPrefix("//") { path = path.dropFirst() }
+        return path.utf8.count > 1 && path.hasSuffix("/") ? path.dropLast() : path
+    }
+
+    /// What stands behind a target's question mark.
+    private static func query(of uri: String) -> Substring {
+        let target = uri.prefix { $0 != "#" }
+        return target.firstIndex(of: "?").map { target[$0...].dropFirst() } ?? ""
     }
 
     /// `nil`: a percent sign without two hexadecimal digits, or bytes that are not UTF-8.

@@ -1,4 +1,5 @@
 import Foundation
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import ProcessSupport
@@ -48,6 +49,8 @@ struct Replicas: Sendable {
     }
 
     struct Replica: Sendable {
+        /// By which the provider's record tells its calls (``Replicas/providerCalls()``).
+        let name: String
         let process: ProductProcess
         let port: Int
         /// Where it is administered, if it listens there.
@@ -59,59 +62,90 @@ struct Replicas: Sendable {
     /// What callers' requests say besides.
     var headers = HTTPHeaders()
     private let providerPort: Int
-    private let setup: Setup
-    private let file: URL
+    private let files: Files
 
     static let pepper = "a-pepper-for-tests-of-thirty-two-bytes"
 
     static func run<Result>(_ setup: Setup, _ body: (Replicas) async throws -> Result) async throws -> Result {
         let (key, entry) = try await makeKey()
         return try await withTemporaryDirectory { directory in
-            try await ProductProcess.run("scripted-provider", readyPrefix: "listening on ") { _, line in
+            try await ProductProcess.run(
+                "scripted-provider", arguments: ["--record-limit", "\(recordLimit)"], readyPrefix: "listening on "
+            ) { _, line in
                 let url = String(try #require(line.split(separator: " ").last))
                 let providerPort = try #require(url.split(separator: ":").last.flatMap { Int($0) })
-                let file = directory.appendingPathComponent("gateway.yaml")
-                try Data(text(setup, entry: entry, providerURL: url).utf8).write(to: file)
+                let files = Files(setup, directory, entry: entry, providerURL: url)
                 for (name, data) in setup.files { try data.write(to: directory.appendingPathComponent(name)) }
-                return try await start(setup, file: file, running: []) { members in
-                    try await body(Replicas(members: members, key: key, providerPort: providerPort, setup: setup, file: file))
+                return try await start(files, running: []) { members in
+                    try await body(Replicas(members: members, key: key, providerPort: providerPort, files: files))
                 }
             }
         }
     }
 
+    /// Requests that the provider remembers: all of the longest test.
+    private static let recordLimit = 100_000
+
     /// Starts one after another, so that none waits for the others' start.
     private static func start<Result>(
-        _ setup: Setup, file: URL, running: [Replica], _ body: ([Replica]) async throws -> Result
+        _ files: Files, running: [Replica], _ body: ([Replica]) async throws -> Result
     ) async throws -> Result {
-        guard running.count < setup.count else { return try await body(running) }
-        let launch = try Launch(setup, file)
+        guard running.count < files.setup.count else { return try await body(running) }
+        let launch = try Launch(files)
         return try await ProductProcess.run(
             executable: launch.executable, arguments: launch.arguments, environment: launch.environment, ready: Launch.ready,
             startTimeout: .seconds(120)
         ) { process, line in
-            try await start(setup, file: file, running: running + [try Launch.replica(process, line)], body)
+            try await start(files, running: running + [try launch.replica(process, line)], body)
         }
     }
 
     /// One more gateway of the same configuration. It ends with the tests at the latest.
     func startAnother() async throws -> Replica {
-        let launch = try Launch(setup, file)
+        let launch = try Launch(files)
         let (process, line) = try await ProductProcess.start(
             executable: launch.executable, arguments: launch.arguments, environment: launch.environment, ready: Launch.ready,
             startTimeout: .seconds(120))
-        return try Launch.replica(process, line)
+        return try launch.replica(process, line)
+    }
+
+    /// Writes each replica's configuration: all say the same but for the way to the provider.
+    private final class Files: Sendable {
+        let setup: Setup
+        private let directory: URL
+        private let entry: String
+        private let providerURL: String
+        private let count = NIOLockedValueBox(0)
+
+        init(_ setup: Setup, _ directory: URL, entry: String, providerURL: String) {
+            (self.setup, self.directory, self.entry, self.providerURL) = (setup, directory, entry, providerURL)
+        }
+
+        func next() throws -> (name: String, file: URL) {
+            let number = count.withLockedValue { count in
+                count += 1
+                return count
+            }
+            let name = "replica-\(number)"
+            let file = directory.appendingPathComponent("\(name)-gateway.yaml")
+            try Data(Replicas.text(setup, entry: entry, providerURL: providerURL, name: name).utf8).write(to: file)
+            return (name, file)
+        }
     }
 
     /// How a gateway is started.
     private struct Launch {
         static let ready = ProductProcess.Readiness.errorOutput(containing: " listening ")
 
+        let name: String
         let executable: URL
         let arguments: [String]
         let environment: [String: String]
 
-        init(_ setup: Setup, _ file: URL) throws {
+        init(_ files: Files) throws {
+            let setup = files.setup
+            let file: URL
+            (name, file) = try files.next()
             var environment = ["AGENTSHIELD_PEPPER": Replicas.pepper].merging(setup.environment) { $1 }
             environment.merge(setup.store?.environment ?? [:]) { $1 }
             environment["REDIS_URL"] = setup.redis
@@ -128,11 +162,11 @@ struct Replicas: Sendable {
         }
 
         /// - Parameter line: in which it said that it listens.
-        static func replica(_ process: ProductProcess, _ line: String) throws -> Replica {
+        func replica(_ process: ProductProcess, _ line: String) throws -> Replica {
             func port(_ name: String) -> Int? {
                 line.split(separator: " ").first { $0.hasPrefix(name + "=") }?.split(separator: ":").last.flatMap { Int($0) }
             }
-            return Replica(process: process, port: try #require(port("http")), controlPort: port("control"))
+            return Replica(name: name, process: process, port: try #require(port("http")), controlPort: port("control"))
         }
     }
 
@@ -145,7 +179,7 @@ struct Replicas: Sendable {
         return (lines[0], lines[1])
     }
 
-    private static func text(_ setup: Setup, entry: String, providerURL: String) -> String {
+    private static func text(_ setup: Setup, entry: String, providerURL: String, name: String) -> String {
         """
         listen:
           tls: \(setup.tls)
@@ -158,7 +192,7 @@ struct Replicas: Sendable {
         event_loops: \(setup.eventLoops)
         redis: {state: {timeout: \(setup.redisTimeout)\(setup.redisAuthority.map { ", ca_file: \($0)" } ?? "")}}
         providers:
-          scripted: {dialect: openai, base_url: "\(providerURL)/v1"\(setup.provider)}
+          scripted: {dialect: openai, base_url: "\(providerURL)/v1/via/\(name)"\(setup.provider)}
         \(lines(setup.providers(providerURL)))models:
         \(lines(setup.models))  - {pattern: "*", provider: scripted, price: {input: 0.15, output: 0.60}, cache: {mode: "\(setup.cacheMode)"}}
         \(setup.sections)
@@ -212,4 +246,27 @@ struct Replicas: Sendable {
         let figures = try JSONSerialization.jsonObject(with: Data(try await connection.get("/_stats").body.utf8)) as? [String: Any]
         return try #require(figures?[name] as? Int)
     }
+
+    /// Which replica called the provider with which body, in order.
+    func providerCalls() async throws -> [(replica: String, body: String)] {
+        let connection = try await Connection.open(port: providerPort, key: "")
+        defer { connection.close() }
+        let record = try JSONDecoder().decode(ProviderRecord.self, from: Data(try await connection.get("/_record").body.utf8))
+        try #require(record.dropped == 0)
+        return record.requests.compactMap { request in
+            let path = request.path.split(separator: "/")
+            guard path.count > 2, path[1] == "via", let body = request.body else { return nil }
+            return (String(path[2]), body)
+        }
+    }
+}
+
+private struct ProviderRecord: Decodable {
+    struct Request: Decodable {
+        var path: String
+        var body: String?
+    }
+
+    var requests: [Request]
+    var dropped: Int
 }

@@ -17,6 +17,8 @@ final class Torment: Sendable {
         /// Who stands behind each relay.
         var present: [Replicas.Replica]
         var leaving: [Replicas.Replica] = []
+        /// When each replica was killed, by name: the moment before it was.
+        var killings: [String: ContinuousClock.Instant] = [:]
         var failure: (any Error)?
     }
 
@@ -34,6 +36,8 @@ final class Torment: Sendable {
     var counts: Counts { state.withLockedValue { $0.counts } }
     /// Whether each of the three has happened, or nothing more will.
     var hasDoneAll: Bool { counts.cuts > 0 && counts.drained > 0 && counts.killed > 0 || failure != nil }
+    /// When each replica that was killed was, by name.
+    var killings: [String: ContinuousClock.Instant] { state.withLockedValue { $0.killings } }
     /// What kept it from going on.
     var failure: (any Error)? { state.withLockedValue { $0.failure } }
 
@@ -64,8 +68,12 @@ final class Torment: Sendable {
                     $0.leaving.append(old)
                 }
             default:
-                try await replace(place).process.kill(SIGKILL)
-                state.withLockedValue { $0.counts.killed += 1 }
+                let old = try await replace(place)
+                state.withLockedValue {
+                    $0.counts.killed += 1
+                    $0.killings[old.name] = .now
+                }
+                old.process.kill(SIGKILL)
             }
         }
     }

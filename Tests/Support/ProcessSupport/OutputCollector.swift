@@ -21,6 +21,8 @@ final class OutputCollector: Sendable {
             while case let data = handle.availableData, !data.isEmpty {
                 append(data)
             }
+            // Whoever starts hundreds of processes would have thousands of files open, with which Foundation's `Process` reads beyond a buffer.
+            try? handle.close()
             finish()
         }
     }

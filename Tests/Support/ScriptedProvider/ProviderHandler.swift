@@ -99,7 +99,7 @@ final class ProviderHandler: ChannelInboundHandler {
         }
         if serveBench(request, context: context) { return }
 
-        let path = String(request.head.uri.prefix { $0 != "?" })
+        let path = Self.path(of: request.head.uri)
         var model: String?
         let plan: AnswerPlan
         if currentIsCounted {
@@ -172,6 +172,13 @@ final class ProviderHandler: ChannelInboundHandler {
         guard let key = state.requiredKey else { return true }
         return head.headers.first(name: "authorization") == "Bearer \(key)" || head.headers.first(name: "x-api-key") == key
             || head.headers.first(name: "x-goog-api-key") == key
+    }
+
+    /// Without its query, and without `via/NAME` behind `/v1`, by which callers that share the provider are told apart in its record.
+    private static func path(of uri: String) -> String {
+        let path = String(uri.prefix { $0 != "?" })
+        guard path.hasPrefix("/v1/via/") else { return path }
+        return "/v1" + path.dropFirst("/v1/via/".count).drop { $0 != "/" }
     }
 
     private func providerPlan(path: String, request: Request, model: inout String?) -> AnswerPlan {

@@ -57,7 +57,7 @@ struct Listeners: Sendable {
         }
     }
 
-    /// The plain port, for use behind a proxy that ends TLS.
+    /// The plain port, for use behind a proxy that ends TLS: HTTP/1.1, or HTTP/2 for clients that begin with it.
     func openHTTP(_ listener: Configuration.HTTPListener, logsAddresses: Bool) async throws -> any Channel {
         let needsEdgeProof = listener.needsEdgeProof
         let balancers = BalancerGate(listener.balancers, listener: "listen.http", logsAddresses: logsAddresses, logger: logger)
@@ -69,7 +69,10 @@ struct Listeners: Sendable {
                 } catch {
                     return try refuse(channel, .addressFull, loop)
                 }
-                try Self.installHTTP1(on: channel, loop, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
+                try configurePlainHTTP(
+                    channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress,
+                    webSocket: Self.webSocket(loop))
+                loop.add(http: channel)
             }
         }
     }
@@ -126,18 +129,19 @@ struct Listeners: Sendable {
             try configureHTTP2(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
             loop.add(http: channel)
         case .negotiated, .fallback:
-            try installHTTP1(on: channel, loop, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress)
+            try configureHTTP1(
+                channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress, webSocket: webSocket(loop))
+            loop.add(http: channel)
         }
     }
 
-    private static func installHTTP1(on channel: any Channel, _ loop: LoopContext, needsEdgeProof: Bool, clientAddress: String?) throws {
-        try configureHTTP1(channel, backend: loop.gateway, needsEdgeProof: needsEdgeProof, clientAddress: clientAddress) {
-            channel, address in
+    /// The wire protocol's door in a WebSocket.
+    private static func webSocket(_ loop: LoopContext) -> WebSocketDoor {
+        { channel, address in
             try WireDoor.addWebSocket(
                 to: channel, loop: loop.gateway, compressor: loop.compressor, connections: loop.connections, resumable: loop.resumable,
                 clientAddress: address)
         }
-        loop.add(http: channel)
     }
 
     private func open(

@@ -48,9 +48,12 @@ package struct ClaimTable: Sendable {
         return .mine
     }
 
-    /// The request was answered: all who wait hear it, and so does who asks until `expiresAt`.
+    /// The request was answered: all who wait hear it, and so does who asks until `expiresAt`, unless it is longer than
+    /// ``IdempotencyClaim/maxAnswerBytes``: then the key is free.
     package mutating func complete(_ claim: IdempotencyClaim, with answer: StoredAnswer, expiresAt: Int64) -> [FlightWaiterID] {
-        kept.insert(Kept(claim: claim, answer: answer), for: claim.key, cost: answer.cost, expiresAt: expiresAt)
+        if answer.cost <= IdempotencyClaim.maxAnswerBytes {
+            kept.insert(Kept(claim: claim, answer: answer), for: claim.key, cost: answer.cost, expiresAt: expiresAt)
+        }
         running[claim.key] = nil
         return flights.completed(claim.key)
     }

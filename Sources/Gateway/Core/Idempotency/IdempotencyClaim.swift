@@ -16,6 +16,10 @@ package struct IdempotencyClaim: Sendable, Equatable {
     /// The longest key, in bytes.
     package static let maxKeyBytes = 255
 
+    /// The longest answer that is kept for repetitions, in bytes: a longer one, such as the embeddings of a whole book, would hold up its event loop while
+    /// it is sealed, and push out the answers of others.
+    package static let maxAnswerBytes = 1 << 20
+
     /// Whether a caller's text may be a key: 1 to ``maxKeyBytes`` visible ASCII characters.
     package static func isKey(_ text: some StringProtocol) -> Bool {
         (1...maxKeyBytes).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }

@@ -34,7 +34,7 @@ final class SharedClaims {
     init(line: RedisLine, settings: SharedClaimSettings) {
         self.line = line
         self.settings = settings
-        seal = AnswerSeal(secret: settings.secret, id: settings.secretID, longest: settings.maxBytes)
+        seal = AnswerSeal(secret: settings.secret, id: settings.secretID, longest: IdempotencyClaim.maxAnswerBytes)
     }
 
     func question(_ claim: IdempotencyClaim, tenant: String) -> RedisClaim {
@@ -53,9 +53,10 @@ final class SharedClaims {
         line.ask(claim, holder: holder, completion)
     }
 
-    /// Keeps an answer; nobody waits for it. One that is larger than the bucket's cap is not kept.
+    /// Keeps an answer; nobody waits for it. One that is larger than the bucket's cap, or than any may be, is not kept.
     func keep(_ answer: StoredAnswer, _ claim: IdempotencyClaim, as shared: RedisClaim, tenant: String) {
-        guard answer.cost <= settings.maxBytes, let value = seal.seal(answer, as: claim.answer, of: tenant) else { return }
+        let most = min(settings.maxBytes, IdempotencyClaim.maxAnswerBytes)
+        guard answer.cost <= most, let value = seal.seal(answer, as: claim.answer, of: tenant) else { return }
         line.tell(
             RedisAnswers.store(
                 value, for: shared, bucket: RedisKey.bucket(of: tenant),

@@ -7,6 +7,8 @@ package import NIOCore
 /// A message has one choice: others are not asked for, and left out if they come.
 package struct AnthropicAnswerWriter {
     private let id: String
+    /// What made ids end with: no two answers of a conversation have the same.
+    private let suffix: String
     private let model: String
     private var hasBegun = false
     /// The block that is open.
@@ -19,7 +21,8 @@ package struct AnthropicAnswerWriter {
     private var finish: FinishReason?
 
     package init(_ head: AnswerHead) {
-        id = "msg_\(head.requestID.description.dropFirst(4))"
+        suffix = String(head.requestID.description.dropFirst(4))
+        id = "msg_\(suffix)"
         model = head.model
     }
 
@@ -97,7 +100,7 @@ package struct AnthropicAnswerWriter {
                 switch fragment.key.kind {
                 case .toolCall:
                     json.member("type", "tool_use")
-                    Self.writeCall(fragment, position: index, &json)
+                    writeCall(fragment, position: index, &json)
                     json.key("input")
                     json.object { _ in }
                 case .reasoning, .block:
@@ -134,8 +137,8 @@ package struct AnthropicAnswerWriter {
     }
 
     /// Some servers give their calls no ids; here a call needs one, and nobody else has to know it.
-    private static func writeCall(_ fragment: AnswerFragment, position: Int, _ json: inout JSONWriter) {
-        json.member("id", fragment.callID ?? "toolu_\(position)")
+    private func writeCall(_ fragment: AnswerFragment, position: Int, _ json: inout JSONWriter) {
+        json.member("id", fragment.callID ?? "toolu_\(suffix)_\(position)")
         json.member("name", fragment.name ?? "")
     }
 
@@ -211,7 +214,7 @@ package struct AnthropicAnswerWriter {
             // A signature is that of the thinking before it.
             if fragment.isSealed, position > 0, fragments[position - 1].key.kind == .reasoning { continue }
             let signature = next?.isSealed == true ? next.map { Self.signature(of: $0) } : nil
-            try Self.write(block: fragment, position, signature: signature ?? "", &index, &json)
+            try write(block: fragment, position, signature: signature ?? "", &index, &json)
         }
         json.endArray()
         json.member("stop_reason", stopReason)
@@ -225,7 +228,7 @@ package struct AnthropicAnswerWriter {
         text.readableBytes == 0 || ((try? index.scan(text)) != nil && index.read(text) { $0.isObject })
     }
 
-    private static func write(
+    private func write(
         block fragment: AnswerFragment, _ position: Int, signature: String, _ index: inout JSONIndex, _ json: inout JSONWriter
     ) throws(Fault) {
         json.beginObject()
@@ -237,7 +240,7 @@ package struct AnthropicAnswerWriter {
             if fragment.text.readableBytes == 0 {
                 json.object { _ in }
             } else {
-                guard isObject(fragment.text, &index) else {
+                guard Self.isObject(fragment.text, &index) else {
                     throw .unreadableAnswer("a tool call's arguments are no JSON object")
                 }
                 json.raw(fragment.text)

@@ -5,7 +5,7 @@ package import NIOCore
 /// Writes a request of OpenAI's chat completion dialect as one of Anthropic's Messages. Pure.
 ///
 /// What the dialect has no place for goes to ``TranslationGaps``. Left out without a word is only what changes nothing: fields that say nothing
-/// (`null`, `false`, 0, empty), how OpenAI stores and bills (`store`, `service_tier`), and the unsigned reasoning of earlier turns, which no provider
+/// (`null`, `false`, 0, empty), how OpenAI stores, bills and keeps prompts (`store`, `metadata`, `service_tier`, `prompt_cache_key`), and the unsigned reasoning of earlier turns, which no provider
 /// takes back.
 package struct ChatToMessages {
     var json = JSONWriter()
@@ -70,12 +70,8 @@ package struct ChatToMessages {
         // What is Anthropic's own may stand in a chat request too.
         case "top_k": try write(sampling: "top_k", value, model, thinks: thinks, root: root)
         case "stop": try value.writeChatStops("stop_sequences", to: &json)
-        case "n": if value.int.map({ $0 > 1 }) == true { try gaps.refuse("n", "must be 1 at this model's provider") }
         case "metadata": try write(metadata: value)
-        case "service_tier": if !value.isNull, !value.equals("auto"), !value.equals("default") { try gaps.refuse(value) }
-        case "modalities":
-            for modality in value.elements where !modality.equals("text") { try gaps.refuse("modalities") }
-        default: if !value.saysNothing { try gaps.refuse(key.count <= 64 ? key : String(key.prefix(64))) }
+        default: try ChatParameters.refuse(member, &gaps)
         }
     }
 
@@ -89,11 +85,10 @@ package struct ChatToMessages {
         json.object { json in json.member("user_id", member.value) }
     }
 
+    /// What OpenAI's API keeps beside an answer that it stores. Anthropic's own name of the user may stand there too.
     private mutating func write(metadata value: JSONValue) throws(Fault) {
         guard value.isObject || value.isNull else { throw .invalidField("metadata", "must be an object") }
-        for member in value.members {
-            if member.key.equals("user_id") { try write(user: member) } else { try gaps.refuse("metadata") }
-        }
+        for member in value.members where member.key.equals("user_id") { try write(user: member) }
     }
 
     private mutating func writeOutputConfig(_ root: JSONValue, effort: String?) throws(Fault) {

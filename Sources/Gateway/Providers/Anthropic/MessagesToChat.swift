@@ -74,7 +74,9 @@ package struct MessagesToChat {
         let value = member.value
         guard !value.isNull else { return }
         switch key {
-        case "model", "messages", "system", "tools", "tool_choice": break
+        case "model", "messages", "system", "tools", "tool_choice", "cache_control": break
+        case "context_management": try refuseEdits(value)
+        case "speed": if !value.equals("standard") { try gaps.refuse(value) }
         case "max_tokens":
             if OpenAIModel.takesNewName(model) { json.member("max_completion_tokens", value) } else { json.member("max_tokens", value) }
         case "stream":
@@ -106,6 +108,16 @@ package struct MessagesToChat {
             json.member("service_tier", value.equals("standard_only") ? "default" : "auto")
         default: if !value.saysNothing { try gaps.refuse(String(key.prefix(64))) }
         }
+    }
+
+    /// Of what Anthropic's API takes out of a conversation only earlier thinking is taken out here too, whatever is asked.
+    private mutating func refuseEdits(_ management: JSONValue) throws(Fault) {
+        guard management.isObject else { throw .invalidField(management.path, "must be an object") }
+        for edit in try management.elements("edits") {
+            let type = try edit.requiredString("type")
+            if type.string?.hasPrefix("clear_thinking_") != true { try gaps.refuse(type) }
+        }
+        try gaps.refuseOthers(in: management, but: ["edits"])
     }
 
     /// A budget of thinking in OpenAI's words. `nil`: none is asked for, or the model decides.
@@ -164,12 +176,16 @@ package struct MessagesToChat {
             if let strict = try tool.field("strict") { json.member("strict", strict) }
             json.endObject()
             json.endObject()
+            for caller in try tool.elements("allowed_callers") where !caller.equals("direct") { try gaps.refuse(caller) }
             try gaps.refuseOthers(in: tool, but: Self.toolFields)
         }
         if hasTools { json.endArray() } else { droppedTools = true }
     }
 
-    private static let toolFields: Set<String> = ["type", "name", "description", "input_schema", "strict"]
+    /// How the arguments come changes none of them.
+    private static let toolFields: Set<String> = [
+        "type", "name", "description", "input_schema", "strict", "allowed_callers", "eager_input_streaming",
+    ]
 
     private mutating func writeToolChoice(_ root: JSONValue) throws(Fault) {
         // Where no tool is left nothing can be said of their choice.
@@ -198,10 +214,11 @@ package struct MessagesToChat {
 // MARK: messages
 
 extension MessagesToChat {
-    private mutating func write(system: JSONValue) throws(Fault) {
+    /// - Parameter number: of the message that it is; `nil`: it is the request's own.
+    private mutating func write(system: JSONValue, _ number: Int? = nil) throws(Fault) {
         guard !system.isEmpty else { return }
         let dropped = gaps.dropped.count
-        defer { places.append(MessagePlace(keepsBlocks: gaps.dropped.count == dropped)) }
+        defer { places.append(MessagePlace(message: number, keepsBlocks: gaps.dropped.count == dropped)) }
         json.beginObject()
         json.member("role", "system")
         try write(texts: system)
@@ -258,8 +275,10 @@ extension MessagesToChat {
         } else if role.equals("assistant") {
             try write(assistant: content)
             places.append(MessagePlace(message: number))
+        } else if role.equals("system") {
+            try write(system: content, number)
         } else {
-            throw .invalidField(role.path, "must be user or assistant")
+            throw .invalidField(role.path, "must be user, assistant or system")
         }
     }
 
@@ -429,41 +448,17 @@ extension MessagesToChat {
         json.endObject()
     }
 
-    /// A signature stands before the call that it is of, or behind the text.
-    private mutating func write(signaturesOf content: JSONValue) throws(Fault) {
-        var signatures: [(signature: String, call: JSONValue?)] = []
-        var pending: String?
-        for block in content.elements {
-            let type = try block.requiredString("type")
-            if type.equals("thinking"), let text = try block.string("signature")?.string, text.hasPrefix(ThoughtSignature.messagesPrefix) {
-                if let pending { signatures.append((pending, nil)) }
-                pending = String(text.dropFirst(ThoughtSignature.messagesPrefix.count))
-            } else if type.equals("tool_use"), let signature = pending {
-                signatures.append((signature, try block.requiredString("id")))
-                pending = nil
-            }
-        }
-        if let pending { signatures.append((pending, nil)) }
-        guard !signatures.isEmpty else { return }
-        json.key("thinking_blocks")
-        json.array { json in
-            for (signature, call) in signatures {
-                json.object { json in
-                    json.member("type", ThoughtSignature.type)
-                    json.member("signature", signature)
-                    if let call { json.member("tool_call_id", call) }
-                }
-            }
-        }
-    }
-
     private mutating func write(callsOf content: JSONValue) throws(Fault) {
         json.key("tool_calls")
         json.beginArray()
         for block in content.elements where try block.requiredString("type").equals("tool_use") {
             let (id, name) = (try block.requiredString("id"), try block.requiredString("name"))
             let input = try block.object("input")
-            try gaps.refuseOthers(in: block, but: ["type", "id", "name", "input"])
+            // Who makes a call is the model itself, unless a tool that Anthropic runs does.
+            if let caller = try block.object("caller"), let type = try caller.string("type"), !type.equals("direct") {
+                try gaps.refuse(type)
+            }
+            try gaps.refuseOthers(in: block, but: ["type", "id", "name", "input", "caller"])
             json.object { json in
                 json.member("id", id)
                 json.member("type", "function")

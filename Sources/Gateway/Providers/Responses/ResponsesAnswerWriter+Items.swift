@@ -31,6 +31,7 @@ extension ResponsesAnswerWriter {
             if case .call(_, _, let arguments, _) = items[earlier].content { writeArguments(arguments, of: earlier, &output) }
         }
         items[place].state = .open
+        if case .call(_, let name?, _, _) = items[place].content { items[place].isCustom = echo.customTools.contains(name) }
         event("response.output_item.added", &output) { response, json in
             json.member("output_index", Int64(place))
             json.key("item")
@@ -171,7 +172,8 @@ extension ResponsesAnswerWriter {
     }
 
     private mutating func writeArguments(_ text: ByteBuffer, of place: Int, _ output: inout ByteBuffer) {
-        guard text.readableBytes > 0 else { return }
+        // The text that a custom tool takes is read of the whole arguments.
+        guard text.readableBytes > 0, !items[place].isCustom else { return }
         event("response.function_call_arguments.delta", of: place, &output) { json in
             json.key("delta")
             json.string(text)
@@ -203,12 +205,31 @@ extension ResponsesAnswerWriter {
                 announce(place, &output)
                 writeArguments(arguments, of: place, &output)
             }
+            if items[place].isCustom { return closeCustom(ResponsesCustomTool.input(of: arguments), place, isCut: isCut, &output) }
             event("response.function_call_arguments.done", of: place, &output) { json in
                 json.member("name", name ?? "")
                 json.key("arguments")
                 json.string(arguments)
             }
         }
+        end(place, isCut: isCut, &output)
+    }
+
+    private mutating func closeCustom(_ input: ByteBuffer, _ place: Int, isCut: Bool, _ output: inout ByteBuffer) {
+        if input.readableBytes > 0 {
+            event("response.custom_tool_call_input.delta", of: place, &output) { json in
+                json.key("delta")
+                json.string(input)
+            }
+        }
+        event("response.custom_tool_call_input.done", of: place, &output) { json in
+            json.key("input")
+            json.string(input)
+        }
+        end(place, isCut: isCut, &output)
+    }
+
+    private mutating func end(_ place: Int, isCut: Bool, _ output: inout ByteBuffer) {
         items[place].state = isCut ? .incomplete : .completed
         event("response.output_item.done", &output) { response, json in
             json.member("output_index", Int64(place))

@@ -9,6 +9,8 @@ package struct ResponsesEcho: Sendable {
     private var fields: [ByteBuffer?]
     /// Whether the request asks for log probabilities.
     private(set) var wantsLogprobs = false
+    /// The names of the tools that are called with a text.
+    private(set) var customTools: Set<String> = []
 
     private static let maxBytes = 256 << 10
 
@@ -28,6 +30,7 @@ package struct ResponsesEcho: Sendable {
         var room = Self.maxBytes
         index.read(request) { root in
             wantsLogprobs = Self.asksForLogprobs(root)
+            customTools = Self.customTools(of: root)
             for member in root.members where !member.value.isNull {
                 guard let place = Self.known.firstIndex(where: { member.key.equals($0.name) }), member.value.rawBytes.count <= room else {
                     continue
@@ -36,6 +39,12 @@ package struct ResponsesEcho: Sendable {
                 fields[place] = Self.oneLine(member.value)
             }
         }
+    }
+
+    private static func customTools(of root: JSONValue) -> Set<String> {
+        func text(_ key: StaticString, of tool: JSONValue) -> String? { tool.members.first { $0.key.equals(key) }?.value.string }
+        let tools = root.members.first { $0.key.equals("tools") }?.value
+        return Set((tools?.elements ?? root.elements).filter { text("type", of: $0) == "custom" }.compactMap { text("name", of: $0) })
     }
 
     /// They are asked for as something to include, or by how many there are to be.

@@ -28,11 +28,13 @@ struct ResponsesItem {
     }
 
     let key: AnswerItemKey
-    let id: String
     /// Its place in the output.
     let place: Int
     var content: Content
     var state: State
+    /// Whether it is a call of a tool that takes a text. Known when the call's name is.
+    var isCustom = false
+    private let suffix: String
 
     var isOpen: Bool { state == .open || state == .unannounced }
 
@@ -42,14 +44,22 @@ struct ResponsesItem {
         self.place = place
         self.content = content
         self.state = state
+        self.suffix = suffix
+    }
+
+    var id: String {
         let prefix =
             switch content {
             case .message: "msg_"
-            case .call: "fc_"
+            case .call: isCustom ? "ctc_" : "fc_"
             case .reasoning: "rs_"
             }
+        return prefix + tail
+    }
+
+    private var tail: String {
         let number = String(place, radix: 16)
-        id = prefix + suffix + String(repeating: "0", count: max(0, 4 - number.utf8.count)) + number
+        return suffix + String(repeating: "0", count: max(0, 4 - number.utf8.count)) + number
     }
 
     // MARK: as JSON
@@ -78,12 +88,12 @@ struct ResponsesItem {
                     for part in isNew ? [] : parts { part.write(&json) }
                 }
             case .call(let callID, let name, let arguments, _):
-                json.member("type", "function_call")
+                json.member("type", isCustom ? "custom_tool_call" : "function_call")
                 json.member("status", status)
-                json.key("arguments")
-                json.string(isNew ? ByteBuffer() : arguments)
+                json.key(isCustom ? "input" : "arguments")
+                json.string(isNew ? ByteBuffer() : isCustom ? ResponsesCustomTool.input(of: arguments) : arguments)
                 // Some servers give their calls no ids; here a call needs one.
-                json.member("call_id", callID ?? "call_\(id.dropFirst(3))")
+                json.member("call_id", callID ?? "call_\(tail)")
                 json.member("name", name ?? "")
             case .reasoning(let text, let seal):
                 json.member("type", "reasoning")

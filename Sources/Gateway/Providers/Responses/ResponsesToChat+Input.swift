@@ -32,13 +32,13 @@ extension ResponsesToChat {
             try refuseUnknownFields(of: item)
             return try write(message: item)
         }
-        if type.equals("function_call") {
+        if type.equals("function_call") || type.equals("custom_tool_call") {
             try refuseUnknownFields(of: item)
             take(item)
             turn.calls.append(item)
         } else if type.equals("reasoning") {
             try take(reasoning: item)
-        } else if type.equals("function_call_output") {
+        } else if type.equals("function_call_output") || type.equals("custom_tool_call_output") {
             try refuseUnknownFields(of: item)
             try endTurn()
             try write(output: item)
@@ -50,6 +50,8 @@ extension ResponsesToChat {
     }
 
     private mutating func refuseUnknownFields(of item: JSONValue) throws(Fault) {
+        // Who makes a call is the model itself, unless a tool that OpenAI runs does.
+        if let caller = try item.object("caller"), let type = try caller.string("type"), !type.equals("direct") { try gaps.refuse(type) }
         for member in item.members where !member.value.saysNothing {
             guard let key = member.key.string, !Self.itemFields.contains(key) else { continue }
             try gaps.refuse(member.value)
@@ -58,7 +60,7 @@ extension ResponsesToChat {
 
     /// What items may say: their ids and how they ended are their caller's to know.
     private static let itemFields: Set<String> = [
-        "type", "id", "status", "role", "content", "phase", "call_id", "name", "arguments", "output",
+        "type", "id", "status", "role", "content", "phase", "call_id", "name", "arguments", "input", "output", "caller",
     ]
 
     /// Begins the assistant's turn, if none is open.
@@ -217,14 +219,20 @@ extension ResponsesToChat {
 
     private mutating func write(call: JSONValue) throws(Fault) {
         let (id, name) = (try call.requiredString("call_id"), try call.requiredString("name"))
-        let arguments = try call.requiredString("arguments")
+        let isCustom = try call.requiredString("type").equals("custom_tool_call")
+        let arguments = try call.requiredString(isCustom ? "input" : "arguments")
         json.object { json in
             json.member("id", id)
             json.member("type", "function")
             json.key("function")
             json.object { json in
                 json.member("name", name)
-                json.member("arguments", arguments)
+                if isCustom {
+                    json.key("arguments")
+                    json.string(ResponsesCustomTool.arguments(input: arguments))
+                } else {
+                    json.member("arguments", arguments)
+                }
             }
         }
     }

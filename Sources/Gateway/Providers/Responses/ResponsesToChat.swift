@@ -82,7 +82,8 @@ package struct ResponsesToChat {
         guard !value.isNull else { return }
         switch key {
         case "model", "input", "instructions", "tools", "tool_choice": break
-        case "store", "metadata", "max_tool_calls", "stream_options", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options":
+        case "store", "metadata", "client_metadata", "max_tool_calls", "stream_options", "prompt_cache_key", "prompt_cache_retention",
+            "prompt_cache_options":
             break
         // Refused before, where they say something.
         case "previous_response_id", "conversation", "prompt", "background": break
@@ -165,7 +166,7 @@ package struct ResponsesToChat {
             guard tool.isObject else { throw .invalidField(tool.path, "must be an object") }
             let type = try tool.requiredString("type")
             // All others are OpenAI's to run, or known to its models alone.
-            guard type.equals("function") else {
+            guard type.equals("function") || type.equals("custom") else {
                 try gaps.refuse(type)
                 continue
             }
@@ -174,7 +175,7 @@ package struct ResponsesToChat {
                 json.beginArray()
             }
             hasTools = true
-            try write(tool: tool)
+            if type.equals("custom") { try write(customTool: tool) } else { try write(tool: tool) }
         }
         if hasTools { json.endArray() }
     }
@@ -200,6 +201,22 @@ package struct ResponsesToChat {
 
     private static let toolFields: Set<String> = ["type", "name", "description", "parameters", "strict"]
 
+    /// A custom tool takes a text; here it is a function with that text for its one argument (``ResponsesCustomTool``).
+    private mutating func write(customTool tool: JSONValue) throws(Fault) {
+        let description = try ResponsesCustomTool.description(of: tool, &gaps)
+        let name = try tool.requiredString("name")
+        json.object { json in
+            json.member("type", "function")
+            json.key("function")
+            json.object { json in
+                json.member("name", name)
+                if !description.isEmpty { json.member("description", description) }
+                json.key("parameters")
+                json.raw(ResponsesCustomTool.parameters)
+            }
+        }
+    }
+
     private mutating func writeToolChoice(_ root: JSONValue) throws(Fault) {
         // Where no tool is left nothing can be said of their choice.
         guard let choice = try root.field("tool_choice"), hasTools else { return }
@@ -210,7 +227,7 @@ package struct ResponsesToChat {
             return json.member("tool_choice", choice)
         }
         let type = try choice.requiredString("type")
-        if type.equals("function") {
+        if type.equals("function") || type.equals("custom") {
             let name = try choice.requiredString("name")
             json.key("tool_choice")
             json.object { json in Self.write(function: name, &json) }
@@ -232,7 +249,8 @@ package struct ResponsesToChat {
         var names: [JSONValue] = []
         for tool in try choice.elements("tools") {
             let type = try tool.requiredString("type")
-            if type.equals("function") { names.append(try tool.requiredString("name")) } else { try gaps.refuse(type) }
+            let isCallable = type.equals("function") || type.equals("custom")
+            if isCallable { names.append(try tool.requiredString("name")) } else { try gaps.refuse(type) }
         }
         json.key("tool_choice")
         json.object { json in

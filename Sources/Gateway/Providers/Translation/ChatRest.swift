@@ -6,7 +6,8 @@ import NIOCore
 enum ChatParameters {
     static let unsaid: Set<String> = [
         "model", "messages", "tools", "tool_choice", "parallel_tool_calls", "response_format", "stream", "stream_options", "max_tokens",
-        "max_completion_tokens", "reasoning_effort", "store", "user", "safety_identifier", "prompt_cache_key", "metadata",
+        "max_completion_tokens", "reasoning_effort", "store", "user", "safety_identifier", "metadata", "prompt_cache_key",
+        "prompt_cache_retention", "prompt_cache_options",
     ]
 
     /// Reads the rest that no dialect but OpenAI's has a place for.
@@ -16,6 +17,8 @@ enum ChatParameters {
         switch key {
         case "service_tier": if !value.equals("auto"), !value.equals("default") { try gaps.refuse(value) }
         case "modalities": for modality in value.elements where !modality.equals("text") { try gaps.refuse("modalities") }
+        // The middle is what models do unasked.
+        case "verbosity": if !value.equals("medium") { try gaps.refuse(value) }
         case "n": if value.int.map({ $0 > 1 }) == true { try gaps.refuse("n", "must be 1 at this model's provider") }
         default: try gaps.refuse(key.count <= 64 ? key : String(key.prefix(64)))
         }

@@ -113,6 +113,11 @@ final class EndpointPool {
                     try UpstreamConnection(endpoint: endpoint, eventLoop: channel.eventLoop).install(in: channel.pipeline.syncOperations)
                 }
             }
+        #if os(Linux)
+        _ = bootstrap.channelOption(
+            .tcpOption(Self.userTimeout),
+            value: ChannelOptions.Types.SocketOption.Value(endpoint.limits.unacknowledgedTimeout.nanoseconds / 1_000_000))
+        #endif
         let connected =
             if let address = endpoint.literalAddress {
                 bootstrap.connect(to: address)
@@ -123,6 +128,11 @@ final class EndpointPool {
             self.dialCompleted(result, handshakeDeadline: deadline)
         }
     }
+
+    #if os(Linux)
+    /// `TCP_USER_TIMEOUT` of Linux' <linux/tcp.h>.
+    private static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
+    #endif
 
     private func dialCompleted(_ result: Result<any Channel, any Error>, handshakeDeadline: NIODeadline) {
         dialing -= 1

@@ -42,6 +42,9 @@ package struct UpstreamLimits: Sendable, Hashable {
     /// A kept-alive connection that closes within this time of taking a request, without any byte of an answer, was being closed by the
     /// server when the request was sent. A server that closes later has probably worked on the request.
     package var staleWindow: TimeAmount
+    /// How long the other side may leave unacknowledged what was sent, at least 1 ms: then it is gone, and has not had the request. Linux alone
+    /// knows it (`TCP_USER_TIMEOUT`, RFC 5482); elsewhere such a request runs into ``UpstreamTimeouts/firstByte``.
+    package var unacknowledgedTimeout = TimeAmount.seconds(20)
 
     package init(
         maxConnections: Int = 512, maxWaiters: Int = 1024, idleConnectionLifetime: TimeAmount = .seconds(30),

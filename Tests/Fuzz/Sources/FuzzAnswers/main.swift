@@ -1,7 +1,7 @@
 // What providers answer, in each dialect, streamed and whole: however it is cut, the same is read; what is read lies within what was sent; and what
-// becomes of it in both callers' dialects is JSON.
+// becomes of it in every caller's dialect is JSON.
 //
-// Input: the dialect and whether it is a stream, the seed of the cuts, then the body.
+// Input: the dialect, what was asked for and whether it is a stream, the seed of the cuts, then the body.
 import FuzzDriver
 import GatewayCore
 import GatewayJSON
@@ -9,8 +9,10 @@ import NIOCore
 import Providers
 
 /// What is read of a body, piece by piece.
-func read(_ pieces: some Sequence<ByteBuffer>, _ dialect: Dialect, isStreamed: Bool) -> (chunks: [AnswerChunk], fault: Fault?) {
-    var reader = AnswerReader(dialect, isStreamed: isStreamed, maxBytes: 1 << 20)
+func read(
+    _ pieces: some Sequence<ByteBuffer>, _ dialect: Dialect, _ operation: RequestOperation, isStreamed: Bool
+) -> (chunks: [AnswerChunk], fault: Fault?) {
+    var reader = AnswerReader(dialect, operation, isStreamed: isStreamed, maxBytes: 1 << 20)
     var index = JSONIndex()
     var chunks: [AnswerChunk] = []
     func drain() throws(Fault) -> Bool {
@@ -42,7 +44,30 @@ func checkLines(_ output: ByteBuffer) {
     }
 }
 
+/// A request whose tools are called with a text, and which asks for log probabilities.
+let echo = {
+    var index = JSONIndex()
+    let request = #"{"tools":[{"type":"custom","name":"f"}],"include":["message.output_text.logprobs"]}"#
+    return ResponsesEcho(of: ByteBuffer(string: request), index: &index)
+}()
+
+func tellOthers(_ chunks: [AnswerChunk], _ head: AnswerHead) {
+    var (responses, completions) = (ResponsesAnswerWriter(head, echo), CompletionsAnswerWriter(head))
+    var (responsesOutput, completionsOutput) = (ByteBuffer(), ByteBuffer())
+    for chunk in chunks { completions.write(chunk, into: &completionsOutput) }
+    completions.write(TokenUsage(), into: &completionsOutput)
+    checkLines(completionsOutput)
+    do {
+        for chunk in chunks { try responses.write(chunk, into: &responsesOutput) }
+        responses.end(TokenUsage(), into: &responsesOutput)
+    } catch {
+        responses.fail(error, into: &responsesOutput)
+    }
+    checkLines(responsesOutput)
+}
+
 func tell(_ chunks: [AnswerChunk], _ head: AnswerHead) {
+    tellOthers(chunks, head)
     var (chat, messages) = (OpenAIAnswerWriter(head), AnthropicAnswerWriter(head))
     var (chatOutput, messagesOutput) = (ByteBuffer(), ByteBuffer())
     for chunk in chunks {
@@ -69,6 +94,14 @@ func tell(whole chunk: AnswerChunk, _ head: AnswerHead) {
     OpenAIAnswerWriter(head).write(whole: chunk, TokenUsage(), into: &output)
     precondition((try? index.scan(output)) != nil, "what is told is no JSON")
     output = ByteBuffer()
+    CompletionsAnswerWriter(head).write(whole: chunk, TokenUsage(), into: &output)
+    precondition((try? index.scan(output)) != nil, "what is told is no JSON")
+    output = ByteBuffer()
+    var responses = ResponsesAnswerWriter(head, echo)
+    if (try? responses.write(whole: chunk, TokenUsage(), into: &output)) != nil {
+        precondition((try? index.scan(output)) != nil, "what is told is no JSON")
+    }
+    output = ByteBuffer()
     var messages = AnthropicAnswerWriter(head)
     var scratch = JSONIndex()
     guard (try? messages.write(whole: chunk, TokenUsage(), index: &scratch, into: &output)) != nil else { return }
@@ -87,9 +120,12 @@ fuzz { bytes in
     let seed = input.byte()
     let dialect = Dialect.allCases[Int(choice >> 1) % Dialect.allCases.count]
     let isStreamed = choice & 1 == 1
+    // Embeddings and counts of tokens are never streamed.
+    let operation: RequestOperation = isStreamed || choice < 0xC0 ? .answer : choice < 0xE0 ? .embeddings : .countTokens
     let body = Array(input.rest)
-    let whole = read([ByteBuffer(bytes: body)], dialect, isStreamed: isStreamed)
-    let cut = read(Chunks(body, seed: seed).lazy.map { ByteBuffer(bytes: $0) }, dialect, isStreamed: isStreamed)
+    let whole = read([ByteBuffer(bytes: body)], dialect, operation, isStreamed: isStreamed)
+    let cut = read(Chunks(body, seed: seed).lazy.map { ByteBuffer(bytes: $0) }, dialect, operation, isStreamed: isStreamed)
     precondition(whole.chunks == cut.chunks && whole.fault == cut.fault, "cutting changes what is read")
+    guard operation == .answer else { return }
     if isStreamed { tell(whole.chunks, makeHead()) } else if let chunk = whole.chunks.first { tell(whole: chunk, makeHead()) }
 }
