@@ -56,6 +56,8 @@ struct ConnectionPool {
         var losses = 0
         /// Gateways in a row that did not know the answer.
         var unknown = 0
+        /// How often another reader had the answer in its place.
+        var displacements = 0
         /// Since the last of them it has not begun again; why, and until when that may be tried.
         var loss: (error: AgentShieldError, until: NIODeadline)?
     }
@@ -191,6 +193,12 @@ extension ConnectionPool {
     private mutating func fail(_ id: CallID, _ failure: CallFailure, _ now: NIODeadline, _ random: inout some RandomNumberGenerator) {
         guard let call = calls[id] else { return }
         if let loss = call.loss { return resume(id, after: failure, until: loss.until, now, &random) }
+        if isDisplacedByItself(call, failure) {
+            calls[id]?.displacements += 1
+            let until = now + settings.resumeTimeout
+            calls[id]?.loss = (AgentShieldError(.streamBroken, "the rest of the answer is lost", isRetryable: true), until)
+            return resume(id, after: failure, until: until, now, &random)
+        }
         guard failure.retry != .never, call.progress == .none, call.attempts - call.losses < settings.maxAttempts, shutdownDeadline == nil
         else { return end(id, with: failure.error) }
         var delay = TimeAmount.nanoseconds(0)
@@ -203,6 +211,12 @@ extension ConnectionPool {
         unplace(id)
         calls[id]?.place = .waiting(until: now + delay)
         callsDueAt = min(callsDueAt, now + delay)
+    }
+
+    /// A gateway may read what was sent on a connection that is lost later than what was sent on the next one, and take the older question for the newer. Each
+    /// loss can have left one; whatever is more is another reader, whose answer it is.
+    private func isDisplacedByItself(_ call: Call, _ failure: CallFailure) -> Bool {
+        failure.error.code == .resumeUnavailable && call.isResumable && call.progress != .none && call.displacements < call.losses
     }
 
     private mutating func requeue(_ id: CallID) {

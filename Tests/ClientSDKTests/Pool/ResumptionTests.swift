@@ -42,6 +42,32 @@ struct PoolResumptionTests {
         #expect(script.tell(.callFailed(.one, gone)) == [.fail(.one, CallFailure.lost.error)])
     }
 
+    @Test("one that its own older question has displaced asks again, once for each loss; another reader keeps the answer")
+    func displaced() {
+        let gone = CallFailure(error: AgentShieldError(.resumeUnavailable, "read elsewhere"), retry: .never)
+        var never = Self.begun()
+        #expect(never.tell(.callFailed(.one, gone)) == [.fail(.one, gone.error)])
+        var script = Self.begun()
+        _ = script.tell(.connectionEnded(.first, .lost))
+        _ = script.reachDeadline()
+        _ = script.tell(.connectionEstablished(.second))
+        #expect(script.tell(.callBegun(.one), .callDelivered(.one), .callFailed(.one, gone)) == [])
+        #expect(script.reachDeadline() == [.send(.one, on: .second)])
+        #expect(script.tell(.callBegun(.one), .callFailed(.one, gone)) == [.fail(.one, gone.error)])
+        // What is not found again is a broken stream, which may be asked for anew.
+        script = Self.begun()
+        _ = script.tell(.connectionEnded(.first, .lost))
+        _ = script.reachDeadline()
+        _ = script.tell(.connectionEstablished(.second), .callBegun(.one), .callFailed(.one, gone))
+        var actions: [PoolAction] = []
+        for _ in 0..<4 where !script.pool.calls.isEmpty { actions = script.reachDeadline() + script.tell(.callFailed(.one, gone)) }
+        guard case .fail(.one, let error) = actions.last else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(error.code == .streamBroken && error.isRetryable)
+    }
+
     @Test("it is given up when no gateway keeps it any longer")
     func timeout() {
         var script = Self.begun()
