@@ -29,6 +29,9 @@ final class RemoteReader: StreamWork {
     private var pieces = 0
     /// What was read before the list was doubted: it is no news. `nil`: nothing is doubted.
     private var doubted: (list: UInt64?, pieces: Int)?
+    /// Since when the list says that its answer is told elsewhere. That may be for an older question of the same client, whose connection is lost
+    /// already: then another list follows soon.
+    private var goneSince: NIODeadline?
     private var hasBegun = false
     private var holdsPlace = false
     private var isOver = false
@@ -66,6 +69,7 @@ final class RemoteReader: StreamWork {
 
     private func goOn() {
         let silent = loop.eventLoop.now - heardAt
+        if let goneSince, loop.eventLoop.now - goneSince >= Self.patience { return fail(.notThere) }
         guard silent < (hasBegun ? Self.silence : Self.patience) else { return fail(hasBegun ? .replicaIsGone : .notThere) }
         if hasBegun, silent >= Self.doubt, doubted == nil {
             doubted = (list, pieces)
@@ -74,6 +78,7 @@ final class RemoteReader: StreamWork {
         // Until it is, `resume` is waited for.
         guard !hasBegun || handler.perform({ $0.isWritable(stream) }) else { return }
         pause = hasBegun ? Self.interval : min(pause + .nanoseconds(pause.nanoseconds / 2), Self.longestInterval)
+        if goneSince != nil { pause = Self.longestInterval }
         timer = loop.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in ask() }
     }
 
@@ -95,7 +100,14 @@ final class RemoteReader: StreamWork {
             }
             list = piece.list
             pieces += 1
-            for entry in entries where !isOver { tell(entry) }
+            for entry in entries where !isOver {
+                if case .gone = entry {
+                    goneSince = goneSince ?? loop.eventLoop.now
+                    (list, pieces) = (nil, 0)
+                    return
+                }
+                tell(entry)
+            }
         }
     }
 
@@ -103,16 +115,18 @@ final class RemoteReader: StreamWork {
         switch entry {
         case .head(let head): begin(head)
         case .delta(let delta):
-            guard hasBegun, delta.sequence <= position else { return fail(.notThere) }
+            guard hasBegun, delta.sequence <= position else { return fail(hasBegun ? .notKept : .notThere) }
             guard delta.sequence == position else { return }
+            goneSince = nil
             handler.perform { _ = $0.sendDelta(delta, on: stream) }
             position += 1
         case .whole(let end, let next):
-            guard hasBegun, next == position else { return fail(.notThere) }
+            guard hasBegun, next == position else { return fail(hasBegun ? .notKept : .notThere) }
             handler.perform { $0.sendEnd(end, on: stream) }
             finish()
         case .failed(let error): fail(error)
-        case .gone: fail(.notThere)
+        // Ends what is read of this list.
+        case .gone: break
         }
     }
 
@@ -164,6 +178,10 @@ final class RemoteReader: StreamWork {
 extension ErrorBody {
     static let notThere = ErrorBody(
         code: .resumeUnavailable, message: "the answer cannot be resumed: it is unknown here, over, or was not kept from that place on")
+
+    /// What lies between was lost with the replica that had it: the answer has begun again, and cannot go on.
+    fileprivate static let notKept = ErrorBody(
+        code: .streamBroken, message: "the answer was not kept from that place on", retryable: true)
 
     fileprivate static let replicaIsGone = ErrorBody(
         code: .streamBroken, message: "the replica that had the answer is gone", retryable: true)
