@@ -152,6 +152,22 @@ struct ResponsesAnswerTests {
         #expect(whole.string("response.output.1.arguments") == #"{"input":"a"}"# && whole.string("response.output.2.input") == "just this")
     }
 
+    @Test("a custom tool's text that was cut is not told: what is left of the arguments is no text of the model's")
+    func cutCustomTool() throws {
+        var writer = try Self.writer(#"{"tools":[{"type":"custom","name":"patch"}]}"#)
+        var output = ByteBuffer()
+        for chunk in [
+            try Self.delta(#""tool_calls":[{"index":0,"id":"c1","function":{"name":"patch","arguments":"{\"input\": \"*** Begin\\nPa"}}]"#),
+            try Self.delta("", finish: #""length""#),
+        ] {
+            try writer.write(chunk, into: &output)
+        }
+        writer.end(Self.usage, into: &output)
+        let whole = try #require(try Self.events(output).last).data
+        #expect(whole.string("response.output.0.type") == "custom_tool_call" && whole.string("response.output.0.status") == "incomplete")
+        #expect(whole.string("response.output.0.input") == "")
+    }
+
     @Test("log probabilities, where they were asked for, stand beside their text, and all of them at its end")
     func logprobs() throws {
         let first = #"{"token":"Hi","logprob":-0.5,"bytes":[72,105],"top_logprobs":[]}"#

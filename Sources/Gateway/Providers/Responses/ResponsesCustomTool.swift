@@ -32,10 +32,14 @@ enum ResponsesCustomTool {
         return json.buffer
     }
 
-    /// The input that a call's arguments say; arguments of another form are the input themselves.
+    /// The input that a call's arguments say; arguments of another form are the input themselves. Of those that were cut none is told: what is left is no
+    /// text of the model's.
     static func input(of arguments: ByteBuffer) -> ByteBuffer {
         var index = JSONIndex()
-        guard (try? index.scan(arguments)) != nil else { return arguments }
+        guard (try? index.scan(arguments)) != nil else {
+            let signs = arguments.readableBytesView.lazy.filter { $0 > 0x20 }
+            return signs.starts(with: #"{"input":"#.utf8) ? ByteBuffer() : arguments
+        }
         let input = index.read(arguments) { root in
             root.members.first { $0.key.equals("input") && $0.value.isString }?.value.string
         }

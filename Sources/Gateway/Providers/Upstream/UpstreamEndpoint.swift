@@ -42,9 +42,10 @@ package struct UpstreamLimits: Sendable, Hashable {
     /// A kept-alive connection that closes within this time of taking a request, without any byte of an answer, was being closed by the
     /// server when the request was sent. A server that closes later has probably worked on the request.
     package var staleWindow: TimeAmount
-    /// How long the other side may leave unacknowledged what was sent, at least 1 ms: then it is gone, and has not had the request. Linux alone
-    /// knows it (`TCP_USER_TIMEOUT`, RFC 5482); elsewhere such a request runs into ``UpstreamTimeouts/firstByte``.
-    package var unacknowledgedTimeout = TimeAmount.seconds(20)
+    /// How long the other side may leave unacknowledged what was sent, or not make room for the rest, at least 1 ms: then it is gone, and has not had
+    /// the request whole. A minute, for a server may be there and not read. Linux alone knows it (`TCP_USER_TIMEOUT`, RFC 5482); elsewhere such a request
+    /// runs into ``UpstreamTimeouts/firstByte``.
+    package var unacknowledgedTimeout = TimeAmount.minutes(1)
 
     package init(
         maxConnections: Int = 512, maxWaiters: Int = 1024, idleConnectionLifetime: TimeAmount = .seconds(30),

@@ -29,9 +29,9 @@ final class RemoteReader: StreamWork {
     private var pieces = 0
     /// What was read before the list was doubted: it is no news. `nil`: nothing is doubted.
     private var doubted: (list: UInt64?, pieces: Int)?
-    /// Since when the list says that its answer is told elsewhere. That may be for an older question of the same client, whose connection is lost
+    /// The list that says that its answer is told elsewhere, and since when. That may be for an older question of the same client, whose connection is lost
     /// already: then another list follows soon.
-    private var goneSince: NIODeadline?
+    private var gone: (list: UInt64, since: NIODeadline)?
     private var hasBegun = false
     private var holdsPlace = false
     private var isOver = false
@@ -69,7 +69,7 @@ final class RemoteReader: StreamWork {
 
     private func goOn() {
         let silent = loop.eventLoop.now - heardAt
-        if let goneSince, loop.eventLoop.now - goneSince >= Self.patience { return fail(.notThere) }
+        if let gone, loop.eventLoop.now - gone.since >= Self.patience { return fail(.notThere) }
         guard silent < (hasBegun ? Self.silence : Self.patience) else { return fail(hasBegun ? .replicaIsGone : .notThere) }
         if hasBegun, silent >= Self.doubt, doubted == nil {
             doubted = (list, pieces)
@@ -78,7 +78,7 @@ final class RemoteReader: StreamWork {
         // Until it is, `resume` is waited for.
         guard !hasBegun || handler.perform({ $0.isWritable(stream) }) else { return }
         pause = hasBegun ? Self.interval : min(pause + .nanoseconds(pause.nanoseconds / 2), Self.longestInterval)
-        if goneSince != nil { pause = Self.longestInterval }
+        if gone != nil { pause = Self.longestInterval }
         timer = loop.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in ask() }
     }
 
@@ -100,9 +100,10 @@ final class RemoteReader: StreamWork {
             }
             list = piece.list
             pieces += 1
+            if let gone, gone.list != piece.list { self.gone = nil }
             for entry in entries where !isOver {
                 if case .gone = entry {
-                    goneSince = goneSince ?? loop.eventLoop.now
+                    gone = gone ?? (piece.list, loop.eventLoop.now)
                     (list, pieces) = (nil, 0)
                     return
                 }
@@ -117,7 +118,6 @@ final class RemoteReader: StreamWork {
         case .delta(let delta):
             guard hasBegun, delta.sequence <= position else { return fail(hasBegun ? .notKept : .notThere) }
             guard delta.sequence == position else { return }
-            goneSince = nil
             handler.perform { _ = $0.sendDelta(delta, on: stream) }
             position += 1
         case .whole(let end, let next):
