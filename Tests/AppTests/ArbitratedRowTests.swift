@@ -58,6 +58,19 @@ struct ArbitratedRowTests {
         #expect(recorded.mean > 0.3 && recorded.mean < 0.9 && recorded.standardError > 0)
     }
 
+    @Test("the chosen model's failure counts though its row comes before the decision's, which another model's answer ended")
+    func failed() throws {
+        var join = RewardJoin([OffPolicyEvaluation(target: .recorded)])
+        for number in 0..<20 {
+            let (entry, arm) = try decision(number, model: "rescuer")
+            join.add(.reward(LedgerReward(answer(number, arm), ObservedQuality(.error, quality: 0, weight: 1))))
+            join.add(entry)
+        }
+        join.finish()
+        #expect(join.late == 0 && join.silent == 0 && join.evaluations[0].count == 20)
+        #expect(join.evaluations[0].snips?.mean == 0)
+    }
+
     @Test("no more decisions wait than may: the oldest is evaluated by what is known, and later words on it are counted")
     func bounded() throws {
         var join = RewardJoin([OffPolicyEvaluation(target: .recorded)], most: 2)

@@ -36,7 +36,7 @@ extension Exchange {
         let began = NIODeadline.now()
         let tokens = snapshot.limits.estimatedTokens(
             requestBytes: request.body.readableBytes, maxOutputTokens: envelope.maxOutputTokens, choices: envelope.choices,
-            rates: target?.settings.traits.tokenRates ?? .plain)
+            rates: (arbitration?.chosen ?? target)?.settings.traits.tokenRates ?? .plain)
         var question = LimitQuestion(
             plan: plan, tokens: tokens,
             holder: plan.caps.isEmpty && !plan.wallets.isBudgeted && look == nil && claim == nil ? "" : holder,

@@ -182,6 +182,11 @@ struct InstructionCounts {
         let program = folders.work.appendingPathComponent("agentshield-stripped")
         if !FileManager.default.fileExists(atPath: program.path) {
             _ = try Command.output(Command.find("strip"), ["--strip-debug", "-o", program.path, folders.program.path])
+            // Its read-only models stand beside it.
+            let models = "agentshield_AgentShieldGateway.resources"
+            try FileManager.default.copyItem(
+                at: folders.program.deletingLastPathComponent().appendingPathComponent(models),
+                to: folders.work.appendingPathComponent(models))
         }
         let profile = folders.work.appendingPathComponent("profile-\(UUID().uuidString)")
         var setup = GatewaySetup()

@@ -201,7 +201,7 @@ struct StatusReport {
             [
                 model, "\(arm.calls)", percent(arm.calls, calls), percent(arm.explored, arm.calls),
                 arm.mean.map { String(format: "%.3f ±%.3f", $0, arm.radius) } ?? "-", String(format: "%.1f", arm.weight), usd(arm.nanoUSD),
-                arm.calls > 0 ? usd(arm.nanoUSD * 1_000 / Int64(arm.calls)) : "-",
+                arm.calls > 0 ? String(format: "%.6f", Double(arm.nanoUSD) / 1e6 / Double(arm.calls)) : "-",
             ]
         }
         return TextTable(["model", "calls", "share", "explored", "quality", "signs", "USD", "USD/1000"], rows).text

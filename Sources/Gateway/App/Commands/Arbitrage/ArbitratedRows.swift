@@ -40,7 +40,8 @@ extension LedgerEntry {
     }
 }
 
-/// Brings decisions together with what was said of their answers, which the ledger has in rows that come later. Bound: ``most`` decisions wait.
+/// Brings decisions together with what was said of their answers, in rows that come later; where the chosen model failed and another answered, in one
+/// that comes before. Bounds: ``most`` decisions wait, and as many signs.
 struct RewardJoin {
     /// Of about 200 bytes each.
     static let most = 200_000
@@ -55,6 +56,9 @@ struct RewardJoin {
     private(set) var evaluations: [OffPolicyEvaluation]
     private var waiting: [RequestID: Waiting] = [:]
     private var order: Deque<RequestID> = []
+    /// Signs whose decision has not come; the latest ones.
+    private var early: [RequestID: [(signal: ObservedQuality, model: String)]] = [:]
+    private var earlyOrder: Deque<RequestID> = []
     private let most: Int
     /// Decisions that were read, those of which nobody said anything, those that this program cannot read, and signs that came too late.
     private(set) var decisions = 0
@@ -79,6 +83,10 @@ struct RewardJoin {
             guard waiting[decision.requestID] == nil else { return }
             waiting[decision.requestID] = Waiting(model: chosen.name, prepared: evaluations.map { $0.prepare(record) })
             order.append(decision.requestID)
+            for sign in early.removeValue(forKey: decision.requestID) ?? [] {
+                late -= 1
+                note(sign.signal, sign.model, decision.requestID)
+            }
             for signal in decision.signals { note(signal, decision.model, decision.requestID) }
             if order.count > most, let oldest = order.popFirst() { settle(oldest) }
         case .reward(let reward): note(reward.signal, reward.model, reward.requestID)
@@ -89,6 +97,9 @@ struct RewardJoin {
     private mutating func note(_ signal: ObservedQuality, _ model: String, _ id: RequestID) {
         guard let decision = waiting[id] else {
             late += 1
+            early[id, default: []].append((signal, model))
+            earlyOrder.append(id)
+            if earlyOrder.count > most, let oldest = earlyOrder.popFirst() { early[oldest] = nil }
             return
         }
         guard decision.model == model, signal.weight > 0 else { return }
