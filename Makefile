@@ -84,10 +84,10 @@ bench-redis: ## measure what admitting and settling a request costs Redis, with 
 	swift build --configuration release --product gateway-bench
 	.build/release/gateway-bench redis
 
-bench-scrub: ## measure the scrubbing engine beside ripgrep and Python, on one thread
+bench-scrub: ## measure the scrubbing engine beside ripgrep and Python, on one thread; writes docs/performance/scrubbing.md
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product scrub-bench
-	.build/release/scrub-bench run
+	.build/release/scrub-bench run $(if $(FIGURES),--write docs/performance)
 
 bench-arbitrage: ## measure what a decision among models costs, and that it allocates nothing
 	swift build --configuration release --product arbitrage-bench

@@ -50,11 +50,13 @@ struct LoopRouteTests {
         var random = SeededRandom(seed: 1)
         var loop = LoopRoute(try #require(RouteKnowledge(before: route)))
         let candidates = [ArmCandidate(arm: 0, costUSD: 0.002), ArmCandidate(arm: 1, costUSD: 0.002)]
+        var last: DecisionRecord?
         func explored(undone: Bool) -> Int {
             (0..<300).count { _ in
                 let record = loop.decide(
                     features, candidates, infeasible: [], dials: ArbitrageDials(), conversation: nil, now: hour, random: &random)
-                if undone, let record { loop.undo(record) }
+                if undone, let record { loop.undo(record, of: hour) }
+                if record?.reason == .exploration { last = record }
                 return record?.reason == .exploration
             }
         }
@@ -62,6 +64,11 @@ struct LoopRouteTests {
         #expect(explored(undone: true) == 0)
         #expect(explored(undone: false) == 2)
         #expect(explored(undone: false) == 0)
+        // What was decided in another hour was paid by that one.
+        loop.undo(try #require(last), of: RouteStatistics.Hour(index: 9))
+        #expect(explored(undone: false) == 0)
+        loop.undo(try #require(last), of: hour)
+        #expect(explored(undone: false) == 1)
     }
 
     @Test("cells of a table keep two numbers, also those that were once written with more")

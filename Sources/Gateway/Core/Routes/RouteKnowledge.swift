@@ -241,9 +241,11 @@ package struct LoopRoute: Sendable {
     }
 
     /// A decision was made for a request that called nobody, or that had to be decided anew: what exploring would have taken is there again.
-    package mutating func undo(_ record: DecisionRecord) {
+    ///
+    /// - Parameter hour: when it was made. What another hour spends is not touched.
+    package mutating func undo(_ record: DecisionRecord, of hour: RouteStatistics.Hour) {
         exploration.undo(explored: record.reason == .exploration)
-        guard record.reason == .exploration, let chosen = record.chosen else { return }
+        guard record.reason == .exploration, hour == spentHour, let chosen = record.chosen else { return }
         spentNanoUSD = max(0, spentNanoUSD - Self.nanoUSD(chosen.belief.candidate))
     }
 

@@ -15,6 +15,8 @@ struct Arbitration {
     /// Arms that were chosen and may not be called: a limit of their own, or the budgets, keep them from it.
     var leftOut: [(arm: UpstreamTarget, reason: DecisionRecord.Infeasibility)] = []
     var record: DecisionRecord?
+    /// When it was made.
+    var decidedIn: RouteStatistics.Hour?
     /// The chosen arm, and those that are called behind it.
     var plan: RoutePlan?
     /// The chosen arm is called.
@@ -105,9 +107,10 @@ extension Exchange {
         let (traits, features) = arbitration.asked ?? loop.arbitrage.read(body, with: &loop.workspace)
         arbitration.asked = (traits, features)
         let tenant = snapshot.models.tenant(request.principal.tenant)
+        let hour = hour
         let (candidates, infeasible) = try feasible(arbitration, priced, traits, tenant)
         let decided = loop.arbitrage.with(arbitration.route) { own in
-            if let before = arbitration.record { own.undo(before) }
+            if let before = arbitration.record, let decidedIn = arbitration.decidedIn { own.undo(before, of: decidedIn) }
             return own.decide(
                 features, candidates, infeasible: infeasible, dials: tenant.dials(arbitration.route.settings.dials),
                 conversation: conversation(arbitration, traits), now: hour, random: &loop.random)
@@ -116,6 +119,7 @@ extension Exchange {
         guard let decided, arms.indices.contains(decided.arm) else { throw .noArm }
         let chosen = arms[decided.arm]
         arbitration.record = decided
+        arbitration.decidedIn = hour
         arbitration.plan = RoutePlan(
             targets: [chosen] + behind(decided, candidates, arms),
             reason: "\(arbitration.prefix(for: chosen.model, asked: envelope.model)):\(decided.word)")

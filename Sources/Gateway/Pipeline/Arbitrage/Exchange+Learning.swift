@@ -30,10 +30,10 @@ extension Exchange {
         if let called = arbitration?.called, fault == .deadlineExceeded, wasWithProvider, !isWhole, !isPaused {
             armFailed(called, .upstreamTimeout)
         }
-        guard let arbitration, let record = arbitration.record else { return }
+        guard let arbitration, let record = arbitration.record, let decidedIn = arbitration.decidedIn else { return }
         guard let target = arbitration.called else {
             // The cache had an answer, or nobody could be called.
-            _ = loop.arbitrage.with(arbitration.route) { own -> Void? in own.undo(record) }
+            _ = loop.arbitrage.with(arbitration.route) { own -> Void? in own.undo(record, of: decidedIn) }
             return
         }
         loop.arbitrage.count(arbitration.route, record)
