@@ -27,9 +27,16 @@ private final class HeldDirectory: KeyDirectory {
 
     func sayAtOnce(_ answer: KeyAnswer?) { state.withLock { $0.usual = answer } }
 
-    /// Answers the oldest question.
-    func answer(_ reply: Reply) {
-        state.withLock { $0.held.removeFirst() }.reply.resume(returning: reply)
+    /// Answers the question that came first, of those about a credential if one is named: questions are tasks, and come in any order.
+    func answer(_ reply: Reply, about credential: Credential? = nil) throws {
+        let held = try state.withLock { state in
+            let index = try #require(
+                state.held.firstIndex { question in
+                    credential.map { asked in question.hashes.contains { $0.digest == asked.digest } } ?? true
+                })
+            return state.held.remove(at: index)
+        }
+        held.reply.resume(returning: reply)
     }
 
     func lookUp(_ hashes: [KeyHash]) async throws(ControlError) -> KeyAnswer {
@@ -136,7 +143,7 @@ struct KeyAuthorityTests {
         #expect(try await answers == [.refused(.authorityUnavailable)])
         try await ask(0)
         #expect(try await answers.count == 1 && store.asked == 32)
-        store.answer(.success(Self.found("k")))
+        try store.answer(.success(Self.found("k")), about: Self.credential(0))
         try await settle { try await answers.count >= 3 }
         #expect(try await answers.dropFirst() == [.key("k"), .key("k")])
         // There is room for one.
@@ -144,12 +151,12 @@ struct KeyAuthorityTests {
         try await ask(100)
         #expect(try await answers.count == 4 && store.waiting <= 32)
         try await settle { store.asked == 33 }
-        // The last to come is that one's.
-        while store.waiting > 1 { store.answer(.failure(.unavailable(""))) }
-        try await settle { try await answers.count == 4 + 31 }
-        store.answer(.success(Self.nobody))
-        try await settle { try await answers.count == 4 + 32 }
+        try store.answer(.success(Self.nobody), about: Self.credential(99))
+        try await settle { try await answers.count == 4 + 1 }
         #expect(try await answers.last == .refused(.unauthenticated))
+        while store.waiting > 0 { try store.answer(.failure(.unavailable(""))) }
+        try await settle { try await answers.count == 4 + 32 }
+        #expect(try await answers.suffix(31) == [Answer](repeating: .refused(.authorityUnavailable), count: 31)[...])
     }
 
     @Test("512 requests wait at most; the next is refused at once, and all who wait hear the one answer")
@@ -160,7 +167,7 @@ struct KeyAuthorityTests {
         try await ask(2)
         #expect(try await answers == [.refused(.authorityUnavailable), .refused(.authorityUnavailable)])
         try await settle { store.waiting == 1 }
-        store.answer(.success(Self.found("k")))
+        try store.answer(.success(Self.found("k")))
         try await settle { try await answers.count == 514 }
         #expect(try await answers.dropFirst(2).allSatisfy { $0 == .key("k") } && store.asked == 1)
         #expect(try await recognise(1) == "k")
@@ -176,7 +183,7 @@ struct KeyAuthorityTests {
         #expect(try await answers == [Answer](repeating: .refused(.authorityUnavailable), count: 32))
         try await ask(50)
         #expect(try await answers.count == 33 && store.asked == 32)
-        while store.waiting > 0 { store.answer(.success(Self.found("late"))) }
+        while store.waiting > 0 { try store.answer(.success(Self.found("late"))) }
         // Once the answers have come there is room again.
         try await settle {
             try await ask(60)
@@ -216,10 +223,10 @@ struct KeyAuthorityTests {
             authority.value.apply(AuthorityUpdate(revision: 5, changes: [], isStopped: false, isWhole: true))
         }
         for asked in 1...3 {
-            store.answer(.success(Self.found("old", revision: 4)))
+            try store.answer(.success(Self.found("old", revision: 4)))
             try await settle { store.asked == asked + 1 && store.waiting == 1 }
         }
-        store.answer(.success(Self.found("old", revision: 4)))
+        try store.answer(.success(Self.found("old", revision: 4)))
         try await settle { try await !answers.isEmpty }
         #expect(try await answers == [.refused(.authorityUnavailable)])
         #expect(try await recognise(1) == "unknown")
