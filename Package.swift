@@ -239,7 +239,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "SeededRandomness", "TokenForge", "RedisStore",
             "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioConcurrency, nioHTTP1,
         ]),
-    test("GatewayBenchTests", ["GatewayBench", "SeededRandomness", "Wire", nioCore]),
+    test("GatewayBenchTests", ["GatewayBench", "SeededRandomness", "Wire", nioCore, nioPosix]),
     test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", nioCore, logging]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]
