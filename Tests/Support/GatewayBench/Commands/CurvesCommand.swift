@@ -55,7 +55,7 @@ struct CurvesCommand: AsyncParsableCommand {
             defer { upstream.process.stop() }
             var report = Report(date: Date().ISO8601Format(.iso8601.year().month().day()), machine: .current(), points: [])
             let small = options.smoke
-            for count in small ? [0, 50] : [0, 500, 2_000, 5_000, 10_000] {
+            for count in small ? [0, 50] : [0, 500, 2_000, 5_000, min(10_000, Self.mostConnections)] {
                 report.points.append(try await point("idle connections", count, GatewaySetup(), held: count, folders, upstream, loop))
             }
             for count in small ? [0, 100] : [0, 1_000, 10_000, 100_000] {
@@ -80,6 +80,9 @@ struct CurvesCommand: AsyncParsableCommand {
             try options.write("curves.svg", Data(report.chart.svg.utf8))
         }
     }
+
+    /// The gateway takes half as many connections as it may open files, less some: each may need one to a provider.
+    private static var mostConnections: Int { sysconf(Int32(_SC_OPEN_MAX)) / 2 - 128 }
 
     private func point(
         _ what: String, _ count: Int, _ setup: GatewaySetup, held: Int, streams: Int = 16, _ folders: BenchFolders,
