@@ -7,7 +7,10 @@ struct CurvesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "curves",
         abstract: "Measures what a request costs beside up to 10,000 idle connections, 100,000 other keys, 1,000 other models.",
-        discussion: "By the wire, governed, in memory, at 1,000 requests a second.")
+        discussion: """
+            By the wire, governed, at 1,000 requests a second; in memory, and where keys are in the store with Redis and PostgreSQL. A configuration file has room for \
+            some 8,000 keys.
+            """)
 
     @OptionGroup var options: BenchOptions
 
@@ -58,10 +61,13 @@ struct CurvesCommand: AsyncParsableCommand {
             for count in small ? [0, 50] : [0, 500, 2_000, 5_000, min(10_000, Self.mostConnections)] {
                 report.points.append(try await point("idle connections", count, GatewaySetup(), held: count, folders, upstream, loop))
             }
-            for count in small ? [0, 100] : [0, 1_000, 10_000, 100_000] {
+            for count in small ? [0, 100] : [0, 1_000, 8_000] {
                 var setup = GatewaySetup()
                 setup.keys = count
-                report.points.append(try await point("keys", count, setup, held: 0, folders, upstream, loop))
+                report.points.append(try await point("keys of the file", count, setup, held: 0, folders, upstream, loop))
+            }
+            for count in small ? [0, 100] : [0, 10_000, 100_000] {
+                report.points.append(try await storedKeys(count, folders, upstream, loop))
             }
             for count in small ? [0, 10] : [0, 100, 1_000] {
                 var setup = GatewaySetup()
@@ -83,6 +89,24 @@ struct CurvesCommand: AsyncParsableCommand {
 
     /// The gateway takes half as many connections as it may open files, less some: each may need one to a provider.
     private static var mostConnections: Int { sysconf(Int32(_SC_OPEN_MAX)) / 2 - 128 }
+
+    private func storedKeys(
+        _ count: Int, _ folders: BenchFolders, _ upstream: UpstreamServer, _ loop: any EventLoop
+    ) async throws -> Point {
+        let redis = try RedisServer(folders)
+        defer { redis.process.stop() }
+        let database = try await LedgerDatabase(folders)
+        let result: Result<Point, any Error>
+        do {
+            var setup = GatewaySetup(governance: .production(redis: redis.url, database: database.url))
+            setup.storedKey = try database.makeKey(folders, besides: count)
+            result = .success(try await point("keys of the store", count, setup, held: 0, folders, upstream, loop))
+        } catch {
+            result = .failure(error)
+        }
+        await database.stop()
+        return try result.get()
+    }
 
     private func point(
         _ what: String, _ count: Int, _ setup: GatewaySetup, held: Int, streams: Int = 16, _ folders: BenchFolders,
