@@ -33,9 +33,9 @@ struct EngineRuns {
     }
 
     /// Per delta.
-    func timeStream(_ bytes: [UInt8], seed: UInt64) -> Timing {
+    func timeStream(_ bytes: [UInt8], seed: UInt64, _ set: InstructionSet = .best) -> Timing {
         let ends = Self.deltas(bytes, seed: seed)
-        var scrubber = StreamScrubber(policy: ScrubPolicy())
+        var scrubber = StreamScrubber(policy: ScrubPolicy(), instructionSet: set)
         var output: [UInt8] = []
         let timing = bytes.withUnsafeBytes { bytes in
             stopwatch.time {

@@ -54,12 +54,27 @@ struct ReportText {
             }
             lines.append("| \(corpus.rawValue) | \(cells.joined(separator: " | ")) |")
         }
+        lines += ["", "µs per call, scan+replace, of 1 KiB.", ""] + bySet
+        for corpus in Corpus.allCases {
+            let cells = sets.map { set in report.row(corpus, set, .scrub, 1 << 10).map { Self.number($0.timing.median / 1_000, 2) } ?? "" }
+            lines.append("| \(corpus.rawValue) | \(cells.joined(separator: " | ")) |")
+        }
         return lines
     }
 
+    private var bySet: [String] {
+        ["| corpus | " + sets.joined(separator: " | ") + " |", "|---|" + sets.map { _ in "--:|" }.joined()]
+    }
+
     private var streams: [String] {
-        ["## Streams", "", "ns per delta of one to seven bytes, in their order.", "", "| corpus | median | least |", "|---|--:|--:|"]
-            + report.streams.map { "| \($0.corpus.rawValue) | \(Self.number($0.timing.median, 0)) | \(Self.number($0.timing.least, 0)) |" }
+        var lines = ["## Streams", "", "ns per delta of one to seven bytes, in their order; medians.", ""] + bySet
+        for corpus in Corpus.allCases where report.streams.contains(where: { $0.corpus == corpus }) {
+            let cells = sets.map { set in
+                report.streams.first { $0.corpus == corpus && $0.instructionSet == set }.map { Self.number($0.timing.median, 0) } ?? ""
+            }
+            lines.append("| \(corpus.rawValue) | \(cells.joined(separator: " | ")) |")
+        }
+        return lines
     }
 
     private var rivals: [String] {

@@ -93,16 +93,24 @@ struct RepeatCommand: ParsableCommand {
     @Option(name: .long) var seconds = 3.0
     @Option(name: .long, help: "Bytes.") var size = 1 << 20
     @Flag(name: .long, help: "As a stream of deltas.") var stream = false
+    @Flag(name: .long, help: "Findings only, nothing is replaced.") var scan = false
+    @Option(name: .long, help: "portable, sse2, avx2, avx512 or neon; the best one of this machine otherwise.") var set: String?
+    @Option(name: .long, help: "How many samples the time is divided into.") var samples = 1
     @Flag(name: .long, help: "Only print the text.") var text = false
 
     func run() throws {
+        let chosen = InstructionSet.allCases.first { "\($0)" == set } ?? .best
+        guard samples > 0, chosen.isAvailable, set == nil || "\(chosen)" == set else {
+            throw ValidationError("not on this machine, or no samples")
+        }
         guard let bytes = Corpus(rawValue: name)?.bytes(size, seed: 1) ?? HostileFamily.all.first(where: { $0.name == name })?.bytes(size)
         else {
             throw ValidationError("no corpus or hostile text of this name")
         }
         if text { return FileHandle.standardOutput.write(Data(bytes)) }
-        let runs = EngineRuns(stopwatch: Stopwatch(samples: 1, sampleNanoseconds: UInt64(seconds * 0.5e9)))
-        let timing = stream ? runs.timeStream(bytes, seed: 9) : runs.time(.scrub, bytes, .best)
-        print("\(ReportText.number(timing.median, 0)) ns")
+        // The first call and the search for how often to repeat it take as long as a sample or two.
+        let runs = EngineRuns(stopwatch: Stopwatch(samples: samples, sampleNanoseconds: UInt64(seconds * 1e9 / Double(samples + 1))))
+        let timing = stream ? runs.timeStream(bytes, seed: 9, chosen) : runs.time(scan ? .scan : .scrub, bytes, chosen)
+        print("\(ReportText.number(timing.median, 0)) ns, least \(ReportText.number(timing.least, 0)) ns")
     }
 }

@@ -18,8 +18,8 @@ struct ScrubBenchmark {
             report.findings[corpus.rawValue] = EngineRuns.findings(corpus.bytes(1 << 20, seed: seeds[0]))
             for size in Self.sizes {
                 let texts = seeds.map { corpus.bytes(size, seed: $0) }
-                // The other sets only at one size: what differs is the prefilter.
-                for set in sets where size == 1 << 20 || set == .best {
+                // The other sets only at the sizes that there are goals for: what differs is the prefilter.
+                for set in sets where size == 1 << 10 || size == 1 << 20 || set == .best {
                     for work in Work.allCases {
                         let timing = Self.middle(texts.map { runs.time(work, $0, set) })
                         report.rows.append(.init(corpus: corpus, instructionSet: set.title, work: work, bytes: size, timing: timing))
@@ -29,8 +29,10 @@ struct ScrubBenchmark {
         }
         progress("streams")
         for corpus in [Corpus.clean, .mixed, .logs] {
-            let timing = Self.middle(seeds.map { runs.timeStream(corpus.bytes(64 << 10, seed: $0), seed: $0) })
-            report.streams.append(.init(corpus: corpus, timing: timing))
+            for set in sets {
+                let timing = Self.middle(seeds.map { runs.timeStream(corpus.bytes(64 << 10, seed: $0), seed: $0, set) })
+                report.streams.append(.init(corpus: corpus, instructionSet: set.title, timing: timing))
+            }
         }
         measureHostile(&report, progress)
         try measureRivals(&report, progress)

@@ -17,6 +17,7 @@ struct ScrubReport: Codable, Sendable {
 
     struct Stream: Codable, Sendable {
         var corpus: Corpus
+        var instructionSet: String
         /// Nanoseconds per delta.
         var timing: Timing
     }

@@ -194,8 +194,10 @@ public struct ScrubPolicy: Sendable {
     }
 
     /// A scanner for texts that come from a provider, or that went through the other one already.
-    func answerScanner() -> Scanner {
-        Scanner(kinds: kinds, filter: filter, patterns: activePatterns, literalNames: [], foldsLookalikes: foldsLookalikes)
+    func answerScanner(_ instructionSet: InstructionSet = .best) -> Scanner {
+        Scanner(
+            kinds: kinds, filter: filter, patterns: activePatterns, literalNames: [], foldsLookalikes: foldsLookalikes,
+            instructionSet: instructionSet)
     }
 
     private var activePatterns: PatternSet? {

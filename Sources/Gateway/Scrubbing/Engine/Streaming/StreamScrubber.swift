@@ -46,8 +46,12 @@ public struct StreamScrubber: Sendable {
 
     /// A scrubber for answers under `policy`: nothing is numbered, and text that looks like a placeholder is left alone.
     public init(policy: ScrubPolicy) {
+        self.init(policy: policy, instructionSet: .best)
+    }
+
+    package init(policy: ScrubPolicy, instructionSet: InstructionSet) {
         self.policy = policy
-        scanner = policy.answerScanner()
+        scanner = policy.answerScanner(instructionSet)
     }
 
     /// A scrubber for a document that somebody sends: where the policy says `placeholder`, values are numbered as ``RequestScrubber`` does, and
