@@ -5,7 +5,8 @@
 
 /// Rules look at up to so many blocks of 64 bytes at a time. There is room for those of a tile, one before it, two behind it, and what a vector
 /// takes with it beyond.
-enum { LANES = 8, ROOM = AGENTSHIELD_TILE / 64 + 3 + LANES };
+/// A multiple of that, so that blocks 1, 9, 17, … of all masks start lines of the processor's cache where those of one do.
+enum { LANES = 8, ROOM = (AGENTSHIELD_TILE / 64 + 3 + LANES + LANES - 1) / LANES * LANES };
 
 /// One bit per byte of a block, lowest bit first; block 0 is the one before the tile.
 typedef uint64_t mask[ROOM];

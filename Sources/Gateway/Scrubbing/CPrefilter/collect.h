@@ -54,14 +54,16 @@ INLINE int is_inside(size_t block, const tile *t) {
     return start >= 3 && (size_t)start + 64 <= t->known;
 }
 
-/// Leaves those assignment signs that stand behind a credential's name. Without a classifier, and at the text's ends, each is looked at.
-INLINE void keep_named(const classes *c, mask assign, uint64_t filled, const tile *t, name_classifier *names, places found) {
+/// Leaves those assignment signs that stand behind a credential's name. Without a classifier, in blocks with fewer than `least` of them and at the
+/// text's ends, each is looked at.
+INLINE void keep_named(
+    const classes *c, mask assign, uint64_t filled, const tile *t, name_classifier *names, int least, places found) {
     size_t count = 0, known = SIZE_MAX;
     name_classes last = {0, 0};
     for (; filled != 0; filled &= filled - 1) {
         size_t block = (size_t)__builtin_ctzll(filled) + 1;
         if (assign[block] == 0) continue;
-        if (names != 0 && is_inside(block - 1, t) && is_inside(block, t)) {
+        if (names != 0 && __builtin_popcountll(assign[block]) >= least && is_inside(block - 1, t) && is_inside(block, t)) {
             const uint8_t *here = t->bytes + t->origin + 64 * block - 64;
             name_classes before = known == block - 1 ? last : names(here - 64);
             last = names(here);
@@ -77,12 +79,13 @@ INLINE void keep_named(const classes *c, mask assign, uint64_t filled, const til
 }
 
 /// Writes what fired, in order; how much that is.
-INLINE size_t collect(const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, name_classifier *names, agentshield_trigger *triggers) {
+INLINE size_t collect(
+    const classes *c, const shapes *s, fired *f, size_t blocks, const tile *t, name_classifier *names, int least, agentshield_trigger *triggers) {
     places found;
     keep_asked(f->any, blocks, t);
     keep_asked(f->assign, blocks, t);
     uint64_t filled = filled_blocks(f->any, blocks);
-    keep_named(c, f->assign, filled, t, names, found);
+    keep_named(c, f->assign, filled, t, names, least, found);
     size_t count = 0, written = 0;
     for (; filled != 0; filled &= filled - 1) {
         size_t block = (size_t)__builtin_ctzll(filled) + 1;

@@ -51,6 +51,30 @@ static const uint8_t first_letters[32] __attribute__((aligned(32))) = {
 #define GAPS_OF_LOW_HALVES 11, 3, 3, 2, 2, 2, 2, 3, 2, 2, 0, 5, 20, 4, 1, 6
 #define GAPS_OF_HIGH_HALVES 0, 0, 1, 2, 0, 4, 8, 16, 0, 0, 0, 0, 0, 0, 0, 0
 
+AVX2 __m256i avx2_letters(const uint8_t *p, const uint8_t *letters) {
+    __m256i low = _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)letters));
+    __m256i high = _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(letters + 16)));
+    __m256i v = _mm256_loadu_si256((const __m256i *)p), half = _mm256_and_si256(v, _mm256_set1_epi8(0x0F));
+    return _mm256_blendv_epi8(_mm256_shuffle_epi8(low, half), _mm256_shuffle_epi8(high, half), _mm256_slli_epi16(v, 3));
+}
+
+AVX2 name_classes names_avx2(const uint8_t *p) {
+    const __m256i low = _mm256_setr_epi8(GAPS_OF_LOW_HALVES, GAPS_OF_LOW_HALVES);
+    const __m256i high = _mm256_setr_epi8(GAPS_OF_HIGH_HALVES, GAPS_OF_HIGH_HALVES);
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i ending[2], gap[2];
+    for (int i = 0; i < 2; i++) {
+        const uint8_t *q = p + 32 * i;
+        __m256i groups = _mm256_and_si256(avx2_letters(q, last_letters), avx2_letters(q - 1, third_letters));
+        groups = _mm256_and_si256(groups, avx2_letters(q - 2, second_letters));
+        ending[i] = _mm256_cmpeq_epi8(_mm256_and_si256(groups, avx2_letters(q - 3, first_letters)), zero);
+        __m256i v = _mm256_loadu_si256((const __m256i *)q);
+        __m256i half = _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0F));
+        gap[i] = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(low, v), _mm256_shuffle_epi8(high, half)), zero);
+    }
+    return (name_classes){.ending = ~avx2_bits(ending[0], ending[1]), .gap = ~avx2_bits(gap[0], gap[1])};
+}
+
 AVX512 __m512i avx512_groups(const uint8_t *p, const uint8_t *letters) {
     const __m512i table = _mm512_broadcast_i64x4(_mm256_load_si256((const __m256i *)letters));
     return _mm512_permutexvar_epi8(_mm512_loadu_si512((const void *)p), table);

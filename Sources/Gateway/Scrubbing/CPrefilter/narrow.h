@@ -150,6 +150,14 @@ INLINE int is_product(const view *v) { return v->left > 1 && v->bytes[-1] == '/'
 /// The status behind a request line in an access log, `HTTP/1.1" 200 74748`, and no telephone number.
 INLINE int is_status(const view *v) { return v->left > 2 && v->bytes[-1] == ' ' && v->bytes[-2] == '"' && is_digit(v->bytes[-3]); }
 
+/// A day and a time of it in a log, `2026-04-25T21:59:18`, behind nothing that a month may stand before: two groups of six digits, for the last one is
+/// part of a word. At midnight it .
+INLINE int is_timestamp(const view *v) {
+    uint8_t before = v->left > 0 ? v->bytes[-1] : 0;
+    return byte_at(v, 4) == '-' && byte_at(v, 7) == '-' && byte_at(v, 10) == 'T' && (seen(v->c->digit, v->bit) & 0x7FF) == 0x36F
+        && (byte_at(v, 11) != '0' || byte_at(v, 12) != '0') && !is_month_joint(before);
+}
+
 /// The rules of a number that starts with a digit, or 0: enough digits in whole groups for a telephone number, which has the fewest of all; an
 /// IPv4 address; a date; the digits of a Spanish or a Corsican number, whose letter follows. Seven digits and no letter, or up to nine in two
 /// groups, are a telephone number or nothing.
@@ -324,7 +332,7 @@ INLINE uint16_t narrowed(uint16_t rules, const view *v, uint8_t before) {
         rules &= ~AGENTSHIELD_RULE_NUMBER;
         if (!is_digit(v->bytes[0])) {
             if (v->bytes[0] != '$' && may_be_signed_number(v)) rules |= AGENTSHIELD_RULE_NUMBER;
-        } else {
+        } else if (!is_timestamp(v)) {
             rules |= rules_of_number(v) | (may_end_date(v) ? AGENTSHIELD_RULE_YEAR : 0);
         }
     }

@@ -36,7 +36,7 @@ typedef enum {
     AGENTSHIELD_PORTABLE = 0,  ///< a table, byte by byte
     AGENTSHIELD_SSE2 = 1,
     AGENTSHIELD_AVX2 = 2,
-    AGENTSHIELD_AVX512 = 3,  ///< with BW and VBMI2: Ice Lake, Zen 4 and later; what came before takes AVX2
+    AGENTSHIELD_AVX512 = 3,  ///< with BW, VBMI2 and GFNI: Ice Lake, Zen 4 and later; what came before takes AVX2
     AGENTSHIELD_NEON = 4
 } agentshield_instruction_set;
 
