@@ -64,8 +64,8 @@ bench-curves: bench-programs ## what a request costs beside 10,000 connections, 
 bench-sizes: bench-programs ## bytes on the wire beside JSON over HTTP; writes docs/performance/wire-sizes.md
 	$(bench) sizes $(FIGURES)
 
-soak: bench-programs ## how memory grows in MINUTES (60) of load; writes docs/performance/soak.md
-	$(bench) soak --minutes $(MINUTES) $(FIGURES)
+soak: bench-programs ## how memory grows in MINUTES (60) of load, at RATE requests/s (half of what it can do); writes docs/performance/soak.md
+	$(bench) soak --minutes $(MINUTES) $(if $(RATE),--rate $(RATE)) $(FIGURES)
 
 costs: bench-programs ## allocations and instructions of a request, held against the committed ones
 	@Scripts/check-costs .build/release

@@ -53,6 +53,7 @@ let systemLibraries: [Target] = [
     .systemLibrary(
         name: "CSQLite", path: "Sources/Gateway/System/CSQLite", pkgConfig: "sqlite3",
         providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
+    .systemLibrary(name: "CMalloc", path: "Sources/Gateway/System/CMalloc"),
     .systemLibrary(
         name: "CZlib", path: "Sources/Gateway/System/CZlib", pkgConfig: "zlib",
         providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
@@ -119,7 +120,8 @@ let gatewayTargets: [Target] = [
             "PostgresStore", "RedisStore", "Providers",
             "Scrubbing",
             "WireServer",
-            "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS, logging,
+            "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", "CMalloc", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS,
+            logging,
             metrics,
             lifecycle, unixSignals, argumentParser, deque,
         ],
@@ -239,7 +241,7 @@ let tests: [Target] = [
             "ProcessSupport", "ScriptedProvider", "AgentShieldGateway", "AgentShield", "SeededRandomness", "TokenForge", "RedisStore",
             "GatewayCore", "GatewayCrypto", nioCore, nioPosix, nioConcurrency, nioHTTP1,
         ]),
-    test("GatewayBenchTests", ["GatewayBench", "SeededRandomness", "Wire", nioCore]),
+    test("GatewayBenchTests", ["GatewayBench", "SeededRandomness", "Wire", nioCore, nioPosix]),
     test("AppTests", ["AgentShieldGateway", "ProcessSupport", "GatewayCore", nioCore, logging]),
     test("TidyTests", ["Wire", "GatewayCore", "GatewayConfiguration"]),
 ]

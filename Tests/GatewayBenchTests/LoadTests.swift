@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import Testing
 import Wire
 
@@ -115,6 +116,65 @@ struct LoadTests {
         }
         var scanner = HTTPAnswerScanner()
         #expect(scanner.take(ByteBuffer(string: "HTTP/1.1 200 OK\r\n\r\n")) == .unreadable)
+    }
+}
+
+/// Answers a connection's first request at once, and each other a while later, or never.
+private final class SlowAnswers: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    private let after: TimeAmount?
+    private var isFirst = true
+
+    init(after: TimeAmount?) {
+        self.after = after
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard let time = isFirst ? .zero : after else { return }
+        isFirst = false
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: time) {
+            channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), promise: nil)
+        }
+    }
+}
+
+@Suite("Open load", .timeLimit(.minutes(4)))
+struct OpenLoadTests {
+    private func run(answersAfter: TimeAmount?, inFlight: Int) async throws -> LoadResult {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { group.shutdownGracefully { _ in } }
+        let server = try await ServerBootstrap(group: group)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(SlowAnswers(after: answersAfter))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let target = LoadTarget(door: .http, port: try #require(server.localAddress?.port), credential: "key")
+        let plan = LoadPlan(
+            target: target, pace: .open(perSecond: 100), inFlight: inFlight, warmUp: .zero, duration: .milliseconds(500))
+        let result = try await LoadRun.run(plan, on: group.next())
+        try await server.close()
+        return result
+    }
+
+    @Test("answers that come after the measurement's end have their latency, and are none of its answers")
+    func late() async throws {
+        let result = try await run(answersAfter: .seconds(2), inFlight: 4)
+        // Four at once, four that are on their way at the end, and whoever waits for a connection then.
+        #expect(result.answered == 4 && result.sent == 8 && result.failed == 0)
+        #expect(result.unanswered >= 30 && Int(result.latencies.count) == 8 + result.unanswered)
+        #expect(result.latencies.microseconds(at: 1) >= 1_990_000)
+    }
+
+    @Test("requests that are not answered in time, or find no connection, are told with the time that they have waited")
+    func never() async throws {
+        let result = try await run(answersAfter: nil, inFlight: 4)
+        #expect(result.answered == 4 && result.sent == 8 && result.failed == 0)
+        #expect(result.unanswered >= 34 && Int(result.latencies.count) == 4 + result.unanswered)
+        #expect(result.latencies.microseconds(at: 0.5) >= 4_900_000)
     }
 }
 

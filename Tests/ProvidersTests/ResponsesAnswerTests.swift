@@ -218,6 +218,35 @@ struct ResponsesAnswerTests {
         #expect(whole.string("response.output.1.call_id") == "call_\(Self.suffix)0001")
     }
 
+    @Test("calls behind one without a name wait for it: the name says what kind of item it is")
+    func lateName() throws {
+        var writer = try Self.writer(#"{"tools":[{"type":"custom","name":"patch"},{"type":"function","name":"f"}]}"#)
+        var output = ByteBuffer()
+        for chunk in [
+            try Self.delta(#""tool_calls":[{"index":0,"id":"c1","function":{"arguments":"{\"input\":"}}]"#),
+            try Self.delta(#""tool_calls":[{"index":1,"id":"c2","function":{"name":"f","arguments":"{}"}}]"#),
+            try Self.delta(#""tool_calls":[{"index":2,"id":"c3","function":{"name":"f","arguments":"{"}}]"#),
+            try Self.delta(#""tool_calls":[{"index":0,"function":{"name":"patch","arguments":"\"a\"}"}}]"#),
+            try Self.delta(#""tool_calls":[{"index":2,"function":{"arguments":"}"}}]"#),
+            try Self.delta("", finish: #""tool_calls""#),
+        ] {
+            try writer.write(chunk, into: &output)
+        }
+        writer.end(Self.usage, into: &output)
+        let events = try Self.events(output)
+        #expect(
+            events.filter { $0.data.int("output_index") != nil }.map { "\($0.type.dropFirst(9)) \($0.data.int("output_index") ?? -1)" }
+                == [
+                    "output_item.added 0", "output_item.added 1", "function_call_arguments.delta 1", "output_item.added 2",
+                    "function_call_arguments.delta 2", "function_call_arguments.delta 2", "custom_tool_call_input.delta 0",
+                    "custom_tool_call_input.done 0", "output_item.done 0", "function_call_arguments.done 1", "output_item.done 1",
+                    "function_call_arguments.done 2", "output_item.done 2",
+                ])
+        let whole = try #require(events.last).data
+        #expect((0..<3).map { whole.string("response.output.\($0).type") } == ["custom_tool_call", "function_call", "function_call"])
+        #expect(whole.string("response.output.0.input") == "a" && whole.string("response.output.2.arguments") == "{}")
+    }
+
     @Test("an answer of Messages: signed thinking keeps its seal, sealed thinking is an item without text")
     func messages() throws {
         var reader = AnthropicAnswerReader()

@@ -72,7 +72,7 @@ enum ImportRules {
                 "GatewayCore", "GatewayAuthentication", "GatewayConfiguration", "GatewayCrypto", "GatewayPipeline", "EmbeddedStore",
                 "PostgresStore", "RedisStore", "Providers",
                 "Scrubbing", "WireServer",
-                "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS",
+                "HTTPShim", "Wire", "CHiredis", "CPQ", "CLZ4", "CSQLite", "CMalloc", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "NIOTLS",
                 "Logging",
                 "Metrics",
                 "ServiceLifecycle", "UnixSignals", "NIOConcurrencyHelpers", "ArgumentParser", "DequeModule", "Foundation", "Dispatch",

@@ -57,6 +57,7 @@ struct GatewayRunner {
         }
         let logger = Logger(label: "agentshield")
         let snapshot = try SnapshotBuilder(configuration, models).snapshot().orExit()
+        Heap.returnLargeBlocks()
         let state = try RedisDeployment.state(of: configuration).orExit()
         let answers = try RedisDeployment.cache(of: configuration).orExit()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops ?? System.coreCount)

@@ -14,28 +14,32 @@ extension ResponsesAnswerWriter {
         }
     }
 
-    /// Announces an item behind the others.
+    /// Puts an item behind the others. Calls are announced by their names; before anything else is put here the items are closed.
     private mutating func add(_ key: AnswerItemKey, _ content: ResponsesItem.Content, _ output: inout ByteBuffer) -> Int {
-        let isNamed = if case .call(_, nil, _, _) = content { false } else { true }
-        let item = ResponsesItem(key, place: items.count, content, state: isNamed ? .open : .unannounced, suffix: suffix)
+        let isCall = if case .call = content { true } else { false }
+        let item = ResponsesItem(key, place: items.count, content, state: isCall ? .unannounced : .open, suffix: suffix)
         items.append(item)
         pieces += 1
-        if isNamed { announce(item.place, &output) }
+        if !isCall { announce(item.place, &output) }
         return item.place
     }
 
-    /// Announces an item, and those before it: clients count them by their announcements.
     private mutating func announce(_ place: Int, _ output: inout ByteBuffer) {
-        for earlier in items.indices.prefix(place) where items[earlier].state == .unannounced {
-            announce(earlier, &output)
-            if case .call(_, _, let arguments, _) = items[earlier].content { writeArguments(arguments, of: earlier, &output) }
-        }
         items[place].state = .open
         if case .call(_, let name?, _, _) = items[place].content { items[place].isCustom = echo.customTools.contains(name) }
         event("response.output_item.added", &output) { response, json in
             json.member("output_index", Int64(place))
             json.key("item")
             response.items[place].write(isNew: true, &json)
+        }
+        if case .call(_, _, let arguments, _) = items[place].content { writeArguments(arguments, of: place, &output) }
+    }
+
+    /// Announces calls up to the first without a name: clients count items by their announcements, and the name says what kind of item it is.
+    private mutating func announceNamedCalls(_ output: inout ByteBuffer) {
+        for place in items.indices where items[place].state == .unannounced {
+            guard case .call(_, _?, _, _) = items[place].content else { return }
+            announce(place, &output)
         }
     }
 
@@ -160,15 +164,12 @@ extension ResponsesAnswerWriter {
         items[place].content = .message([])
         arguments.writeImmutableBuffer(fragment.text)
         balance.take(fragment.text)
-        let known = name ?? fragment.name
-        items[place].content = .call(id: id ?? fragment.callID, name: known, arguments: arguments, balance: balance)
-        guard known != nil || items[place].state == .open else { return }
-        var news = fragment.text
+        items[place].content = .call(id: id ?? fragment.callID, name: name ?? fragment.name, arguments: arguments, balance: balance)
         if items[place].state == .unannounced {
-            announce(place, &output)
-            news = arguments
+            announceNamedCalls(&output)
+        } else {
+            writeArguments(fragment.text, of: place, &output)
         }
-        writeArguments(news, of: place, &output)
     }
 
     private mutating func writeArguments(_ text: ByteBuffer, of place: Int, _ output: inout ByteBuffer) {
@@ -185,11 +186,15 @@ extension ResponsesAnswerWriter {
     /// Ends the items that are open.
     ///
     /// - Parameters:
-    ///   - kind: of the item that comes next: calls whose arguments are not whole may go on beside another call.
+    ///   - kind: of the item that comes next: calls whose arguments are not whole, or that are not announced yet, may go on beside another call.
     ///   - isLast: nothing comes behind them: where the answer was cut, it was in the last one.
     mutating func closeItems(_ output: inout ByteBuffer, before kind: AnswerItemKind? = nil, isLast: Bool = false) {
         for place in items.indices where items[place].isOpen {
-            if kind == .toolCall, case .call(_, _, _, let balance) = items[place].content, !balance.isWhole { continue }
+            if kind == .toolCall, case .call(_, _, _, let balance) = items[place].content,
+                !balance.isWhole || items[place].state == .unannounced
+            {
+                continue
+            }
             close(place, isCut: isLast && isIncomplete && place == items.count - 1, &output)
         }
     }
@@ -201,10 +206,7 @@ extension ResponsesAnswerWriter {
         case .reasoning(let text, _):
             if text.readableBytes > 0 { closeSummary(text, of: place, &output) }
         case .call(_, let name, let arguments, _):
-            if items[place].state == .unannounced {
-                announce(place, &output)
-                writeArguments(arguments, of: place, &output)
-            }
+            if items[place].state == .unannounced { announce(place, &output) }
             if items[place].isCustom { return closeCustom(ResponsesCustomTool.input(of: arguments), place, isCut: isCut, &output) }
             event("response.function_call_arguments.done", of: place, &output) { json in
                 json.member("name", name ?? "")

@@ -108,6 +108,9 @@ final class EndpointPool {
         let bootstrap = ClientBootstrap(group: owner.eventLoop)
             .connectTimeout(endpoint.timeouts.connect)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // What is read at once, twice as much for TLS, stays with the connection.
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2_048, maximum: 16_384))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try UpstreamConnection(endpoint: endpoint, eventLoop: channel.eventLoop).install(in: channel.pipeline.syncOperations)

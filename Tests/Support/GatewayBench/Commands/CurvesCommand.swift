@@ -7,7 +7,10 @@ struct CurvesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "curves",
         abstract: "Measures what a request costs beside up to 10,000 idle connections, 100,000 other keys, 1,000 other models.",
-        discussion: "By the wire, governed, in memory, at 1,000 requests a second.")
+        discussion: """
+            By the wire, governed, at 1,000 requests a second; in memory, and where keys are in the store with Redis and PostgreSQL. A configuration file has room for \
+            some 8,000 keys.
+            """)
 
     @OptionGroup var options: BenchOptions
 
@@ -55,13 +58,16 @@ struct CurvesCommand: AsyncParsableCommand {
             defer { upstream.process.stop() }
             var report = Report(date: Date().ISO8601Format(.iso8601.year().month().day()), machine: .current(), points: [])
             let small = options.smoke
-            for count in small ? [0, 50] : [0, 500, 2_000, 5_000, 10_000] {
+            for count in small ? [0, 50] : [0, 500, 2_000, 5_000, min(10_000, Self.mostConnections)] {
                 report.points.append(try await point("idle connections", count, GatewaySetup(), held: count, folders, upstream, loop))
             }
-            for count in small ? [0, 100] : [0, 1_000, 10_000, 100_000] {
+            for count in small ? [0, 100] : [0, 1_000, 8_000] {
                 var setup = GatewaySetup()
                 setup.keys = count
-                report.points.append(try await point("keys", count, setup, held: 0, folders, upstream, loop))
+                report.points.append(try await point("keys of the file", count, setup, held: 0, folders, upstream, loop))
+            }
+            for count in small ? [0, 100] : [0, 10_000, 100_000] {
+                report.points.append(try await storedKeys(count, folders, upstream, loop))
             }
             for count in small ? [0, 10] : [0, 100, 1_000] {
                 var setup = GatewaySetup()
@@ -79,6 +85,27 @@ struct CurvesCommand: AsyncParsableCommand {
             try options.write("curves.md", Data((BenchDocument.curves + "\n" + report.text).utf8))
             try options.write("curves.svg", Data(report.chart.svg.utf8))
         }
+    }
+
+    /// The gateway takes half as many connections as it may open files, less some: each may need one to a provider.
+    private static var mostConnections: Int { sysconf(Int32(_SC_OPEN_MAX)) / 2 - 128 }
+
+    private func storedKeys(
+        _ count: Int, _ folders: BenchFolders, _ upstream: UpstreamServer, _ loop: any EventLoop
+    ) async throws -> Point {
+        let redis = try RedisServer(folders)
+        defer { redis.process.stop() }
+        let database = try await LedgerDatabase(folders)
+        let result: Result<Point, any Error>
+        do {
+            var setup = GatewaySetup(governance: .production(redis: redis.url, database: database.url))
+            setup.storedKey = try database.makeKey(folders, besides: count)
+            result = .success(try await point("keys of the store", count, setup, held: 0, folders, upstream, loop))
+        } catch {
+            result = .failure(error)
+        }
+        await database.stop()
+        return try result.get()
     }
 
     private func point(

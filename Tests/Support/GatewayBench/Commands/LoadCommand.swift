@@ -111,6 +111,7 @@ struct LoadReport: Codable {
     var answered: Int
     var shed: Int
     var failed: Int
+    var unanswered: Int
     var requestsPerSecond: Double
     var cpuMicrosecondsPerRequest: Double
     var latencyMicroseconds: Percentiles
@@ -123,6 +124,7 @@ struct LoadReport: Codable {
         answered = result.answered
         shed = result.shed
         failed = result.failed
+        unanswered = result.unanswered
         requestsPerSecond = result.perSecond
         cpuMicrosecondsPerRequest = result.cpuMicrosecondsPerRequest
         latencyMicroseconds = Percentiles(result.latencies)

@@ -58,6 +58,12 @@ struct SoakCommand: AsyncParsableCommand {
 
     @Option(name: .long, help: "Minutes.")
     var minutes = 60.0
+    @Option(name: .long, help: "Requests a second, by both doors together. Default: half of what is served as fast as it goes.")
+    var rate: Int?
+
+    func validate() throws {
+        guard rate ?? 2 >= 2, minutes > 0 else { throw ValidationError("minutes are above 0, and requests a second 2 or more") }
+    }
 
     func run() async throws {
         try await options.run { folders, loop in
@@ -66,7 +72,7 @@ struct SoakCommand: AsyncParsableCommand {
             let gateway = try GatewayServer(folders, upstream: upstream)
             defer { gateway.process.stop() }
             let report = try await SoakRun(
-                gateway: gateway, loop: loop, seconds: options.smoke ? 6 : max(1, minutes * 60)
+                gateway: gateway, loop: loop, seconds: options.smoke ? 6 : max(1, minutes * 60), rate: rate
             ).report()
             print(report.text)
             try options.write("soak.json", report.json())

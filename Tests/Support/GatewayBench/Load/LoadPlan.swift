@@ -73,6 +73,8 @@ struct LoadPlan: Sendable {
 
     /// Requests of an open load that wait for a connection at most; those beyond count as failed.
     static let maxWaiting = 100_000
+    /// How long what an open load has under way at its end is waited for.
+    static let drain = TimeAmount.seconds(5)
 }
 
 /// What one run measured.
@@ -85,6 +87,9 @@ struct LoadResult: Sendable {
     var failed = 0
     /// What the first failure was.
     var firstFailure: String?
+    /// Of an open load: those that had no answer ``LoadPlan/drain`` after the end, or no connection at the end. Their latency is told as what it
+    /// was by then.
+    var unanswered = 0
     var seconds = 0.0
     /// From the request's time to its answer's last byte.
     var latencies = LatencyHistogram()

@@ -21,6 +21,15 @@ protocol LoadConnection: AnyObject {
 
 /// Sends requests and measures, on one event loop.
 final class LoadRun {
+    private enum Phase {
+        case connecting
+        case warmingUp
+        case measuring
+        /// Nothing is sent any more; what an open load has under way is waited for.
+        case draining
+        case over
+    }
+
     let plan: LoadPlan
     let pool: RequestPool
     private let loop: any EventLoop
@@ -31,13 +40,13 @@ final class LoadRun {
     /// Times of requests that wait for a connection.
     private var waiting = Deque<NIODeadline>()
     private var result = LoadResult()
-    private var isStarted = false
-    private var isMeasuring = false
-    private var isOver = false
+    private var phase = Phase.connecting
     private var firstSample: ProcessProbe.Sample?
     private var startOfMeasurement = NIODeadline.now()
     private var startOfPace = NIODeadline.now()
     private var issued: Int64 = 0
+    /// Requests that were sent and have not ended.
+    private var underWay = 0
 
     private init(_ plan: LoadPlan, _ pool: RequestPool, on loop: any EventLoop) {
         self.plan = plan
@@ -62,7 +71,7 @@ final class LoadRun {
             switch result {
             case .success: self.start()
             case .failure(let error):
-                self.isOver = true
+                self.phase = .over
                 self.promise.fail(error)
             }
         }
@@ -78,9 +87,9 @@ final class LoadRun {
     }
 
     private func reopen(_ connector: LoadConnector) {
-        guard isStarted, !isOver else { return }
+        guard phase == .warmingUp || phase == .measuring else { return }
         loop.assumeIsolated().scheduleTask(in: .milliseconds(100)) {
-            guard !self.isOver else { return }
+            guard self.phase == .warmingUp || self.phase == .measuring else { return }
             _ = self.open(connector, isFirst: false)
         }
     }
@@ -93,10 +102,10 @@ final class LoadRun {
 
     private func start() {
         let loop = loop.assumeIsolated()
-        isStarted = true
+        phase = .warmingUp
+        if plan.warmUp == .zero { startMeasurement() } else { loop.scheduleTask(in: plan.warmUp) { self.startMeasurement() } }
         startOfPace = .now()
-        loop.scheduleTask(in: plan.warmUp) { self.startMeasurement() }
-        loop.scheduleTask(in: plan.warmUp + plan.duration) { self.finish(attempts: 30) }
+        loop.scheduleTask(in: plan.warmUp + plan.duration) { self.endMeasurement(attempts: 30) }
         switch plan.pace {
         case .closed:
             while let connection = free.popFirst() { send(.now(), on: connection) }
@@ -106,7 +115,7 @@ final class LoadRun {
     }
 
     private func tick(_ perSecond: Int) {
-        guard !isOver else { return }
+        guard phase == .warmingUp || phase == .measuring else { return }
         var next = time(of: issued, perSecond)
         while next <= .now() {
             issued += 1
@@ -129,42 +138,44 @@ final class LoadRun {
     private func send(_ time: NIODeadline, on connection: any LoadConnection) {
         let number = result.sent
         result.sent += 1
+        underWay += 1
         connection.send(LoadCall(time: time, number: number))
     }
 
     /// Bytes have come, whatever is in them.
     func received(_ bytes: Int) {
-        if isMeasuring { result.bytesReceived += bytes }
+        if phase == .measuring { result.bytesReceived += bytes }
     }
 
     /// Something of an answer has come.
     func began(_ call: inout LoadCall) {
         guard !call.hasBegun else { return }
         call.hasBegun = true
-        if isMeasuring { result.firstBytes.record((NIODeadline.now() - call.time).nanoseconds) }
+        if isMeasured(call) { result.firstBytes.record((NIODeadline.now() - call.time).nanoseconds) }
     }
 
     /// A delta has come that was sent at this time.
     func delta(sent: NIODeadline, _ call: inout LoadCall) {
         call.deltas += 1
-        if isMeasuring { result.deltas.record((NIODeadline.now() - sent).nanoseconds) }
+        if isMeasured(call) { result.deltas.record((NIODeadline.now() - sent).nanoseconds) }
     }
 
     /// A request has ended; the connection is free for another.
     ///
     /// - Parameter staysOpen: false where the server is about to close it.
     func ended(_ call: LoadCall, on connection: any LoadConnection, _ outcome: LoadOutcome, staysOpen: Bool = true) {
+        underWay -= 1
         count(outcome, call)
-        guard !isOver else { return }
-        if isMeasuring, let limit = plan.requests, result.answered >= limit {
-            finish(attempts: 0)
-        } else if staysOpen {
-            isFree(connection)
+        switch phase {
+        case .measuring where plan.requests.map { result.answered >= $0 } ?? false: endMeasurement(attempts: 0)
+        case .draining: if underWay == 0 { finish() }
+        case .over: break
+        case .connecting, .warmingUp, .measuring: if staysOpen { isFree(connection) }
         }
     }
 
     private func isFree(_ connection: any LoadConnection) {
-        if isStarted, plan.pace == .closed {
+        if phase != .connecting, plan.pace == .closed {
             send(.now(), on: connection)
         } else if let time = waiting.popFirst() {
             send(time, on: connection)
@@ -173,54 +184,80 @@ final class LoadRun {
         }
     }
 
+    /// Of an open load those count whose time was within the measurement, however late they end: who leaves out the slowest flatters.
+    private func isMeasured(_ call: LoadCall) -> Bool {
+        switch phase {
+        case .connecting, .warmingUp, .over: false
+        case .measuring: plan.pace == .closed || call.time >= startOfMeasurement
+        case .draining: call.time >= startOfMeasurement
+        }
+    }
+
     private func count(_ outcome: LoadOutcome, _ call: LoadCall) {
-        guard isMeasuring else { return }
+        guard isMeasured(call) else { return }
         let latency = (NIODeadline.now() - call.time).nanoseconds
         switch outcome {
         case .answered:
-            result.answered += 1
+            // Answers after the measurement's end are no part of what was answered in its time.
+            if phase == .measuring { result.answered += 1 }
             result.latencies.record(latency)
             if let expected = plan.clockedDeltas { result.lostDeltas += max(0, expected - call.deltas) }
         case .shed:
-            result.shed += 1
+            if phase == .measuring { result.shed += 1 }
             result.refusals.record(latency)
         case .failed(let reason):
-            result.failed += 1
-            result.firstFailure = result.firstFailure ?? reason
+            fail(reason)
         }
+    }
+
+    private func fail(_ reason: String, requests: Int = 1) {
+        result.failed += requests
+        result.firstFailure = result.firstFailure ?? reason
     }
 
     /// The connection is gone, with so many requests on it.
     func lost(_ connection: any LoadConnection, requests: Int) {
-        guard !isOver else { return }
-        if isMeasuring, requests > 0 {
-            result.failed += requests
-            result.firstFailure = result.firstFailure ?? "a connection was lost with requests on it"
-        }
+        guard phase != .over else { return }
+        underWay -= requests
+        if phase == .measuring || phase == .draining, requests > 0 { fail("a connection was lost with requests on it", requests: requests) }
         free.removeAll { $0 === connection }
         connections.removeAll { $0 === connection }
+        if phase == .draining, underWay == 0 { finish() }
     }
 
     private func startMeasurement() {
         firstSample = plan.probe?.sample()
         startOfMeasurement = .now()
-        isMeasuring = true
+        phase = .measuring
     }
 
-    /// A run lasts until something was answered, `attempts` seconds longer at most.
-    private func finish(attempts: Int) {
-        guard !isOver else { return }
+    /// A measurement lasts until something was answered, `attempts` seconds longer at most.
+    private func endMeasurement(attempts: Int) {
+        guard phase == .measuring else { return }
         if result.answered == 0, result.failed == 0, attempts > 0 {
-            loop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.finish(attempts: attempts - 1) }
+            loop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.endMeasurement(attempts: attempts - 1) }
             return
         }
-        isOver = true
-        isMeasuring = false
         result.seconds = Double((NIODeadline.now() - startOfMeasurement).nanoseconds) / 1e9
         if let first = firstSample, let last = plan.probe?.sample() {
             result.cpuNanoseconds = last.cpuNanoseconds - first.cpuNanoseconds
             result.allocations = last.allocations - first.allocations
         }
+        guard plan.pace != .closed, underWay > 0 else { return finish() }
+        phase = .draining
+        loop.assumeIsolated().scheduleTask(in: LoadPlan.drain) { self.finish() }
+    }
+
+    private func finish() {
+        guard phase != .over else { return }
+        if plan.pace != .closed {
+            // Their latency is at least what it is by now.
+            let due = waiting.filter { $0 >= startOfMeasurement }
+            for time in due { result.latencies.record((NIODeadline.now() - time).nanoseconds) }
+            for _ in 0..<underWay { result.latencies.record(LoadPlan.drain.nanoseconds) }
+            result.unanswered = due.count + underWay
+        }
+        phase = .over
         for connection in connections { connection.close() }
         promise.succeed(result)
     }

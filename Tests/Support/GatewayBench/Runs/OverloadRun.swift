@@ -230,16 +230,19 @@ struct SoakRun {
     let gateway: GatewayServer
     let loop: any EventLoop
     let seconds: Double
+    /// Requests a second, both doors together; `nil`: half of what is served.
+    let rate: Int?
 
     func report() async throws -> SoakReport {
         let machine = BenchMachine.current()
         var plan = LoadPlan(
             target: gateway.target(.wire), model: "memo", prompts: .unique, pace: .closed, inFlight: 64, warmUp: .seconds(1),
             duration: .seconds(2))
-        let rate = max(2, Int(try await LoadRun.run(plan, on: loop).perSecond / 4))
+        let served = try await LoadRun.run(plan, on: loop).perSecond
+        let ofEach = max(1, (rate ?? Int(served / 2)) / 2)
         // The cache is full after that: 64 MiB of it are no leak.
         plan.duration = .nanoseconds(Int64(seconds * 1e9))
-        plan.pace = .open(perSecond: rate / 2)
+        plan.pace = .open(perSecond: ofEach)
         let watch = MemoryWatch(gateway.probe, every: .milliseconds(Int64(max(100, seconds))))
         let results = try await withThrowingTaskGroup(of: LoadResult.self) { group in
             for (door, model, isStreamed) in [(LoadTarget.Door.wire, "memo", false), (.https, "bench", true)] {
@@ -251,7 +254,7 @@ struct SoakRun {
             return try await group.reduce(into: []) { $0.append($1) }
         }
         return SoakReport(
-            date: Date().ISO8601Format(.iso8601.year().month().day()), machine: machine, ratePerSecond: rate / 2 * 2,
+            date: Date().ISO8601Format(.iso8601.year().month().day()), machine: machine, ratePerSecond: 2 * ofEach,
             answered: results.reduce(0) { $0 + $1.answered }, failed: results.reduce(0) { $0 + $1.failed + $1.shed },
             firstFailure: results.compactMap(\.firstFailure).first, memory: await watch.end())
     }

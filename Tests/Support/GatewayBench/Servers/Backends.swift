@@ -54,6 +54,28 @@ struct LedgerDatabase {
             folders.program, ["migrate"], ["DATABASE_URL": url, "AGENTSHIELD_PEPPER": GatewaySetup.pepper])
     }
 
+    /// Makes a key in the store, beside so many others of a thousand tenants.
+    ///
+    /// - Returns: the key.
+    func makeKey(_ folders: BenchFolders, besides others: Int) throws -> String {
+        let environment = ["DATABASE_URL": url, "AGENTSHIELD_PEPPER": GatewaySetup.pepper]
+        _ = try Command.output(folders.program, ["tenants", "create", "bench"], environment)
+        let told = try Command.output(folders.program, ["keys", "create", "--id", "k", "--tenant", "bench", "--json"], environment)
+        struct Told: Decodable {
+            var key: String
+        }
+        let sql = """
+            INSERT INTO agentshield.tenants (id, name) SELECT 't' || i, 'T' FROM generate_series(0, 999) i;
+            INSERT INTO agentshield.api_keys (tenant_id, id) SELECT 't' || i % 1000, 'k' || i FROM generate_series(1, \(others)) i;
+            INSERT INTO agentshield.api_key_hashes (pepper_id, hash, tenant_id, key_id)
+            SELECT own.pepper_id, sha256(i::text::bytea), 't' || i % 1000, 'k' || i
+            FROM generate_series(1, \(others)) i, (SELECT pepper_id FROM agentshield.api_key_hashes LIMIT 1) own;
+            """
+        _ = try Command.output(
+            URL(fileURLWithPath: try Programs.postgres("psql")), [url, "--quiet", "--set", "ON_ERROR_STOP=1", "--command", sql])
+        return try JSONDecoder().decode(Told.self, from: Data(told.utf8)).key
+    }
+
     func stop() async {
         await cluster.stop()
         try? FileManager.default.removeItem(at: cluster.directory)

@@ -14,12 +14,13 @@ struct GatewayServer {
     let startMilliseconds: Double
 
     init(_ folders: BenchFolders, _ setup: GatewaySetup = GatewaySetup(), upstream: UpstreamServer) throws {
-        key = try APIKey.generate(random: secureRandom)
+        let ofFile = try APIKey.generate(random: secureRandom)
+        key = setup.storedKey ?? ofFile
         tlsPort = try LocalPort.free()
         httpPort = try LocalPort.free()
         let file = folders.work.appendingPathComponent("gateway-\(UUID().uuidString).yaml")
         let text = try setup.configuration(
-            tlsPort: tlsPort, httpPort: httpPort, key: key, upstreamPort: upstream.port, folder: folders.work.path)
+            tlsPort: tlsPort, httpPort: httpPort, key: ofFile, upstreamPort: upstream.port, folder: folders.work.path)
         try Data(text.utf8).write(to: file)
         // Files of the run go with its folder.
         var environment = setup.environment.merging(["TMPDIR": folders.work.path]) { $1 }

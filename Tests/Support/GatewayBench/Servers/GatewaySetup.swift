@@ -17,7 +17,9 @@ struct GatewaySetup {
     var countsAllocations = false
     /// A library of ``PreloadedLibrary``.
     var preloaded: String?
-    /// Keys and models beside those that are used.
+    /// The key that is used; `nil`: one of the file.
+    var storedKey: String?
+    /// Keys of the file and models beside those that are used.
     var keys = 0
     var models = 0
     var maxConnections = 16_384
