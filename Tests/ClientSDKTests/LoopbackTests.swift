@@ -190,12 +190,12 @@ struct LoopbackTests {
             // The connection is there before the clock runs.
             _ = try await client.chat(ChatRequest(model: "m", prompt: "p"))
             let error = await #expect(throws: AgentShieldError.self) {
-                try await client.chat(ChatRequest(model: "silent", prompt: "p"), options: CallOptions(deadline: .milliseconds(500)))
+                try await client.chat(ChatRequest(model: "silent", prompt: "p"), options: CallOptions(deadline: .seconds(3)))
             }
             #expect(error?.code == .deadlineExceeded)
             await gateway.record.wait { $0.contains(.cancelled(.deadlineExceeded)) }
             let told = gateway.record.elements.compactMap { if case .requested(_, let deadline) = $0 { deadline } else { nil } }
-            #expect(told.last.map { (1...500).contains($0) } == true)
+            #expect(told.last.map { (1...3_000).contains($0) } == true)
         }
     }
 
@@ -234,11 +234,10 @@ struct LoopbackTests {
 
     @Test("a gateway that is not there is passed over for the one that is")
     func severalAddresses() async throws {
-        let gone = try await LoopbackGateway.start { $0.answer("gone") }
-        try await gone.stop()
         let gateway = try await LoopbackGateway.start { $0.answer("here") }
         for _ in 0..<4 {
-            let client = try makeClient(gone, gateway)
+            // Nobody who asks for a free port is given this one; one that a gateway has left may be another test's by now.
+            let client = try makeClient(gateway) { $0.addresses.insert(Address(host: "localhost", port: 1), at: 0) }
             let value = try await client.chat(ChatRequest(model: "m", prompt: "p")).text
             #expect(value == "here")
             await client.shutdown()

@@ -136,7 +136,8 @@ extension EndToEndTests {
                     #expect(reply.isWhole && (1_270...1_280).contains(reply.text.utf8.count), "\(reply.text.utf8.count)")
                     #expect(reply.finishReason == (door == .http ? "length" : "2"))
                     let caller = try await door.connect(stack, key: key)
-                    let call = try await caller.begin(Chat("say:9+slow-20ms", streamed: true))
+                    // Long enough to be left before its end, however slow the machine.
+                    let call = try await caller.begin(Chat("say:9+slow-1000ms", streamed: true))
                     try await call.begun()
                     call.cancel()
                     caller.close()
@@ -174,7 +175,8 @@ extension EndToEndTests {
                 try await Stack.run(extra: extra) { stack in
                     let caller = try await Door.http.connect(stack, key: stack.keys.main)
                     defer { caller.close() }
-                    let call = try await caller.begin(Chat("say:100+slow-50ms", streamed: true, deadlineMilliseconds: 2_000))
+                    // It is looked at and killed long before its deadline, behind which its reservation is over.
+                    let call = try await caller.begin(Chat("say:1000+slow-50ms", streamed: true, deadlineMilliseconds: 15_000))
                     try await call.begun()
                     let open = try await Self.command("budgets", "reconcile", "--file", ledger, "--json")
                     let wallets = try open.output.split(separator: "\n").map { try JSON(String($0)) }
@@ -215,7 +217,7 @@ extension EndToEndTests {
                     for door in Door.allCases { #expect(try await Self.ask(stack, door, stack.keys.main, Chat("say:9")).isWhole) }
                     let caller = try await Door.http.connect(stack, key: stack.keys.main)
                     defer { caller.close() }
-                    let call = try await caller.begin(Chat("say:1000+slow-50ms", streamed: true))
+                    let call = try await caller.begin(Chat("say:10000+slow-50ms", streamed: true))
                     try await call.begun()
                     let alone = try await reconcile("--file", ledger)
                     #expect(alone.status == .exited(0) && alone.output.contains("the file alone was looked at"), "\(alone)")

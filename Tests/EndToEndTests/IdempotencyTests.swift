@@ -64,7 +64,7 @@ extension EndToEndTests {
         @Test("a repetition on a second connection waits for the first, and takes its place if that is cancelled", arguments: Door.allCases)
         func attaches(door: Door) async throws {
             let stack = try Stack.shared
-            let chat = Chat("echo+delay-1500ms", "Twice", idempotencyKey: "attach-\(door.rawValue)")
+            let chat = Chat("echo+delay-6000ms", "Twice", idempotencyKey: "attach-\(door.rawValue)")
             try await door.withCaller(stack) { first in
                 try await door.withCaller(stack) { second in
                     let before = try await stack.provider.statistics().requests

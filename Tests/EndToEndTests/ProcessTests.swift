@@ -9,13 +9,14 @@ extension EndToEndTests {
     struct ProcessTests {
         @Test("SIGTERM lets what runs end, takes nothing new, and ends the program with status 0")
         func drains() async throws {
-            try await Stack.run { stack in
+            try await Stack.run(drainDeadline: "60s") { stack in
                 let wire = try await WireCaller.connect(stack, key: stack.keys.main)
                 let http = try await HTTPCaller.connect(stack, key: stack.keys.main)
                 let idle = try await HTTPCaller.connect(stack, key: stack.keys.main)
                 defer { ([wire, http, idle] as [any Caller]).forEach { $0.close() } }
                 #expect(try await idle.chat(Chat("echo")).isWhole)
-                let chat = Chat("say:80+slow-25ms", streamed: true)
+                // Ten seconds, in which all is looked at that is told while they run.
+                let chat = Chat("say:400+slow-25ms", streamed: true)
                 let calls = [try await wire.begin(chat), try await http.begin(chat)]
                 for call in calls { try await call.begun() }
 
@@ -34,7 +35,7 @@ extension EndToEndTests {
                 for call in calls {
                     let reply = try await call.reply()
                     #expect(reply.isWhole)
-                    #expect(reply.text.split(separator: " ").count == 80)
+                    #expect(reply.text.split(separator: " ").count == 400)
                 }
                 #expect(await stack.gateway.waitForExit() == .exited(0))
             }
@@ -113,7 +114,8 @@ extension EndToEndTests {
                 ] {
                     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                         .connect(host: "127.0.0.1", port: port).get()
-                    try await channel.writeAndFlush(ByteBuffer(string: bytes))
+                    // On a busy machine its time may be up before it has said anything.
+                    try? await channel.writeAndFlush(ByteBuffer(string: bytes))
                     try await channel.closeFuture.within("the end of a connection that said \(bytes.debugDescription)")
                 }
             }

@@ -26,7 +26,7 @@ extension EndToEndTests {
                 with: """
                     models:
                       - {name: half-echo, provider: half, upstream_name: echo}
-                      - {name: twice-hanging, provider: hasty, upstream_name: hang+first-2}
+                      - {name: twice-hanging, provider: scripted, upstream_name: hang+first-2, first_byte_timeout: 2s}
                       - {name: hedged, provider: scripted, upstream_name: hang+first-1, hedge_after: 50ms}
                       - {name: rescued, provider: scripted, upstream_name: fail-500+delay-1ms, max_attempts: 1, fallback: [echo]}
                       - {name: "cut+first-1", provider: scripted, upstream_name: "cut+delay-1ms+first-1"}

@@ -220,7 +220,7 @@ extension EndToEndTests {
 
         @Test("a WebSocket without HELLO is let go in time, by the wire protocol's own word")
         func silent() async throws {
-            try await Stack.run(slowRequestTimeout: "1s") { stack in
+            try await Stack.run(slowRequestTimeout: "4s") { stack in
                 let socket = try await RawSocket.connect(port: stack.httpPort, sending: WebSocketTranscript.upgrade())
                 let said = try WebSocketTranscript(try await socket.untilEnd())
                 #expect(said.status == 101 && said.closeCode == 1000 && said.bytes.count > 8 && said.bytes[3] == 8)

@@ -20,6 +20,8 @@ struct ArbitrationTests {
             let file = try LedgerFile(path: path, chainSecret: Secret("a secret for chains"))
             var setup = setup
             setup.file = file
+            // Longer than any machine takes for the test.
+            setup.pipeline = PipelineSettings(ledgerTimeout: .seconds(60))
             try await PipelineRig.run(setup) { try await body($0, file) }
             await file.close()
         }

@@ -21,6 +21,8 @@ struct BudgetTests {
     private static func settings(_ path: String) throws -> PipelineRig.Setup {
         var setup = PipelineRig.Setup()
         setup.limits.assumedOutputTokens = 10
+        // Longer than any machine takes for the test.
+        setup.pipeline = PipelineSettings(ledgerTimeout: .seconds(60))
         setup.file = try LedgerFile(path: path, chainSecret: Secret("a secret for chains"))
         return setup
     }

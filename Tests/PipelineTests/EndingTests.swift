@@ -137,7 +137,7 @@ struct EndingTests {
             let unheard = try await rig.begin(TestChat("one"), silence: .milliseconds(50)).end()
             #expect(unheard.fault?.kind == .deadlineExceeded && unheard.fault?.message.contains("50 ms") == true)
 
-            let told = try await rig.begin(TestChat("two", streamed: true), silence: .milliseconds(500)).end()
+            let told = try await rig.begin(TestChat("two", streamed: true), silence: .seconds(2)).end()
             #expect(told.fault?.kind == .deadlineExceeded)
             #expect(told.texts[0] == "a ")
             try await rig.two.call().closed()

@@ -206,10 +206,10 @@ struct ResilienceTests {
     func deadline(isSlow: Bool) async throws {
         var breaker = Self.breaker(openFor: .seconds(1_200))
         breaker.minimumCalls = 1
-        try await PipelineRig.run(Self.setup(attempts: 1, breaker: breaker, firstByte: isSlow ? .milliseconds(200) : .seconds(3_000))) {
+        try await PipelineRig.run(Self.setup(attempts: 1, breaker: breaker, firstByte: isSlow ? .milliseconds(1_100) : .seconds(3_000))) {
             rig in
             // On a slow machine the deadline may pass before the provider has heard anything.
-            let late = try await rig.begin(TestChat("one", "late"), timeout: .milliseconds(150))
+            let late = try await rig.begin(TestChat("one", "late"), timeout: .seconds(1))
             #expect(try await late.end().fault != nil)
             let next = try await rig.begin(TestChat("one", "next"))
             if isSlow {

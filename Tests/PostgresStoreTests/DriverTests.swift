@@ -148,7 +148,7 @@ extension ServerTests {
 
             let otherHost = try PostgresDriver(cluster.location("postgres", host: "127.0.0.1", options: verified))
             defer { otherHost.close() }
-            let mismatch = try await otherHost.failure("SELECT 1", timeout: .seconds(2))
+            let mismatch = try await otherHost.failure("SELECT 1", timeout: .seconds(5))
             #expect(mismatch.kind == .unreachable)
             #expect(mismatch.detail.contains("does not match host name"))
 
@@ -156,7 +156,7 @@ extension ServerTests {
             let untrusted = try PostgresDriver(
                 cluster.location("postgres", host: "localhost", options: "?sslmode=verify-full&sslrootcert=\(otherRoot)"))
             defer { untrusted.close() }
-            let stranger = try await untrusted.failure("SELECT 1", timeout: .seconds(2))
+            let stranger = try await untrusted.failure("SELECT 1", timeout: .seconds(5))
             #expect(stranger.kind == .unreachable)
             #expect(stranger.detail.contains("certificate verify failed"))
         }

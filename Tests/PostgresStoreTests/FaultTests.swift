@@ -18,7 +18,7 @@ extension ServerTests {
         func slowStatement() async throws {
             try await PostgresCluster.withDatabase(settings: .connections(1)) { driver, _ in
                 let before = try await driver.backend()
-                let error = try await driver.failure("SELECT pg_sleep(600)", timeout: .milliseconds(200))
+                let error = try await driver.failure("SELECT pg_sleep(600)", timeout: .seconds(1))
                 #expect(error.kind == .deadlineExceeded)
                 #expect(error.retry == .ifRepeatable)
                 let after = try await driver.backend()
@@ -32,7 +32,7 @@ extension ServerTests {
                 let backend = try await driver.backend()
                 kill(backend, SIGSTOP)
                 defer { kill(backend, SIGCONT) }
-                let error = try await driver.failure("SELECT 1", timeout: .milliseconds(200))
+                let error = try await driver.failure("SELECT 1", timeout: .seconds(1))
                 #expect(error.kind == .deadlineExceeded)
                 let other = try await driver.backend()
                 #expect(other != backend)
@@ -49,7 +49,7 @@ extension ServerTests {
                 // More than socket buffers take.
                 let line = String(repeating: "x", count: 1_000)
                 let table = BatchTable<String>(name: "big", columns: [.init("line", "text")], key: { $0 }, write: { $1.append($0) })
-                let error = await driver.failure(table.batch(repeatElement(line, count: 20_000)), timeout: .milliseconds(300))
+                let error = await driver.failure(table.batch(repeatElement(line, count: 20_000)), timeout: .seconds(1))
                 #expect(error?.kind == .deadlineExceeded)
                 let after = try await driver.rows("SELECT count(*) FROM big")
                 #expect(after == [["0"]])
@@ -63,7 +63,7 @@ extension ServerTests {
             settings.connectTimeout = .milliseconds(150)
             let driver = try PostgresDriver(PostgresLocation(Secret("postgresql://u:p@127.0.0.1:\(server.port)/d")), settings: settings)
             defer { driver.close() }
-            let error = try await driver.failure("SELECT 1", timeout: .milliseconds(600))
+            let error = try await driver.failure("SELECT 1", timeout: .seconds(2))
             #expect(error.kind == .unreachable)
             #expect(error.retry == .later)
         }
@@ -83,12 +83,12 @@ extension ServerTests {
                 return []
             }
             defer { driver.close() }
-            let error = try await driver.failure("SELECT 1", timeout: .milliseconds(400))
+            let error = try await driver.failure("SELECT 1", timeout: .seconds(2))
             #expect(error.kind == .unreachable)
             // However often it was tried.
             #expect(lookUps.load(ordering: .relaxed) == 1)
             release.signal()
-            let unknown = try await driver.failure("SELECT 1", timeout: .milliseconds(400))
+            let unknown = try await driver.failure("SELECT 1", timeout: .seconds(2))
             #expect(unknown.kind == .unreachable)
             #expect(!"\(unknown)".contains("u:p"))
         }

@@ -106,7 +106,7 @@ extension ServerTests {
                 let location = try await PostgresCluster.run(in: directory, port: port) { try $0.location("postgres") }
                 let driver = try PostgresDriver(location, settings: .connections(2))
                 defer { driver.close() }
-                let gone = try await driver.failure("SELECT 1", timeout: .milliseconds(300))
+                let gone = try await driver.failure("SELECT 1", timeout: .seconds(2))
                 #expect(gone.kind == .unreachable)
                 #expect(gone.retry == .later)
 
@@ -115,9 +115,9 @@ extension ServerTests {
                     let backend = try await driver.query(Statement("SELECT pg_backend_pid()"), timeout: patience).rows[0].integer(0)
                     kill(cluster.process.processIdentifier, SIGSTOP)
                     kill(Int32(backend), SIGSTOP)
-                    let stopped = try await driver.failure("SELECT 1", timeout: .milliseconds(300))
+                    let stopped = try await driver.failure("SELECT 1", timeout: .seconds(2))
                     #expect(stopped.kind == .deadlineExceeded)
-                    let still = try await driver.failure("SELECT 1", timeout: .milliseconds(300))
+                    let still = try await driver.failure("SELECT 1", timeout: .seconds(2))
                     #expect([.deadlineExceeded, .unreachable].contains(still.kind))
                     kill(cluster.process.processIdentifier, SIGCONT)
                     kill(Int32(backend), SIGCONT)

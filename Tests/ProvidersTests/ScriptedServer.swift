@@ -19,14 +19,13 @@ enum ServerStep: Sendable {
 /// The n-th request over all connections gets the n-th entry; when the script is used up, requests get no answer.
 final class ScriptedServer: Sendable {
     let port: Int
-    private let listener: any Channel
     private let log: NIOLoopBound<ServerLog>
     private let loop: any EventLoop
 
     init(loop: any EventLoop, script: [[ServerStep]], certificate: String? = nil) async throws {
         let log = try await loop.submit { NIOLoopBound(ServerLog(script: script), eventLoop: loop) }.get()
         let tls = try certificate.map { try Self.makeContext(certificate: $0) }
-        listener = try await ServerBootstrap(group: loop)
+        let listener = try await ServerBootstrap(group: loop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -61,10 +60,6 @@ final class ScriptedServer: Sendable {
     /// Waits until this has happened so many times since the start.
     func waitFor(_ event: ServerLog.Event, count: Int = 1) async throws {
         try await loop.flatSubmit { self.log.value.wait(for: event, count: count, on: self.loop) }.get()
-    }
-
-    func stop() async throws {
-        try await listener.close()
     }
 }
 

@@ -5,12 +5,20 @@ import Testing
 
 @Suite("Upstream pool: failures", .timeLimit(.minutes(4)))
 struct UpstreamFailureTests {
+    /// However long a busy machine takes to close a connection, it counts as closed by its keep-alive time.
+    private static let patient = UpstreamLimits(staleWindow: .minutes(2))
+
+    /// Where nobody listens. A port that a server has left may be another test's by now; this one is given to nobody who asks for a free one.
+    private static func dead(_ host: String = "127.0.0.1", limits: UpstreamLimits = UpstreamLimits()) throws -> UpstreamEndpoint {
+        try UpstreamEndpoint(baseURL: "http://\(host):1", limits: limits)
+    }
+
     @Test("a stale connection is replaced without the caller's noticing")
     func staleConnection() async throws {
         try await PoolRig.run { rig in
             // The server closes instead of answering the second request on the first connection, as one does whose keep-alive time is up.
             let server = try await rig.server([[answer("1")], [.close], [answer("2")]])
-            let endpoint = try server.endpoint()
+            let endpoint = try server.endpoint(limits: Self.patient)
             #expect(try await rig.call(request(endpoint, body: "first")).body == "1")
             #expect(try await rig.call(request(endpoint, body: "second")).body == "2")
             #expect(try await rig.counters == UpstreamPoolCounters(dials: 2, reuses: 1, staleRetries: 1))
@@ -22,7 +30,7 @@ struct UpstreamFailureTests {
     func staleReset() async throws {
         try await PoolRig.run { rig in
             let server = try await rig.server([[answer("1")], [.reset], [answer("2")]])
-            let endpoint = try server.endpoint()
+            let endpoint = try server.endpoint(limits: Self.patient)
             #expect(try await rig.call(request(endpoint)).body == "1")
             #expect(try await rig.call(request(endpoint)).body == "2")
         }
@@ -32,7 +40,7 @@ struct UpstreamFailureTests {
     func retriesOnce() async throws {
         try await PoolRig.run { rig in
             let server = try await rig.server([[answer("1")], [.close], [.close], [answer("never sent")]])
-            let endpoint = try server.endpoint()
+            let endpoint = try server.endpoint(limits: Self.patient)
             #expect(try await rig.call(request(endpoint)).body == "1")
             #expect(try await rig.call(request(endpoint)).failure == .closedBeforeAnswer(reusedConnection: false))
             #expect(try await server.requests.count == 3)
@@ -43,7 +51,7 @@ struct UpstreamFailureTests {
     func noRetryWhereForbidden() async throws {
         try await PoolRig.run { rig in
             let server = try await rig.server([[answer("1")], [.close], [answer("never sent")]])
-            let endpoint = try server.endpoint()
+            let endpoint = try server.endpoint(limits: Self.patient)
             #expect(try await rig.call(request(endpoint)).body == "1")
             #expect(try await rig.call(request(endpoint, retries: false)).failure == .closedBeforeAnswer(reusedConnection: true))
             #expect(try await server.requests.count == 2)
@@ -170,11 +178,8 @@ struct UpstreamFailureTests {
     @Test("nobody listening: the connection fails")
     func connectionRefused() async throws {
         try await PoolRig.run { rig in
-            let server = try await rig.server([])
-            let endpoint = try server.endpoint()
-            let named = try server.endpoint(host: "localhost")
-            try await server.stop()
-            for endpoint in [endpoint, named] {
+            for host in ["127.0.0.1", "localhost"] {
+                let endpoint = try Self.dead(host)
                 guard case .connectFailed(let reason) = try await rig.call(request(endpoint)).failure else {
                     Issue.record("no connect failure")
                     return
@@ -231,9 +236,7 @@ struct UpstreamFailureTests {
     @Test("every one of many calls to a dead upstream is told, once")
     func manyRefused() async throws {
         try await PoolRig.run { rig in
-            let server = try await rig.server([])
-            let endpoint = try server.endpoint(limits: UpstreamLimits(maxConnections: 3))
-            try await server.stop()
+            let endpoint = try Self.dead(limits: UpstreamLimits(maxConnections: 3))
             let answers = try await rig.loop.flatSubmit {
                 let calls = (0..<50).map { _ in
                     let recorder = AnswerRecorder(loop: rig.loop)

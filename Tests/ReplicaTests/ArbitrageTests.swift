@@ -60,7 +60,7 @@ extension ReplicaTests {
             try await RedisProcess.run { redis in
                 var setup = Self.setup
                 setup.redis = redis.url
-                setup.redisTimeout = "500ms"
+                setup.redisTimeout = "3s"
                 try await Replicas.run(setup) { replicas in
                     try await Self.teach(replicas, rounds: 0..<160)
                     for index in 0..<2 { try await Self.expectLearned(replicas, index, from: 1_000) }

@@ -33,9 +33,14 @@ extension ReplicaTests {
             }
         }
 
-        private static func run(_ count: Int, sections: String = "", _ body: (Scene) async throws -> Void) async throws {
+        /// - Parameter prepare: what is in the store before the gateways start.
+        private static func run(
+            _ count: Int, sections: String = "", prepare: (StoreCommands) async throws -> Void = { _ in },
+            _ body: (Scene) async throws -> Void
+        ) async throws {
             try await withTemporaryDirectory { directory in
                 try await StoreKind.postgresql.with(in: directory, environment: ["AGENTSHIELD_PEPPER": Replicas.pepper]) { store in
+                    try await prepare(store)
                     try await RedisProcess.run { redis in
                         var setup = Replicas.Setup(count: count, sections: sections, redis: redis.url, store: store)
                         setup.eventLoops = 2
@@ -49,16 +54,20 @@ extension ReplicaTests {
 
         @Test("eight processes never spend more than random budgets together, and the wallets agree with the ledger to the nano-USD")
         func neverOverspend() async throws {
-            try await Self.run(8) { scene in
-                var limit = Int.max
-                for (who, period) in [([], "month"), (["--user", "ana"], "day"), (["--user", "ana"], "total")] as [([String], String)] {
-                    let nanoUSD = Int.random(in: 30_000...60_000)
-                    limit = min(limit, nanoUSD)
+            // Whoever hears of a budget later spends until then.
+            let budgets = ([([], "month"), (["--user", "ana"], "day"), (["--user", "ana"], "total")] as [([String], String)]).map {
+                (who: $0.0, period: $0.1, nanoUSD: Int.random(in: 30_000...60_000))
+            }
+            let limit = budgets.map(\.nanoUSD).min() ?? 0
+            func prepare(_ store: StoreCommands) async throws {
+                for (who, period, nanoUSD) in budgets {
                     print("budget of \(who), \(period): \(nanoUSD) nano-USD")
-                    let arguments = ["budgets", "set", "acme"] + who + ["--period", period, "--limit", "0.0000\(nanoUSD)"]
-                    let set = try await ProductProcess.runToEnd("agentshield", arguments: arguments, environment: scene.store.environment)
-                    #expect(set.status == .exited(0))
+                    let set = try await store.run(
+                        ["budgets", "set", "acme"] + who + ["--period", period, "--limit", "0.0000\(nanoUSD)"])
+                    #expect(set.status == .exited(0), "\(set)")
                 }
+            }
+            try await Self.run(8, prepare: prepare) { scene in
                 let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
                     for client in 0..<8 {
                         group.addTask {
@@ -93,7 +102,8 @@ extension ReplicaTests {
                     _ = try await scene.replicas.chat(0, maxTokens: 7)
                     return try await scene.redis.send("HEXISTS", RedisKey.wallet(tenant: "acme", .tenant).name, "tr").integer == 1
                 }
-                async let cut = scene.replicas.chat(0, "say:100+slow-50ms", streamed: true, maxTokens: 100, deadlineMilliseconds: 2_000)
+                // It is looked at and killed long before its deadline, behind which its reservation is over.
+                async let cut = scene.replicas.chat(0, "say:100+slow-300ms", streamed: true, maxTokens: 100, deadlineMilliseconds: 15_000)
                 try await until("the request is under way") { try await scene.replicas.providerFigure("active") == 1 }
                 #expect(try await scene.redis.send("ZCARD", RedisKey.holds(bucket: RedisKey.bucket(of: "acme")).name).integer == 1)
                 scene.replicas.members[0].process.kill(SIGKILL)
@@ -131,6 +141,9 @@ extension ReplicaTests {
             try await Self.run(1, sections: "ledger: {max_stream_length: 100}") { scene in
                 #expect(try await scene.replicas.chat().status == 200)
                 try await until("the row") { try await scene.rows().count == 1 }
+                // A record leaves the stream when PostgreSQL has said that it has it.
+                let stream = RedisKey.ledger(bucket: RedisKey.bucket(of: "acme")).name
+                try await until("the stream is empty") { try await scene.redis.send("XLEN", stream).integer == 0 }
                 scene.store.cluster?.signalAll(SIGSTOP)
                 var refusal: Answer?
                 for number in 0..<101 {
@@ -139,8 +152,7 @@ extension ReplicaTests {
                     refusal = answer
                 }
                 #expect(refusal?.body.contains("ledger_unavailable") == true && refusal?.headers.first(name: "retry-after") == "1")
-                let length = try await scene.redis.send("XLEN", RedisKey.ledger(bucket: RedisKey.bucket(of: "acme")).name).integer
-                #expect(length == 100)
+                #expect(try await scene.redis.send("XLEN", stream).integer == 100)
                 scene.store.cluster?.signalAll(SIGCONT)
                 try await until("room") { try await scene.replicas.chat().status == 200 }
                 // The refused have no rows.

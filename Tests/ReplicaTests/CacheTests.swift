@@ -208,7 +208,7 @@ extension ReplicaTests {
         func damaged() async throws {
             try await RedisProcess.run { redis in
                 var setup = Self.setup(redis)
-                setup.redisTimeout = "500ms"
+                setup.redisTimeout = "3s"
                 try await Replicas.run(setup) { replicas in
                     for text in ["one", "two"] { #expect(try await replicas.chat(0, "echo", text).status == 200) }
                     try await until("both are stored") { try await redis.keys("*:answer:*").count == 2 }

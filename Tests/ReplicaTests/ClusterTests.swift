@@ -64,7 +64,7 @@ extension ReplicaTests {
             let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
                 for index in 0..<6 {
                     group.addTask {
-                        try await replicas.chat(index, "echo+delay-3000ms", "at once \(index) of \(tenant)", maxTokens: 7).status
+                        try await replicas.chat(index, "echo+delay-8000ms", "at once \(index) of \(tenant)", maxTokens: 7).status
                     }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
@@ -112,7 +112,7 @@ extension ReplicaTests {
                             let streams = scene.callers.map { _, key in
                                 Task {
                                     try? await scene.replicas.calling(with: key)
-                                        .chat(0, "say:200+slow-50ms", streamed: true, maxTokens: 200, deadlineMilliseconds: 3_000)
+                                        .chat(0, "say:200+slow-200ms", streamed: true, maxTokens: 200, deadlineMilliseconds: 15_000)
                                 }
                             }
                             try await until("they are under way") { try await scene.replicas.providerFigure("active") == tenants.count }

@@ -147,6 +147,8 @@ extension TroubledReplicaTests {
                 try await Replicas.run(setup) { replicas in
                     #expect(try await replicas.chat().status == 200)
                     let lease = RedisKey.leases(tenant: "acme", .key("main")).name
+                    // The first request is over for Redis too: its end would be what waits there.
+                    try await until("its place is given back") { try await redis.send("ZCARD", lease).integer == 0 }
                     try await redis.send("CLIENT", "PAUSE", "600000", "WRITE")
                     let connection = try await replicas.connect(0)
                     async let answer = connection.chat()

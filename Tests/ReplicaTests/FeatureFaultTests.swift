@@ -52,11 +52,11 @@ extension TroubledReplicaTests {
                     #expect((1..<1_000_000).contains(anew.remainingTokens ?? 0))
                     #expect(anew.headers.first(name: "x-ratelimit-limit-concurrent-requests") == "20")
 
-                    let capped = try await Self.together(replicas, 25, "echo+delay-3000ms")
+                    let capped = try await Self.together(replicas, 25, "echo+delay-10000ms")
                     #expect(capped.count { $0.status == 200 } == 20 && capped.count { $0.status == 429 } == 5, "\(capped.map(\.status))")
 
                     let before = try await replicas.providerFigure("requests")
-                    let equal = try await Self.together(replicas, 10, "echo+delay-1000ms", text: "one for all")
+                    let equal = try await Self.together(replicas, 10, "echo+delay-5000ms", text: "one for all")
                     #expect(equal.allSatisfy { $0.status == 200 && $0.body.contains("one for all") })
                     #expect(try await replicas.providerFigure("requests") == before + 1, "\(equal.map(Self.cache))")
 
@@ -86,7 +86,7 @@ extension TroubledReplicaTests {
             try await RedisProcess.run { redis in
                 try await SlowRelay.run(to: redis.port) { relay in
                     let url = "redis://127.0.0.1:\(relay.port)"
-                    for (timeout, delay, isShared) in [("20s", TimeAmount.milliseconds(150), true), ("1s", .seconds(3), false)] {
+                    for (timeout, delay, isShared) in [("20s", TimeAmount.milliseconds(150), true), ("3s", .seconds(10), false)] {
                         relay.setDelay(.zero)
                         try await Replicas.run(
                             Replicas.Setup(keyLimits: "requests_per_minute: 60000", redis: url, redisTimeout: timeout)
@@ -103,9 +103,9 @@ extension TroubledReplicaTests {
                                 #expect(answers.allSatisfy { ($0.overheadMicroseconds ?? 0) >= 150_000 })
                                 #expect(!gateway.errorOutput.contains(Self.lost))
                             } else {
-                                #expect(gateway.errorOutput.contains(Self.lost))
+                                _ = try await gateway.errorLine(containing: Self.lost)
                                 // After five of them nobody waits.
-                                #expect(answers.suffix(4).allSatisfy { ($0.overheadMicroseconds ?? 0) < 1_000_000 })
+                                #expect(answers.suffix(4).allSatisfy { ($0.overheadMicroseconds ?? 0) < 3_000_000 })
                                 relay.setDelay(.zero)
                                 try await until("it is found again") {
                                     _ = try await replicas.chat()

@@ -44,8 +44,8 @@ extension TroubledReplicaTests {
                     let seconds = Int((ContinuousClock.now - began).components.seconds) + 2
                     let refusals = written.count { $0.contains("request failed") || $0.contains("more requests failed") }
                     #expect(refusals <= (rule == "refuse" ? 22 * seconds : 0), "\(written.joined(separator: "\n"))")
-                    // A slow machine may lose Redis and find it again a few times in between.
-                    #expect(written.count - refusals <= 8, "\(written.joined(separator: "\n"))")
+                    // A slow machine may lose Redis and find it again a few times in between, of which there are two lines in ten seconds.
+                    #expect(written.count - refusals <= 8 + 2 * (seconds / 10), "\(written.joined(separator: "\n"))")
                 }
             }
         }

@@ -38,8 +38,10 @@ extension ReplicaTests {
                 try await Replicas.run(Replicas.Setup(count: 2, redis: redis.url)) { replicas in
                     try await CuttingRelay.run(to: replicas.members[0].port) { relay in
                         let client = try Self.client(relay.port, key: replicas.key)
+                        // Ten seconds: none is over before the last one has begun.
                         let streams = (0..<8).map { number in
-                            client.stream(ChatRequest(model: "echo+slow-20ms", prompt: Self.text(number)), options: Self.options)
+                            client.stream(
+                                ChatRequest(model: "echo+slow-20ms", prompt: Self.text(number, words: 500)), options: Self.options)
                         }
                         let reading = streams.map { stream in Task { try await stream.collect() } }
                         for stream in streams {
@@ -57,7 +59,7 @@ extension ReplicaTests {
                             }
                         }
                         for (number, task) in reading.enumerated() {
-                            #expect(try await task.value.text == Self.text(number))
+                            #expect(try await task.value.text == Self.text(number, words: 500))
                         }
                         #expect(try await replicas.providerFigure("requests") == 8)
                         await client.shutdown(within: .zero)
@@ -234,7 +236,7 @@ extension ReplicaTests {
                     replicas in
                     try await CuttingRelay.run(to: replicas.members[0].port) { relay in
                         let client = try Self.client(relay.port, key: replicas.key)
-                        let stream = client.stream(ChatRequest(model: "say:400+slow-20ms", prompt: "go on"), options: Self.options)
+                        let stream = client.stream(ChatRequest(model: "say:1000+slow-20ms", prompt: "go on"), options: Self.options)
                         let reading = Task { try await stream.collect() }
                         try await until("its beginning was read") { stream.resumePoint.map { $0.sequence > 5 } ?? false }
                         let other = try await replicas.connect(1)

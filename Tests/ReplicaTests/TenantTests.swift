@@ -113,7 +113,7 @@ extension ReplicaTests {
                 let (model, text) = ("echo+slow-200ms", "told a word at a time and slowly")
                 let before = try await scene.one.providerFigure("requests")
                 async let first = scene.ask(scene.one, model, text, streamed: true)
-                try await until("it is under way") { try await scene.one.providerFigure("active") >= 1 }
+                try await until("it was begun") { try await scene.one.providerFigure("requests") == before + 1 }
                 async let equal = scene.ask(scene.one, model, text, index: scene.last, streamed: true)
                 async let foreign = scene.ask(scene.other, model, text, index: scene.last, streamed: true)
                 let errors = try await [first, equal, foreign]

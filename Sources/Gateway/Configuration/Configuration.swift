@@ -174,7 +174,8 @@ extension Configuration {
         /// Of one answer of a provider.
         package var maxAnswerBytes: Int
         package var maxInFlightRequests: Int
-        package var maxInFlightBytes: Int
+        /// `nil`: a share of the memory that the process may have.
+        package var maxInFlightBytes: Int?
         package var defaultDeadline: Duration
         package var maxDeadline: Duration
         /// For a request's head, and then its body, to arrive.

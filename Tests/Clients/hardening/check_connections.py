@@ -194,7 +194,7 @@ async def _(gateway):
 
 @few_requests("more requests than may be under way are a 503 with advice, and the next is served when one is over")
 async def _(gateway):
-    slow = BODY.replace(b"echo", b"echo+delay-1000ms")
+    slow = BODY.replace(b"echo", b"echo+delay-4000ms")
     asked = [await connect(gateway) for _ in range(10)]
     for _, writer in asked:
         writer.write(request(gateway, body=slow))

@@ -41,9 +41,16 @@ def client(gateway, **options):
                          http_client=openai.DefaultHttpxClient(verify=ssl.create_default_context(cafile=gateway.ca_file)), **options)
 
 
+def has_taken(headers, requests, began):
+    """What is left of three requests, of which one a second has grown back since the first."""
+    whole, left, _ = limits(headers, "requests")
+    assert whole == 3 and 3 - requests <= left <= 3 - requests + (time.monotonic() - began), headers
+
+
 def whole_and_streamed(gateway):
     """Each answer says what is left of requests and tokens, and when all of it is there again."""
     once = client(gateway, max_retries=0)
+    began = time.monotonic()
     first = once.chat.completions.with_raw_response.create(**ONE)
     assert limits(first.headers, "requests")[:2] == (3, 2), first.headers
     assert 0 < limits(first.headers, "requests")[2] <= 1, first.headers
@@ -51,20 +58,22 @@ def whole_and_streamed(gateway):
     # Estimated when the headers of an answer that was read whole are written: the truth is known to the next request.
     assert whole == 3000 and 2800 <= left < 3000 and 0 < reset <= 200, first.headers
     with once.chat.completions.with_streaming_response.create(**ONE, stream=True) as second:
-        assert limits(second.headers, "requests")[:2] == (3, 1), second.headers
+        has_taken(second.headers, 2, began)
         assert limits(second.headers, "tokens")[0] == 3000, second.headers
         second.read()
     third = once.chat.completions.with_raw_response.create(**ONE)
-    assert limits(third.headers, "requests")[:2] == (3, 0), third.headers
+    has_taken(third.headers, 3, began)
     # Two answers of a few words have been settled, one is estimated: had they not, 300 would be gone.
     assert limits(third.headers, "tokens")[1] > 2800, third.headers
 
 
 def refused(gateway):
     """A refusal is the package's RateLimitError, with what is left and how long to wait."""
+    hasty = client(gateway, max_retries=0)
     try:
-        for _ in range(4):
-            client(gateway, max_retries=0).chat.completions.create(**ONE)
+        # Three and one more, and those that grow back meanwhile on a slow machine.
+        for _ in range(40):
+            hasty.chat.completions.create(**ONE)
     except openai.RateLimitError as error:
         assert error.status_code == 429 and error.code == "rate_limit_exceeded", error
         headers = error.response.headers

@@ -36,7 +36,7 @@ def storm(name):
             first = gateway.resident_kilobytes
             await function(gateway)
             await gateway.provider_stats("exactly=active:0")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while gateway.resident_kilobytes > first + SLACK_KILOBYTES:
                     await asyncio.sleep(0.1)
             print(f"# {name}: {first // 1000} MB resident, then {gateway.resident_kilobytes // 1000}")

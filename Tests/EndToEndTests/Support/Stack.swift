@@ -215,7 +215,7 @@ struct GatewayFile {
           - {name: patient-hang, provider: scripted, upstream_name: hang}
           - {name: gone, provider: nowhere}
           - {name: hang, provider: hasty}
-          - {name: hang-mid, provider: hasty}
+          - {name: hang-mid, provider: hasty, first_byte_timeout: 20s}
           - {name: cut, provider: scripted}
           - {name: garbage, provider: scripted}
           - {name: empty, provider: scripted}

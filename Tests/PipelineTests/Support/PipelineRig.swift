@@ -87,7 +87,7 @@ struct PipelineRig: Sendable {
 
     /// `one` and `two` are callable models at the providers of these names, `never` at one that takes no connections, `both` at a provider with the two as
     /// its endpoints, `half` at one of whose endpoints only the second takes connections;
-    /// the `hedged` ones have a second call after 20 ms, and `hedged-briefly` gives calls up after 2 s; `memo` and `memo-two` are always cached;
+    /// the `hedged` ones have a second call after 20 ms, and `hedged-briefly` gives calls up after 6 s, in which a test can say something; `memo` and `memo-two` are always cached;
     /// `either`, `memo-or-two` and `rescue` are aliases; `chosen`, `remembered`, `second`, `mute`, `priced`, `stand-in` and `learning` are
     /// arbitrated, and the last alone learns; `dear` costs a hundred times as much as the others; `named` may be replaced.
     private static func snapshot(_ setup: Setup, one: Int, two: Int) throws -> GatewaySnapshot {
@@ -112,7 +112,7 @@ struct PipelineRig: Sendable {
                 model: "hedged", provider: "one", upstreamModel: "model-5", settings: settings(.off, hedgeAfter: .milliseconds(20))),
             UpstreamTarget(
                 model: "hedged-briefly", provider: "one", upstreamModel: "model-7",
-                settings: settings(.off, firstByte: .seconds(2), hedgeAfter: .milliseconds(20))),
+                settings: settings(.off, firstByte: .seconds(6), hedgeAfter: .milliseconds(20))),
             UpstreamTarget(
                 model: "hedged-over-both", provider: "both", upstreamModel: "model-6",
                 settings: settings(.off, hedgeAfter: .milliseconds(20))),

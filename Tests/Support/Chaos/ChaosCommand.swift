@@ -156,7 +156,7 @@ struct Campaign {
         try await asking
         // What a dead gateway left in Redis is moved by the others, and by itself when it is back.
         try await world.startGateways()
-        let buried = try await deadLetters()
+        let buried = try await deadLetters(of: load.completed, &books)
         try await books.audit.check(load.completed, patience: .seconds(60)) { buried.contains($0.id) }
         // A refused row is in no ledger, and its cost is in a wallet.
         if command.trouble != .refusal, let problem = try await world.reconcile() { books.audit.add(problem) }
@@ -200,11 +200,37 @@ struct Campaign {
         }
     }
 
-    private func deadLetters() async throws -> Set<String> {
+    /// Those that PostgreSQL refused, once each of these answers has come to it: rows of dead gateways may still be on their way there.
+    private func deadLetters(of completed: [Completed], _ books: inout Books) async throws -> Set<String> {
         guard command.trouble == .refusal, let url = await world.databaseURL else { return [] }
-        // Rows of dead gateways may still be on their way there.
-        try await Task.sleep(for: .seconds(2))
-        return Set(try await PostgresStatements(url: url).texts("SELECT row_key FROM agentshield.dead_letters"))
+        let end = ContinuousClock.now + .seconds(60)
+        while true {
+            let buried = Set(try await PostgresStatements(url: url).texts("SELECT row_key FROM agentshield.dead_letters"))
+            try await books.audit.readOn()
+            let isThere = completed.allSatisfy { books.audit.records[$0.id] != nil || buried.contains($0.id) }
+            if isThere || ContinuousClock.now >= end { return buried }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Takes the rows that PostgreSQL refused into the audit, once every call that the provider bills has one here or there.
+    private func takeDeadLetters(_ url: String, _ books: inout Books) async throws {
+        let end = ContinuousClock.now + .seconds(60)
+        while true {
+            try await books.audit.readOn()
+            let records = try await PostgresStatements(url: url).texts(
+                "SELECT encode(row_text, 'hex') FROM agentshield.dead_letters ORDER BY created_at")
+            var audit = books.audit
+            for record in records { audit.take(try LedgerEntry(decoding: bytes(ofHexadecimal: record))) }
+            guard books.bill.open(audit) == 0 || ContinuousClock.now >= end else {
+                try await Task.sleep(for: .milliseconds(100))
+                continue
+            }
+            books.audit = audit
+            print("\(records.count) dead letters")
+            if records.isEmpty { books.audit.add("PostgreSQL refused no row: nothing was shown") }
+            return
+        }
     }
 
     /// Behind trouble gateways refuse for a moment, until they know that it is over, and rows are on their way: neither belongs to the quiet phase.
@@ -274,13 +300,7 @@ struct Campaign {
             try await Task.sleep(for: .milliseconds(500))
         }
         if command.trouble == .refusal, let url = await world.databaseURL {
-            _ = try await deadLetters()
-            try await books.audit.readOn()
-            let records = try await PostgresStatements(url: url).texts(
-                "SELECT encode(row_text, 'hex') FROM agentshield.dead_letters ORDER BY created_at")
-            print("\(records.count) dead letters")
-            if records.isEmpty { books.audit.add("PostgreSQL refused no row: nothing was shown") }
-            for record in records { books.audit.take(try LedgerEntry(decoding: bytes(ofHexadecimal: record))) }
+            try await takeDeadLetters(url, &books)
         } else if let problem = try await world.reconcile() {
             books.audit.add(problem)
         }

@@ -37,7 +37,7 @@ package final class ProductProcess: Sendable {
     ///   - stopTimeout: between SIGTERM and SIGKILL.
     package static func run<Result>(
         _ product: String, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil,
-        readyPrefix: String, startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
+        readyPrefix: String, startTimeout: Duration = .seconds(120), stopTimeout: Duration = .seconds(10),
         body: (ProductProcess, _ readyLine: String) async throws -> Result
     ) async throws -> Result {
         try await run(
@@ -48,7 +48,7 @@ package final class ProductProcess: Sendable {
     /// The same for a program that may say in its log that it is ready.
     package static func run<Result>(
         _ product: String, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil, ready: Readiness,
-        startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
+        startTimeout: Duration = .seconds(120), stopTimeout: Duration = .seconds(10),
         body: (ProductProcess, _ readyLine: String) async throws -> Result
     ) async throws -> Result {
         try await run(
@@ -60,7 +60,7 @@ package final class ProductProcess: Sendable {
     /// The same for a program that is not of this package, such as a database.
     package static func run<Result>(
         executable: URL, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil, ready: Readiness,
-        startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10),
+        startTimeout: Duration = .seconds(120), stopTimeout: Duration = .seconds(10),
         body: (ProductProcess, _ readyLine: String) async throws -> Result
     ) async throws -> Result {
         let (process, line) = try await start(
@@ -79,7 +79,7 @@ package final class ProductProcess: Sendable {
     /// Starts a program that its caller stops, or ends with the tests; returns when it is ready, with the line that says so.
     package static func start(
         executable: URL, arguments: [String] = [], environment: [String: String] = [:], directory: URL? = nil, ready: Readiness,
-        startTimeout: Duration = .seconds(30), stopTimeout: Duration = .seconds(10)
+        startTimeout: Duration = .seconds(120), stopTimeout: Duration = .seconds(10)
     ) async throws -> (process: ProductProcess, readyLine: String) {
         let process = try ProductProcess(executable, arguments: arguments, environment: environment, directory: directory)
         do {
@@ -165,7 +165,7 @@ package final class ProductProcess: Sendable {
     package var errorOutput: String { standardError.text }
 
     /// Waits for a whole line of standard output, also one that has come already.
-    package func line(startingWith prefix: String, timeout: Duration = .seconds(30)) async throws -> String {
+    package func line(startingWith prefix: String, timeout: Duration = .seconds(90)) async throws -> String {
         if let line = await standardOutput.line(startingWith: prefix, timeout: timeout) {
             return line
         }
@@ -176,7 +176,7 @@ package final class ProductProcess: Sendable {
     }
 
     /// The same of standard error.
-    package func errorLine(containing text: String, timeout: Duration = .seconds(30)) async throws -> String {
+    package func errorLine(containing text: String, timeout: Duration = .seconds(90)) async throws -> String {
         if let line = await standardError.line(containing: text, timeout: timeout) {
             return line
         }
@@ -184,7 +184,7 @@ package final class ProductProcess: Sendable {
     }
 
     /// The same for standard output.
-    package func outputLine(containing text: String, timeout: Duration = .seconds(30)) async throws -> String {
+    package func outputLine(containing text: String, timeout: Duration = .seconds(90)) async throws -> String {
         if let line = await standardOutput.line(containing: text, timeout: timeout) {
             return line
         }

@@ -61,9 +61,10 @@ struct ControlClient: Sendable {
             let channel = connection.channel
             channel.eventLoop.scheduleTask(in: Self.timeout) { channel.close(promise: nil) }
             return try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(head(method, path, content.count)))
-                if !content.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: content)))) }
-                try await outbound.write(.end(nil))
+                // In one piece: a request without content is whole with its head, and the gateway may have answered and closed before the next write.
+                var parts = [HTTPClientRequestPart.head(head(method, path, content.count))]
+                if !content.isEmpty { parts.append(.body(.byteBuffer(ByteBuffer(bytes: content)))) }
+                try await outbound.write(contentsOf: parts + [.end(nil)])
                 var (status, body) = (0, Data())
                 for try await part in inbound {
                     switch part {

@@ -208,8 +208,9 @@ struct SnapshotBuilder {
 
     private var pipeline: PipelineSettings {
         let limits = configuration.limits
+        let bytes = limits.maxInFlightBytes ?? max(limits.maxRequestBytes, MemoryLimit.bytesInFlight(of: MemoryLimit.current()))
         return PipelineSettings(
-            maxInFlightRequests: limits.maxInFlightRequests, maxInFlightBytes: limits.maxInFlightBytes,
+            maxInFlightRequests: limits.maxInFlightRequests, maxInFlightBytes: bytes,
             maxAnswerBytes: limits.maxAnswerBytes, defaultTimeout: TimeAmount(limits.defaultDeadline),
             maxTimeout: TimeAmount(limits.maxDeadline), ledgerTimeout: TimeAmount(configuration.ledger.timeout),
             cacheScope: CacheScope(configuration.cache.scope), logsClientAddress: configuration.log.hasClientAddress)

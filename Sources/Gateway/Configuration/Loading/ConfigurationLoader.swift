@@ -130,7 +130,8 @@ package enum ConfigurationLoader {
             maxConnectionsPerAddress: section.optionalInteger("max_connections_per_address"),
             maxRequestBytes: section.integer("max_request_bytes"),
             maxAnswerBytes: section.integer("max_answer_bytes"),
-            maxInFlightRequests: section.integer("max_in_flight_requests"), maxInFlightBytes: section.integer("max_in_flight_bytes"),
+            maxInFlightRequests: section.integer("max_in_flight_requests"),
+            maxInFlightBytes: section.optionalInteger("max_in_flight_bytes"),
             defaultDeadline: section.duration("default_deadline"), maxDeadline: section.duration("max_deadline"),
             slowRequestTimeout: section.duration("slow_request_timeout"),
             key: defaultKeyLimits(section), assumedOutputTokens: section.integer("assumed_output_tokens"),
@@ -144,7 +145,7 @@ package enum ConfigurationLoader {
             http: Configuration.HTTP(
                 idleTimeout: http.duration("idle_timeout"), streamStartDelay: http.duration("stream_start_delay"),
                 keepAliveInterval: http.duration("keep_alive_interval")))
-        if limits.maxRequestBytes > limits.maxInFlightBytes {
+        if let maxInFlightBytes = limits.maxInFlightBytes, limits.maxRequestBytes > maxInFlightBytes {
             section.refuse(
                 "max_request_bytes", "is larger than `max_in_flight_bytes`: the largest request could never be let in",
                 remedy: "lower it, or raise `max_in_flight_bytes`")

@@ -160,8 +160,12 @@ extension ConfigurationKey {
             "limits.max_in_flight_requests", .integer(1...1_000_000), .defaultText("4096"),
             "Requests under way at once; each event loop has its share. More: `overloaded` (503)."),
         ConfigurationKey(
-            "limits.max_in_flight_bytes", .size(1 << 20...64 << 30), .defaultText("256MiB"),
-            "Bytes of requests held at once; each event loop has its share. At least `max_request_bytes`. More: `overloaded` (503)."),
+            "limits.max_in_flight_bytes", .size(1 << 20...64 << 30),
+            .means("a quarter of the memory that the process may have, 256MiB at most"),
+            """
+            Bytes of requests held at once; each event loop has its share. At least `max_request_bytes`. More: `overloaded` (503). The memory is the least limit of the \
+            control groups that the process is in, or the machine's.
+            """),
         ConfigurationKey(
             "limits.default_deadline", .duration(.milliseconds(100)...(.seconds(86_400))), .defaultText("120s"),
             "Deadline of a request that names none. At most `max_deadline`."),

@@ -270,7 +270,8 @@ final class RedisLine: RedisReceiver {
         guard probeTimer == nil, !isClosed else { return }
         probeTimer = eventLoop.assumeIsolated().scheduleTask(in: Self.probeInterval) { [self] in
             probeTimer = nil
-            send(RedisCommand("PING"), .probe, timeout: max(.seconds(1), settings.timeout))
+            // By a script, as requests ask: a server whose writes are held up answers PING.
+            send(RedisCommand(RedisLimitScripts.probe, keyCount: 0), .probe, timeout: max(.seconds(1), settings.timeout))
         }
     }
 

@@ -3,7 +3,10 @@
 /// A rate's value is its theoretical arrival time: microseconds since 1970 followed by three digits of nanoseconds. A key outlives its
 /// use by a minute, so that a clock that jumps does not empty it.
 package enum RedisLimitScripts {
-    package static let all = [admit, settle, renew, expire]
+    package static let all = [admit, settle, renew, expire, probe]
+
+    /// Finds out whether scripts are run, and does nothing.
+    package static let probe = RedisScript("return 1", sha1: "e0e1f9fabfc9d4800c877a703b823ac0578ff8db")
 
     /// KEYS: rates, then caps; then perhaps which request an idempotency key stands for, the lease of who carries it out, its answer; then perhaps an answer
     /// of the cache, and perhaps the lease of who fetches it; then perhaps the bucket's holds and what is held, and wallets.
