@@ -30,7 +30,7 @@ class Report:
             return
         begun = time.monotonic()
         try:
-            async with asyncio.timeout(60 * check_load.SCALE):
+            async with asyncio.timeout(180 * check_load.SCALE):
                 await check(*arguments)
         except BaseException as problem:  # pylint: disable=broad-except
             self.failed += 1

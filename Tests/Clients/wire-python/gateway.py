@@ -144,7 +144,7 @@ class Gateway:
     async def provider_stats(self, wait_for=""):
         """The provider's own counts, once `wait_for` holds (`exactly=active:0`)."""
         host, port = re.search(r"//([^:]+):(\d+)", self.provider_url).groups()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(f"GET /_stats?{wait_for} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
             answer = (await reader.read()).decode()

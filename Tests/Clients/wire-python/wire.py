@@ -133,7 +133,7 @@ class Connection:
     def send(self, *pieces):
         self.writer.write(b"".join(pieces))
 
-    async def read(self, within=10.0):
+    async def read(self, within=30.0):
         """The next frame, None at the end of the connection."""
         async with asyncio.timeout(within):
             try:
@@ -148,7 +148,7 @@ class Connection:
             except (ConnectionError, ssl.SSLError):
                 return None
 
-    async def expect(self, *types, within=10.0):
+    async def expect(self, *types, within=30.0):
         """The next frame that is neither PING nor CREDIT, which must be of one of the types; PINGs are answered."""
         while True:
             received = await self.read(within)
@@ -199,7 +199,7 @@ class Answer:
     def text(self):
         return b"".join(data for (choice, _), data in sorted(self.items.items()) if choice == 0).decode()
 
-    async def wait(self, within=30.0):
+    async def wait(self, within=120.0):
         """Until the stream is over; returns itself."""
         async with asyncio.timeout(within):
             await self.ended.wait()
@@ -285,7 +285,7 @@ class Client:
                 piece, flags = packed, flags | COMPRESSED
         self.connection.send(frame(REQUEST, answer.number, piece, flags))
 
-    async def ask(self, body, within=30.0):
+    async def ask(self, body, within=120.0):
         return await self.start(body).wait(within)
 
     def cancel(self, answer):
