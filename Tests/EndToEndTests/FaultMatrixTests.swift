@@ -9,7 +9,34 @@ extension EndToEndTests {
         private enum Surface: String, CaseIterable {
             case chat = "chat completions"
             case messages = "Messages"
+            case responses = "Responses"
             case wire = "the wire protocol"
+
+            /// `nil`: no HTTP.
+            var path: String? {
+                switch self {
+                case .chat: "/v1/chat/completions"
+                case .messages: "/v1/messages"
+                case .responses: "/v1/responses"
+                case .wire: nil
+                }
+            }
+
+            /// The rest of a request of this surface.
+            var question: String {
+                self == .responses
+                    ? #""max_output_tokens":500,"input":"Hello out there"}"#
+                    : #""max_tokens":500,"messages":[{"role":"user","content":"Hello out there"}]}"#
+            }
+
+            /// The error's code, or what stands for it, in an answer or in the last event of a stream.
+            func code(in error: JSON) -> String? {
+                switch self {
+                case .messages: error.string("error.type")
+                case .responses: error.string("error.code") ?? error.string("response.error.code")
+                case .chat, .wire: error.string("error.code")
+                }
+            }
         }
 
         private enum Provider: String, CaseIterable {
@@ -68,7 +95,7 @@ extension EndToEndTests {
         private static func cell(
             _ stack: Stack, _ wire: WireMatrix, _ surface: Surface, _ provider: Provider, _ fault: Fault, streamed: Bool
         ) async throws -> String {
-            guard surface != .wire else {
+            guard let path = surface.path else {
                 try await stack.provider.forget()
                 var request = ChatRequest(model: "\(provider.name)-\(fault.model)", prompt: "Hello out there")
                 request.maxOutputTokens = 500
@@ -79,16 +106,14 @@ extension EndToEndTests {
             defer { caller.close() }
             try await stack.provider.forget()
             let body =
-                #"{"model":"\#(provider.name)-\#(fault.model)","max_tokens":500,"stream":\#(streamed),"#
-                + #""messages":[{"role":"user","content":"Hello out there"}]}"#
+                #"{"model":"\#(provider.name)-\#(fault.model)","stream":\#(streamed),"# + surface.question
             let reply = try await caller.send(
-                "POST", surface == .chat ? "/v1/chat/completions" : "/v1/messages",
-                headers: [("content-type", "application/json"), ("x-api-key", stack.keys.main)], body: Data(body.utf8))
+                "POST", path, headers: [("content-type", "application/json"), ("x-api-key", stack.keys.main)], body: Data(body.utf8))
             #expect(reply.isComplete, "\(fault.title)")
             let isBegun = streamed && reply.status == 200
             let last = reply.body.split(separator: "\n").last { $0.hasPrefix("data: ") }.map { String($0.dropFirst(6)) }
             let error = try JSON(isBegun ? last ?? "" : reply.body)
-            let code = error.string(surface == .chat ? "error.code" : "error.type") ?? "no error"
+            let code = surface.code(in: error) ?? "no error"
             let calls = try await stack.provider.bodies().count
             return (isBegun ? "200, then " : "\(reply.status) ") + "`\(code)`" + (calls > 1 ? ", retried" : "")
         }

@@ -15,7 +15,16 @@ let instrumented: [SwiftSetting] = [
 ]
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+
+/// A target that is the gateway's own, without what is excluded.
+func linked(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Linked/\(name)", exclude: exclude, swiftSettings: instrumented)
+}
 
 func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
@@ -29,26 +38,38 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     ],
     targets: [
         .systemLibrary(
             name: "CLZ4", path: "Linked/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
-        .target(name: "Wire", dependencies: ["CLZ4", nioCore, deque], path: "Linked/Wire", swiftSettings: instrumented),
-        .target(name: "GatewayJSON", dependencies: [nioCore], path: "Linked/GatewayJSON", swiftSettings: instrumented),
+        .systemLibrary(
+            name: "CZlib", path: "Linked/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "Linked/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .target(
             name: "CPrefilter", path: "Linked/CPrefilter", cSettings: [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]),
-        .target(name: "Scrubbing", dependencies: ["CPrefilter"], path: "Linked/Scrubbing", swiftSettings: instrumented),
-        .target(
-            name: "GatewayCore", dependencies: ["GatewayJSON", "Scrubbing", nioCore, deque], path: "Linked/GatewayCore",
-            swiftSettings: instrumented),
+        linked("Wire", ["CLZ4", nioCore, deque]),
+        linked("WireTransport", ["Wire", nioCore, nioWebSocket]),
+        linked("GatewayJSON", [nioCore]),
+        linked("GatewayCrypto", ["COpenSSL"]),
+        linked("GatewayDecompression", ["CZlib"]),
+        linked("Scrubbing", ["CPrefilter"]),
+        linked("GatewayCore", ["GatewayJSON", "Scrubbing", nioCore, deque]),
+        linked("GatewayAuthentication", ["GatewayCore", "GatewayCrypto", "GatewayJSON"]),
         // Without the connections.
-        .target(
-            name: "Providers", dependencies: ["GatewayCore", "GatewayJSON", nioCore, deque], path: "Linked/Providers",
-            exclude: ["Upstream"],
-            swiftSettings: instrumented),
-        .target(name: "Door", dependencies: [nioCore], path: "Linked/Door", swiftSettings: instrumented),
-        .target(name: "SSE", dependencies: [nioCore], path: "Linked/SSE", swiftSettings: instrumented),
+        linked("Providers", ["GatewayCore", "GatewayJSON", nioCore, deque], exclude: ["Upstream"]),
+        // What the pipeline and its doors tell each other, without the pipeline.
+        linked("GatewayPipeline", ["GatewayCore", nioCore]),
+        linked(
+            "HTTPShim",
+            [
+                "GatewayPipeline", "GatewayCore", "GatewayAuthentication", "GatewayJSON", "GatewayDecompression", "Providers",
+                "WireTransport", nioCore, nioHTTP1, nioHTTP2, nioWebSocket, deque,
+            ], exclude: ["GatewayBackend.swift"]),
+        linked("Door", [nioCore]),
+        linked("SSE", [nioCore]),
         .target(name: "CFuzzer"),
         .target(name: "FuzzDriver", dependencies: ["CFuzzer"], swiftSettings: instrumented),
         .target(name: "FuzzPeer", dependencies: ["FuzzDriver", "Wire", nioCore], swiftSettings: instrumented),
@@ -60,5 +81,11 @@ let package = Package(
         fuzzer("FuzzProxyHeader", ["Door", nioCore]),
         fuzzer("FuzzSSE", ["SSE", nioCore]),
         fuzzer("FuzzAnswers", ["GatewayCore", "GatewayJSON", "Providers", nioCore]),
+        fuzzer("FuzzRequests", ["GatewayCore", "GatewayJSON", "Providers", "Scrubbing", nioCore]),
+        fuzzer(
+            "FuzzHTTP",
+            [
+                "HTTPShim", "GatewayPipeline", "GatewayAuthentication", "GatewayCore", "Scrubbing", nioCore, nioEmbedded, nioHTTP1,
+            ]),
     ]
 )

@@ -5,6 +5,7 @@ usage: Tests/Fuzz/seeds.py FOLDER
 
 Makes FOLDER/<fuzzer>/<number> for every fuzzer.
 """
+import gzip
 import json
 import pathlib
 import sys
@@ -139,6 +140,120 @@ def answer_seeds():
     yield 7, events(google.replace(',"finishReason":"STOP"', ""), google, '{"promptFeedback":{"blockReason":"SAFETY"}}', '{"error":{"code":503,"message":"m"}}')
 
 
+REQUEST_SEEDS = [
+    # The caller's dialect and the operation, in the order of FuzzRequests, then a body.
+    (0, {"model": "m", "stream": True, "seed": 1, "max_tokens": 2000, "temperature": 0.5, "stop": ["a"], "n": 1, "user": "ana@example.com",
+         "metadata": {"user_id": "u"}, "reasoning_effort": "low", "parallel_tool_calls": False, "logprobs": True, "top_logprobs": 2,
+         "tool_choice": {"type": "function", "function": {"name": "f"}},
+         "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}],
+         "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
+         "messages": [
+             {"role": "system", "content": "s"},
+             {"role": "user", "content": [
+                 {"type": "text", "text": "Hi"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+                 {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}]},
+             {"role": "assistant", "content": None, "thinking_blocks": [{"type": "thinking", "thinking": "h", "signature": "s"}],
+              "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}]},
+             {"role": "tool", "tool_call_id": "c", "content": "r"}]}),
+    (0, {"model": "m", "functions": [{"name": "f"}], "function_call": {"name": "f"}, "messages": [{"role": "user", "content": "Hi"}]}),
+    (1, {"model": "m", "prompt": ["a", "b"], "max_tokens": 5, "logprobs": 1, "echo": True, "suffix": "s", "stream": True}),
+    (2, {"model": "m", "instructions": "i", "stream": True, "max_output_tokens": 9, "reasoning": {"effort": "low", "summary": "auto"},
+         "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}}, "include": ["reasoning.encrypted_content"], "store": False,
+         "tools": [{"type": "function", "name": "f", "parameters": {}}, {"type": "custom", "name": "g"}], "tool_choice": "auto",
+         "input": [
+             {"role": "user", "content": [{"type": "input_text", "text": "x"}, {"type": "input_image", "image_url": "https://x.example/i"}]},
+             {"type": "reasoning", "summary": [], "encrypted_content": "AAAA"}, {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+             {"type": "function_call_output", "call_id": "c", "output": "r"}, {"type": "custom_tool_call", "call_id": "d", "name": "g", "input": "i"},
+             {"type": "custom_tool_call_output", "call_id": "d", "output": "r"}]}),
+    (3, {"model": "m", "max_tokens": 100, "stream": True, "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
+         "top_k": 1, "metadata": {"user_id": "u"}, "thinking": {"type": "enabled", "budget_tokens": 2000}, "stop_sequences": ["a"],
+         "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": {}}},
+         "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True}, "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+         "messages": [
+             {"role": "user", "content": [
+                 {"type": "text", "text": "Hi"}, {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+                 {"type": "document", "source": {"type": "text", "data": "d"}}]},
+             {"role": "assistant", "content": [
+                 {"type": "thinking", "thinking": "h", "signature": "s"}, {"type": "redacted_thinking", "data": "AAAA"}, {"type": "text", "text": "t"},
+                 {"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}}]},
+             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "is_error": True, "content": [{"type": "text", "text": "r"}]}]}]}),
+    (4, {"model": "m", "system": "s", "messages": [{"role": "user", "content": "Hi"}], "tools": [{"name": "f", "input_schema": {}}]}),
+    (5, {"model": "m", "input": ["a", "b"], "encoding_format": "base64", "dimensions": 2}),
+]
+
+
+def request_seeds():
+    for surface, body in REQUEST_SEEDS:
+        for target in range(4):
+            # Every field is tried both ways: refused by its name, and left out.
+            yield bytes([surface, target]) + json.dumps(body).encode()
+            yield bytes([surface, target | 12]) + json.dumps(body).encode()
+
+
+def http1_seeds():
+    post = b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: sk-good\r\n"
+    yield b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n"
+    yield b"GET /v1/models?limit=1&after_id=fast HTTP/1.1\r\nhost: g\r\nanthropic-version: 2023-06-01\r\nx-api-key: sk-good\r\n\r\n"
+    yield b"HEAD /v1/models/gpt-4o HTTP/1.0\r\nauthorization: Bearer sk-good\r\n\r\n" + b"OPTIONS * HTTP/1.1\r\nhost: g\r\n\r\n"
+    yield post + b"content-length: 2\r\n\r\n{}" + post + b"connection: close\r\ncontent-length: 2\r\n\r\n{}"
+    yield post + b"te: trailers\r\ntransfer-encoding: chunked\r\n\r\n1;a=b\r\n{\r\n1\r\n}\r\n0\r\nx: y\r\n\r\n"
+    yield post + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n{}"
+    packed = gzip.compress(b"{}", mtime=0)
+    yield post + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed) + packed
+    yield post + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+    score = b'{"receipt_id":"req_00000000000000000000000000000001","score":0.5}'
+    yield b"POST /v1/feedback HTTP/1.1\r\nhost: g\r\nx-api-key: sk-good\r\ncontent-length: %d\r\n\r\n" % len(score) + score
+    yield b"POST /v1/messages?beta=true HTTP/1.1\r\nhost: g\r\nx-api-key: sk-stored\r\nanthropic-beta: a\r\ncontent-length: 2\r\n\r\n{}"
+    yield (b"GET /agentshield/v1 HTTP/1.1\r\nhost: g\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+           b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: agentshield.v1\r\n\r\nhello")
+
+
+def http2_record(kind, flags, stream, payload):
+    return bytes([kind, flags, stream]) + len(payload).to_bytes(2, "big") + payload
+
+
+def http2_head(method, path, *more):
+    """A head in HPACK, each field a literal that is not indexed."""
+    fields = [(":method", method), (":scheme", "https"), (":path", path), (":authority", "g"), ("x-api-key", "sk-good"), *more]
+    return b"".join(b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode() for name, value in fields)
+
+
+def http2_seeds():
+    data, headers, priority, reset, settings, ping, go_away, window, continuation = 0, 1, 2, 3, 4, 6, 7, 8, 9
+    post = http2_head("POST", "/v1/chat/completions")
+    yield http2_record(headers, 5, 1, http2_head("GET", "/v1/models"))
+    yield http2_record(headers, 4, 1, post) + http2_record(data, 1, 1, b"{}")
+    yield http2_record(headers, 4, 1, http2_head("POST", "/v1/responses", ("content-length", "2"))) + http2_record(data, 1, 1, b"{}")
+    yield http2_record(headers, 0, 1, post[:20]) + http2_record(continuation, 4, 1, post[20:]) + http2_record(data, 1, 1, b"{}")
+    yield http2_record(headers, 4, 1, post) + http2_record(reset, 0, 1, bytes([0, 0, 0, 8])) + http2_record(headers, 5, 3, post)
+    yield http2_record(settings, 0, 0, bytes([0, 4, 0, 0, 0, 1])) + http2_record(headers, 5, 1, http2_head("GET", "/healthz"))
+    yield http2_record(ping, 0, 0, bytes(8)) * 3 + http2_record(window, 0, 0, bytes([0, 0, 1, 0])) + http2_record(priority, 0, 5, bytes(5))
+    yield http2_record(go_away, 0, 0, bytes(8)) + http2_record(0x20, 0, 0, b"unknown")
+
+
+def socket_frame(first, payload):
+    """One of a client's frames, whose mask changes nothing."""
+    length = bytes([0x80 | len(payload)]) if len(payload) < 126 else bytes([0xFE]) + len(payload).to_bytes(2, "big")
+    return bytes([first]) + length + bytes(4) + payload
+
+
+def socket_seeds():
+    create = json.dumps({"type": "response.create", "model": "gpt-4o", "input": "Hi"}).encode()
+    yield socket_frame(0x81, create) * 2
+    yield socket_frame(0x01, create[:9]) + socket_frame(0x89, b"ping") + socket_frame(0x80, create[9:]) + socket_frame(0x88, b"\x03\xe8")
+    yield socket_frame(0x81, json.dumps({"type": "response.create", "previous_response_id": "resp_1", "input": []}).encode())
+    yield socket_frame(0x82, b"binary")
+    yield socket_frame(0x81, b'{"type":"other"}') + b"\x81\x02{}"
+
+
+def door_seeds():
+    """FuzzHTTP's: how the connection speaks and how it is answered, the seed of the cuts, bytes."""
+    for speech, seeds in enumerate([list(http1_seeds()), list(http1_seeds()), list(http2_seeds()), list(socket_seeds())]):
+        for number, seed in enumerate(seeds):
+            yield bytes([speech | number % 4 << 2, 7]) + seed
+        yield bytes([speech | 16, 7]) + seeds[0]
+
+
 def main(folder):
     seeds = {
         "FuzzMessages": message_seeds(),
@@ -149,6 +264,8 @@ def main(folder):
         "FuzzSSE": [bytes([7]) + text for text in SSE_SEEDS],
         "FuzzAnswers": [bytes([choice, 7]) + text.encode() for choice, text in answer_seeds()],
         "FuzzProxyHeader": [bytes([7]) + data for data in proxy_header_seeds()],
+        "FuzzRequests": request_seeds(),
+        "FuzzHTTP": door_seeds(),
     }
     for fuzzer, inputs in seeds.items():
         target = folder / fuzzer

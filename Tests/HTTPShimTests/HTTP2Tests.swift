@@ -206,6 +206,18 @@ import Testing
         #expect(connection.backend.exchanges.map(\.isCancelled) == [true, true, true])
     }
 
+    @Test(
+        "a client that opens no window for a small answer holds neither its stream nor the connection for ever", arguments: [true, false])
+    func neverTaken(isRefused: Bool) throws {
+        let connection = try HTTP2Connection(clientWindow: 1)
+        let stream = try connection.open(.GET, isRefused ? "/v1/nothing" : "/healthz", body: nil, isReading: false)
+        #expect(!stream.isEnded)
+        try connection.advance(.seconds(121))
+        #expect(stream.isReset)
+        try connection.advance(.seconds(200))
+        #expect(!connection.server.isActive)
+    }
+
     @Test("a paused reader stops only its own upstream")
     func pauses() throws {
         let connection = try HTTP2Connection(streaming(), clientWindow: 16_384)

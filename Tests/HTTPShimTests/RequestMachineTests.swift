@@ -138,6 +138,15 @@ import Testing
         #expect(machine.timerFired(now: start + settings.slowRequestTimeout) == .close)
     }
 
+    @Test("an HTTP/2 stream whose answer is not taken is given up")
+    func multiplexedStall() {
+        var machine = running(isMultiplexed: true)
+        _ = machine.answerBegan(head, isStreamed: true, now: start)
+        #expect(machine.answerEnded(summary, now: start) == .endStream(summary, closing: false))
+        #expect(machine.deadline == start + ShimLimits.stalledReaderTimeout)
+        #expect(machine.timerFired(now: start + ShimLimits.stalledReaderTimeout) == .close)
+    }
+
     @Test("a refused request's short rest is dropped and the connection goes on", arguments: [0, 10, 65_536])
     func drainsShort(length: Int) {
         var machine = machine()

@@ -125,6 +125,7 @@ struct ChatToMessagesTests {
     private static let refused: [(chat: String, field: String)] = [
         (chat(hello, #","seed":7"#), "seed"), (chat(hello, #","logprobs":true"#), "logprobs"),
         (chat(hello, #","temperature":1.5"#), "temperature"), (chat(hello, #","n":2"#), "n"),
+        (chat(hello, #","web_search_options":{}"#), "web_search_options"),
         (chat(hello, #","presence_penalty":0.5"#), "presence_penalty"), (chat(hello, #","logit_bias":{"5":1}"#), "logit_bias"),
         (chat(hello, #","response_format":{"type":"json_object"}"#), "response_format.type"),
         (chat(hello, #","unheard_of":{"a":1}"#), "unheard_of"), (chat(hello, #","verbosity":"low""#), "verbosity"),
@@ -176,6 +177,20 @@ struct ChatToMessagesTests {
                 == Self.expected([Self.helloBlock, called, answered].joined(separator: ",")))
         let picture = #"{"role":"user","content":[{"type":"image_url","image_url":"data:image/jpg;base64,aGVsbG8="}]}"#
         #expect(try Self.translate(Self.chat(picture)).body.contains(#""media_type":"image/jpeg""#))
+    }
+
+    @Test("what has nothing to answer in it is refused here", arguments: ["system", "user", "assistant"])
+    func nothingToAnswer(role: String) throws {
+        let chat = ByteBuffer(string: Self.chat(#"{"role":"\#(role)","content":"\#(role == "system" ? "Be kind" : "")"}"#))
+        var gaps = TranslationGaps(drops: true)
+        var index = JSONIndex()
+        let faults = [
+            #expect(throws: Fault.self) {
+                _ = try ChatToMessages.body(of: chat, model: "claude", maxTokens: 4096, gaps: &gaps, index: &index)
+            },
+            #expect(throws: Fault.self) { _ = try ChatToGemini.body(of: chat, model: "gemini-3", gaps: &gaps, index: &index) },
+        ]
+        #expect(faults.allSatisfy { $0?.kind == .invalidRequest && $0?.parameter == "messages" })
     }
 
     @Test("what has no place there is refused by its name, or dropped where that is allowed", arguments: refused)

@@ -144,7 +144,8 @@ struct GeminiTests {
     @Test(
         "what has no place there is refused by its name, or dropped where that is allowed",
         arguments: [
-            (chat(hello, #","parallel_tool_calls":false"#), "parallel_tool_calls"), (chat(hello, #","logprobs":true"#), "logprobs"),
+            (chat(hello, #","tools":[{"type":"function","function":{"name":"f"}}],"parallel_tool_calls":false"#), "parallel_tool_calls"),
+            (chat(hello, #","web_search_options":{}"#), "web_search_options"), (chat(hello, #","logprobs":true"#), "logprobs"),
             (chat(hello, #","logit_bias":{"5":1}"#), "logit_bias"), (chat(hello, #","tools":[{"type":"web_search"}]"#), "tools[0].type"),
             (
                 chat(#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"file","file":{"file_id":"f"}}]}"#),

@@ -89,7 +89,7 @@ struct OllamaTests {
         "what has no place there is refused by its name, or dropped where that is allowed",
         arguments: [
             (chat(hello, #","tool_choice":"required""#), "tool_choice"),
-            (chat(hello, #","parallel_tool_calls":false"#), "parallel_tool_calls"),
+            (chat(hello, #","tools":[{"type":"function","function":{"name":"f"}}],"parallel_tool_calls":false"#), "parallel_tool_calls"),
             (chat(hello, #","logprobs":true"#), "logprobs"), (chat(hello, #","n":2"#), "n"),
             (chat(hello, #","tools":[{"type":"function","function":{"name":"f","strict":true}}]"#), "tools[0].function.strict"),
             (

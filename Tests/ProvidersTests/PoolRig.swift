@@ -96,8 +96,8 @@ struct PoolRig: Sendable {
         }
     }
 
-    func server(_ script: [[ServerStep]], certificate: String? = nil) async throws -> ScriptedServer {
-        try await ScriptedServer(loop: serverLoop, script: script, certificate: certificate)
+    func server(_ script: [[ServerStep]], certificate: String? = nil, reads: Bool = true) async throws -> ScriptedServer {
+        try await ScriptedServer(loop: serverLoop, script: script, certificate: certificate, reads: reads)
     }
 
     /// Sends one request and waits for the end of its answer.

@@ -22,11 +22,13 @@ final class ScriptedServer: Sendable {
     private let log: NIOLoopBound<ServerLog>
     private let loop: any EventLoop
 
-    init(loop: any EventLoop, script: [[ServerStep]], certificate: String? = nil) async throws {
+    /// - Parameter reads: whether it reads anything of what comes on the connections that it takes.
+    init(loop: any EventLoop, script: [[ServerStep]], certificate: String? = nil, reads: Bool = true) async throws {
         let log = try await loop.submit { NIOLoopBound(ServerLog(script: script), eventLoop: loop) }.get()
         let tls = try certificate.map { try Self.makeContext(certificate: $0) }
         let listener = try await ServerBootstrap(group: loop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.autoRead, value: reads)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {

@@ -83,7 +83,8 @@ struct UpstreamFailureTests {
     )
     func vanishedPeer() async throws {
         try await PoolRig.run { rig in
-            let server = try await rig.server([[answer("1"), .vanish], [answer("2")]])
+            // Before it answers: behind the answer, the next request might be quicker. What it writes still leaves it.
+            let server = try await rig.server([[.vanish, answer("1")], [answer("2")]])
             var limits = UpstreamLimits()
             limits.unacknowledgedTimeout = .milliseconds(500)
             limits.staleWindow = .zero
@@ -94,6 +95,28 @@ struct UpstreamFailureTests {
             #expect(failure?.isGivenUp == false)
             #expect(try await rig.call(request(endpoint)).body == "2")
             #expect(try await server.requests.count == 2)
+        }
+    }
+
+    @Test("a request that the other side never acknowledged, or has no room for, is known not to have arrived when it is given up")
+    func requestNotTaken() async throws {
+        try await PoolRig.run { rig in
+            let server = try await rig.server([[.vanish, answer("1")], [], []])
+            // The connection must still be there when a busy machine comes to the second call.
+            var limits = UpstreamLimits(idleConnectionLifetime: .hours(1), maxConnectionAge: .hours(1))
+            limits.acknowledgementGrace = .zero
+            let endpoint = try server.endpoint(timeouts: UpstreamTimeouts(firstByte: .milliseconds(300)), limits: limits)
+            #expect(try await rig.call(request(endpoint)).body == "1")
+            let failure = try await rig.call(request(endpoint)).failure
+            #expect(try await rig.counters.reuses == 1)
+            #expect(failure == .requestNotTaken)
+            #expect(failure?.isGivenUp == false)
+            // One that is there and says nothing has it.
+            #expect(try await rig.call(request(endpoint)).failure == .firstByteTimedOut)
+
+            let deaf = try await rig.server([], reads: false)
+                .endpoint(timeouts: UpstreamTimeouts(firstByte: .milliseconds(300)), limits: limits)
+            #expect(try await rig.call(request(deaf, body: String(repeating: "x", count: 32 << 20))).failure == .requestNotTaken)
         }
     }
     #endif

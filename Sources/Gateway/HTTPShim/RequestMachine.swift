@@ -47,7 +47,7 @@ struct RequestMachine {
         case streaming(lastWrite: NIODeadline, keepsAlive: Bool)
         /// Answered before the request's end.
         case draining(until: NIODeadline, closing: Bool, isFlushed: Bool)
-        /// The last answer is on its way out; the connection closes behind it.
+        /// The last answer is on its way out; the connection closes behind it, or the stream is over.
         case flushing(until: NIODeadline)
         case closed
     }
@@ -115,7 +115,7 @@ struct RequestMachine {
             state = .running(streamsAt: nil, keepsAlive: receiving.framing.keepsAlive)
             return .dispatch
         case .draining(_, closing: false, _):
-            state = .waiting
+            state = afterAnswer(now: now)
             return .none
         case .draining(_, closing: true, isFlushed: true):
             state = .closed
@@ -158,8 +158,14 @@ struct RequestMachine {
         case .waiting, .draining, .flushing, .closed:
             closing = !isMultiplexed && mustClose
         }
-        state = closing ? .flushing(until: now + settings.slowRequestTimeout) : .waiting
+        state = closing ? .flushing(until: now + settings.slowRequestTimeout) : afterAnswer(now: now)
         return closing
+    }
+
+    /// A connection waits for its next request. A stream is over when its client has taken the answer: one that opens no window for it would hold the
+    /// stream, and the connection, for ever.
+    private func afterAnswer(now: NIODeadline) -> State {
+        isMultiplexed ? .flushing(until: now + ShimLimits.stalledReaderTimeout) : .waiting
     }
 
     // MARK: Answer

@@ -39,11 +39,11 @@ extension Exchange {
         self.hedge = nil
         loop.metrics.callHedged(target.provider, isTaken: true)
         if let call {
-            let (wasSent, told) = (call.wasSent, usage ?? usageSoFar)
+            let (isPaid, told) = (call.mayBeWorkedOn, usage ?? usageSoFar)
             call.cancel()
             summary.timings[.call] += (NIODeadline.now() - callStartedAt).nanoseconds
             releaseAnswer()
-            if let upstream { overtaken(upstream, usage: told, wasSent: wasSent) }
+            if let upstream { overtaken(upstream, usage: told, isPaid: isPaid) }
         }
         prepareForAnswer(of: target)
         (call, upstream, hasAnswered) = (hedge.call, hedge.upstream, false)
@@ -69,16 +69,16 @@ extension Exchange {
         hedgeTimer = nil
         guard let hedge else { return }
         self.hedge = nil
-        let wasSent = hedge.call?.wasSent == true
+        let isPaid = hedge.call?.mayBeWorkedOn == true
         hedge.cancel()
-        overtaken(hedge.upstream, usage: hedge.usage, wasSent: wasSent)
+        overtaken(hedge.upstream, usage: hedge.usage, isPaid: isPaid)
     }
 
     /// A call is cancelled in favour of another one. Its provider has read the prompt and says nothing more, so that is estimated as it is everywhere.
-    private func overtaken(_ upstream: UpstreamHealth.Call, usage: TokenUsage?, wasSent: Bool) {
+    private func overtaken(_ upstream: UpstreamHealth.Call, usage: TokenUsage?, isPaid: Bool) {
         tell(upstream, .overtaken, isOver: true)
         observeCall(upstream, .cancelled, usage: usage)
-        guard wasSent else { return }
+        guard isPaid else { return }
         if let usage { pay(usage) } else { payByEstimate() }
     }
 

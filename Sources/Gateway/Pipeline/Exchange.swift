@@ -345,7 +345,7 @@ package final class Exchange {
         retryTimer?.cancel()
         retryTimer = nil
         // A call that is still there was not ended by its provider, which may have read the whole prompt.
-        let wasWithProvider = call?.wasSent == true
+        let wasWithProvider = call?.mayBeWorkedOn == true
         callEnded(outcomeForUpstream(isWhole: isWhole, fault), isWhole ? nil : fault?.kind ?? .cancelled)
         leaveHedge()
         if !isWhole { call?.cancel() }

@@ -223,7 +223,8 @@ extension ChatToMessages {
                 throw .invalidField(role.path, "must be system, developer, user, assistant or tool for this model's provider")
             }
         }
-        if openRole != nil { closeMessage() }
+        guard openRole != nil else { throw .nothingToAnswer }
+        closeMessage()
         json.endArray()
     }
 

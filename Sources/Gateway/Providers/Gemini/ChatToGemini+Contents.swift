@@ -51,6 +51,7 @@ extension ChatToGemini {
     mutating func writeContents(_ root: JSONValue) throws(Fault) {
         json.key("contents")
         json.beginArray()
+        let beginning = json.buffer.readableBytes
         for message in try root.elements("messages") where try !Self.isSystem(message) {
             let role = try message.requiredString("role")
             if role.equals("user") {
@@ -64,6 +65,7 @@ extension ChatToGemini {
             }
         }
         close()
+        guard json.buffer.readableBytes > beginning else { throw .nothingToAnswer }
         json.endArray()
     }
 

@@ -64,10 +64,10 @@ package struct ChatToGemini {
     // MARK: tools
 
     private mutating func writeTools(_ root: JSONValue) throws(Fault) {
-        if try root.field("parallel_tool_calls")?.bool == false { try gaps.refuse("parallel_tool_calls") }
         let choice = try ChatToolChoice(of: root)
         let functions = try ChatFunctions.read(root, &gaps)
         guard !functions.isEmpty else { return }
+        if try root.field("parallel_tool_calls")?.bool == false { try gaps.refuse("parallel_tool_calls") }
         json.key("tools")
         json.beginArray()
         json.beginObject()

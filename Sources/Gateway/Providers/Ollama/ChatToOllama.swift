@@ -117,11 +117,11 @@ package struct ChatToOllama {
     private mutating func writeTools(_ root: JSONValue) throws(Fault) {
         let choice = try ChatToolChoice(of: root)
         if choice?.isForced == true { try gaps.refuse("tool_choice") }
-        if try root.field("parallel_tool_calls")?.bool == false { try gaps.refuse("parallel_tool_calls") }
         // A model that may call none is best not told of any.
         if case .some(.none) = choice { return }
         let functions = try ChatFunctions.read(root, &gaps)
         guard !functions.isEmpty else { return }
+        if try root.field("parallel_tool_calls")?.bool == false { try gaps.refuse("parallel_tool_calls") }
         json.key("tools")
         json.beginArray()
         for (_, function) in functions { try write(function: function) }

@@ -41,6 +41,7 @@ package struct ResponsesToChat {
     }
 
     private static let names: [(chat: String, caller: String)] = [
+        ("messages", "input"),
         ("response_format", "text.format"), ("verbosity", "text.verbosity"), ("reasoning_effort", "reasoning.effort"),
         ("max_tokens", "max_output_tokens"), ("max_completion_tokens", "max_output_tokens"), ("logprobs", "include"),
     ]

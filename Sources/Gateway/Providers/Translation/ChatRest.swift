@@ -12,8 +12,11 @@ enum ChatParameters {
 
     /// Reads the rest that no dialect but OpenAI's has a place for.
     static func refuse(_ member: JSONMember, _ gaps: inout TranslationGaps) throws(Fault) {
-        guard let key = member.key.string, !unsaid.contains(key), !member.value.saysNothing else { return }
+        guard let key = member.key.string, !unsaid.contains(key) else { return }
         let value = member.value
+        // Its mere presence asks for a search.
+        let asks = key == "web_search_options" ? !value.isNull : !value.saysNothing
+        guard asks else { return }
         switch key {
         case "service_tier": if !value.equals("auto"), !value.equals("default") { try gaps.refuse(value) }
         case "modalities": for modality in value.elements where !modality.equals("text") { try gaps.refuse("modalities") }

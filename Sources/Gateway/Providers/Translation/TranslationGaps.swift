@@ -103,6 +103,12 @@ extension JSONValue {
     }
 }
 
+extension Fault {
+    /// Providers that want a message with something in it, beside the system's, say so in words that no caller of another dialect understands.
+    static let nothingToAnswer = Fault.invalidField(
+        "messages", "must have one with something in it, beside the system's, for this model's provider")
+}
+
 extension JSONWriter {
     /// A value of another document, byte for byte.
     mutating func raw(_ value: JSONValue) { raw(value.rawBytes) }

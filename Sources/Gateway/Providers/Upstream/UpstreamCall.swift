@@ -16,6 +16,8 @@ package final class UpstreamCall {
     private(set) var hasRetried = false
     /// Whether the request went out on a connection, so that the upstream may be working on it; not while the call waits for one.
     package private(set) var wasSent = false
+    /// Whether the upstream may be working on the request: it was sent, and, where that can be told, is not still on its way after so long.
+    package var mayBeWorkedOn: Bool { wasSent && connection?.mayHaveArrived != false }
 
     private(set) var isPaused = false
     /// What came while the call was paused, in order.

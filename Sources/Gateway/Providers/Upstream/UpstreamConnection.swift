@@ -125,6 +125,12 @@ final class UpstreamConnection: ChannelDuplexHandler {
         return deadline
     }
 
+    /// Whether the other side may have the whole request: not where it has left some of it unacknowledged for too long.
+    var mayHaveArrived: Bool {
+        guard case .awaitingHead = state, eventLoop.now >= requestSentAt + limits.acknowledgementGrace, let ownContext else { return true }
+        return Acknowledgement.isComplete(on: ownContext.channel) ?? true
+    }
+
     /// Closes without the goodbyes of TLS.
     func closeAtOnce() {
         socketContext?.close(promise: nil)
@@ -138,7 +144,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case .idle:
             closeAtOnce()
         case .awaitingHead(let call):
-            fail(call, .firstByteTimedOut)
+            fail(call, mayHaveArrived ? .firstByteTimedOut : .requestNotTaken)
         case .receivingBody(let call, _):
             fail(call, .idleTimedOut)
         case .completing, .closed:

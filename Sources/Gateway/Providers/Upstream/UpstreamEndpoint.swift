@@ -46,6 +46,8 @@ package struct UpstreamLimits: Sendable, Hashable {
     /// the request whole. A minute, for a server may be there and not read. Linux alone knows it (`TCP_USER_TIMEOUT`, RFC 5482); elsewhere such a request
     /// runs into ``UpstreamTimeouts/firstByte``.
     package var unacknowledgedTimeout = TimeAmount.minutes(1)
+    /// How long what was sent may be on its way: a request that was sent less long ago is taken to have arrived, acknowledged or not.
+    package var acknowledgementGrace = TimeAmount.seconds(1)
 
     package init(
         maxConnections: Int = 512, maxWaiters: Int = 1024, idleConnectionLifetime: TimeAmount = .seconds(30),

@@ -11,6 +11,8 @@ package enum UpstreamFailure: Error, Sendable, Equatable {
     case tlsFailed(reason: String)
     /// The request was sent and the answer's head did not come in time.
     case firstByteTimedOut
+    /// The same, and the other side has not even acknowledged the request, or not made room for all of it: its machine is gone, or does not read.
+    case requestNotTaken
     /// The body stopped coming.
     case idleTimedOut
     /// The connection was closed, or reset, before the answer's head was complete. On a reused connection the pool has tried again
@@ -27,7 +29,7 @@ package enum UpstreamFailure: Error, Sendable, Equatable {
     package var mayHaveReachedUpstream: Bool {
         switch self {
         case .connectFailed, .connectTimedOut, .tlsFailed, .poolExhausted: false
-        case .firstByteTimedOut, .idleTimedOut, .closedBeforeAnswer, .closedMidBody, .malformedAnswer: true
+        case .firstByteTimedOut, .requestNotTaken, .idleTimedOut, .closedBeforeAnswer, .closedMidBody, .malformedAnswer: true
         }
     }
 
@@ -51,6 +53,8 @@ package enum UpstreamFailure: Error, Sendable, Equatable {
             Fault(.upstreamUnreachable, origin: .upstream, message: "No trusted TLS connection to the provider could be made.")
         case .firstByteTimedOut:
             Fault(.upstreamTimeout, origin: .upstream, message: "The provider did not answer in time.")
+        case .requestNotTaken:
+            Fault(.upstreamTimeout, origin: .upstream, message: "The provider did not take the request in time.")
         case .idleTimedOut:
             Fault(.upstreamTimeout, origin: .upstream, message: "The provider's answer stopped coming.")
         case .closedBeforeAnswer:
