@@ -1,6 +1,6 @@
 # Every target is one script or one command; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test replicas resume chaos test-clients hardening bench bench-peers bench-overload bench-curves bench-sizes soak costs bench-programs bench-tls bench-redis bench-scrub bench-arbitrage ground-truth fuzz fuzz-smoke image format lint clean
+.PHONY: help run demo build test replicas resume chaos test-clients hardening bench bench-peers bench-overload bench-curves bench-sizes soak costs bench-programs bench-flame bench-tls bench-redis bench-scrub bench-arbitrage ground-truth fuzz fuzz-smoke image format lint clean
 
 release := .build/release/agentshield
 SWIFT_SOURCES := Package.swift Sources Tests examples
@@ -73,6 +73,9 @@ costs: bench-programs ## allocations and instructions of a request, held against
 bench-programs: build
 	@Scripts/install-dependencies --bench
 	swift build --configuration release --product gateway-bench
+
+bench-flame: ## watch the running gateway PID for ten seconds, and draw where its CPU goes, into the file SVG
+	@Scripts/flame-graph $(PID) $(SVG)
 
 bench-tls: ## measure swift-nio-ssl beside a handler over libssl
 	@Scripts/install-dependencies --bench

@@ -74,4 +74,29 @@ struct AEADKeyTests {
             #expect(throws: CryptoError.self) { try key.open([UInt8](repeating: 0, count: 20), nonce: nonce, associatedData: []) }
         }
     }
+
+    @Test("a value is sealed into memory of its size alone")
+    func memory() throws {
+        let vector = Self.vectors[2]
+        let key = try AEADKey(Secret(vector.key))
+        for difference in [-1, 0, 1] {
+            var memory = [UInt8](repeating: 0, count: vector.sealed.count + difference)
+            let sealed = Result {
+                try memory.withUnsafeMutableBytes { memory in
+                    try vector.plaintext.withUnsafeBytes { plaintext in
+                        try vector.associatedData.withUnsafeBytes {
+                            try key.seal(plaintext, nonce: vector.nonce, associatedData: $0, into: memory)
+                        }
+                    }
+                }
+            }
+            if difference == 0 {
+                try sealed.get()
+                #expect(memory == vector.sealed)
+            } else {
+                #expect(throws: CryptoError.self) { try sealed.get() }
+                #expect(memory.allSatisfy { $0 == 0 })
+            }
+        }
+    }
 }

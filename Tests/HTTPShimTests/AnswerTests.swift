@@ -42,6 +42,23 @@ import Testing
         #expect(response["connection"] == nil)
     }
 
+    @Test("head and body go out in one piece, unless that is more than a TLS record holds", arguments: [100, 16_000, 20_000])
+    func isOnePiece(count: Int) throws {
+        let connection = try HTTP1Connection()
+        for _ in 0..<2 {
+            try connection.post("{}")
+            let json = "\"" + String(repeating: "x", count: count) + "\""
+            try connection.exchange.answer(json)
+            var pieces: [ByteBuffer] = []
+            while let piece = try connection.channel.readOutbound(as: ByteBuffer.self) { pieces.append(piece) }
+            pieces.removeAll { $0.readableBytes == 0 }
+            #expect(pieces.count == (count < 20_000 ? 1 : 2))
+            var bytes = pieces.flatMap { Array($0.readableBytesView) }[...]
+            #expect(HTTPResponse(reading: &bytes)?.body == json)
+            #expect(bytes.isEmpty)
+        }
+    }
+
     @Test("rewritten fragments are spliced in, escaped, and nothing else changes")
     func splicesFragments() throws {
         let connection = try HTTP1Connection()

@@ -41,32 +41,30 @@ package final class AEADKey {
         EVP_CIPHER_free(algorithm)
     }
 
-    /// The ciphertext followed by the 16-byte tag.
-    /// - Parameter nonce: 12 bytes, never used before with this key.
-    package func seal(_ plaintext: UnsafeRawBufferPointer, nonce: [UInt8], associatedData: UnsafeRawBufferPointer) throws(CryptoError)
-        -> [UInt8]
-    {
+    /// Writes the ciphertext followed by the 16-byte tag.
+    ///
+    /// - Parameters:
+    ///   - nonce: 12 bytes, never used before with this key.
+    ///   - out: memory of exactly that many bytes.
+    package func seal(
+        _ plaintext: UnsafeRawBufferPointer, nonce: [UInt8], associatedData: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer
+    ) throws(CryptoError) {
         try Self.check(nonce: nonce, associatedData: associatedData)
         guard let plaintextCount = Int32(exactly: plaintext.count), plaintext.count <= Int(Int32.max) - Self.tagCount else {
             throw .lengthOutOfRange("AES-256-GCM plaintext: under 2 GiB")
         }
-        var succeeded = false
-        let sealed = [UInt8](unsafeUninitializedCapacity: plaintext.count + Self.tagCount) { out, initialisedCount in
-            var written: Int32 = 0
-            var last: Int32 = 0
-            guard let base = out.baseAddress, EVP_EncryptInit_ex2(sealing, nil, nil, nonce, nil) == 1,
-                Self.feed(associatedData, to: sealing, with: EVP_EncryptUpdate),
-                plaintextCount == 0
-                    || EVP_EncryptUpdate(
-                        sealing, base, &written, plaintext.baseAddress?.assumingMemoryBound(to: UInt8.self), plaintextCount) == 1,
-                EVP_EncryptFinal_ex(sealing, base + Int(written), &last) == 1, written + last == plaintextCount,
-                EVP_CIPHER_CTX_ctrl(sealing, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagCount), base + plaintext.count) == 1
-            else { return }
-            initialisedCount = plaintext.count + Self.tagCount
-            succeeded = true
+        guard out.count == plaintext.count + Self.tagCount, let base = out.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+            throw .lengthOutOfRange("AES-256-GCM output: the plaintext's length and \(Self.tagCount) bytes")
         }
-        guard succeeded else { throw .libraryFailure(operation: "AES-256-GCM seal") }
-        return sealed
+        var written: Int32 = 0
+        var last: Int32 = 0
+        guard EVP_EncryptInit_ex2(sealing, nil, nil, nonce, nil) == 1, Self.feed(associatedData, to: sealing, with: EVP_EncryptUpdate),
+            plaintextCount == 0
+                || EVP_EncryptUpdate(sealing, base, &written, plaintext.baseAddress?.assumingMemoryBound(to: UInt8.self), plaintextCount)
+                    == 1,
+            EVP_EncryptFinal_ex(sealing, base + Int(written), &last) == 1, written + last == plaintextCount,
+            EVP_CIPHER_CTX_ctrl(sealing, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagCount), base + plaintext.count) == 1
+        else { throw .libraryFailure(operation: "AES-256-GCM seal") }
     }
 
     /// The plaintext of what `seal` returned. Nothing of a value that does not open is handed out.
@@ -105,7 +103,12 @@ package final class AEADKey {
 
     package func seal(_ plaintext: [UInt8], nonce: [UInt8], associatedData: [UInt8]) throws(CryptoError) -> [UInt8] {
         try Self.withBytes(plaintext, associatedData) { plaintext, associatedData throws(CryptoError) in
-            try seal(plaintext, nonce: nonce, associatedData: associatedData)
+            var sealed = [UInt8](repeating: 0, count: plaintext.count + Self.tagCount)
+            let result: Result<Void, CryptoError> = sealed.withUnsafeMutableBytes { out in
+                Result { () throws(CryptoError) in try seal(plaintext, nonce: nonce, associatedData: associatedData, into: out) }
+            }
+            try result.get()
+            return sealed
         }
     }
 

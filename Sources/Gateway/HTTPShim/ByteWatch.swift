@@ -9,10 +9,12 @@ import NIOHTTP1
 /// - Of a connection whose bytes are no request any more it drops what still comes, and closes in two steps: first our side, so that the client comes to
 ///   read its answer, then, when the client has closed too or ``ShimLimits/lingerTimeout`` is over, the rest. A socket that is closed with bytes unread
 ///   is reset, and the reset takes the answer with it.
+/// - It puts what is written between two flushes into one piece: an answer's head and body are one TLS record then, not two.
 final class ByteWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     /// The start of a request's line, for the words of a refusal.
     private(set) var line = RequestLine()
@@ -24,6 +26,12 @@ final class ByteWatch: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasFailed = false
     private var dropped = 0
     private var lingering: Scheduled<Void>?
+    /// Written, and not flushed: what is longer than ``maxGatheredBytes`` passes by itself.
+    private var gathered = ByteBuffer()
+    private var gatheredPromise: EventLoopPromise<Void>?
+
+    /// What a TLS record holds at most: larger pieces would be cut again.
+    private static let maxGatheredBytes = 1 << 14
 
     // MARK: what the decoder made of the bytes
 
@@ -73,7 +81,29 @@ final class ByteWatch: ChannelDuplexHandler, RemovableChannelHandler {
         context.read()
     }
 
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        var bytes = unwrapOutboundIn(data)
+        if gathered.readableBytes + bytes.readableBytes > Self.maxGatheredBytes { passGathered(context) }
+        guard bytes.readableBytes <= Self.maxGatheredBytes else { return context.write(data, promise: promise) }
+        if gathered.readableBytes == 0 { gathered = bytes } else { gathered.writeBuffer(&bytes) }
+        gatheredPromise.setOrCascade(to: promise)
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        passGathered(context)
+        context.flush()
+    }
+
+    private func passGathered(_ context: ChannelHandlerContext) {
+        guard gathered.readableBytes > 0 || gatheredPromise != nil else { return }
+        let (bytes, promise) = (gathered, gatheredPromise)
+        gathered = ByteBuffer()
+        gatheredPromise = nil
+        context.write(wrapOutboundOut(bytes), promise: promise)
+    }
+
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        passGathered(context)
         guard mode == .all, hasFailed, lingering == nil, context.channel.isActive else {
             return context.close(mode: mode, promise: promise)
         }
@@ -86,7 +116,10 @@ final class ByteWatch: ChannelDuplexHandler, RemovableChannelHandler {
         read(context: context)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { lingering?.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        passGathered(context)
+        lingering?.cancel()
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         lingering?.cancel()

@@ -20,6 +20,12 @@ final class ValueSeal {
     /// Bound: ``maxTenants``; then all are derived anew.
     private var keys: [String: AEADKey] = [:]
     private var random = BlockRandom()
+    /// Memory of the last value, for the next: up to ``keptBytes`` of it.
+    private var text = ByteBuffer()
+    private var associatedData: [UInt8] = []
+    private var nonce = [UInt8](repeating: 0, count: AEADKey.nonceCount)
+
+    private static let keptBytes = 1 << 16
 
     private static let version: UInt8 = 1
     private static let maxTenants = 1_024
@@ -42,24 +48,28 @@ final class ValueSeal {
     /// - Returns: `nil`: libcrypto refuses; the value is not stored then.
     func seal(_ plain: [UInt8], of tenant: String, named name: [UInt8]) -> ByteBuffer? {
         guard let aead = aead(tenant) else { return nil }
-        var text = ByteBufferAllocator().buffer(capacity: 1 + plain.count)
+        defer { if text.capacity > Self.keptBytes { text = ByteBuffer() } }
+        text.clear(minimumCapacity: 1 + plain.count)
         text.writeInteger(Form.compressed.rawValue)
         if plain.withUnsafeBytes({ compressor.compress($0, into: &text) }) == nil {
             text.clear()
             text.writeInteger(Form.plain.rawValue)
             text.writeBytes(plain)
         }
-        let nonce = makeNonce()
-        let data = header + name
-        let sealed = try? text.withUnsafeReadableBytes { text in
-            try data.withUnsafeBytes { try aead.seal(text, nonce: nonce, associatedData: $0) }
-        }
-        guard let sealed else { return nil }
-        var value = ByteBufferAllocator().buffer(capacity: header.count + nonce.count + sealed.count)
+        renewNonce()
+        associate(name)
+        let count = text.readableBytes + AEADKey.tagCount
+        var value = ByteBufferAllocator().buffer(capacity: header.count + nonce.count + count)
         value.writeBytes(header)
         value.writeBytes(nonce)
-        value.writeBytes(sealed)
-        return value
+        let sealed = try? value.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { memory in
+            let out = UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
+            try text.withUnsafeReadableBytes { text in
+                try associatedData.withUnsafeBytes { try aead.seal(text, nonce: nonce, associatedData: $0, into: out) }
+            }
+            return count
+        }
+        return sealed == nil ? nil : value
     }
 
     /// - Returns: `nil`: it was not sealed for this tenant and name, or not under this secret, or was changed since.
@@ -69,9 +79,9 @@ final class ValueSeal {
             value.readBytes(length: header.count) == header, let nonce = value.readBytes(length: AEADKey.nonceCount),
             let aead = aead(tenant)
         else { return nil }
-        let data = header + name
+        associate(name)
         let opened = try? value.withUnsafeReadableBytes { sealed in
-            try data.withUnsafeBytes { try aead.open(sealed, nonce: nonce, associatedData: $0) }
+            try associatedData.withUnsafeBytes { try aead.open(sealed, nonce: nonce, associatedData: $0) }
         }
         guard let opened else { return nil }
         var text = ByteBuffer(bytes: opened)
@@ -82,8 +92,16 @@ final class ValueSeal {
         }
     }
 
-    private func makeNonce() -> [UInt8] {
-        withUnsafeBytes(of: (random.next() as UInt64, random.next() as UInt64)) { Array($0.prefix(AEADKey.nonceCount)) }
+    private func renewNonce() {
+        withUnsafeBytes(of: (random.next() as UInt64, random.next() as UInt64)) { random in
+            nonce.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: random[..<AEADKey.nonceCount])) }
+        }
+    }
+
+    private func associate(_ name: [UInt8]) {
+        associatedData.removeAll(keepingCapacity: true)
+        associatedData.append(contentsOf: header)
+        associatedData.append(contentsOf: name)
     }
 
     private func aead(_ tenant: String) -> AEADKey? {

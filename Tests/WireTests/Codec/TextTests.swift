@@ -54,6 +54,18 @@ struct TextTests {
         #expect(Text("") == Text())
         // The same letter, composed and decomposed: equal as Swift strings, not as texts.
         #expect(Text("\u{E9}") != Text("e\u{301}"))
+        // Made of a string, and received.
+        for string in ["", "abc", "a text that is longer than a small string: \u{E9}\u{1F600}"] {
+            let received = Text(validating: ByteBuffer(string: string))
+            let made = Text(string)
+            #expect(received == made)
+            #expect(Set([received, made]).count == 1)
+            #expect(made.string == string && received?.string == string)
+            #expect(made.buffer == ByteBuffer(string: string))
+            #expect(made.count == string.utf8.count && made.isEmpty == string.isEmpty)
+            #expect(made.withUnsafeBytes { Array($0) } == Array(string.utf8))
+            #expect(made != Text(string + "."))
+        }
     }
 
     @Test("shows its length, not its bytes, in a log line")

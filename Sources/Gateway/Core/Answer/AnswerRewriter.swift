@@ -35,6 +35,8 @@ package struct AnswerRewriter {
     }
 
     static let maxItems = 512
+    /// Bytes by which a text rarely becomes longer: room for them is made at once.
+    private static let usualGrowth = 128
 
     private let placeholders: PlaceholderMap
     private let rules: ScrubRules
@@ -242,9 +244,12 @@ package struct AnswerRewriter {
 
     private mutating func rewrite(_ chunk: inout AnswerChunk, _ position: Int) throws(Fault) {
         guard let index = try item(for: chunk.fragments[position]) else { return }
-        items[index].template = chunk
-        guard chunk.fragments[position].text.readableBytes > 0 else { return }
+        // Last, so that the chunk's fragments have one owner while they are rewritten.
+        defer { items[index].template = chunk }
+        let count = chunk.fragments[position].text.readableBytes
+        guard count > 0 else { return }
         output.removeAll(keepingCapacity: true)
+        output.reserveCapacity(count + Self.usualGrowth)
         chunk.fragments[position].text.withUnsafeReadableBytes { bytes in process(index, bytes, isLast: false) }
         try refuseBlocked()
         putOutput(into: &chunk, position)
@@ -287,6 +292,7 @@ package struct AnswerRewriter {
     /// Scrubs and restores `bytes`, and with `isLast` what was held back, into ``output``.
     private mutating func process(_ index: Int, _ bytes: UnsafeRawBufferPointer, isLast: Bool) {
         scrubbed.removeAll(keepingCapacity: true)
+        scrubbed.reserveCapacity(bytes.count + Self.usualGrowth)
         var outcome = StreamOutcome.passed
         switch items[index].scrubber {
         case .none: scrubbed.append(contentsOf: bytes)

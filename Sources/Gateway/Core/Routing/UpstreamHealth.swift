@@ -149,9 +149,9 @@ package struct UpstreamHealth: Sendable {
 
     /// The call is over after its content has come, or without a word of the upstream.
     package mutating func left(_ call: Call) {
-        guard upstreams[call.name]?.indices.contains(call.endpoint) == true, let count = upstreams[call.name]?[call.endpoint].callsUnderWay
-        else { return }
-        upstreams[call.name]?[call.endpoint].callsUnderWay = max(0, count - 1)
+        guard let index = upstreams.index(forKey: call.name), upstreams.values[index].indices.contains(call.endpoint) else { return }
+        let count = upstreams.values[index][call.endpoint].callsUnderWay
+        upstreams.values[index][call.endpoint].callsUnderWay = max(0, count - 1)
     }
 
     /// An answer says that nothing is left of a limit for so long. Others are preferred meanwhile; alone, the endpoint is called all the same.

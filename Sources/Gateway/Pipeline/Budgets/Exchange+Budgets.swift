@@ -41,7 +41,7 @@ extension Exchange {
 
     /// The most that a request can cost which may lead to a call of any of these; `nil`: there is none.
     func bound(of targets: [UpstreamTarget]) -> SpendingBound? {
-        let calls = targets.compactMap { target in price(of: target).map { (target, $0) } }
+        let calls = targets.compactMap { target in price(of: target).map { (target: target, quote: $0) } }
         // A second call may be paid beside the first one.
         let isHedged = targets.contains { $0.settings.hedgeAfterNanoseconds != nil } && request.operation == .answer
         let (bytes, output) = (max(request.body.readableBytes, body.readableBytes), outputTokens)

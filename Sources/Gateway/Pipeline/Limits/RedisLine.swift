@@ -205,8 +205,9 @@ final class RedisLine: RedisReceiver {
     }
 
     private func drop(_ holder: String, of key: RedisKey) {
-        leases[key]?.holders.remove(holder)
-        if leases[key]?.holders.isEmpty == true { leases[key] = nil }
+        guard let index = leases.index(forKey: key) else { return }
+        leases.values[index].holders.remove(holder)
+        if leases.values[index].holders.isEmpty { leases.remove(at: index) }
     }
 
     // MARK: leases

@@ -45,13 +45,13 @@ struct OpenAIAnswerReader {
 
     /// Reads a choice's `delta` or `message`, member by member, so that fragments come in document order.
     private mutating func read(body: JSONValue, choice: Int) throws(Fault) {
-        var seen: Set<BodyField> = []
+        var seen = BodyFields()
         // Servers that change from one name to the other send the same text under both for a while, or once more in pieces.
         let hasReasoningContent = body.members.contains { BodyField($0.key) == .reasoningContent && $0.value.isString }
         let hasReasoning = body.members.contains { BodyField($0.key) == .reasoning && $0.value.isString }
         for member in body.members {
             guard let field = BodyField(member.key), !member.value.isNull else { continue }
-            guard seen.insert(field).inserted else { throw .repeatedKey }
+            guard seen.insert(BodyFields(field)).inserted else { throw .repeatedKey }
             switch field {
             case .content: try read(content: member.value, choice: choice)
             case .refusal: try append(member.value, AnswerItemKey(choice: choice, kind: .refusal))
@@ -140,7 +140,7 @@ struct OpenAIAnswerReader {
 }
 
 /// The members of a choice's body that are read.
-private enum BodyField {
+private enum BodyField: UInt8 {
     case content, refusal, reasoningContent, reasoning, reasoningDetails, toolCalls, functionCall
 
     init?(_ key: JSONValue) {
@@ -162,6 +162,15 @@ private enum BodyField {
             return nil
         }
     }
+}
+
+/// Some of them: every event of a stream needs one, so it has no memory of its own.
+private struct BodyFields: OptionSet {
+    var rawValue: UInt8 = 0
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    init(_ field: BodyField) { rawValue = 1 << field.rawValue }
 }
 
 extension TokenUsage {

@@ -12,6 +12,8 @@ package struct RedisLook: Sendable, Equatable {
         self.flight = flight
     }
 
+    var keyCount: Int { flight == nil ? 1 : 2 }
+
     package enum Found: Sendable, Equatable {
         /// A sealed answer.
         case answer(ByteBuffer)

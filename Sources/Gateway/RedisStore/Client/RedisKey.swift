@@ -143,10 +143,12 @@ package struct RedisKey: Sendable, Equatable, Hashable {
     }
 
     /// How many bytes each of a bucket's answers takes.
-    package static func answerSizes(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "answers", []) }
+    package static func answerSizes(bucket: UInt8) -> RedisKey { allAnswerSizes[Int(bucket)] }
+    private static let allAnswerSizes = (0...UInt8.max).map { RedisKey(bucket: $0, "answers", []) }
 
     /// When each of them ends.
-    package static func answerEnds(bucket: UInt8) -> RedisKey { RedisKey(bucket: bucket, "answers:end", []) }
+    package static func answerEnds(bucket: UInt8) -> RedisKey { allAnswerEnds[Int(bucket)] }
+    private static let allAnswerEnds = (0...UInt8.max).map { RedisKey(bucket: $0, "answers:end", []) }
 
     /// Which request an idempotency key stands for.
     static func claim(tenant: String, _ key: CacheKey) -> RedisKey {

@@ -71,14 +71,15 @@ package struct RedisAdmission: Sendable {
     ///
     /// - Parameter microseconds: the time since 1970, for tests; `nil`: Redis' clock.
     package func encode(into command: inout RedisCommand, now microseconds: Int64? = nil) {
-        let cacheKeys = [look?.answer, look?.flight].compactMap { $0 }
+        let cacheKeyCount = look?.keyCount ?? 0
         let claimKeys = claim?.keys ?? []
-        let keyCount = rates.count + caps.count + claimKeys.count + cacheKeys.count + (hold.map { 2 + $0.keys.count } ?? 0)
+        let keyCount = rates.count + caps.count + claimKeys.count + cacheKeyCount + (hold.map { 2 + $0.keys.count } ?? 0)
         command.restart(RedisLimitScripts.admit, keyCount: keyCount)
         for rate in rates { command.append(rate.key) }
         for cap in caps { command.append(cap.key) }
         for key in claimKeys { command.append(key) }
-        for key in cacheKeys { command.append(key) }
+        if let look { command.append(look.answer) }
+        if let flight = look?.flight { command.append(flight) }
         if let hold {
             command.append(RedisKey.holds(bucket: hold.bucket))
             command.append(RedisKey.held(bucket: hold.bucket))
@@ -89,7 +90,7 @@ package struct RedisAdmission: Sendable {
         command.append(holder)
         command.append(leaseMilliseconds)
         command.append(Int64(caps.count))
-        command.append(Int64(cacheKeys.count))
+        command.append(Int64(cacheKeyCount))
         command.append(claim?.fingerprint ?? [])
         command.append(claim?.milliseconds ?? 0)
         for rate in rates {
