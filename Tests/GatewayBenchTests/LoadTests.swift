@@ -216,8 +216,8 @@ struct ReportTests {
             CostVerdict("n", counted: counted, committed: committed).finding
         }
         #expect(finding(100, 100) == .holds)
-        #expect(finding(103, 100) == .holds)
-        #expect(finding(104, 100) == .over)
+        #expect(finding(105, 100) == .holds)
+        #expect(finding(106, 100) == .over)
         #expect(finding(94, 100) == .holds)
         #expect(finding(92, 100) == .under)
         #expect(finding(0.4, 0) == .holds)

@@ -121,7 +121,7 @@ struct CostVerdict: Equatable {
     }
 
     /// Above it, a count has grown; below its counterpart, a gain wants to be recorded. Counts of a few move by fractions from run to run.
-    static let (over, under, absolute) = (1.03, 0.93, 0.5)
+    static let (over, under, absolute) = (1.05, 0.93, 0.5)
 
     var finding: Finding {
         guard let committed else { return .unknown }
