@@ -34,13 +34,13 @@ test: ## install what tests need, run them all, end with a count
 replicas: ## run 50 gateways on one Redis, and print what they admit together
 	@Scripts/replicas
 
-resume: ## cut the connections of COUNT resumable streams (1000) again and again, and count those that are not whole
+resume: ## cut the connections of COUNT resumable streams (1000), drain and kill their gateways, and count those that are not whole
 	@Scripts/resume $(COUNT)
 
 chaos: ## kill gateways under load, ROUNDS times (200) with each kind of store, and check the ledger after each
 	@Scripts/chaos $(ROUNDS)
 
-test-clients: ## only the clients in other languages: C, Python, curl
+test-clients: ## only the clients in other languages: C, Python (also the vendors' own), curl
 	@Scripts/install-dependencies --test
 	swift build
 	@Scripts/test-clients

@@ -162,8 +162,8 @@ struct RequestMachine {
         return closing
     }
 
-    /// A connection waits for its next request. A stream is over when its client has taken the answer: one that opens no window for it would hold the
-    /// stream, and the connection, for ever.
+    /// A connection waits for its next request. A stream is over when its client has taken the answer, for which it has a time that no slow reading makes
+    /// longer: one that opens no window, or next to none, would hold the stream and the connection for ever.
     private func afterAnswer(now: NIODeadline) -> State {
         isMultiplexed ? .flushing(until: now + ShimLimits.stalledReaderTimeout) : .waiting
     }

@@ -118,10 +118,11 @@ def retries(gateway, dialect):
 
 
 def cancelled(gateway, dialect):
-    """A caller that leaves a stream is noticed by the provider."""
-    with client(gateway).messages.stream(**ask(f"{dialect}-slow-20ms+say:500")) as stream:
+    def begin():
+        stream = client(gateway).messages.stream(**ask(f"{dialect}-slow-20ms+say:500")).__enter__()
         next(iter(stream.text_stream))
-    asyncio.run(gateway.provider_stats("exactly=active:0"))
+        return stream.close
+    gateway.leave(begin)
 
 
 def counted(gateway, dialect):

@@ -69,16 +69,6 @@ def raises(kinds, call):
     raise AssertionError("it was answered")
 
 
-def left(gateway, begin):
-    """A caller that leaves a stream is noticed by the provider. `begin` takes a first piece and gives what ends the stream."""
-    before = stats(gateway)["closed_early"]
-    leave = begin()
-    began = time.monotonic()
-    leave()
-    stats(gateway, f"at_least=closed_early:{before + 1}")
-    print(f"# noticed by the provider after {(time.monotonic() - began) * 1000:.0f} ms")
-
-
 def waited(gateway, call, seconds=2):
     """A client that retries waits for as long as it is told: the scripted provider asks for two seconds."""
     before, began = stats(gateway)["requests"], time.monotonic()
@@ -149,7 +139,7 @@ def langchain_leaves(gateway, surface, dialect):
         stream = chain(gateway, surface, f"{dialect}-slow-20ms+say:500").stream(TEXT)
         next(stream)
         return stream.close
-    left(gateway, begin)
+    gateway.leave(begin)
 
 
 # LiteLLM
@@ -216,7 +206,7 @@ def litellm_leaves(gateway, surface, dialect):
         inner = stream.completion_stream
         # OpenAI's package has the connection in `response`, LiteLLM's own clients in a generator over it.
         return inner.response.close if hasattr(inner, "response") else inner.close
-    left(gateway, begin)
+    gateway.leave(begin)
 
 
 def embeddings(gateway, base):

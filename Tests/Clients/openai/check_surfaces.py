@@ -136,10 +136,11 @@ def retries(gateway, dialect):
 
 
 def cancelled(gateway, dialect):
-    """A caller that leaves a stream is noticed by the provider."""
-    with client(gateway).responses.create(model=f"{dialect}-slow-20ms+say:500", input="x", stream=True) as stream:
+    def begin():
+        stream = client(gateway).responses.create(model=f"{dialect}-slow-20ms+say:500", input="x", stream=True)
         next(event for event in stream if event.type == "response.output_text.delta")
-    asyncio.run(gateway.provider_stats("exactly=active:0"))
+        return stream.close
+    gateway.leave(begin)
 
 
 def web_socket(gateway, dialect):

@@ -2,11 +2,13 @@
 
 import asyncio
 import collections
+import math
 import os
 import re
 import resource
 import signal
 import tempfile
+import time
 
 PEPPER = "a-pepper-for-the-wire-checks"
 CONFIGURATION = """
@@ -150,6 +152,23 @@ class Gateway:
             answer = (await reader.read()).decode()
             writer.close()
         return {name: int(value) for name, value in re.findall(r'"(\w+)":\s*(\d+)', answer)}
+
+    def leave(self, begin, within=0.1):
+        """Callers leave streams, and the provider must see one go within `within` seconds. `begin` takes a first piece and gives what ends the stream.
+
+        The best of several counts: a busy machine is late now and then, a gateway that does not pass it on is late always.
+        """
+        best = math.inf
+        for _ in range(10):
+            before = asyncio.run(self.provider_stats())["closed_early"]
+            end = begin()
+            began = time.monotonic()
+            end()
+            asyncio.run(self.provider_stats(f"at_least=closed_early:{before + 1}"))
+            best = min(best, time.monotonic() - began)
+            if best < within:
+                return
+        raise AssertionError(f"the provider saw the caller leave after {best:.3f} s at best")
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)

@@ -96,6 +96,9 @@ struct SecretsTests {
             "PRIVATE_KEY:[-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----]\n",
             "PRIVATE_KEY:[-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQdG\n=AbCd\n-----END PGP PRIVATE KEY BLOCK-----]",
             "PRIVATE_KEY:\"[-----BEGIN PRIVATE KEY-----\\nMIIE\\n-----END PRIVATE KEY-----]\\n\"",
+            // Google's service accounts.
+            "PRIVATE_KEY:{\"type\": \"service_account\", \"private_key\": \"[-----BEGIN PRIVATE KEY-----\\nMIIE\\n-----END PRIVATE KEY-----]\\n\", \"x\": 1}",
+            "PASSWORD:{\"type\": \"service_account\", \"private_key_id\": \"[\(hex32)01234567]\", \"project_id\": \"acme\"}",
             "PRIVATE_KEY:[-----BEGIN OPENSSH PRIVATE KEY-----\r\nb3Bl\r\n-----END OPENSSH PRIVATE KEY-----]",
             "PRIVATE_KEY:-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
             "PRIVATE_KEY:-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----", "PRIVATE_KEY:----- BEGIN -----",

@@ -82,14 +82,16 @@ struct ReportText {
         var lines = [
             "## Beside others", "",
             "ms per MiB, in the same run. ripgrep searches for 26 expressions of the same kinds and Python for four (e-mail, international phone, "
-                + "IPv4, 16-digit card); both only count, without check digits, context or replacement.", "",
+                + "IPv4, 16-digit card); both only count, without check digits, context or replacement. The hostile text is made of near-misses of this "
+                + "engine's own shapes, most of which no expression begins with.", "",
             "| corpus | this engine, scan+replace | ripgrep | Python `re` |", "|---|--:|--:|--:|",
         ]
         for corpus in Corpus.allCases {
             let ours = report.row(corpus, report.bestInstructionSet, .scrub, 1 << 20)?.millisecondsPerMebibyte
             let others = ["ripgrep", "python"].map { name in
                 report.rivals.first { $0.name == name && $0.corpus == corpus }.map {
-                    "\(Self.number($0.millisecondsPerMebibyte, 1)) (×\(Self.number($0.millisecondsPerMebibyte / (ours ?? 1), 0)))"
+                    let ratio = $0.millisecondsPerMebibyte / (ours ?? 1)
+                    return "\(Self.number($0.millisecondsPerMebibyte, 1)) (×\(Self.number(ratio, ratio < 10 ? 1 : 0)))"
                 } ?? ""
             }
             lines.append("| \(corpus.rawValue) | \(ours.map { Self.number($0, 2) } ?? "") | \(others.joined(separator: " | ")) |")

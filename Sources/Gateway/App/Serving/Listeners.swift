@@ -157,7 +157,8 @@ struct Listeners: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            // A connection keeps the room of the most that it has read at once, and TLS twice as much beside it: 512 KiB with the library's defaults.
+            // A connection keeps the room of the most that it has read at once, and TLS several times as much beside it: 16 and 64 KiB, and with the
+            // library's defaults 64 and 512.
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2_048, maximum: 16_384))
             .childChannelInitializer { [loops] channel in

@@ -6,6 +6,8 @@ enum Acknowledgement {
     static func isComplete(on channel: any Channel) -> Bool? {
         #if os(Linux)
         guard let socket = channel as? any SocketOptionProvider else { return nil }
+        // What has not come to the kernel is not acknowledged either.
+        if let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes), waiting > 0 { return false }
         let answer: EventLoopFuture<TransmissionState> = socket.unsafeGetSocketOption(level: .tcp, name: tcpInfo)
         var isComplete: Bool?
         // On its own event loop a channel answers at once.

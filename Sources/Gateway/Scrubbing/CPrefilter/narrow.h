@@ -151,7 +151,7 @@ INLINE int is_product(const view *v) { return v->left > 1 && v->bytes[-1] == '/'
 INLINE int is_status(const view *v) { return v->left > 2 && v->bytes[-1] == ' ' && v->bytes[-2] == '"' && is_digit(v->bytes[-3]); }
 
 /// A day and a time of it in a log, `2026-04-25T21:59:18`, behind nothing that a month may stand before: two groups of six digits, for the last one is
-/// part of a word. At midnight it .
+/// part of a word. At midnight it may be a date of birth, which is looked at.
 INLINE int is_timestamp(const view *v) {
     uint8_t before = v->left > 0 ? v->bytes[-1] : 0;
     return byte_at(v, 4) == '-' && byte_at(v, 7) == '-' && byte_at(v, 10) == 'T' && (seen(v->c->digit, v->bit) & 0x7FF) == 0x36F

@@ -58,7 +58,7 @@ struct CurvesCommand: AsyncParsableCommand {
             defer { upstream.process.stop() }
             var report = Report(date: Date().ISO8601Format(.iso8601.year().month().day()), machine: .current(), points: [])
             let small = options.smoke
-            for count in small ? [0, 50] : [0, 500, 2_000, 5_000, min(10_000, Self.mostConnections)] {
+            for count in small ? [0, 50] : Set([0, 500, 2_000, 5_000, 10_000].map { min($0, Self.mostConnections) }).sorted() {
                 report.points.append(try await point("idle connections", count, GatewaySetup(), held: count, folders, upstream, loop))
             }
             for count in small ? [0, 100] : [0, 1_000, 8_000] {
@@ -88,7 +88,7 @@ struct CurvesCommand: AsyncParsableCommand {
     }
 
     /// The gateway takes half as many connections as it may open files, less some: each may need one to a provider.
-    private static var mostConnections: Int { sysconf(Int32(_SC_OPEN_MAX)) / 2 - 128 }
+    private static var mostConnections: Int { max(0, sysconf(Int32(_SC_OPEN_MAX)) / 2 - 128) }
 
     private func storedKeys(
         _ count: Int, _ folders: BenchFolders, _ upstream: UpstreamServer, _ loop: any EventLoop

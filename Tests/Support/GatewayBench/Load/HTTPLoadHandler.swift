@@ -79,7 +79,7 @@ final class HTTPLoadHandler: ChannelInboundHandler, LoadConnection {
 
     func channelInactive(context: ChannelHandlerContext) {
         if isReady {
-            run.lost(self, requests: call == nil ? 0 : 1)
+            run.lost(self, calls: call.map { [$0] } ?? [])
             call = nil
             lost()
         } else {

@@ -45,8 +45,8 @@ final class LoadRun {
     private var startOfMeasurement = NIODeadline.now()
     private var startOfPace = NIODeadline.now()
     private var issued: Int64 = 0
-    /// Requests that were sent and have not ended.
-    private var underWay = 0
+    /// When those requests were to be sent that have not ended, by their numbers.
+    private var underWay: [Int: NIODeadline] = [:]
 
     private init(_ plan: LoadPlan, _ pool: RequestPool, on loop: any EventLoop) {
         self.plan = plan
@@ -138,7 +138,7 @@ final class LoadRun {
     private func send(_ time: NIODeadline, on connection: any LoadConnection) {
         let number = result.sent
         result.sent += 1
-        underWay += 1
+        underWay[number] = time
         connection.send(LoadCall(time: time, number: number))
     }
 
@@ -164,11 +164,11 @@ final class LoadRun {
     ///
     /// - Parameter staysOpen: false where the server is about to close it.
     func ended(_ call: LoadCall, on connection: any LoadConnection, _ outcome: LoadOutcome, staysOpen: Bool = true) {
-        underWay -= 1
+        underWay[call.number] = nil
         count(outcome, call)
         switch phase {
         case .measuring where plan.requests.map { result.answered >= $0 } ?? false: endMeasurement(attempts: 0)
-        case .draining: if underWay == 0 { finish() }
+        case .draining: if underWay.isEmpty { finish() }
         case .over: break
         case .connecting, .warmingUp, .measuring: if staysOpen { isFree(connection) }
         }
@@ -184,7 +184,8 @@ final class LoadRun {
         }
     }
 
-    /// Of an open load those count whose time was within the measurement, however late they end: who leaves out the slowest flatters.
+    /// Of an open load the times of those count whose time to be sent was within the measurement, however late they end: who leaves out the slowest
+    /// flatters.
     private func isMeasured(_ call: LoadCall) -> Bool {
         switch phase {
         case .connecting, .warmingUp, .over: false
@@ -194,35 +195,38 @@ final class LoadRun {
     }
 
     private func count(_ outcome: LoadOutcome, _ call: LoadCall) {
-        guard isMeasured(call) else { return }
+        guard phase == .measuring || phase == .draining else { return }
         let latency = (NIODeadline.now() - call.time).nanoseconds
+        let isMeasured = isMeasured(call)
         switch outcome {
         case .answered:
-            // Answers after the measurement's end are no part of what was answered in its time.
+            // What was answered in the measurement's time, whenever it was asked: those that end later make up for those that began before.
             if phase == .measuring { result.answered += 1 }
-            result.latencies.record(latency)
-            if let expected = plan.clockedDeltas { result.lostDeltas += max(0, expected - call.deltas) }
+            if isMeasured { result.latencies.record(latency) }
+            if isMeasured, let expected = plan.clockedDeltas { result.lostDeltas += max(0, expected - call.deltas) }
         case .shed:
             if phase == .measuring { result.shed += 1 }
-            result.refusals.record(latency)
+            if isMeasured { result.refusals.record(latency) }
         case .failed(let reason):
             fail(reason)
         }
     }
 
-    private func fail(_ reason: String, requests: Int = 1) {
-        result.failed += requests
+    private func fail(_ reason: String) {
+        result.failed += 1
         result.firstFailure = result.firstFailure ?? reason
     }
 
-    /// The connection is gone, with so many requests on it.
-    func lost(_ connection: any LoadConnection, requests: Int) {
+    /// The connection is gone, with these requests on it.
+    func lost(_ connection: any LoadConnection, calls: [LoadCall]) {
         guard phase != .over else { return }
-        underWay -= requests
-        if phase == .measuring || phase == .draining, requests > 0 { fail("a connection was lost with requests on it", requests: requests) }
+        for call in calls {
+            underWay[call.number] = nil
+            if phase == .measuring || phase == .draining { fail("a connection was lost with requests on it") }
+        }
         free.removeAll { $0 === connection }
         connections.removeAll { $0 === connection }
-        if phase == .draining, underWay == 0 { finish() }
+        if phase == .draining, underWay.isEmpty { finish() }
     }
 
     private func startMeasurement() {
@@ -243,7 +247,7 @@ final class LoadRun {
             result.cpuNanoseconds = last.cpuNanoseconds - first.cpuNanoseconds
             result.allocations = last.allocations - first.allocations
         }
-        guard plan.pace != .closed, underWay > 0 else { return finish() }
+        guard plan.pace != .closed, !underWay.isEmpty else { return finish() }
         phase = .draining
         loop.assumeIsolated().scheduleTask(in: LoadPlan.drain) { self.finish() }
     }
@@ -252,10 +256,10 @@ final class LoadRun {
         guard phase != .over else { return }
         if plan.pace != .closed {
             // Their latency is at least what it is by now.
-            let due = waiting.filter { $0 >= startOfMeasurement }
-            for time in due { result.latencies.record((NIODeadline.now() - time).nanoseconds) }
-            for _ in 0..<underWay { result.latencies.record(LoadPlan.drain.nanoseconds) }
-            result.unanswered = due.count + underWay
+            for time in waiting + underWay.values where time >= startOfMeasurement {
+                result.latencies.record((NIODeadline.now() - time).nanoseconds)
+                result.unanswered += 1
+            }
         }
         phase = .over
         for connection in connections { connection.close() }

@@ -143,7 +143,7 @@ final class RawWireHandler: ChannelInboundHandler, LoadConnection {
 
     func channelInactive(context: ChannelHandlerContext) {
         if isReady {
-            run.lost(self, requests: calls.count)
+            run.lost(self, calls: Array(calls.values))
             calls = [:]
             lost()
         } else {

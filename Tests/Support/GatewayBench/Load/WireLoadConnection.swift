@@ -26,7 +26,7 @@ final class WireLoadConnection: LoadConnection, WireDelegate {
     }
 
     func send(_ call: LoadCall) {
-        guard let handler else { return }
+        guard let handler else { return run.ended(call, on: self, .failed("the connection is closed"), staysOpen: false) }
         let request = RequestPool.request(run.plan, run.pool.prompts.messages(call.number))
         do {
             calls[try handler.perform { try $0.send(request) }] = call
@@ -71,7 +71,7 @@ final class WireLoadConnection: LoadConnection, WireDelegate {
     func connectionClosed(_ handler: WireClientHandler, error: (any Error)?) {
         self.handler = nil
         if isReady {
-            run.lost(self, requests: calls.count)
+            run.lost(self, calls: Array(calls.values))
             calls = [:]
             lost()
         } else {

@@ -255,7 +255,7 @@ struct SoakRun {
         }
         return SoakReport(
             date: Date().ISO8601Format(.iso8601.year().month().day()), machine: machine, ratePerSecond: 2 * ofEach,
-            answered: results.reduce(0) { $0 + $1.answered }, failed: results.reduce(0) { $0 + $1.failed + $1.shed },
+            answered: results.reduce(0) { $0 + $1.answered }, failed: results.reduce(0) { $0 + $1.failed + $1.shed + $1.unanswered },
             firstFailure: results.compactMap(\.firstFailure).first, memory: await watch.end())
     }
 }
