@@ -212,8 +212,8 @@ struct UpstreamTests {
 struct ReportTests {
     @Test("a count holds within its bounds, and fails above them and clearly below")
     func verdicts() {
-        func finding(_ counted: Double, _ committed: Double?) -> CostVerdict.Finding {
-            CostVerdict("n", counted: counted, committed: committed).finding
+        func finding(_ counted: Double, _ committed: Double?, _ name: String = "n") -> CostVerdict.Finding {
+            CostVerdict(name, counted: counted, committed: committed).finding
         }
         #expect(finding(100, 100) == .holds)
         #expect(finding(105, 100) == .holds)
@@ -223,6 +223,8 @@ struct ReportTests {
         #expect(finding(0.4, 0) == .holds)
         #expect(finding(0.6, 0) == .over)
         #expect(finding(1, nil) == .unknown)
+        #expect(finding(120, 100, "n, Redis") == .holds && finding(80, 100, "n, Redis") == .holds)
+        #expect(finding(127, 100, "n, Redis") == .over && finding(73, 100, "n, Redis") == .under)
         #expect(CostVerdict("n", counted: 100, committed: 100).text.hasPrefix("ok n"))
         #expect(CostVerdict("n", counted: 1, committed: nil).text.hasPrefix("not ok n"))
     }
